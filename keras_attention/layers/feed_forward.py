@@ -1,0 +1,103 @@
+"""The position-wise feed-forward network (Vaswani et al. 2017, section 3.3)."""
+
+import keras
+
+from keras_attention._validation import require_positive_integer, require_rate
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class FeedForward(keras.layers.Layer):
+    """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, the same at every position (equation 2).
+
+    Args:
+        intermediate_dim: width F between the two matrices.
+        output_dim: width of the output; that of the input by default.
+        activation: between the two.
+        dropout: rate on the intermediate activations, in [0, 1).
+        kernel_initializer: of both matrices.
+        bias_initializer: of both biases.
+        seed: integer for the dropout.
+
+    Call arguments:
+        inputs: (..., D).
+        training: whether dropout is applied.
+
+    Returns:
+        (..., output_dim).
+
+    Raises:
+        ValueError: if a size is not a positive integer or `dropout` is not in [0, 1).
+
+    Example:
+
+    >>> FeedForward(64, activation="gelu")(keras.random.normal((2, 5, 16))).shape
+    (2, 5, 16)
+
+    Reference: Vaswani et al. 2017, "Attention Is All You Need", section 3.3,
+    https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        intermediate_dim,
+        output_dim=None,
+        activation="relu",
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_positive_integer("intermediate_dim", intermediate_dim)
+        if output_dim is not None:
+            require_positive_integer("output_dim", output_dim)
+        require_rate("dropout", dropout)
+        self.intermediate_dim = intermediate_dim
+        self.output_dim = output_dim
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.seed = seed
+        self.supports_masking = True
+
+    def build(self, inputs_shape):
+        width = inputs_shape[-1]
+        self.intermediate = self._dense(self.intermediate_dim, self.activation, "intermediate")
+        self.intermediate.build((None, None, width))
+        self.output_projection = self._dense(self.output_dim or width, None, "output")
+        self.output_projection.build((None, None, self.intermediate_dim))
+        self._dropout = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        self.built = True
+
+    def _dense(self, units, activation, name):
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            bias_initializer=self.bias_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(self, inputs, training=None):
+        x = self.intermediate(inputs)
+        if self.dropout:
+            x = self._dropout(x, training=training)
+        return self.output_projection(x)
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "intermediate_dim": self.intermediate_dim,
+            "output_dim": self.output_dim,
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "seed": self.seed,
+        }

@@ -1,0 +1,138 @@
+"""Token embeddings plus positions, and the way back from vectors to tokens."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention._validation import require, require_positive_integer
+from keras_attention.layers.position_embedding import PositionEmbedding
+from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+
+POSITIONS = ("learned", "sinusoidal")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TokenAndPositionEmbedding(keras.layers.Layer):
+    """The sum of a token's embedding and its position; with `reverse=True` the output projection.
+
+    Args:
+        vocabulary_size: number of tokens V.
+        sequence_length: number of learned positions; not used by sinusoidal ones.
+        embedding_dim: width D.
+        positions: "learned" or "sinusoidal".
+        scale: whether token embeddings are multiplied by sqrt(D), as in the paper.
+        tie_weights: whether the output projection is the embedding matrix itself; if not, it has a
+            matrix of its own.
+        embeddings_initializer: of the token matrix (and of the output projection).
+        position_initializer: of learned positions.
+
+    Call arguments:
+        inputs: integer (B, T), or (B, T, D) with `reverse`.
+        start_index: integer or scalar tensor, the position of the first token.
+        reverse: whether to map vectors to logits.
+
+    Returns:
+        (B, T, D), or logits (B, T, V) with `reverse`.
+
+    Raises:
+        ValueError: if a size is not a positive integer or `positions` is unknown.
+
+    Example:
+
+    >>> layer = TokenAndPositionEmbedding(100, 16, 8, positions="sinusoidal", scale=True)
+    >>> x = layer(np.array([[4, 7, 9]]))
+    >>> x.shape, layer(x, reverse=True).shape
+    ((1, 3, 8), (1, 3, 100))
+
+    Reference: Vaswani et al. 2017, "Attention Is All You Need", sections 3.4 and 3.5,
+    https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        sequence_length,
+        embedding_dim,
+        positions="learned",
+        scale=False,
+        tie_weights=True,
+        embeddings_initializer="uniform",
+        position_initializer="uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_positive_integer("vocabulary_size", vocabulary_size)
+        require_positive_integer("sequence_length", sequence_length)
+        require_positive_integer("embedding_dim", embedding_dim)
+        require(positions in POSITIONS, "positions", f"one of {POSITIONS}", positions=positions)
+        self.vocabulary_size = vocabulary_size
+        self.sequence_length = sequence_length
+        self.embedding_dim = embedding_dim
+        self.positions = positions
+        self.scale = scale
+        self.tie_weights = tie_weights
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        self.position_initializer = keras.initializers.get(position_initializer)
+        self.supports_masking = True
+        if positions == "learned":
+            self.position_layer = PositionEmbedding(
+                sequence_length,
+                initializer=self.position_initializer,
+                name="positions",
+                dtype=self.dtype_policy,
+            )
+        else:
+            self.position_layer = SinusoidalPositionEncoding(
+                name="positions", dtype=self.dtype_policy
+            )
+
+    def build(self, inputs_shape):
+        self.token_embeddings = self.add_weight(
+            name="token_embeddings",
+            shape=(self.vocabulary_size, self.embedding_dim),
+            initializer=self.embeddings_initializer,
+        )
+        if not self.tie_weights:
+            self.output_kernel = self.add_weight(
+                name="output_kernel",
+                shape=(self.embedding_dim, self.vocabulary_size),
+                initializer=self.embeddings_initializer.clone(),
+            )
+        self.position_layer.build((None, None, self.embedding_dim))
+        self.built = True
+
+    def call(self, inputs, start_index=0, reverse=False):
+        if reverse:
+            if self.tie_weights:
+                kernel = ops.transpose(ops.cast(self.token_embeddings, self.compute_dtype))
+            else:
+                kernel = ops.cast(self.output_kernel, self.compute_dtype)
+            return ops.matmul(ops.cast(inputs, self.compute_dtype), kernel)
+        # Rows are taken before the cast, so that their gradient stays as sparse as the batch.
+        tokens = ops.take(self.token_embeddings, ops.cast(inputs, "int32"), axis=0)
+        tokens = ops.cast(tokens, self.compute_dtype)
+        if self.scale:
+            tokens = tokens * math.sqrt(self.embedding_dim)
+        return tokens + self.position_layer(tokens, start_index=start_index)
+
+    def compute_output_spec(self, inputs, start_index=0, reverse=False):
+        width = self.vocabulary_size if reverse else self.embedding_dim
+        shape = inputs.shape[:-1] if reverse else inputs.shape
+        return keras.KerasTensor((*shape, width), dtype=self.compute_dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape, self.embedding_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "sequence_length": self.sequence_length,
+            "embedding_dim": self.embedding_dim,
+            "positions": self.positions,
+            "scale": self.scale,
+            "tie_weights": self.tie_weights,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+            "position_initializer": keras.initializers.serialize(self.position_initializer),
+        }

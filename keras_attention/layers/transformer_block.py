@@ -1,0 +1,119 @@
+"""What the encoder block and the decoder block share."""
+
+import keras
+
+from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.multi_head_attention import MultiHeadAttention
+
+
+class TransformerBlock(keras.layers.Layer):
+    """Sublayers, residuals and norms of a transformer block.
+
+    Not used by itself. A subclass may override the three hooks `make_attention`,
+    `make_feed_forward` and `make_normalization`.
+    """
+
+    def __init__(
+        self,
+        intermediate_dim,
+        num_heads,
+        dropout=0.0,
+        activation="relu",
+        layer_norm_epsilon=1e-5,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        normalize_first=False,
+        attention_bias=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_positive_integer("intermediate_dim", intermediate_dim)
+        require_positive_integer("num_heads", num_heads)
+        require_rate("dropout", dropout)
+        self.intermediate_dim = intermediate_dim
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.activation = keras.activations.get(activation)
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.normalize_first = normalize_first
+        self.attention_bias = attention_bias
+        self.supports_masking = True
+
+    def make_attention(self, hidden_dim, name):
+        """A new attention layer for inputs of width `hidden_dim`, called like `MultiHeadAttention`."""
+        require(
+            hidden_dim % self.num_heads == 0,
+            "num_heads",
+            "a divisor of the input's width",
+            num_heads=self.num_heads,
+            width=hidden_dim,
+        )
+        return MultiHeadAttention(
+            num_heads=self.num_heads,
+            key_dim=hidden_dim // self.num_heads,
+            dropout=self.dropout,
+            use_bias=self.attention_bias,
+            kernel_initializer=self.kernel_initializer.clone(),
+            bias_initializer=self.bias_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def make_feed_forward(self, hidden_dim, name):
+        """A new layer (B, T, D) -> (B, T, D) for inputs of width `hidden_dim`."""
+        return FeedForward(
+            self.intermediate_dim,
+            activation=self.activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            bias_initializer=self.bias_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def make_normalization(self, name):
+        """A new normalisation layer."""
+        return keras.layers.LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
+        )
+
+    def add_sublayer(self, layer, name, *shapes):
+        """Builds `layer` with the norm and the dropout that go with it: see `residual`."""
+        layer.build(*shapes)
+        norm = self.make_normalization(f"{name}_normalization")
+        norm.build(shapes[0])
+        dropout = keras.layers.Dropout(
+            self.dropout, dtype=self.dtype_policy, name=f"{name}_dropout"
+        )
+        dropout.build(shapes[0])
+        setattr(self, name, layer)
+        setattr(self, f"{name}_normalization", norm)
+        setattr(self, f"{name}_dropout", dropout)
+
+    def residual(self, x, name, sublayer, training):
+        """LayerNorm(x + Dropout(sublayer(x))), or x + Dropout(sublayer(LayerNorm(x))).
+
+        `sublayer` returns its output and a tuple of anything else, which is handed through.
+        """
+        norm = getattr(self, f"{name}_normalization")
+        output, *others = sublayer(norm(x) if self.normalize_first else x)
+        if self.dropout:
+            output = getattr(self, f"{name}_dropout")(output, training=training)
+        output = x + output
+        return (output if self.normalize_first else norm(output), *others)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "intermediate_dim": self.intermediate_dim,
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "activation": keras.activations.serialize(self.activation),
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "normalize_first": self.normalize_first,
+            "attention_bias": self.attention_bias,
+        }

@@ -1,0 +1,103 @@
+"""One block of the transformer encoder (Vaswani et al. 2017, section 3.1)."""
+
+import keras
+
+from keras_attention import masks
+from keras_attention.layers.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerEncoder(TransformerBlock):
+    """Self-attention and feed-forward, each with dropout, a residual and layer normalisation.
+
+    Hooks for subclasses: `make_attention(hidden_dim, name)`, `make_feed_forward(hidden_dim, name)`
+    and `make_normalization(name)` return the parts; the block builds and wires them.
+
+    Padding: `padding_mask` (or the mask of a stock layer upstream) hides padded tokens from all
+    others; what stands at padded positions never changes the rest.
+
+    Args:
+        intermediate_dim: width F of the feed-forward layer.
+        num_heads: number of heads H; a divisor of the input's width.
+        dropout: rate on attention weights and on each sublayer's output, in [0, 1).
+        activation: of the feed-forward layer.
+        layer_norm_epsilon: epsilon of the norms.
+        kernel_initializer: of every matrix.
+        bias_initializer: of every bias.
+        normalize_first: True for pre-norm, False for the paper's post-norm.
+        attention_bias: whether the attention's projections have biases.
+
+    Call arguments:
+        inputs: (B, T, D).
+        padding_mask: boolean (B, T), True at tokens.
+        attention_mask: boolean, broadcasts to (B, T, T).
+        return_attention_scores: whether to return the scores too.
+        training: whether dropout is applied.
+
+    Returns:
+        (B, T, D); with `return_attention_scores` also (B, H, T, T).
+
+    Raises:
+        ValueError: if a size or rate is out of range, or `num_heads` does not divide D.
+
+    Example:
+
+    >>> block = TransformerEncoder(intermediate_dim=64, num_heads=2)
+    >>> block(keras.random.normal((3, 5, 16)), padding_mask=np.ones((3, 5), "bool")).shape
+    (3, 5, 16)
+
+    Reference: Vaswani et al. 2017, "Attention Is All You Need", section 3.1,
+    https://arxiv.org/abs/1706.03762
+    """
+
+    def build(self, inputs_shape):
+        width = inputs_shape[-1]
+        attention = self.make_attention(width, "self_attention")
+        self.add_sublayer(attention, "self_attention", inputs_shape)
+        self.add_sublayer(self.make_feed_forward(width, "feed_forward"), "feed_forward", inputs_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs,
+        padding_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        if padding_mask is None:
+            padding_mask = masks.implicit_mask(inputs)
+
+        def attend(x):
+            result = self.self_attention(
+                x,
+                value_mask=padding_mask,
+                attention_mask=attention_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            return result if return_attention_scores else (result,)
+
+        x, *scores = self.residual(inputs, "self_attention", attend, training)
+        (x,) = self.residual(
+            x, "feed_forward", lambda x: (self.feed_forward(x, training=training),), training
+        )
+        return (x, *scores) if return_attention_scores else x
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape
+
+    def compute_output_spec(
+        self,
+        inputs,
+        padding_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        batch_size, length, _ = inputs.shape
+        shape = (batch_size, self.num_heads, length, length)
+        return output, keras.KerasTensor(shape, dtype=self.compute_dtype)

@@ -1,0 +1,62 @@
+"""Pure functions on boolean masks: True means "may be attended to".
+
+Shapes: B batch, T target (query) length, S source (key) length.
+"""
+
+from keras import ops
+
+from keras_attention.token_ids import PADDING_ID
+
+
+def padding_mask(token_ids, padding_id=PADDING_ID):
+    """True where `token_ids` (B, S) holds a token, False where it holds padding.
+
+    >>> padding_mask([[5, 6, 0]])  # [[True, True, False]]
+    """
+    return ops.not_equal(token_ids, padding_id)
+
+
+def causal_mask(target_length, source_length=None, start_index=0):
+    """(T, S) mask in which query `start_index + i` sees the keys up to its own position.
+
+    >>> causal_mask(2)  # [[True, False], [True, True]]
+    """
+    source_length = target_length if source_length is None else source_length
+    rows = ops.arange(target_length, dtype="int32") + start_index
+    columns = ops.arange(source_length, dtype="int32")
+    return ops.expand_dims(rows, 1) >= ops.expand_dims(columns, 0)
+
+
+def implicit_mask(tensor):
+    """The mask that a stock layer such as `keras.layers.Embedding(mask_zero=True)` left, or None."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def combine(*masks):
+    """The logical AND of all masks that are not None (broadcast), or None if none is given."""
+    combined = None
+    for mask in masks:
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            combined = mask if combined is None else ops.logical_and(combined, mask)
+    return combined
+
+
+def attention_mask(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
+    """One mask that broadcasts to (B, T, S) from per-token masks (B, T), (B, S) and a (B, T, S) one."""
+    return combine(
+        None if query_mask is None else ops.expand_dims(query_mask, 2),  # (B, T, 1)
+        None if value_mask is None else ops.expand_dims(value_mask, 1),  # (B, 1, S)
+        None if key_mask is None else ops.expand_dims(key_mask, 1),  # (B, 1, S)
+        attention_mask,
+    )
+
+
+def fill_value(dtype):
+    """What a forbidden score becomes: -1e9 overflows float16, so there -3e4."""
+    return -3e4 if dtype == "float16" else -1e9
+
+
+def row_may_attend(mask):
+    """True (..., T, 1) for each query row of `mask` (..., T, S) that may attend to anything."""
+    return ops.any(mask, axis=-1, keepdims=True)

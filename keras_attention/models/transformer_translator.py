@@ -1,0 +1,240 @@
+"""The transformer of Vaswani et al. 2017 as a functional Keras model that generates."""
+
+import keras
+from keras import ops
+
+from keras_attention import masks
+from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
+from keras_attention.layers.transformer_decoder import TransformerDecoder
+from keras_attention.layers.transformer_encoder import TransformerEncoder
+from keras_attention.models.translator import Translator
+
+PRESETS = {
+    # Wu et al. 2021, section 4.1 (fairseq's transformer_tiny)
+    "tiny": dict(num_layers=4, hidden_dim=128, intermediate_dim=256, num_heads=4, dropout=0.3),
+    # Vaswani et al. 2017, table 3
+    "base": dict(num_layers=6, hidden_dim=512, intermediate_dim=2048, num_heads=8, dropout=0.1),
+    "big": dict(num_layers=6, hidden_dim=1024, intermediate_dim=4096, num_heads=16, dropout=0.3),
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerTranslator(Translator):
+    """Encoder, decoder and tied output projection, from token ids to logits.
+
+    Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with 0,
+    the decoder's starting with START; the output is the logits (B, T, V). All masks are computed from
+    the ids: padding changes nothing.
+
+    Args:
+        vocabulary_size: number of tokens V of the target, and of the source unless given.
+        source_vocabulary_size: number of source tokens where the vocabularies differ; None shares one
+            embedding matrix between source, target and output projection.
+        num_layers: number of encoder blocks, and of decoder blocks.
+        num_heads: number of heads H.
+        hidden_dim: width D.
+        intermediate_dim: width of the feed-forward layers.
+        dropout: rate on embeddings, attention weights and sublayer outputs.
+        max_sequence_length: the longest source, and the longest target, in tokens.
+        normalize_first: True for pre-norm with a final norm, False for the paper's post-norm.
+        attention_bias: whether attention projections have biases; the paper's have none.
+        activation: of the feed-forward layers.
+
+    Raises:
+        ValueError: if a size or rate is out of range.
+
+    Example:
+
+    >>> model = TransformerTranslator.from_preset("tiny", vocabulary_size=100)
+    >>> ids = np.array([[5, 6, 7, 3]])
+    >>> model({"encoder_token_ids": ids, "decoder_token_ids": np.array([[2, 8, 9]])}).shape
+    (1, 3, 100)
+    >>> model.generate(ids)["token_ids"].shape
+    (1, 54)
+
+    Reference: Vaswani et al. 2017, "Attention Is All You Need", https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        source_vocabulary_size=None,
+        num_layers=6,
+        num_heads=8,
+        hidden_dim=512,
+        intermediate_dim=2048,
+        dropout=0.1,
+        max_sequence_length=256,
+        normalize_first=False,
+        attention_bias=False,
+        activation="relu",
+        dtype=None,
+        **kwargs,
+    ):
+        for name, value in (
+            ("vocabulary_size", vocabulary_size),
+            ("num_layers", num_layers),
+            ("num_heads", num_heads),
+            ("hidden_dim", hidden_dim),
+            ("intermediate_dim", intermediate_dim),
+            ("max_sequence_length", max_sequence_length),
+        ):
+            require_positive_integer(name, value)
+        require_rate("dropout", dropout)
+
+        # Layers
+        def embedding(size, name):
+            return TokenAndPositionEmbedding(
+                size,
+                max_sequence_length,
+                hidden_dim,
+                positions="sinusoidal",
+                scale=True,
+                # With the scale of sqrt(D) the embeddings enter with variance 1, and as the output
+                # projection they give logits of variance 1.
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
+                dtype=dtype,
+                name=name,
+            )
+
+        def blocks(block, name):
+            return [
+                block(
+                    intermediate_dim,
+                    num_heads,
+                    dropout=dropout,
+                    activation=activation,
+                    normalize_first=normalize_first,
+                    attention_bias=attention_bias,
+                    dtype=dtype,
+                    name=f"{name}_{index}",
+                )
+                for index in range(num_layers)
+            ]
+
+        def final_norm(name):
+            return keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype, name=name)
+
+        self.target_embedding = embedding(vocabulary_size, "target_embedding")
+        self.source_embedding = self.target_embedding
+        if source_vocabulary_size is not None:
+            require_positive_integer("source_vocabulary_size", source_vocabulary_size)
+            self.source_embedding = embedding(source_vocabulary_size, "source_embedding")
+        self.source_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="source_dropout")
+        self.target_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="target_dropout")
+        self.encoder_blocks = blocks(TransformerEncoder, "encoder")
+        self.decoder_blocks = blocks(TransformerDecoder, "decoder")
+        self.encoder_norm = final_norm("encoder_normalization") if normalize_first else None
+        self.decoder_norm = final_norm("decoder_normalization") if normalize_first else None
+
+        # Graph
+        encoder_token_ids = keras.Input((None,), dtype="int32", name="encoder_token_ids")
+        decoder_token_ids = keras.Input((None,), dtype="int32", name="decoder_token_ids")
+        encoded, source_mask = self.encode(encoder_token_ids)
+        x = self.target_dropout(self.target_embedding(decoder_token_ids))
+        target_mask = masks.padding_mask(decoder_token_ids)
+        for block in self.decoder_blocks:
+            x = block(
+                x,
+                encoded,
+                decoder_padding_mask=target_mask,
+                encoder_padding_mask=source_mask,
+            )
+        logits = self._logits(x)
+        super().__init__(
+            inputs={"encoder_token_ids": encoder_token_ids, "decoder_token_ids": decoder_token_ids},
+            outputs=logits,
+            **kwargs,
+        )
+
+        # Config
+        self.vocabulary_size = vocabulary_size
+        self.source_vocabulary_size = source_vocabulary_size
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.hidden_dim = hidden_dim
+        self.intermediate_dim = intermediate_dim
+        self.dropout = dropout
+        self.max_sequence_length = max_sequence_length
+        self.normalize_first = normalize_first
+        self.attention_bias = attention_bias
+        self.activation = keras.activations.get(activation)
+
+    @classmethod
+    def from_preset(cls, preset, **overrides):
+        """A model with random weights in one of the published sizes: "tiny", "base" or "big".
+
+        >>> TransformerTranslator.from_preset("base", vocabulary_size=37000).count_params()
+        63045632
+        """
+        require(preset in PRESETS, "preset", f"one of {tuple(PRESETS)}", preset=preset)
+        return cls(**{**PRESETS[preset], **overrides})
+
+    def encode(self, source_ids):
+        """The encoder's output (B, S, D) and the mask (B, S) of the tokens in `source_ids`."""
+        x = self.source_dropout(self.source_embedding(source_ids))
+        mask = masks.padding_mask(source_ids)
+        for block in self.encoder_blocks:
+            x = block(x, padding_mask=mask)
+        return (x if self.encoder_norm is None else self.encoder_norm(x)), mask
+
+    def _logits(self, x):
+        x = x if self.decoder_norm is None else self.decoder_norm(x)
+        return self.target_embedding(x, reverse=True)
+
+    def start(self, source_ids, max_length, return_alignment=False):
+        """The source side and empty caches for `max_length` steps: see `Translator`."""
+        encoded, mask = self.encode(source_ids)
+        batch_size, source_length = ops.shape(source_ids)
+        state = {
+            "cache": [block.empty_cache(batch_size, max_length) for block in self.decoder_blocks]
+        }
+        if return_alignment:
+            state["alignment"] = ops.zeros((batch_size, source_length), dtype="float32")
+        constants = {
+            "source_mask": mask,
+            "encoder": [block.project_encoder(encoded) for block in self.decoder_blocks],
+        }
+        return state, constants
+
+    def advance(self, token, position, state, constants):
+        """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
+        x = self.target_embedding(ops.expand_dims(token, 1), start_index=position)  # (B, 1, D)
+        caches, alignment = [], None
+        for index, block in enumerate(self.decoder_blocks):
+            # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align best.
+            aligns = "alignment" in state and index == max(0, self.num_layers - 2)
+            x, *scores, cache = block(
+                x,
+                encoder_padding_mask=constants["source_mask"],
+                self_attention_cache=state["cache"][index],
+                self_attention_cache_update_index=position,
+                cross_attention_cache=constants["encoder"][index],
+                return_attention_scores=aligns,
+            )
+            caches.append(cache)
+            if aligns:
+                alignment = ops.cast(ops.mean(scores[1], axis=1)[:, 0], "float32")  # (B, S)
+        new_state = {"cache": caches}
+        if alignment is not None:
+            new_state["alignment"] = alignment
+        return self._logits(x)[:, 0], new_state
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "vocabulary_size": self.vocabulary_size,
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "hidden_dim": self.hidden_dim,
+            "intermediate_dim": self.intermediate_dim,
+            "dropout": self.dropout,
+            "max_sequence_length": self.max_sequence_length,
+            "normalize_first": self.normalize_first,
+            "attention_bias": self.attention_bias,
+            "activation": keras.activations.serialize(self.activation),
+            "dtype": keras.dtype_policies.serialize(self.encoder_blocks[0].dtype_policy),
+        }
