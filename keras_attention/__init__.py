@@ -1,3 +1,13 @@
 """Attention layers for Keras 3 and the road from `model.fit` to SavedModel, TFLite and ONNX."""
 
+from keras_attention import decoding, layers, masks, models
+
 __version__ = "0.1.0"
+__all__ = ["decoding", "layers", "load", "masks", "models"]
+
+
+def load(path, runtime=None):
+    """Loads a run or an artifact: see `keras_attention.loading.load`."""
+    from keras_attention.loading import load  # here: layers alone need none of its packages
+
+    return load(path, runtime)

@@ -1,0 +1,120 @@
+"""From a trained translator to an artifact directory."""
+
+import shutil
+
+from keras_attention._validation import InputError
+from keras_attention.decoding.greedy_search import EXTRA_LENGTH
+from keras_attention.manifest import write_manifest
+from keras_attention.exporting.onnx import onnx_ops, write_onnx
+from keras_attention.exporting.parity import check_parity
+from keras_attention.exporting.saved_model import ids_function, write_saved_model
+from keras_attention.exporting.tflite import tflite_ops, write_tflite
+from keras_attention.files import new_directory
+from keras_attention.runtimes import artifact_translator, keras_translator
+
+FORMATS = ("tf_saved_model", "tflite", "onnx")
+
+
+def export_translator(
+    model,
+    tokenizer,
+    output,
+    texts,
+    formats=FORMATS,
+    max_length=None,
+    with_alignments=False,
+    description=None,
+    force=False,
+    say=lambda text: None,
+):
+    """Writes an artifact: the SavedModel, TFLite and ONNX forms of one translator.
+
+    Every form holds the whole generation, with dynamic batch and length, and is run in its own runtime
+    on `texts` and compared with Keras before the directory takes its name.
+
+    Args:
+        model: a `keras_attention.models.Translator`.
+        tokenizer: a `TranslationTokenizer`.
+        output: path of the artifact.
+        texts: list of strings to compare on.
+        formats: any of "tf_saved_model", "tflite" and "onnx".
+        max_length: tokens of a translation at most; by default the source's length + 50.
+        with_alignments: whether the ids signature also gives `alignment` (N, T, S).
+        description: dict of JSON values to keep in the manifest.
+        force: whether an existing `output` may be overwritten.
+        say: function that is told of progress.
+
+    Returns:
+        The path of the artifact.
+
+    Raises:
+        InputError: if a format is unknown, or `output` exists and `force` is not given.
+        ParityError: if a form disagrees with Keras; nothing is left behind.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise InputError(
+            f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
+            f"{', '.join(FORMATS)}."
+        )
+    with new_directory(output, force) as directory:
+        tokenizer.save(directory / "tokenizer")
+        # The SavedModel is always made: TFLite is converted from it.
+        saved_model = directory / "saved_model" / "1"
+        say("writing the SavedModel")
+        write_saved_model(saved_model, model, tokenizer, max_length, with_alignments)
+        ops = {}
+        if "tflite" in formats:
+            say("converting to TFLite")
+            write_tflite(directory / "model.tflite", saved_model)
+            ops["tflite"] = tflite_ops(directory / "model.tflite")
+        if "onnx" in formats:
+            say("converting to ONNX")
+            ids = ids_function(model, max_length, with_alignments)
+            write_onnx(directory / "model.onnx", ids)
+            ops["onnx"] = onnx_ops(directory / "model.onnx")
+        if "tf_saved_model" not in formats:
+            shutil.rmtree(directory / "saved_model")
+        manifest = {
+            "kind": "translator",
+            **(description or {}),
+            "formats": list(formats),
+            "precision": "float32",
+            "decoding": {
+                "method": "greedy",
+                "beam_size": 1,
+                "max_length": max_length,
+                "extra_length": EXTRA_LENGTH,
+                "max_source_length": model.max_sequence_length,
+                "with_alignments": with_alignments,
+            },
+            "signatures": _signatures(with_alignments),
+            "ops": ops,
+            "parity": {},
+        }
+        reference = keras_translator(model, tokenizer)
+        for name in formats:
+            say(f"comparing {name} with Keras on {len(texts)} sentences")
+            translator = artifact_translator(directory, name, manifest)
+            manifest["parity"][name] = check_parity(reference, translator, texts, name)
+        write_manifest(directory, manifest)
+    return output
+
+
+def _signatures(with_alignments):
+    outputs = {"token_ids": ["int32", ["N", "T"]], "score": ["float32", ["N"]]}
+    if with_alignments:
+        outputs["alignment"] = ["float32", ["N", "T", "S"]]
+    return {
+        "serving_default": {
+            "formats": ["tf_saved_model"],
+            "inputs": {"text": ["string", ["N"]]},
+            "outputs": {"text": ["string", ["N"]], "score": ["float32", ["N"]]},
+        },
+        "ids": {
+            "formats": list(FORMATS),
+            "inputs": {"source_ids": ["int32", ["N", "S"]]},
+            "outputs": outputs,
+        },
+    }
+

@@ -1,0 +1,68 @@
+"""The proof that an artifact answers as the Keras model does."""
+
+import time
+import warnings
+
+from keras_attention.runtimes.text_translator import TruncationWarning
+
+BATCH_SIZES = (1, 32)
+TIE = 1e-3  # two sentences whose scores differ by less are equally good
+
+
+class ParityError(RuntimeError):
+    """An exported file does not give the answers of the model that it was made from."""
+
+
+def compare(reference, translator, texts, batch_size):
+    """Translates `texts` with both and compares.
+
+    Args:
+        reference: a `TextTranslator` of the Keras model.
+        translator: a `TextTranslator` of the artifact.
+        texts: list of strings.
+        batch_size: sentences at a time, for `translator`.
+
+    Returns:
+        `{"sentences", "batch_size", "agreement", "ties", "milliseconds_per_sentence",
+        "largest_score_difference", "differences"}`; a difference that is no tie is listed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncationWarning)
+        expected, expected_scores = reference.translate_with_scores(texts)
+        translator.batch_size = batch_size
+        translator.translate(texts[:1])  # the first call allocates
+        started = time.perf_counter()
+        found, scores = translator.translate_with_scores(texts)
+        elapsed = time.perf_counter() - started
+    differing = [i for i in range(len(texts)) if found[i] != expected[i]]
+    gaps = [abs(a - b) for a, b in zip(scores, expected_scores, strict=True)]
+    return {
+        "sentences": len(texts),
+        "batch_size": batch_size,
+        "agreement": 1 - len(differing) / max(1, len(texts)),
+        "ties": sum(gaps[i] < TIE for i in differing),
+        "milliseconds_per_sentence": 1000 * elapsed / max(1, len(texts)),
+        "largest_score_difference": max(
+            (gap for i, gap in enumerate(gaps) if i not in differing), default=0.0
+        ),
+        "differences": [
+            {"text": texts[i], "expected": expected[i], "found": found[i]}
+            for i in differing
+            if gaps[i] >= TIE
+        ],
+    }
+
+
+def check_parity(reference, translator, texts, name):
+    """`compare` at batch 1 and 32; raises `ParityError` at any difference that is not a tie."""
+    reports = [compare(reference, translator, texts, size) for size in BATCH_SIZES]
+    for report in reports:
+        if report["differences"]:
+            first = report["differences"][0]
+            raise ParityError(
+                f"{name} does not agree with Keras on {len(report['differences'])} of "
+                f"{len(texts)} sentences: {first['text']!r} should give {first['expected']!r}, "
+                f"gives {first['found']!r}."
+            )
+        del report["differences"]
+    return reports

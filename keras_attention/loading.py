@@ -1,0 +1,100 @@
+"""`keras_attention.load`: whatever was trained or exported, as one object that translates."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import keras
+
+from keras_attention._validation import InputError
+from keras_attention.manifest import read_manifest
+from keras_attention.runtimes import RUNTIMES, artifact_translator, keras_translator
+from keras_attention.text import TranslationTokenizer
+
+
+def load(path, runtime=None):
+    """Loads a run directory or an artifact.
+
+    Args:
+        path: what `keras-attention train` or `keras-attention export` wrote.
+        runtime: "keras" for a run; "tf_saved_model", "tflite" or "onnx" for an artifact. By default
+            Keras for a run and the first form that it holds for an artifact.
+
+    Returns:
+        A `TextTranslator`: `translate(list of str) -> list of str`.
+
+    Raises:
+        InputError: if `path` is neither, or does not hold that form.
+
+    >>> keras_attention.load("artifact", runtime="tflite").translate(["three hundred and two"])
+    ['dreihundertzwei']
+    """
+    path = Path(path)
+    if runtime is not None and runtime not in RUNTIMES:
+        raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
+    if (path / "manifest.json").exists():
+        manifest = read_manifest(path)
+        if runtime == "keras":
+            raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
+        if manifest["kind"] != "translator":
+            raise InputError(f"{path} is an artifact of another kind: {manifest['kind']!r}.")
+        return artifact_translator(path, runtime or manifest["formats"][0], manifest)
+    if runtime not in (None, "keras"):
+        raise InputError(f"{path} is no artifact; the runtime {runtime!r} needs one: export it first.")
+    return load_run(path)
+
+
+def load_run(path):
+    """A `TextTranslator` of a run directory, its Keras model being `.model`.
+
+    Raises:
+        InputError: if `path` is not a finished run of a translator.
+    """
+    path = Path(path)
+    config = read_config(path)
+    if config.get("kind") != "translator":
+        raise InputError(f"{path} is a run of another kind: {config.get('kind')!r}.")
+    if not (path / "model.keras").exists():
+        raise InputError(f"{path} is not finished: there is no model.keras. Train on with --resume.")
+    tokenizer = TranslationTokenizer.load(path / "tokenizer")
+    try:
+        model = keras.saving.load_model(path / "model.keras", compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise InputError(f"{path / 'model.keras'}: cannot be loaded ({error}).") from error
+    if model.vocabulary_size != tokenizer.target.vocabulary_size:
+        raise InputError(
+            f"{path}: the tokenizer has {tokenizer.target.vocabulary_size:,} tokens and the model "
+            f"{model.vocabulary_size:,}; they do not belong together."
+        )
+    return keras_translator(model, tokenizer)
+
+
+def read_config(path):
+    """The config of a run directory, a dict.
+
+    Raises:
+        InputError: if `path` is not a run directory.
+    """
+    try:
+        return json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{Path(path) / 'config.json'}: not JSON ({error}).") from error
+
+
+def save_model_atomically(model, path):
+    """`model.save(path)`, complete or not at all."""
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".keras")
+    os.close(descriptor)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

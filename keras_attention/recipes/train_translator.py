@@ -1,0 +1,261 @@
+"""Training of a translator from files or the built-in corpus to a run directory."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+
+from keras_attention._validation import InputError, require
+from keras_attention.files import new_directory, refuse_existing, write_atomically
+from keras_attention.loading import load_run, read_config, save_model_atomically
+from keras_attention.models import TransformerTranslator
+from keras_attention.runtimes import keras_translator
+from keras_attention.recipes.translator_config import TranslatorConfig
+from keras_attention.text import (
+    TranslationBatches,
+    TranslationTokenizer,
+    drop_empty_pairs,
+    phrase_corpus,
+    read_parallel,
+    train_sentencepiece,
+)
+from keras_attention.training import (
+    AverageCheckpoints,
+    LabelSmoothedCrossEntropy,
+    NoamSchedule,
+    Perplexity,
+    Snapshots,
+    TokenAccuracy,
+    TranslationScores,
+    WarmupLinearSchedule,
+    restore_latest,
+)
+
+SPLIT_OFF = 0.02  # share of the training pairs that becomes validation data where none is given
+SCORED_SENTENCES = 500  # validation sentences that are translated after every epoch
+
+
+def _read_pairs(config, part, say):
+    """The training or validation pairs that `config` names, without empty ones; None if not given."""
+    source, target = getattr(config, f"{part}_source"), getattr(config, f"{part}_target")
+    if source is None and target is None:
+        return None
+    if source is None or target is None:
+        raise InputError(f"--{part}-source and --{part}-target must be given together.")
+    sources, targets, dropped = drop_empty_pairs(*read_parallel(source, target))
+    if dropped:
+        say(f"{source}: {dropped:,} pairs with an empty side are left out.")
+    if not sources:
+        raise InputError(f"{source} and {target} hold no pair with text on both sides.")
+    return sources, targets
+
+
+def load_corpus(config, say=print):
+    """The training and the validation pairs of `config`: two pairs of lists of strings."""
+    train, valid = _read_pairs(config, "train", say), _read_pairs(config, "valid", say)
+    if train is None:
+        if valid is None:
+            valid = phrase_corpus(SCORED_SENTENCES, seed=config.seed, split="valid")
+        return phrase_corpus(config.corpus_size, seed=config.seed), valid
+    if valid is None:
+        sources, targets = train
+        if len(sources) < 2:
+            raise InputError(
+                "The corpus has one pair; give two or more, or validation files, so that one is left "
+                "to validate on."
+            )
+        step = max(2, round(1 / SPLIT_OFF))
+        start = config.seed % min(step, len(sources))
+        held_out = set(range(start, len(sources), step))
+        valid = [sources[i] for i in sorted(held_out)], [targets[i] for i in sorted(held_out)]
+        train = tuple([x for i, x in enumerate(side) if i not in held_out] for side in train)
+    return train, valid
+
+
+def train_tokenizer(config, train, say=print):
+    """One vocabulary for both languages of the training pairs."""
+    model = train_sentencepiece(
+        [*train[0], *train[1]],
+        config.vocabulary_size,
+        model_type=config.vocabulary_type,
+        normalization=config.normalization,
+        seed=config.seed,
+    )
+    tokenizer = TranslationTokenizer(model)
+    if tokenizer.source.vocabulary_size < config.vocabulary_size:
+        say(
+            f"The corpus is too small for a vocabulary of {config.vocabulary_size:,}; "
+            f"it gets the largest possible one, {tokenizer.source.vocabulary_size:,}."
+        )
+    return tokenizer
+
+
+def make_batches(config, tokenizer, pairs, seed, max_length=None):
+    """The batches of sentence pairs."""
+    return TranslationBatches(
+        [tokenizer.source.encode(text) for text in pairs[0]],
+        [tokenizer.target.encode(text) for text in pairs[1]],
+        batch_tokens=config.batch_tokens,
+        max_buckets=config.max_buckets,
+        max_length=max_length,
+        seed=seed,
+    )
+
+
+def compile_translator(model, config, total_steps):
+    """Adam with the config's schedule, the smoothed loss and the token metrics."""
+    warmup = min(config.warmup_steps, max(1, total_steps // 4))
+    if config.schedule == "noam":
+        # The same peak as the linear schedule: scale / sqrt(D * warmup) = peak.
+        scale = config.learning_rate * (model.hidden_dim * warmup) ** 0.5
+        schedule = NoamSchedule(model.hidden_dim, warmup, scale)
+    else:
+        schedule = WarmupLinearSchedule(config.learning_rate, warmup, total_steps)
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        loss=LabelSmoothedCrossEntropy(config.label_smoothing),
+        metrics=[TokenAccuracy(), Perplexity()],
+        jit_compile=config.jit_compile,
+    )
+
+
+def train_translator(config, output, resume=False, force=False, quiet=False):
+    """Trains a translator and leaves a run directory.
+
+    The directory holds `model.keras`, `tokenizer/`, `config.json`, `history.csv`, `snapshots/` and
+    `logs/` (TensorBoard). `model.keras` appears when training is finished.
+
+    Args:
+        config: a `TranslatorConfig`.
+        output: path of the run directory.
+        resume: whether to go on from the last snapshot in `output`, if there is one.
+        force: whether an existing run may be overwritten.
+        quiet: whether to print nothing.
+
+    Returns:
+        A `TextTranslator` whose Keras model is `.model`.
+
+    Raises:
+        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is given.
+    """
+    output = Path(output)
+
+    def say(text):
+        if not quiet:
+            print(text, flush=True)
+
+    resumes = resume and (output / "config.json").exists()
+    if resumes:
+        config = TranslatorConfig.from_dict(read_config(output))
+        if (output / "model.keras").exists():
+            say(f"{output} is finished: nothing to do.")
+            return load_run(output)
+    elif not (resume and _is_empty(output)):
+        refuse_existing(output, force)
+
+    keras.utils.set_random_seed(config.seed)
+    train, valid = load_corpus(config, say)  # before anything is written
+    if resumes:
+        tokenizer = TranslationTokenizer.load(output / "tokenizer")
+    else:
+        tokenizer = train_tokenizer(config, train, say)
+    batches = make_batches(config, tokenizer, train, config.seed, config.max_sequence_length)
+    valid_batches = make_batches(config, tokenizer, valid, 0, config.max_sequence_length)
+    if batches.dropped:
+        say(f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens are left out.")
+    model = TransformerTranslator.from_preset(
+        config.preset,
+        vocabulary_size=tokenizer.target.vocabulary_size,
+        dropout=config.dropout,
+        normalize_first=config.normalize_first,
+        max_sequence_length=config.max_sequence_length,
+    )
+    if config.initial_weights is not None:
+        _copy_weights(config.initial_weights, model)
+    total_steps = config.epochs * len(batches)
+    compile_translator(model, config, total_steps)
+    if not resumes:
+        _start_run(output, config, tokenizer, force)
+
+    position = restore_latest(output / "snapshots", model) if resumes else None
+    step = position["step"] if position else 0
+    if position:
+        say(f"resumed at step {step}")
+    first_epoch, first_step = divmod(step, len(batches))
+    say(
+        f"{model.count_params():,} parameters, {len(train[0]):,} pairs, "
+        f"{tokenizer.target.vocabulary_size:,} tokens in the vocabulary, {len(batches)} updates an "
+        f"epoch, {batches.padding:.0%} padding"
+    )
+    translator = keras_translator(model, tokenizer)
+    scored = tuple(side[:SCORED_SENTENCES] for side in valid)
+    callbacks = [
+        TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize),
+        keras.callbacks.CSVLogger(str(output / "history.csv"), append=step > 0),
+        *_tensorboard(output / "logs"),
+        Snapshots(
+            output / "snapshots", len(batches), config.snapshot_every, first_step=step, keep=3
+        ),
+        AverageCheckpoints(output / "snapshots" / "averaging", config.average_checkpoints, config.epochs),
+    ]
+    started = time.time()
+    _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet)
+    save_model_atomically(model, output / "model.keras")
+    say(f"Trained in {time.time() - started:.0f} s; the run is in {output}.")
+    return translator
+
+
+def _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet):
+    """`model.fit`, called twice when training resumes within an epoch, which has fewer steps left."""
+    calls = [(first_epoch, first_step, config.epochs)]
+    if first_step:
+        calls = [(first_epoch, first_step, first_epoch + 1), (first_epoch + 1, 0, config.epochs)]
+    for epoch, step, last_epoch in calls:
+        if epoch < last_epoch:
+            model.fit(
+                batches.dataset(epoch, step),
+                steps_per_epoch=len(batches) - step,
+                initial_epoch=epoch,
+                epochs=last_epoch,
+                validation_data=valid_batches.dataset(epochs=1),
+                validation_steps=len(valid_batches),
+                callbacks=callbacks,
+                shuffle=False,  # the batches come in an order of their own
+                verbose=0 if quiet else "auto",
+            )
+
+
+def _is_empty(directory):
+    return directory.is_dir() and not any(directory.iterdir())
+
+
+def _start_run(output, config, tokenizer, force):
+    """Makes the run directory with what does not change while training."""
+    if _is_empty(output):
+        output.rmdir()
+    with new_directory(output, force) as directory:
+        tokenizer.save(directory / "tokenizer")
+        text = json.dumps(config.to_dict(), indent=2)
+        write_atomically(directory / "config.json", text.encode())
+
+
+def _copy_weights(run, model):
+    weights = load_run(run).model.get_weights()
+    shapes = [tuple(w.shape) for w in model.get_weights()]
+    require(
+        [w.shape for w in weights] == shapes,
+        "initial_weights",
+        "a run of the same preset and vocabulary size",
+        initial_weights=str(run),
+    )
+    model.set_weights(weights)
+
+
+def _tensorboard(directory):
+    """The TensorBoard callback, which stock Keras builds on TensorFlow's summaries."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    os.makedirs(directory, exist_ok=True)
+    return [keras.callbacks.TensorBoard(str(directory), write_graph=False, update_freq="epoch")]

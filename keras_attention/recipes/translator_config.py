@@ -1,0 +1,95 @@
+"""Everything that is needed to repeat the training of a translator."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, require
+from keras_attention.models.transformer_translator import PRESETS
+
+ARCHITECTURES = {"transformer": tuple(PRESETS)}
+
+
+@dataclasses.dataclass
+class TranslatorConfig:
+    """The options of `train_translator`; `config.json` of a run holds them all.
+
+    >>> TranslatorConfig.for_preset("tiny", epochs=15, train_source="train.en", train_target="train.de")
+    """
+
+    preset: str = "tiny"
+    architecture: str = "transformer"
+    epochs: int = 10
+    train_source: str | None = None
+    train_target: str | None = None
+    valid_source: str | None = None
+    valid_target: str | None = None
+    initial_weights: str | None = None
+    seed: int = 0
+    # text
+    vocabulary_size: int = 8000
+    vocabulary_type: str = "bpe"
+    normalization: str = "nmt_nfkc"
+    corpus_size: int = 100_000  # pairs of the built-in corpus
+    bleu_tokenize: str = "13a"
+    # batches
+    batch_tokens: int = 1024
+    max_buckets: int = 7
+    max_sequence_length: int = 256
+    # model
+    dropout: float = 0.1
+    normalize_first: bool = True
+    # optimisation
+    learning_rate: float = 3e-3
+    schedule: str = "linear"
+    warmup_steps: int = 500
+    label_smoothing: float = 0.1
+    average_checkpoints: int = 3
+    jit_compile: bool = True
+    snapshot_every: int | None = None
+    kind: str = "translator"
+
+    @classmethod
+    def for_preset(cls, preset, architecture="transformer", **options):
+        """The options that suit a preset, changed by `options`; those that are None are left alone.
+
+        Raises:
+            InputError: if the architecture or the preset is unknown.
+        """
+        if architecture not in ARCHITECTURES:
+            raise InputError(
+                f"Unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}."
+            )
+        if preset not in ARCHITECTURES[architecture]:
+            raise InputError(
+                f"Unknown preset {preset!r} of architecture {architecture!r}; expected one of "
+                f"{', '.join(ARCHITECTURES[architecture])}."
+            )
+        # Wider models want smaller steps and more text a step.
+        suited = {
+            "tiny": {},
+            "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
+            "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
+        }[preset]
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(preset=preset, architecture=architecture, **{**suited, **given})
+
+    def __post_init__(self):
+        for name in ("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"):
+            value = getattr(self, name)
+            require(isinstance(value, int) and value > 0, name, "a positive integer", **{name: value})
+        schedules = ("linear", "noam")
+        require(self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule)
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is not of a translator.
+        """
+        if values.get("kind") != "translator":
+            raise InputError(f"This run is of another kind: {values.get('kind')!r}, not a translator.")
+        return cls(**values)

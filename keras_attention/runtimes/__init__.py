@@ -1,0 +1,48 @@
+"""One translator, four runtimes: Keras, SavedModel, TFLite and ONNX."""
+
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.runtimes.keras_runtime import keras_translator
+from keras_attention.runtimes.onnx_runtime import onnx_generate
+from keras_attention.runtimes.saved_model_runtime import saved_model_strings
+from keras_attention.runtimes.text_translator import TextTranslator, TruncationWarning, ids_to_ids
+from keras_attention.runtimes.tflite_runtime import tflite_generate
+from keras_attention.text import TranslationTokenizer
+
+RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
+
+__all__ = [
+    "RUNTIMES",
+    "TextTranslator",
+    "TruncationWarning",
+    "artifact_translator",
+    "keras_translator",
+]
+
+
+def artifact_translator(directory, runtime, manifest):
+    """A `TextTranslator` that runs one of an artifact's forms.
+
+    Args:
+        directory: path of the artifact.
+        runtime: "tf_saved_model", "tflite" or "onnx".
+        manifest: the artifact's manifest, a dict.
+
+    Raises:
+        InputError: if the artifact does not hold that form.
+    """
+    if runtime not in manifest["formats"]:
+        raise InputError(
+            f"{directory} holds no form for the runtime {runtime!r}; it holds "
+            f"{', '.join(manifest['formats'])}."
+        )
+    directory = Path(directory)
+    tokenizer = TranslationTokenizer.load(directory / "tokenizer")
+    if runtime == "tf_saved_model":
+        run = saved_model_strings(directory / "saved_model" / "1")
+    elif runtime == "tflite":
+        run = ids_to_ids(tokenizer, tflite_generate(directory / "model.tflite"))
+    else:
+        run = ids_to_ids(tokenizer, onnx_generate(directory / "model.onnx"))
+    return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"])

@@ -1,0 +1,28 @@
+"""An .onnx file in ONNX Runtime."""
+
+from keras_attention._validation import missing_package
+
+
+def onnx_generate(path, num_threads=0):
+    """`generate(source_ids) -> (token_ids, score)` by an .onnx file.
+
+    Raises:
+        ImportError: if `onnxruntime` is not installed; names the extra.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise missing_package("onnxruntime", "onnx") from error
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"]
+    )
+
+    def generate(source_ids):
+        token_ids, score = session.run(["token_ids", "score"], {"source_ids": source_ids})
+        return token_ids, score
+
+    return generate

@@ -1,0 +1,53 @@
+"""A SavedModel through TensorFlow's v1 loader: the C++ code with which TF Serving loads it."""
+
+from pathlib import Path
+
+
+def saved_model_signature(directory, signature):
+    """A function of named arrays that runs one signature in a v1 session.
+
+    `tf.saved_model.load` would rebuild Python objects, and so load what TF Serving cannot.
+
+    Args:
+        directory: a SavedModel.
+        signature: its name.
+
+    Returns:
+        Function of keyword arguments (input name -> array) to a dict (output name -> array).
+    """
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
+
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(directory)))
+    definition = loaded.signature_def[signature]
+
+    def run(**inputs):
+        feed = {definition.inputs[name].name: value for name, value in inputs.items()}
+        fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
+        return session.run(fetch, feed)
+
+    return run
+
+
+def saved_model_generate(directory):
+    """`generate(source_ids) -> (token_ids, score)` by the signature `ids`."""
+    run = saved_model_signature(directory, "ids")
+
+    def generate(source_ids):
+        outputs = run(source_ids=source_ids)
+        return outputs["token_ids"], outputs["score"]
+
+    return generate
+
+
+def saved_model_strings(directory):
+    """`run(texts, rows) -> (texts, scores)` by the signature `serving_default`."""
+    run = saved_model_signature(directory, "serving_default")
+
+    def translate(texts, rows):
+        outputs = run(text=[text.encode() for text in texts])
+        return [text.decode() for text in outputs["text"]], outputs["score"]
+
+    return translate

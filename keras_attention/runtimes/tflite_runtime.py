@@ -1,0 +1,26 @@
+"""A .tflite file in LiteRT (ai_edge_litert)."""
+
+import os
+
+from keras_attention._validation import missing_package
+
+
+def tflite_generate(path, num_threads=None):
+    """`generate(source_ids) -> (token_ids, score)` by a .tflite file.
+
+    Raises:
+        ImportError: if `ai_edge_litert` is not installed; names the extra.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise missing_package("ai-edge-litert", "litert") from error
+
+    interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
+    runner = interpreter.get_signature_runner("ids")
+
+    def generate(source_ids):
+        outputs = runner(source_ids=source_ids)
+        return outputs["token_ids"], outputs["score"]
+
+    return generate

@@ -1,0 +1,30 @@
+"""Text to token ids and back, corpora and batches. TensorFlow is imported only where it is used."""
+
+from keras_attention.text.multi30k import download_multi30k
+from keras_attention.text.parallel_corpus import drop_empty_pairs, read_lines, read_parallel
+from keras_attention.text.phrase_corpus import phrase_corpus
+from keras_attention.text.sentencepiece_processor import SentencePieceProcessor
+from keras_attention.text.sentencepiece_vocabulary import train_sentencepiece
+from keras_attention.text.translation_batches import TranslationBatches
+from keras_attention.text.translation_tokenizer import TranslationTokenizer
+
+__all__ = [
+    "SentencePieceProcessor",
+    "SentencePieceTokenizer",
+    "TranslationBatches",
+    "TranslationTokenizer",
+    "download_multi30k",
+    "drop_empty_pairs",
+    "phrase_corpus",
+    "read_lines",
+    "read_parallel",
+    "train_sentencepiece",
+]
+
+
+def __getattr__(name):
+    if name == "SentencePieceTokenizer":  # the one that needs TensorFlow
+        from keras_attention.text.sentencepiece_tokenizer import SentencePieceTokenizer
+
+        return SentencePieceTokenizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

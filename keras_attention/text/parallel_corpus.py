@@ -1,0 +1,75 @@
+"""Sentences and sentence pairs from text files, plain or gzipped."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from keras_attention._validation import InputError
+
+
+def read_lines(path):
+    """The lines of a UTF-8 file; `.gz` is decompressed.
+
+    Only a line feed (with or without a carriage return before it) ends a line: other separators
+    that Unicode knows are text. A byte order mark is dropped.
+
+    Raises:
+        InputError: if the file is missing, empty, not UTF-8 (names the line), or not whole gzip.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                data = file.read()
+        else:
+            data = path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error}).") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    lines = decode_lines(data, path)
+    if not lines:
+        raise InputError(f"{path}: the file is empty; expected one sentence a line.")
+    return lines
+
+
+def decode_lines(data, name):
+    """The lines of `data` (bytes); `name` stands for it in errors."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    decoded = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            decoded.append(line.removesuffix(b"\r").decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}, line {number}: not UTF-8 text (byte {error.start + 1} is "
+                f"0x{line[error.start]:02x})."
+            ) from error
+    return decoded
+
+
+def read_parallel(source_path, target_path):
+    """The sentences of two files of which line n of one translates line n of the other.
+
+    Returns:
+        Two lists of N strings.
+
+    Raises:
+        InputError: as `read_lines`, or if the files differ in length (says both counts).
+    """
+    sources, targets = read_lines(source_path), read_lines(target_path)
+    if len(sources) != len(targets):
+        raise InputError(
+            f"{source_path} has {len(sources):,} lines and {target_path} has {len(targets):,}; "
+            "a parallel corpus needs as many of each."
+        )
+    return sources, targets
+
+
+def drop_empty_pairs(sources, targets):
+    """The pairs with text on both sides, and how many were dropped."""
+    kept = [(s, t) for s, t in zip(sources, targets, strict=True) if s.strip() and t.strip()]
+    return [s for s, _ in kept], [t for _, t in kept], len(sources) - len(kept)

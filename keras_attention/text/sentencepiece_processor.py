@@ -1,0 +1,74 @@
+"""SentencePiece without TensorFlow: for the runtimes that take and give ids."""
+
+import numpy as np
+import sentencepiece
+
+from keras_attention._validation import require
+from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+
+
+class SentencePieceProcessor:
+    """Strings to ids and back, with the `sentencepiece` package alone.
+
+    Gives the ids and texts of `SentencePieceTokenizer`, which lives in TensorFlow graphs.
+
+    Args:
+        model: a SentencePiece model, as bytes, with this package's four special ids.
+
+    Raises:
+        ValueError: if `model` is not such a model.
+
+    >>> processor = SentencePieceProcessor(model)
+    >>> processor.decode(processor.encode("three hundred"))
+    'three hundred'
+    """
+
+    def __init__(self, model):
+        require(isinstance(model, bytes) and model, "model", "the bytes of a model", model=model)
+        try:
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error:
+            raise ValueError(
+                f"`model` must be a SentencePiece model. Received: {len(model):,} other bytes"
+            ) from error
+        ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+        require(
+            ids == (PADDING_ID, UNKNOWN_ID, START_ID, END_ID),
+            "model",
+            "a SentencePiece model trained with pad_id=0, unk_id=1, bos_id=2, eos_id=3",
+            ids=ids,
+        )
+        self.model = model
+        self._processor = processor
+
+    @property
+    def vocabulary_size(self):
+        """Number of tokens V, special ones included."""
+        return self._processor.vocab_size()
+
+    def id_to_piece(self, token_id):
+        """The piece of text that `token_id` stands for; a leading "▁" is a word's beginning."""
+        return self._processor.id_to_piece(int(token_id))
+
+    def encode(self, text):
+        """The ids of `text`, END at the end: a list of integers."""
+        return [*self._processor.encode(text), END_ID]
+
+    def decode(self, token_ids):
+        """The text of ids: up to the first END, special ids left out."""
+        pieces = []
+        for token_id in token_ids:
+            if token_id == END_ID:
+                break
+            if token_id not in (PADDING_ID, START_ID):
+                pieces.append(int(token_id))
+        return self._processor.decode(pieces)
+
+
+def pad(rows, length=None):
+    """(N, longest) int32 from lists of ids, padded with 0 at the end."""
+    length = max(map(len, rows), default=0) if length is None else length
+    padded = np.full((len(rows), length), PADDING_ID, dtype=np.int32)
+    for padded_row, row in zip(padded, rows, strict=True):
+        padded_row[: len(row)] = row
+    return padded

@@ -1,0 +1,94 @@
+"""Training of SentencePiece vocabularies (Kudo and Richardson 2018)."""
+
+import io
+import re
+
+from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+
+MODEL_TYPES = ("bpe", "unigram")
+NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
+_TOO_LARGE = re.compile(r"Please set it to a value <= (\d+)")
+_TOO_SMALL = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
+
+
+def train_sentencepiece(
+    sentences,
+    vocabulary_size,
+    model_type="bpe",
+    normalization="nmt_nfkc",
+    byte_fallback=False,
+    seed=0,
+):
+    """A SentencePiece model with this package's four special ids.
+
+    A corpus too small for the asked size gets the largest vocabulary that it allows: compare the
+    `vocabulary_size` of the tokenizer made from the result.
+
+    Args:
+        sentences: iterable of strings.
+        vocabulary_size: number of tokens V, special ones included.
+        model_type: "bpe" or "unigram".
+        normalization: SentencePiece's rule: "nmt_nfkc" for plain text, "identity" for text that
+            must come back as it went in; "nfkc", "nmt_nfkc_cf" and "nfkc_cf" are the others.
+        byte_fallback: whether a character outside the corpus becomes 1 to 4 of 256 byte tokens,
+            which count in the size, and not the unknown token.
+        seed: changes nothing, as both trainers are deterministic; taken so that callers can pass
+            one seed to every step of a run.
+
+    Returns:
+        The model, as bytes.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        InputError: if the sentences hold no text.
+
+    Reference: Kudo and Richardson 2018, "SentencePiece", https://arxiv.org/abs/1808.06226
+    """
+    import sentencepiece
+
+    require_positive_integer("vocabulary_size", vocabulary_size)
+    require(model_type in MODEL_TYPES, "model_type", f"one of {MODEL_TYPES}", model_type=model_type)
+    require(
+        normalization in NORMALIZATIONS,
+        "normalization",
+        f"one of {NORMALIZATIONS}",
+        normalization=normalization,
+    )
+    sentences = [sentence for sentence in sentences if sentence.strip()]
+    if not sentences:
+        raise InputError("The corpus holds no text to train a vocabulary on.")
+    longest = max(len(sentence.encode()) for sentence in sentences)
+
+    def train(size):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            vocab_size=size,
+            model_type=model_type,
+            normalization_rule_name=normalization,
+            character_coverage=1.0,
+            max_sentence_length=longest + 1,
+            pad_id=PADDING_ID,
+            unk_id=UNKNOWN_ID,
+            bos_id=START_ID,
+            eos_id=END_ID,
+            num_threads=1,
+            byte_fallback=byte_fallback,
+            minloglevel=2,  # its own reports would mix with the progress that the caller prints
+        )
+        return model.getvalue()
+
+    try:
+        return train(vocabulary_size)
+    except RuntimeError as error:
+        too_large, too_small = (rule.search(str(error)) for rule in (_TOO_LARGE, _TOO_SMALL))
+        if too_large:
+            return train(int(too_large.group(1)))
+        if too_small:
+            raise InputError(
+                f"A vocabulary of {vocabulary_size:,} is too small for the corpus: its characters "
+                f"and the special tokens alone need {int(too_small.group(1)):,}."
+            ) from error
+        raise

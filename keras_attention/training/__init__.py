@@ -1,0 +1,26 @@
+"""Losses, metrics, schedules, callbacks and the exact training step."""
+
+from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
+from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
+from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
+from keras_attention.training.noam_schedule import NoamSchedule
+from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
+from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
+from keras_attention.training.translation_scores import TranslationScores, translation_scores
+from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
+
+__all__ = [
+    "AverageCheckpoints",
+    "InverseSquareRootSchedule",
+    "LabelSmoothedCrossEntropy",
+    "NoamSchedule",
+    "Perplexity",
+    "Snapshots",
+    "TokenAccuracy",
+    "TranslationScores",
+    "WarmupLinearSchedule",
+    "average_weights",
+    "restore_latest",
+    "save_snapshot",
+    "translation_scores",
+]

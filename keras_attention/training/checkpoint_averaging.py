@@ -1,0 +1,110 @@
+"""Averaging the weights of the last checkpoints (Vaswani et al. 2017, section 6.1)."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_attention.files import write_atomically
+
+
+def average_weights(checkpoints):
+    """The element-wise mean of N lists of arrays; what is not floating point comes from the last.
+
+    Args:
+        checkpoints: an iterable of lists of arrays, alike in number and shapes. They are taken one
+            at a time, so that a generator that loads them holds only one. The mean is in float64.
+
+    Raises:
+        ValueError: if there is no checkpoint, or they differ in number or shapes.
+
+    >>> average_weights([[np.array([1.0])], [np.array([3.0])]])
+    [array([2.])]
+    """
+    sums, last, count = None, None, 0
+    for count, arrays in enumerate(checkpoints, 1):
+        shapes = [np.shape(array) for array in arrays]
+        if last is not None and shapes != [np.shape(array) for array in last]:
+            raise ValueError(
+                "`checkpoints` must have the same shapes. "
+                f"Received: shapes={shapes} in checkpoint {count}"
+            )
+        wide = [np.asarray(a, "float64") if _is_floating(a) else None for a in arrays]
+        if sums is None:
+            sums = [None if w is None else w.copy() for w in wide]
+        else:
+            for total, new in zip(sums, wide, strict=True):
+                if total is not None:
+                    total += new
+        last = arrays
+    if not count:
+        raise ValueError("`checkpoints` must hold one or more. Received: none")
+    return [
+        array if total is None else np.asarray(total / count).astype(array.dtype)
+        for total, array in zip(sums, last, strict=True)
+    ]
+
+
+def _is_floating(array):
+    return np.issubdtype(array.dtype, np.floating)
+
+
+class AverageCheckpoints(keras.callbacks.Callback):
+    """Keeps the weights of the last epochs as files and gives the model their mean at the end.
+
+    The files make the average the same after an interruption. Put the callback before one that
+    takes snapshots, so that no snapshot of an epoch stands without the file of that epoch.
+
+    Args:
+        directory: where the files `epoch-NNNN.safetensors` stand; made if missing.
+        last: number of epochs to average.
+        final_epoch: the mean is taken when training ends after this many epochs, or was stopped by
+            a callback; by default whenever `fit` ends. Give it where one training takes several
+            calls of `fit`.
+
+    Example:
+
+    >>> import tempfile
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> averaging = AverageCheckpoints(tempfile.mkdtemp(), last=5)
+    >>> x = np.ones((4, 1))
+    >>> history = model.fit(x, x, epochs=6, verbose=0, callbacks=[averaging])
+    >>> len(averaging.paths())
+    5
+    """
+
+    def __init__(self, directory, last=5, final_epoch=None):
+        super().__init__()
+        self.directory = Path(directory)
+        self.last = last
+        self.final_epoch = final_epoch
+        self.epochs_seen = 0
+
+    def paths(self):
+        """The files that stand, oldest first."""
+        return sorted(self.directory.glob("epoch-*.safetensors"))
+
+    def apply(self, model):
+        """Gives `model` the mean of the files that stand; nothing where there is none."""
+        from safetensors.numpy import load_file
+
+        loaded = (load_file(path) for path in self.paths()[-self.last :])
+        checkpoints = ([arrays[name] for name in sorted(arrays)] for arrays in loaded)
+        if self.paths():
+            model.set_weights(average_weights(checkpoints))
+
+    def on_epoch_end(self, epoch, logs=None):
+        from safetensors.numpy import save
+
+        self.epochs_seen = epoch + 1
+        self.directory.mkdir(parents=True, exist_ok=True)
+        weights = {f"{i:04d}": np.array(w) for i, w in enumerate(self.model.get_weights())}
+        write_atomically(self.directory / f"epoch-{epoch + 1:04d}.safetensors", save(weights))
+        for old in self.paths()[: -self.last]:
+            old.unlink()
+
+    def on_train_end(self, logs=None):
+        ended = self.final_epoch is None or self.epochs_seen >= self.final_epoch
+        if ended or self.model.stop_training:
+            self.apply(self.model)

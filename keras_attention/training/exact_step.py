@@ -1,0 +1,235 @@
+"""The training step whose update does not depend on how a batch is split. TensorFlow only.
+
+The loss of a step is (sum over tokens) / (number of tokens), with both taken over all micro-batches
+and all replicas. The stock step takes the mean of each part's own mean, which weighs a token in a
+short part more than one in a long part, and clips what each replica has before the reduction.
+
+Masks that Keras attaches to tensors play no part: a loss that leaves out padding says so itself,
+with a method `token_weights(y_true, sample_weight)`.
+"""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+
+def _loss_terms(model, y, y_pred, sample_weight):
+    """One `(loss, factor, y, y_pred, sample_weight)` for each output that has a loss."""
+    if not isinstance(model.loss, dict):
+        if isinstance(y_pred, (dict, list, tuple)):
+            raise ValueError(
+                "`loss` must be a dict keyed by output name for a model with several outputs. "
+                f"Received: loss={model.loss!r}"
+            )
+        return [(keras.losses.get(model.loss), 1.0, y, y_pred, sample_weight)]
+    if not isinstance(y_pred, dict):
+        y_pred = dict(zip(model.output_names, tree.flatten(y_pred), strict=True))
+    if unknown := sorted(set(model.loss) - set(y_pred)):
+        raise ValueError(
+            f"`loss` must name outputs of the model, {sorted(y_pred)}. Received: loss for {unknown}"
+        )
+    with tf.init_scope():  # the config holds the learning rate's value, which a graph cannot read
+        factors = model.get_compile_config().get("loss_weights") or {}
+    terms = []
+    for name, loss in model.loss.items():
+        weight = sample_weight.get(name) if isinstance(sample_weight, dict) else sample_weight
+        terms.append(
+            (keras.losses.get(loss), factors.get(name, 1.0), y[name], y_pred[name], weight)
+        )
+    return terms
+
+
+def _values(loss, y, y_pred):
+    """The loss values (B, ...), neither weighted nor averaged over rows."""
+    y, y_pred = tf.convert_to_tensor(y), tf.cast(y_pred, tf.float32)
+    if y_pred.shape.rank == 1:  # one number a row: a loss takes its mean over the last axis
+        y, y_pred = tf.reshape(y, (-1, 1)), y_pred[:, None]
+    # A function, or a `Loss` without its reduction.
+    values = loss.call(y, y_pred) if isinstance(loss, keras.losses.Loss) else loss(y, y_pred)
+    return tf.cast(values, tf.float32)
+
+
+def _weights(loss, y, sample_weight, values):
+    """What each loss value counts; `values` may be those of other rows, their shape matters."""
+    if hasattr(loss, "token_weights"):
+        return loss.token_weights(y, sample_weight)
+    weights = tf.ones(tf.concat([tf.shape(y)[:1], tf.shape(values)[1:]], 0))
+    if sample_weight is None:
+        return weights
+    sample_weight = tf.cast(sample_weight, tf.float32)
+    if sample_weight.shape.rank == values.shape.rank + 1:
+        sample_weight = tf.squeeze(sample_weight, -1)
+    while sample_weight.shape.rank < values.shape.rank:
+        sample_weight = sample_weight[..., None]
+    return weights * sample_weight
+
+
+def _count(loss, weights):
+    """What the sum of loss values is divided by; None if by nothing."""
+    if hasattr(loss, "token_weights"):
+        return tf.reduce_sum(weights)
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction == "mean_with_sample_weight":
+        return tf.reduce_sum(weights)
+    if reduction in ("sum_over_batch_size", "mean"):
+        return tf.cast(tf.size(weights), tf.float32)
+    if reduction == "sum":
+        return None
+    raise ValueError(
+        "`reduction` of a loss must be 'sum', 'sum_over_batch_size', 'mean' or "
+        f"'mean_with_sample_weight'. Received: reduction={reduction!r}"
+    )
+
+
+def _sums_and_counts(model, part, batch, y_pred):
+    """For each output: factor times the weighted sum of `part`, and the count of all `batch`."""
+    sums, counts = [], []
+    of_part = _loss_terms(model, part[1], y_pred, part[2])
+    of_batch = _loss_terms(model, batch[1], y_pred, batch[2])
+    for (loss, factor, y, output, weight), (_, _, all_y, _, all_weight) in zip(
+        of_part, of_batch, strict=True
+    ):
+        values = _values(loss, y, output)
+        sums.append(factor * tf.reduce_sum(values * _weights(loss, y, weight, values)))
+        counts.append(_count(loss, _weights(loss, all_y, all_weight, values)))
+    return sums, counts
+
+
+def _over_replicas(counts, context):
+    """The counts of all replicas together."""
+    if context.num_replicas_in_sync == 1:
+        return counts
+    add = tf.distribute.ReduceOp.SUM
+    return [None if count is None else context.all_reduce(add, count) for count in counts]
+
+
+def _divide(sums, counts):
+    """The loss of a step. Without a single token it is 0, not 0 / 0."""
+    return tf.add_n(
+        [
+            total if count is None else tf.math.divide_no_nan(total, count)
+            for total, count in zip(sums, counts, strict=True)
+        ]
+    )
+
+
+def _rows(structure, index, parts):
+    """Part `index` of `parts` of every tensor's rows."""
+
+    def take(tensor):
+        size = tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
+        return tensor[size * index // parts : size * (index + 1) // parts]
+
+    return tree.map_structure(lambda leaf: None if leaf is None else take(leaf), structure)
+
+
+def _split(data, parts):
+    """The parts of a batch: a list of `(x, y, sample_weight)`."""
+    return [data] if parts == 1 else [_rows(data, index, parts) for index in range(parts)]
+
+
+def _dense(gradient, variable):
+    """A gradient as a tensor: the norm of slices with repeated rows is not that of their sum."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
+    return gradient
+
+
+def _add(total, gradient):
+    return gradient if total is None else total if gradient is None else total + gradient
+
+
+def _clip(gradients, optimizer):
+    """What `optimizer` would do to the whole batch's gradients, still scaled for half precision."""
+    scale = 1.0
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        scale, optimizer = tf.convert_to_tensor(optimizer.dynamic_scale), optimizer.inner_optimizer
+    if optimizer.clipnorm:
+        return [tf.clip_by_norm(g, optimizer.clipnorm * scale) for g in gradients]
+    if optimizer.global_clipnorm:
+        return tf.clip_by_global_norm(gradients, optimizer.global_clipnorm * scale)[0]
+    if optimizer.clipvalue:
+        limit = optimizer.clipvalue * scale
+        return [tf.clip_by_value(g, -limit, limit) for g in gradients]
+    return gradients
+
+
+def _reduced(gradients, optimizer, context):
+    """The sum over replicas, clipped, divided by their number because `apply` sums once more.
+
+    What is clipped here is too small for the optimizer's own clipping, which finds nothing to do.
+    The sum is alike on every replica, so all of them skip a step whose gradients are not finite.
+    """
+    present = [g for g in gradients if g is not None]
+    summed = _clip(context.all_reduce(tf.distribute.ReduceOp.SUM, present), optimizer)
+    shares = iter([g / context.num_replicas_in_sync for g in summed])
+    return [None if g is None else next(shares) for g in gradients]
+
+
+def _update_loss_metric(model, loss, counts, x):
+    """The epoch's loss is the average over its tokens: each batch counts by its tokens."""
+    weight = tf.shape(tree.flatten(x)[0])[0] if len(counts) > 1 or counts[0] is None else counts[0]
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss, sample_weight=weight)
+
+
+def exact_train_step(model, data):
+    """One update of `model` on `data`, in `model.micro_batches` parts. Returns the metrics.
+
+    Works on one device (XLA included) and in a replica of `tf.distribute.MirroredStrategy`.
+
+    Args:
+        model: a compiled `keras.Model` whose `loss` is one loss, or a dict of them keyed by output.
+        data: `(x, y)` or `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: if `loss` does not fit the outputs, or its reduction is unknown.
+    """
+    batch = keras.utils.unpack_x_y_sample_weight(data)
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    variables = model.trainable_variables
+    parts = _split(batch, model.micro_batches)
+    all_counts = None
+    loss = 0.0
+    gradients = [None] * len(variables)
+    for part in parts:
+        x, y, sample_weight = part
+        if len(parts) > 1:
+            # One part after the other, or nothing of the memory would be saved.
+            with tf.control_dependencies([g for g in gradients if g is not None]):
+                x = tree.map_structure(tf.identity, x)
+        with tf.GradientTape() as tape:
+            y_pred = model(x, training=True)
+            sums, counts = _sums_and_counts(model, part, batch, y_pred)
+            if all_counts is None:
+                all_counts = _over_replicas(counts, context)
+            regularization = tf.add_n(model.losses) / len(parts) if model.losses else 0.0
+            step_loss = _divide(sums, all_counts) + regularization / replicas
+            scaled = model.optimizer.scale_loss(step_loss)
+        found = tape.gradient(scaled, variables)
+        gradients = [
+            _add(total, _dense(new, variable))
+            for total, new, variable in zip(gradients, found, variables, strict=True)
+        ]
+        loss += _divide(sums, counts) + regularization
+        metrics = model.compute_metrics(x, y, y_pred, sample_weight)
+    if replicas > 1:
+        gradients = _reduced(gradients, model.optimizer, context)
+    model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    _update_loss_metric(model, loss, counts, batch[0])
+    return {**metrics, **model.get_metrics_result()}
+
+
+def exact_test_step(model, data):
+    """The metrics of `model` on `data`, with the loss averaged over tokens."""
+    batch = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = batch
+    y_pred = model(x, training=False)
+    sums, counts = _sums_and_counts(model, batch, batch, y_pred)
+    loss = _divide(sums, counts)
+    if model.losses:
+        loss += tf.add_n(model.losses)
+    _update_loss_metric(model, loss, counts, x)
+    return model.compute_metrics(x, y, y_pred, sample_weight)

@@ -1,0 +1,96 @@
+"""Label-smoothed cross-entropy from logits and integer targets (Szegedy et al. 2016)."""
+
+import keras
+from keras import ops
+
+from keras_attention._validation import require_rate
+from keras_attention.training.token_logits import (
+    log_normalizers,
+    softmax_parts,
+    target_logits,
+    token_weights,
+)
+
+
+def smoothed_cross_entropies(targets, logits, label_smoothing):
+    """The loss (B, T) of every token from float32 logits (B, T, V), at padding too.
+
+    Its gradient, softmax minus smoothed target, is written out: it reuses the exponentials of the
+    forward pass and is one expression over (B, T, V), the largest tensor of a training step.
+    """
+    size = logits.shape[-1]
+    other = label_smoothing / (size - 1) if label_smoothing else 0.0
+    gold = 1.0 - label_smoothing
+
+    @ops.custom_gradient
+    def cross_entropies(logits):
+        maxima, exponentials, sums = softmax_parts(logits)
+        loss = log_normalizers(maxima, sums) - (gold - other) * target_logits(logits, targets)
+        if other:
+            loss = loss - other * ops.sum(logits, axis=-1)
+
+        def gradient(*args, upstream=None):
+            upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)  # (B, T, 1)
+            vocabulary = ops.arange(size, dtype="int32")
+            is_gold = ops.equal(vocabulary, ops.expand_dims(ops.cast(targets, "int32"), -1))
+            return (exponentials * (1.0 / sums) - ops.where(is_gold, gold, other)) * upstream
+
+        return loss, gradient
+
+    return cross_entropies(logits)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LabelSmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy whose target has `1 - label_smoothing` on the gold token, the rest evenly.
+
+    No one-hot target is made: with V tokens, e' = label_smoothing / (V - 1) the mass of each other
+    token and z the logits, it is `logsumexp(z) - (1 - label_smoothing - e') z_gold - e' sum(z)`.
+
+    Padding (target 0) carries no loss. The value is the sum over tokens divided by their count,
+    never a mean of means. Computed in float32 whatever the dtype of the logits.
+
+    Args:
+        label_smoothing: mass taken from the gold token, in [0, 1).
+
+    Call arguments:
+        y_true: integer targets (B, T), 0 at padding.
+        y_pred: logits (B, T, V).
+        sample_weight: (B,) or (B, T); a weighted token counts as that many.
+
+    Raises:
+        ValueError: if `label_smoothing` is not in [0, 1).
+
+    Example:
+
+    >>> loss = LabelSmoothedCrossEntropy(label_smoothing=0.1)
+    >>> round(float(loss(np.array([[1, 0]]), np.zeros((1, 2, 4), "float32"))), 6)  # log 4
+    1.386294
+
+    Reference: Vaswani et al. 2017, section 5.4; Szegedy et al. 2016, section 7,
+    https://arxiv.org/abs/1512.00567
+    """
+
+    def __init__(self, label_smoothing=0.1, name="label_smoothed_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        require_rate("label_smoothing", label_smoothing)
+        self.label_smoothing = label_smoothing
+
+    def token_weights(self, y_true, sample_weight=None):
+        """What each token counts: see `token_weights`."""
+        return token_weights(y_true, sample_weight)
+
+    def call(self, y_true, y_pred):
+        """The loss of every token (B, T), not yet weighted."""
+        logits = ops.cast(y_pred, "float32")
+        return smoothed_cross_entropies(y_true, logits, self.label_smoothing)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        weights = self.token_weights(y_true, sample_weight)
+        total = ops.sum(self.call(y_true, ops.convert_to_tensor(y_pred)) * weights)
+        # A batch of padding alone has loss 0, not 0 / 0.
+        return ops.divide_no_nan(total, ops.sum(weights))
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,42 @@
+"""What the loss and the metrics over tokens share.
+
+The loss, perplexity and accuracy need the same maxima and sums over the vocabulary. They compute
+them by the same functions, so that a compiled step, which merges equal operations, makes each pass
+once.
+"""
+
+from keras import ops
+
+from keras_attention.token_ids import PADDING_ID
+
+
+def token_weights(targets, sample_weight=None):
+    """float32 weights (B, T): 0 at padding, elsewhere 1 or the `sample_weight` (B,) or (B, T)."""
+    weights = ops.cast(ops.not_equal(targets, PADDING_ID), "float32")
+    if sample_weight is None:
+        return weights
+    sample_weight = ops.cast(sample_weight, "float32")
+    if len(sample_weight.shape) < len(weights.shape):
+        sample_weight = ops.expand_dims(sample_weight, -1)
+    return weights * sample_weight
+
+
+def target_logits(logits, targets):
+    """The logit (B, T) of each target. One flat gather: its gradient is one flat scatter."""
+    size = logits.shape[-1]
+    flat = ops.reshape(ops.cast(targets, "int32"), (-1,))
+    offset = ops.arange(ops.shape(flat)[0], dtype="int32") * size
+    gathered = ops.take(ops.reshape(logits, (-1,)), offset + flat, axis=0)
+    return ops.reshape(gathered, ops.shape(targets))
+
+
+def softmax_parts(logits):
+    """The parts of a stable softmax: maxima (B, T, 1), exponentials (B, T, V), sums (B, T, 1)."""
+    maxima = ops.max(logits, axis=-1, keepdims=True)
+    exponentials = ops.exp(logits - maxima)
+    return maxima, exponentials, ops.sum(exponentials, axis=-1, keepdims=True)
+
+
+def log_normalizers(maxima, sums):
+    """logsumexp (B, T) of the logits whose `softmax_parts` are given."""
+    return ops.squeeze(ops.log(sums) + maxima, axis=-1)

@@ -1,0 +1,64 @@
+"""A small translator-like model with the exact step, and length-skewed batches for it."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.training import exact_step
+
+VOCABULARY = 13
+
+
+class ExactModel(keras.Model):
+    micro_batches = 1
+
+    def train_step(self, data):
+        return exact_step.exact_train_step(self, data)
+
+    def test_step(self, data):
+        return exact_step.exact_test_step(self, data)
+
+
+def token_model(cls=ExactModel, regularizer=None, seed=1, dtype=None):
+    """ids (B, T) -> logits (B, T, V); the embedding's gradient is sparse."""
+    keras.utils.set_random_seed(seed)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    x = keras.layers.Embedding(VOCABULARY, 6, dtype=dtype, name="embedding")(ids)
+    x = keras.layers.Dense(7, "tanh", kernel_regularizer=regularizer, dtype=dtype)(x)
+    logits = keras.layers.Dense(VOCABULARY, dtype=dtype, name="logits")(x)
+    return cls(ids, logits)
+
+
+def two_output_model(cls=ExactModel):
+    """numbers (B, 3) -> class logits (B, 4) and a value (B, 1)."""
+    keras.utils.set_random_seed(2)
+    x = keras.Input((3,))
+    hidden = keras.layers.Dense(5, "tanh")(x)
+    outputs = {
+        "kind": keras.layers.Dense(4, name="kind")(hidden),
+        "amount": keras.layers.Dense(1, name="amount")(hidden),
+    }
+    return cls(inputs=x, outputs=outputs)
+
+
+def skewed_rows(rows, length=9, seed=0):
+    """ids and targets (B, T): row i has about T / (i + 1) tokens."""
+    random = np.random.default_rng(seed)
+    ids = random.integers(1, VOCABULARY, (rows, length)).astype("int32")
+    targets = random.integers(1, VOCABULARY, (rows, length)).astype("int32")
+    for row in range(rows):
+        ids[row, 1 + length // (row + 1) :] = 0
+        targets[row, 1 + length // (row + 1) :] = 0
+    return ids, targets
+
+
+def trained_weights(model, batches, **compile_options):
+    """The weights after one update for each batch, as one vector, and the logs of the last."""
+    micro_batches = compile_options.pop("micro_batches", 1)
+    model.compile(**compile_options)
+    model.micro_batches = micro_batches
+    logs = {}
+    for batch in batches:
+        logs = model.fit(tf.data.Dataset.from_tensors(batch), shuffle=False, verbose=0).history
+    flat = np.concatenate([np.ravel(w) for w in model.get_weights()])
+    return flat, {name: values[-1] for name, values in logs.items()}

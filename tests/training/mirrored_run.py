@@ -1,0 +1,75 @@
+"""Run as `python -m tests.training.mirrored_run REPLICAS OUTPUT.npz CASE ...`: trained weights.
+
+One process holds one strategy: a second one in the same process aborts its collectives.
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+from tests.training.exact_models import skewed_rows, token_model
+
+# Of batches of 8 rows: 8, then 5 (3 + 2 on two replicas) or 1 (1 + 0).
+CASES = {
+    "full": dict(rows=16),
+    "uneven": dict(rows=13),
+    "one_row": dict(rows=9),
+    "clipped": dict(rows=13, global_clipnorm=0.05),
+    "clipped_each": dict(rows=13, clipnorm=0.03),
+    "clipped_values": dict(rows=13, clipvalue=0.004),
+    "micro_batches": dict(rows=13, micro_batches=3, global_clipnorm=0.05),
+    "regularized": dict(rows=13, regularizer=keras.regularizers.L2(0.1)),
+    "half": dict(rows=13, dtype="mixed_float16", global_clipnorm=0.05),
+    "overflow": dict(rows=16, dtype="mixed_float16", overflow=True),
+}
+
+
+def overflow_in_row_7(model, ids):
+    """Makes the first batch overflow on the last replica alone, which has row 7 of 8."""
+    table = model.get_layer("embedding").get_weights()[0]
+    table[-1] = 1e6  # infinite in half precision
+    model.get_layer("embedding").set_weights([table])
+    ids[ids == len(table) - 1] = 1
+    ids[7, 0] = len(table) - 1
+
+
+def train(rows, micro_batches=1, regularizer=None, dtype=None, overflow=False, **clip):
+    model = token_model(regularizer=regularizer, dtype=dtype)
+    optimizer = keras.optimizers.SGD(0.5, **clip)
+    if dtype:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**10)
+    model.compile(
+        optimizer=optimizer,
+        loss=LabelSmoothedCrossEntropy(),
+        metrics=[TokenAccuracy(), Perplexity()],
+    )
+    model.micro_batches = micro_batches
+    ids, targets = skewed_rows(rows)
+    if overflow:
+        overflow_in_row_7(model, ids)
+    dataset = tf.data.Dataset.from_tensor_slices((ids, targets)).batch(8)
+    history = model.fit(dataset, verbose=0, shuffle=False).history
+    weights = np.concatenate([np.ravel(w) for w in model.get_weights()])
+    scale = [float(optimizer.dynamic_scale.numpy())] if dtype else []
+    logs = [history[name][0] for name in sorted(history)]
+    return weights, np.array(logs + scale)
+
+
+def main(replicas, output, cases):
+    devices = [tf.config.LogicalDeviceConfiguration()] * replicas
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    results = {}
+    strategy = tf.distribute.get_strategy()
+    if replicas > 1:
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    with strategy.scope():
+        for name in cases:
+            results[name], results[f"{name}_logs"] = train(**CASES[name])
+    np.savez(output, **results)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

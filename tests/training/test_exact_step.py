@@ -1,0 +1,220 @@
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the exact step is for the TensorFlow backend", allow_module_level=True)
+
+import tensorflow as tf
+
+from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+from tests.training.exact_models import (
+    ExactModel,
+    skewed_rows,
+    token_model,
+    trained_weights,
+    two_output_model,
+)
+
+
+def sgd(**options):
+    return keras.optimizers.SGD(0.5, **options)
+
+
+BATCHES = [skewed_rows(5, seed=1), skewed_rows(5, seed=2)]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        LabelSmoothedCrossEntropy,
+        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        lambda: keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_part_equals_the_stock_step(loss, weighted):
+    batches = BATCHES
+    if weighted:
+        weight = np.array([2.0, 0.0, 1.0, 0.5, 3.0], "float32")
+        batches = [(*batch, np.tile(weight[:, None], (1, 9))) for batch in BATCHES]
+    options = dict(optimizer="sgd", weighted_metrics=["accuracy"])
+    exact = trained_weights(token_model(), batches, loss=loss(), **options)
+    stock = trained_weights(token_model(keras.Model), batches, loss=loss(), **options)
+    np.testing.assert_allclose(exact[0], stock[0], atol=1e-6)
+    assert exact[1] == pytest.approx(stock[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", "MeanSquaredError", keras.losses.mean_absolute_error])
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4)])
+def test_losses_by_name_or_function(loss, shape):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(6, 3)).astype("f"), random.normal(size=shape).astype("f")
+    # Without a second axis the stock loss is one number, and cannot be weighted.
+    weight = (random.uniform(size=6) if len(shape) > 1 else np.ones(6)).astype("f")
+
+    def train(cls, micro_batches=1):
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((3,))
+        outputs = keras.layers.Dense(shape[1] if len(shape) > 1 else 1)(inputs)
+        if len(shape) == 1:
+            outputs = keras.layers.Reshape(())(outputs)
+        model = cls(inputs, outputs)
+        return trained_weights(
+            model, [(x, y, weight)], loss=loss, optimizer=sgd(), micro_batches=micro_batches
+        )
+
+    weights, logs = train(keras.Model)
+    for micro_batches in (1, 4):
+        exact = train(ExactModel, micro_batches)
+        np.testing.assert_allclose(exact[0], weights, atol=1e-6)
+        assert exact[1]["loss"] == pytest.approx(logs["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("micro_batches", [2, 3, 5, 7])
+@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.05}, {"clipnorm": 0.03}])
+def test_micro_batches_change_nothing(micro_batches, clip):
+    def train(parts):
+        return trained_weights(
+            token_model(regularizer=keras.regularizers.L2(0.1)),
+            BATCHES,
+            loss=LabelSmoothedCrossEntropy(),
+            metrics=[TokenAccuracy(), Perplexity()],
+            optimizer=sgd(**clip),
+            micro_batches=parts,
+        )
+
+    whole, split = train(1), train(micro_batches)
+    np.testing.assert_allclose(split[0], whole[0], atol=1e-6, rtol=0)
+    assert split[1] == pytest.approx(whole[1], rel=1e-5)
+
+
+def test_a_mean_of_means_would_be_seen():
+    ids, targets = BATCHES[0]
+    loss = LabelSmoothedCrossEntropy()
+    model = token_model()
+    halves = [float(loss(targets[rows], model(ids[rows]))) for rows in (slice(2), slice(2, 5))]
+    assert abs(np.mean(halves) - float(loss(targets, model(ids)))) > 2e-4
+
+
+def test_regularizer_counts_once():
+    options = dict(loss=LabelSmoothedCrossEntropy(), optimizer="sgd")
+    regularizer = keras.regularizers.L2(0.3)
+    stock = trained_weights(token_model(keras.Model, regularizer), BATCHES, **options)
+    exact = trained_weights(token_model(ExactModel, regularizer), BATCHES, **options)
+    without = trained_weights(token_model(), BATCHES, **options)
+    np.testing.assert_allclose(exact[0], stock[0], atol=1e-6)
+    assert exact[1]["loss"] == pytest.approx(stock[1]["loss"], rel=1e-5)
+    assert exact[1]["loss"] > without[1]["loss"] + 0.1
+    assert np.abs(exact[0] - without[0]).max() > 1e-3
+
+
+def test_loss_of_an_epoch_is_the_average_over_its_tokens():
+    model = token_model()
+    loss = LabelSmoothedCrossEntropy(0.2)
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss=loss, metrics=[Perplexity()])
+    sizes = [(1, 9), (4, 3), (2, 6)]
+    batches = [skewed_rows(rows, length, seed=rows) for rows, length in sizes]
+
+    def dataset():
+        return tf.data.Dataset.from_generator(
+            lambda: iter(batches),
+            output_signature=(tf.TensorSpec((None, None), "int32"),) * 2,
+        ).apply(tf.data.experimental.assert_cardinality(len(batches)))
+
+    total = sum(float(loss(y, model(x))) * (y != 0).sum() for x, y in batches)
+    expected = total / sum((y != 0).sum() for _, y in batches)
+    history = model.fit(dataset(), shuffle=False, verbose=0, validation_data=dataset()).history
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    assert history["val_loss"][0] == pytest.approx(expected, rel=1e-5)
+    assert history["val_perplexity"] == pytest.approx(history["perplexity"], rel=1e-5)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_xla_agrees(micro_batches):
+    def train(jit_compile):
+        return trained_weights(
+            token_model(),
+            BATCHES,
+            loss=LabelSmoothedCrossEntropy(),
+            metrics=[TokenAccuracy(), Perplexity()],
+            optimizer=sgd(global_clipnorm=0.1),
+            micro_batches=micro_batches,
+            jit_compile=jit_compile,
+        )
+
+    compiled, plain = train(True), train(False)
+    np.testing.assert_allclose(compiled[0], plain[0], atol=1e-6)
+    assert compiled[1] == pytest.approx(plain[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 3])
+def test_overflow_in_half_precision_skips_the_update(micro_batches):
+    model = token_model(dtype="mixed_float16")
+    before = model.get_weights()
+    optimizer = keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=2.0**40)
+    model.compile(optimizer=optimizer, loss=LabelSmoothedCrossEntropy())
+    model.micro_batches = micro_batches
+    data = tf.data.Dataset.from_tensors(BATCHES[0])
+    model.fit(data, shuffle=False, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert float(optimizer.dynamic_scale) == 2.0**39
+    optimizer.dynamic_scale.assign(2.0**10)
+    model.fit(data, shuffle=False, verbose=0)
+    assert any((o != n).any() for o, n in zip(before, model.get_weights(), strict=True))
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_half_precision_is_near_single():
+    options = dict(loss=LabelSmoothedCrossEntropy(), optimizer="sgd")
+    half = trained_weights(token_model(dtype="mixed_float16"), BATCHES, **options)[0]
+    single = trained_weights(token_model(), BATCHES, **options)[0]
+    np.testing.assert_allclose(half, single, atol=2e-3)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+@pytest.mark.parametrize("loss_weights", [None, {"kind": 3.0, "amount": 0.25}])
+def test_several_outputs(micro_batches, loss_weights):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(6, 3)).astype("f")
+    y = {"kind": random.integers(0, 4, 6), "amount": random.normal(size=(6, 1)).astype("f")}
+
+    def train(cls, **options):
+        return trained_weights(
+            two_output_model(cls),
+            [(x, y)],
+            optimizer=sgd(),
+            loss={
+                "kind": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                "amount": "mse",
+            },
+            loss_weights=loss_weights,
+            **options,
+        )
+
+    exact, stock = train(ExactModel, micro_batches=micro_batches), train(keras.Model)
+    np.testing.assert_allclose(exact[0], stock[0], atol=1e-6)
+    assert exact[1]["loss"] == pytest.approx(stock[1]["loss"], rel=1e-5)
+
+
+def test_loss_that_does_not_fit_the_outputs():
+    x, y = np.ones((2, 3), "f"), np.ones((2, 1), "f")
+    model = two_output_model()
+    model.compile(optimizer="sgd", loss="mse")
+    with pytest.raises(ValueError, match="`loss` must be a dict keyed by output name"):
+        model.fit(x, {"kind": y, "amount": y}, shuffle=False, verbose=0)
+    model.compile(optimizer="sgd", loss={"amont": "mse"})
+    with pytest.raises(ValueError, match=r"`loss` must name outputs .*: loss for \['amont'\]"):
+        model.fit(x, {"kind": y, "amount": y}, shuffle=False, verbose=0)
+
+
+def test_loss_without_reduction():
+    model = token_model()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
+    model.compile(optimizer="sgd", loss=loss)
+    with pytest.raises(ValueError, match="`reduction` of a loss must be .* Received: reduction="):
+        model.fit(*BATCHES[0], shuffle=False, verbose=0)

@@ -1,0 +1,164 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from keras_attention.training import LabelSmoothedCrossEntropy
+
+
+def log_softmax(logits):
+    logits = logits.astype("float64")
+    logits = logits - logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def smoothed_targets(targets, size, label_smoothing):
+    """The definition: one-hot targets whose mass is spread; what the loss itself never makes."""
+    dense = np.full((*targets.shape, size), label_smoothing / (size - 1))
+    np.put_along_axis(dense, targets[..., None], 1.0 - label_smoothing, axis=-1)
+    return dense
+
+
+def plain_loss(targets, logits, label_smoothing):
+    """(B, T), by the definition, in float64."""
+    dense = smoothed_targets(targets, logits.shape[-1], label_smoothing)
+    return -(dense * log_softmax(logits)).sum(-1)
+
+
+def value_and_gradient(function, x, compiled):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        function = jax.value_and_grad(function)
+        value, gradient = (jax.jit(function) if compiled else function)(x)
+        return float(value), np.array(gradient)
+    import tensorflow as tf
+
+    @tf.function(jit_compile=compiled)
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return value, tape.gradient(value, x)
+
+    value, gradient = run(tf.constant(x))
+    return float(value), gradient.numpy()
+
+
+def batch(seed=0, shape=(3, 5, 11)):
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, shape[-1], shape[:2]).astype("int32")
+    targets[0, -2:] = 0
+    targets[0, 0] = shape[-1] - 1
+    return targets, random.normal(0, 3, shape).astype("float32")
+
+
+@pytest.mark.parametrize("size, minimum", [(37000, 1.376948), (10000, 1.246107)])
+def test_golden_minimum(size, minimum):
+    # The loss is least where the softmax is the smoothed target itself.
+    logits = np.full((1, 1, size), np.log(0.1 / (size - 1)), "float32")
+    logits[0, 0, 7] = np.log(0.9)
+    assert float(LabelSmoothedCrossEntropy()(np.array([[7]]), logits)) == pytest.approx(
+        minimum, abs=2e-5
+    )
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.4])
+def test_per_token_values_match_the_definition(label_smoothing):
+    targets, logits = batch()
+    loss = LabelSmoothedCrossEntropy(label_smoothing)
+    values = ops.convert_to_numpy(loss.call(targets, logits))
+    np.testing.assert_allclose(values, plain_loss(targets, logits, label_smoothing), atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_gradient_matches_the_definition(label_smoothing, compiled):
+    targets, logits = batch(1)
+    sample_weight = np.array([1.0, 2.5, 0.5], "float32")
+    loss = LabelSmoothedCrossEntropy(label_smoothing)
+    value, gradient = value_and_gradient(
+        lambda z: loss(targets, z, sample_weight), logits, compiled
+    )
+    weights = (targets != 0) * sample_weight[:, None]
+    expected = (weights * plain_loss(targets, logits, label_smoothing)).sum() / weights.sum()
+    softmax = np.exp(log_softmax(logits))
+    difference = softmax - smoothed_targets(targets, logits.shape[-1], label_smoothing)
+    assert value == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(gradient, weights[..., None] * difference / weights.sum(), atol=1e-6)
+    assert not gradient[targets == 0].any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 4))
+def test_padding_columns_change_nothing(seed, columns, rows):
+    targets, logits = batch(seed, (rows, 4, 6))
+    wider = np.concatenate([targets, np.zeros((rows, columns), "int32")], 1)
+    more = np.random.default_rng(seed).normal(0, 50, (rows, columns, 6)).astype("float32")
+    loss = LabelSmoothedCrossEntropy()
+    assert float(loss(wider, np.concatenate([logits, more], 1))) == pytest.approx(
+        float(loss(targets, logits)), rel=1e-6
+    )
+
+
+def test_sums_over_tokens_and_divides_by_their_count():
+    targets = np.array([[1, 2, 3, 1], [2, 0, 0, 0]], "int32")
+    logits = batch(2, (2, 4, 4))[1]
+    values = plain_loss(targets, logits, 0.1)
+    expected = (values[0].sum() + values[1, 0]) / 5
+    assert float(LabelSmoothedCrossEntropy()(targets, logits)) == pytest.approx(expected, rel=1e-6)
+    assert abs(expected - (values[0].mean() + values[1, 0]) / 2) > 1e-3  # a mean of means differs
+
+
+def test_sample_weight_of_tokens():
+    targets, logits = batch(3)
+    weight = np.random.default_rng(0).uniform(0, 2, targets.shape).astype("float32")
+    weights = weight * (targets != 0)
+    expected = (weights * plain_loss(targets, logits, 0.1)).sum() / weights.sum()
+    loss = LabelSmoothedCrossEntropy()
+    assert float(loss(targets, logits, weight)) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(loss.token_weights(targets, weight)), weights)
+
+
+def test_padding_alone_is_zero():
+    loss, targets = LabelSmoothedCrossEntropy(), np.zeros((2, 3), "int32")
+    value, gradient = value_and_gradient(lambda z: loss(targets, z), np.ones((2, 3, 5), "f"), False)
+    assert value == 0.0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float16", 2e-3), ("bfloat16", 2e-2)])
+def test_half_precision_is_computed_in_float32(dtype, tolerance):
+    targets, logits = batch(4)
+    logits = np.round(logits * 4) / 4 + 60000 * (dtype == "float16")  # exp would overflow
+    logits = np.minimum(logits, 65000)
+    half = ops.cast(logits, dtype)
+    loss = LabelSmoothedCrossEntropy()(targets, half)
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    exact = ops.convert_to_numpy(ops.cast(half, "float32"))
+    expected = plain_loss(targets, exact, 0.1)[targets != 0].mean()
+    assert float(loss) == pytest.approx(expected, rel=tolerance)
+
+
+def test_large_logits_stay_finite():
+    logits = np.array([[[1e4, -1e4, 0.0, 5.0]]], "float32")
+    value, gradient = value_and_gradient(
+        lambda z: LabelSmoothedCrossEntropy(0.0)(np.array([[1]]), z), logits, False
+    )
+    assert value == pytest.approx(2e4)
+    np.testing.assert_allclose(gradient[0, 0], [1, -1, 0, 0])
+
+
+def test_config_round_trip():
+    loss = LabelSmoothedCrossEntropy(0.25, name="smooth")
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is LabelSmoothedCrossEntropy
+    assert (again.label_smoothing, again.name) == (0.25, "smooth")
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, "0.1", True])
+def test_bad_label_smoothing(value):
+    with pytest.raises(ValueError, match=r"`label_smoothing` must be a number in \[0, 1\)\. Rec"):
+        LabelSmoothedCrossEntropy(value)

@@ -1,0 +1,56 @@
+"""Weights after training on 1, 2 and 4 replicas: the same, to 1e-6."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("tf.distribute is for the TensorFlow backend", allow_module_level=True)
+
+from tests.training.mirrored_run import CASES
+
+HALF = {name for name, options in CASES.items() if options.get("dtype")}
+RUNS = {1: sorted(CASES), 2: sorted(CASES), 4: ["micro_batches", "overflow", "uneven"]}
+
+
+def run(replicas, directory):
+    output = directory / f"{replicas}.npz"
+    command = [sys.executable, "-m", "tests.training.mirrored_run", str(replicas), str(output)]
+    done = subprocess.run([*command, *RUNS[replicas]], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(np.load(output))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("mirrored")
+    return {replicas: run(replicas, directory) for replicas in RUNS}
+
+
+@pytest.mark.parametrize(
+    "replicas, case", [(replicas, case) for replicas in (2, 4) for case in RUNS[replicas]]
+)
+def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
+    one, many = results[1], results[replicas]
+    # Half precision rounds the parts of a sum; the order of the parts differs.
+    tolerance = 1e-4 if case in HALF else 1e-6
+    assert np.isfinite(many[case]).all()
+    np.testing.assert_allclose(many[case], one[case], atol=tolerance, rtol=0)
+    np.testing.assert_allclose(many[f"{case}_logs"], one[f"{case}_logs"], rtol=1e-4)
+
+
+def test_the_cases_differ(results):
+    # Clipping and overflow really happen: without them the weights would be others.
+    one = results[1]
+    for case in ("clipped", "clipped_each", "clipped_values", "regularized"):
+        assert np.abs(one[case] - one["uneven"]).max() > 1e-3, case
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 4])
+def test_overflow_on_one_replica_lowers_the_scale_of_all(results, replicas):
+    assert results[replicas]["overflow_logs"][-1] == 2.0**9
+    if replicas != 4:
+        assert results[replicas]["half_logs"][-1] == 2.0**10  # where nothing overflows

@@ -1,0 +1,88 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.training import Perplexity, TokenAccuracy
+
+
+def batches(count=3):
+    random = np.random.default_rng(0)
+    for length in range(2, 2 + count):
+        targets = random.integers(0, 7, (4, length)).astype("int32")
+        targets[0] = 0
+        logits = random.normal(size=(4, length, 7)).astype("float32")
+        np.put_along_axis(logits[:2], targets[:2, :, None], 5.0, -1)  # half of them right
+        yield targets, logits, random.uniform(0, 2, (4,)).astype("float32")
+
+
+def flat(weighted):
+    """All tokens of all batches: targets (N,), logits (N, V), weights (N,)."""
+    targets, logits, weights = [], [], []
+    for y, z, w in batches():
+        targets.append(y.ravel())
+        logits.append(z.reshape(-1, 7).astype("float64"))
+        row = w[:, None] if weighted else np.ones((4, 1))
+        weights.append(((y != 0) * row).ravel())
+    return np.concatenate(targets), np.concatenate(logits), np.concatenate(weights)
+
+
+def run(metric, weighted):
+    for y, z, w in batches():
+        metric.update_state(y, z, sample_weight=w if weighted else None)
+    return float(metric.result())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_accuracy_over_all_tokens(weighted):
+    y, z, w = flat(weighted)
+    expected = (w * (z.argmax(-1) == y)).sum() / w.sum()
+    assert 0.1 < expected < 0.9
+    assert run(TokenAccuracy(), weighted) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_perplexity_over_all_tokens(weighted):
+    y, z, w = flat(weighted)
+    entropy = np.log(np.exp(z).sum(-1)) - z[np.arange(len(y)), y]
+    expected = np.exp((w * entropy).sum() / w.sum())
+    assert run(Perplexity(), weighted) == pytest.approx(expected, rel=1e-6)
+
+
+def test_untrained_perplexity_is_the_vocabulary_size():
+    metric = Perplexity()
+    metric.update_state(np.array([[1, 5, 0]]), np.zeros((1, 3, 16), "float32"))
+    assert float(metric.result()) == pytest.approx(16.0)
+
+
+def test_a_tie_counts_its_share():
+    metric = TokenAccuracy()
+    metric.update_state(np.array([[2]]), np.array([[[0.0, 1.0, 1.0, 1.0, 0.5]]], "float32"))
+    assert float(metric.result()) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("metric, value", [(TokenAccuracy, 0.0), (Perplexity, 1.0)])
+def test_no_token_and_reset(metric, value):
+    metric = metric()
+    metric.update_state(np.zeros((2, 3), "int32"), np.ones((2, 3, 4), "float32"))
+    assert float(metric.result()) == value
+    metric.update_state(np.array([[1]]), np.array([[[0.0, -30.0]]], "float32"))
+    metric.reset_state()
+    assert float(metric.result()) == value
+
+
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+def test_config_round_trip(metric):
+    again = keras.metrics.deserialize(keras.metrics.serialize(metric(name="other")))
+    assert type(again) is metric
+    assert again.name == "other"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_logits(dtype):
+    y, z, _ = next(batches())
+    half = keras.ops.cast(z, dtype)
+    for make in (TokenAccuracy, Perplexity):
+        metric, same = make(), make()
+        metric.update_state(y, half)
+        same.update_state(y, keras.ops.cast(half, "float32"))
+        assert float(metric.result()) == float(same.result())
