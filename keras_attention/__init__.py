@@ -1,9 +1,9 @@
 """Attention layers for Keras 3 and the road from `model.fit` to SavedModel, TFLite and ONNX."""
 
 from keras_attention import decoding, layers, masks, models
+from keras_attention.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["decoding", "layers", "load", "masks", "models"]
+__all__ = ["__version__", "decoding", "layers", "load", "masks", "models"]
 
 
 def load(path, runtime=None):

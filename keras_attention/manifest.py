@@ -22,7 +22,7 @@ PACKAGES = (
 
 def package_versions():
     """The installed versions of everything that made the artifact."""
-    from keras_attention import __version__
+    from keras_attention.version import __version__
 
     versions = {"keras_attention": __version__}
     for package in PACKAGES:

@@ -16,7 +16,7 @@ HELD_OUT_WORDS = 12  # no training sentence has this many English words
 _SHARES = {"valid": 2, "test": 2}  # percent of all sources, by their hash
 
 # (carrier, noun) pairs that stand in the test part only.
-_HELD_OUT_COMBINATIONS = {
+HELD_OUT_COMBINATIONS = {
     ("price", "lamp"),
     ("paid", "bicycle"),
     ("starts", "exam"),
@@ -28,7 +28,7 @@ _HELD_OUT_COMBINATIONS = {
 
 def _kind(source, combination):
     """The part that a pair belongs to, "length" and "combination" being parts of the test."""
-    if combination in _HELD_OUT_COMBINATIONS:
+    if combination in HELD_OUT_COMBINATIONS:
         return "combination"
     if len(source.split()) == HELD_OUT_WORDS:
         return "length"

@@ -102,6 +102,8 @@ def english_ordinal(number):
 @functools.cache
 def german_ordinal(number, ending="e"):
     """1 to 999 with an adjective's ending: "dreiundzwanzigste", "dreiundzwanzigsten"."""
+    if number == 100:  # num2words drops the "ein" here and only here
+        return f"einhundertst{ending}"
     return num2words(number, lang="de", to="ordinal").removesuffix("e") + ending
 
 

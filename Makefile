@@ -1,0 +1,42 @@
+# Everything runs in environments of this checkout, made anew when setup.cfg changes.
+PYTHON ?= python3
+VENV := .venv
+JAX_VENV := .venv-jax
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint test-jax bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/python -m keras_attention.cli.demo --output demo --force
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test-jax: $(JAX_VENV)/installed
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/test_masks.py tests/layers tests/decoding tests/models
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/training_step.py
+
+clean:
+	rm -rf $(VENV) $(JAX_VENV) demo
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -e '.[dev]'
+	touch $@
+
+# No TensorFlow here: layers, decoding and models need keras alone.
+$(JAX_VENV)/installed: setup.cfg pyproject.toml
+	rm -rf $(JAX_VENV)
+	$(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip install -q --upgrade pip
+	$(JAX_VENV)/bin/python -m pip install -q 'keras>=3.15,<3.16' 'jax>=0.10,<0.11' safetensors sacrebleu sentencepiece num2words Babel 'pytest>=9' 'pytest-timeout>=2.4' 'hypothesis>=6.150'
+	touch $@
