@@ -1,13 +1,16 @@
-"""The sentences of the built-in corpus, each a function of a random number generator.
+"""The sentences of the built-in corpus: frames with a noun and a number, date, time or amount.
 
-A carrier takes a `random.Random` and returns (English, German, combination). The combination names
-the carrier and its noun, or is None.
+`draw(random)` gives (English, German, combination). The combination names the frame and its noun, or
+is None where there is no noun.
 """
+
+import dataclasses
+from collections.abc import Callable
 
 from keras_attention.text import spoken_forms as spoken
 
 # English noun, and the German one with its article: nominative, accusative.
-_GOODS = [
+GOODS = (
     ("book", "das Buch", "das Buch"),
     ("coat", "der Mantel", "den Mantel"),
     ("lamp", "die Lampe", "die Lampe"),
@@ -18,253 +21,212 @@ _GOODS = [
     ("cheese", "der Käse", "den Käse"),
     ("picture", "das Bild", "das Bild"),
     ("bag", "die Tasche", "die Tasche"),
-]
-EVENTS = [
-    ("meeting", "das Treffen"),
-    ("concert", "das Konzert"),
-    ("wedding", "die Hochzeit"),
-    ("exam", "die Prüfung"),
-    ("market", "der Markt"),
-    ("lesson", "der Unterricht"),
-]
-_RIDES = [
-    ("train", "der Zug"),
-    ("bus", "der Bus"),
-    ("ferry", "die Fähre"),
-    ("plane", "das Flugzeug"),
-]
-_PEOPLE = [
-    ("people", "Personen"),
-    ("children", "Kinder"),
-    ("guests", "Gäste"),
-    ("players", "Spieler"),
-]
-# English noun, German article and noun, the article's accusative and the ordinal's ending with it.
-_RANKED = [
-    ("guest", "der", "Gast", "den", "en"),
-    ("page", "die", "Seite", "die", "e"),
-    ("letter", "der", "Brief", "den", "en"),
-    ("house", "das", "Haus", "das", "e"),
-    ("song", "das", "Lied", "das", "e"),
-    ("question", "die", "Frage", "die", "e"),
-]
+)
+EVENTS = (
+    ("meeting", "das Treffen", "das Treffen"),
+    ("concert", "das Konzert", "das Konzert"),
+    ("wedding", "die Hochzeit", "die Hochzeit"),
+    ("exam", "die Prüfung", "die Prüfung"),
+    ("market", "der Markt", "den Markt"),
+    ("lesson", "der Unterricht", "den Unterricht"),
+)
+RIDES = (
+    ("train", "der Zug", "den Zug"),
+    ("bus", "der Bus", "den Bus"),
+    ("ferry", "die Fähre", "die Fähre"),
+    ("tram", "die Bahn", "die Bahn"),
+)
+PEOPLE = (
+    ("people", "Personen", "Personen"),
+    ("children", "Kinder", "Kinder"),
+    ("guests", "Gäste", "Gäste"),
+    ("players", "Spieler", "Spieler"),
+)
+# Here the article stands before the ordinal: English noun, German noun, the two articles.
+RANKED = (
+    ("page", "Seite", "die", "die"),
+    ("letter", "Brief", "der", "den"),
+    ("house", "Haus", "das", "das"),
+    ("song", "Lied", "das", "das"),
+    ("question", "Frage", "die", "die"),
+    ("chapter", "Kapitel", "das", "das"),
+)
 
 
-def _upper(text):
-    return text[0].upper() + text[1:]
-
-
-def _number(rng):
-    """All magnitudes from one to nine digits are equally likely."""
+def number(rng):
+    """A number of one to nine digits, all magnitudes equally likely."""
     digits = rng.randint(1, 9)
-    return rng.randrange(10 ** (digits - 1) if digits > 1 else 0, 10**digits)
+    value = rng.randrange(10 ** (digits - 1) if digits > 1 else 0, 10**digits)
+    return spoken.english_number(value), spoken.german_number(value)
 
 
-def _small_number(rng):
+def count(rng):
     """2 to 99,999, none of which ends in "one", which would need the noun's gender."""
     digits = rng.randint(1, 5)
-    number = max(2, rng.randrange(10 ** (digits - 1), 10**digits))
-    return number + 1 if number % 100 == 1 else number
+    value = max(2, rng.randrange(10 ** (digits - 1), 10**digits))
+    value += value % 100 == 1
+    return spoken.english_number(value), spoken.german_number(value)
 
 
-def _time(rng):
+def time(rng):
+    """A time on the clock, sometimes with the part of the day."""
     part = rng.choice([None, None, *spoken.DAY_PARTS])
     hours = spoken.DAY_PARTS[part][1] if part else range(1, 13)
     return spoken.clock_time(rng.choice(hours), 5 * rng.randrange(12), part)
 
 
-def _date(rng, case, inside=False):
-    """`inside` a German sentence a comma ends the apposition that follows a weekday."""
-    date, weekday, year = spoken.random_date(rng), rng.random() < 0.4, rng.random() < 0.7
-    english = spoken.english_date(date, weekday, year)
-    german = spoken.german_date(date, case, weekday, year)
+def date(rng, case, inside=False):
+    """A date; `inside` a German sentence a comma ends the apposition that follows a weekday."""
+    day, weekday, year = spoken.random_date(rng), rng.random() < 0.4, rng.random() < 0.7
+    english = spoken.english_date(day, weekday, year)
+    german = spoken.german_date(day, case, weekday, year)
     return english, f"{german}," if weekday and inside else german
 
 
-def _amount(rng, case):
+def last_date(rng):
+    """A date in the dative at the end of a sentence."""
+    return date(rng, "dative")
+
+
+def inner_date(rng):
+    """A date in the dative within a sentence."""
+    return date(rng, "dative", inside=True)
+
+
+def subject_date(rng):
+    """A date in the nominative, with its article."""
+    english, german = date(rng, "nominative")
+    return english, german if german[0].isupper() else f"der {german}"
+
+
+def date_and_time(rng):
+    """A date and a time, within a sentence."""
+    (day, tag), (hour, uhr) = inner_date(rng), time(rng)
+    return f"{day} at {hour}", f"{tag} um {uhr}"
+
+
+def amount(rng, case="accusative"):
+    """An amount of money."""
     units = rng.randrange(1, 10 ** rng.randint(1, 5))
     hundredths = rng.choice([0, rng.randrange(1, 100)])
     short = hundredths > 9 and rng.random() < 0.5  # nobody says "three euros five"
     return spoken.amount(rng.choice(sorted(spoken.CURRENCIES)), units, hundredths, case, short)
 
 
-def _bare(rng):
-    kind = rng.randrange(4)
-    if kind == 0:
-        number = _number(rng)
-        return spoken.english_number(number), spoken.german_number(number), None
-    if kind == 1:
-        return *_amount(rng, "nominative"), None
-    if kind == 2:
-        return *_time(rng), None
-    english, german = _date(rng, "nominative")
-    return english, german if german[0].isupper() else f"der {german}", None
+def subject_amount(rng):
+    """An amount of money in the nominative."""
+    return amount(rng, "nominative")
 
 
-def _answer(rng):
-    number = _number(rng)
-    return (
-        f"The answer is {spoken.english_number(number)}.",
-        f"Die Antwort ist {spoken.german_number(number)}.",
-        None,
-    )
+def floor(rng):
+    """An ordinal in the dative."""
+    value = rng.randint(1, 99)
+    return spoken.english_ordinal(value), spoken.german_ordinal(value, "en")
 
 
-def _think(rng):
-    number = _number(rng)
-    return (
-        f"I think that the number {spoken.english_number(number)} is right.",
-        f"Ich glaube, dass die Zahl {spoken.german_number(number)} richtig ist.",
-        None,
-    )
+def rank(rng):
+    """An ordinal without its ending, which follows the noun's gender and case."""
+    value = rng.randint(1, 999)
+    return spoken.english_ordinal(value), spoken.german_ordinal(value, "")
 
 
-def _counted(rng):
-    (english, german), number = rng.choice(_PEOPLE), _small_number(rng)
-    return (
-        f"I have counted {spoken.english_number(number)} {english}.",
-        f"Ich habe {spoken.german_number(number)} {german} gezählt.",
-        ("counted", english),
-    )
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """A sentence pair with slots: {noun}, {x} in English; {nom}, {acc}, {x} in German."""
+
+    name: str
+    english: str
+    german: str
+    fill: Callable
+    nouns: tuple = ()
+    weight: int = 2
+
+    def draw(self, rng):
+        """(English, German, combination)."""
+        english, german = self.fill(rng)
+        if not self.nouns:
+            return self.english.format(x=english), self.german.format(x=german), None
+        noun, *forms = rng.choice(self.nouns)
+        if self.fill is rank:
+            german_noun, nominative, accusative = forms
+            ending = "en" if accusative == "den" else "e"
+            forms = (
+                f"{nominative} {german}e {german_noun}",
+                f"{accusative} {german}{ending} {german_noun}",
+            )
+        text = self.german.format(nom=forms[0], acc=forms[1], x=german)
+        pair = self.english.format(noun=noun, x=english), text[0].upper() + text[1:]
+        return *pair, (self.name, noun)
 
 
-def _there_are(rng):
-    (english, german), number = rng.choice(_PEOPLE), _small_number(rng)
-    return (
-        f"There are {spoken.english_number(number)} {english} in the hall.",
-        f"In der Halle sind {spoken.german_number(number)} {german}.",
-        ("hall", english),
-    )
-
-
-def _floor(rng):
-    number = rng.randint(1, 99)
-    return (
-        f"She lives on the {spoken.english_ordinal(number)} floor.",
-        f"Sie wohnt im {spoken.german_ordinal(number, 'en')} Stock.",
-        None,
-    )
-
-
-def _this_is_the(rng):
-    english, article, german, _, _ = rng.choice(_RANKED)
-    number = rng.randint(1, 999)
-    return (
-        f"This is the {spoken.english_ordinal(number)} {english}.",
-        f"Das ist {article} {spoken.german_ordinal(number)} {german}.",
-        ("rank", english),
-    )
-
-
-def _read(rng):
-    english, _, german, article, ending = rng.choice(_RANKED)
-    number = rng.randint(1, 999)
-    return (
-        f"We have already seen the {spoken.english_ordinal(number)} {english}.",
-        f"Wir haben {article} {spoken.german_ordinal(number, ending)} {german} schon gesehen.",
-        ("read", english),
-    )
-
-
-def _price(rng):
-    (english, german, _), (money, geld) = rng.choice(_GOODS), _amount(rng, "accusative")
-    return f"The {english} costs {money}.", f"{_upper(german)} kostet {geld}.", ("price", english)
-
-
-def _paid(rng):
-    (english, _, german), (money, geld) = rng.choice(_GOODS), _amount(rng, "accusative")
-    return (
-        f"She paid {money} for the {english}.",
-        f"Sie hat {geld} für {german} bezahlt.",
-        ("paid", english),
-    )
-
-
-def _owes(rng):
-    money, geld = _amount(rng, "accusative")
-    return f"He still owes me {money}.", f"Er schuldet mir noch {geld}.", None
-
-
-def _leaves(rng):
-    (english, german), (time, zeit) = rng.choice(_RIDES), _time(rng)
-    return (
-        f"The {english} leaves at {time}.",
-        f"{_upper(german)} fährt um {zeit} ab."
-        if english != "plane"
-        else f"{_upper(german)} fliegt um {zeit} ab.",
-        ("leaves", english),
-    )
-
-
-def _if_arrives(rng):
-    (english, german), (time, zeit) = rng.choice(_RIDES), _time(rng)
-    return (
-        f"If the {english} arrives at {time}, we will be late.",
-        f"Wenn {german} um {zeit} ankommt, sind wir zu spät.",
-        ("arrives", english),
-    )
-
-
-def _it_is(rng):
-    time, zeit = _time(rng)
-    return f"It is {time}.", f"Es ist {zeit}.", None
-
-
-def _starts(rng):
-    (english, german), (date, datum) = rng.choice(EVENTS), _date(rng, "dative")
-    return f"The {english} is on {date}.", f"{_upper(german)} ist am {datum}.", ("starts", english)
-
-
-def _born(rng):
-    date, datum = _date(rng, "dative", inside=True)
-    return f"She was born on {date}.", f"Sie wurde am {datum} geboren.", None
-
-
-def _today(rng):
-    date, datum = _date(rng, "nominative")
-    article = "" if datum[0].isupper() else "der "
-    return f"Today is {date}.", f"Heute ist {article}{datum}.", None
-
-
-def _until(rng):
-    date, datum = _date(rng, "dative", inside=True)
-    return (
-        f"The shop is closed until {date}.",
-        f"Der Laden ist bis zum {datum} geschlossen.",
-        None,
-    )
-
-
-def _date_and_time(rng):
-    (english, german), (time, zeit) = rng.choice(EVENTS), _time(rng)
-    date, datum = _date(rng, "dative", inside=True)
-    return (
-        f"The {english} begins on {date} at {time}.",
-        f"{_upper(german)} fängt am {datum} um {zeit} an.",
-        ("begins", english),
-    )
-
-
-CARRIERS = (
-    _bare,
-    _answer,
-    _think,
-    _counted,
-    _there_are,
-    _floor,
-    _this_is_the,
-    _read,
-    _price,
-    _paid,
-    _owes,
-    _leaves,
-    _if_arrives,
-    _it_is,
-    _starts,
-    _born,
-    _today,
-    _until,
-    _date_and_time,
+FRAMES = (
+    Frame("number", "{x}", "{x}", number, weight=3),
+    Frame("amount", "{x}", "{x}", subject_amount),
+    Frame("time", "{x}", "{x}", time, weight=1),
+    Frame("date", "{x}", "{x}", subject_date),
+    Frame("answer", "The answer is {x}.", "Die Antwort ist {x}.", number),
+    Frame(
+        "think",
+        "I think that the number {x} is right.",
+        "Ich glaube, dass die Zahl {x} richtig ist.",
+        number,
+    ),
+    Frame("count", "I have counted {x} {noun}.", "Ich habe {x} {nom} gezählt.", count, PEOPLE),
+    Frame(
+        "hall", "There are {x} {noun} in the hall.", "In der Halle sind {x} {nom}.", count, PEOPLE
+    ),
+    Frame("expect", "We are expecting {x} {noun}.", "Wir erwarten {x} {nom}.", count, PEOPLE),
+    Frame(
+        "invite", "They have invited {x} {noun}.", "Sie haben {x} {nom} eingeladen.", count, PEOPLE
+    ),
+    Frame("floor", "She lives on the {x} floor.", "Sie wohnt im {x} Stock.", floor, weight=1),
+    Frame("this", "This is the {x} {noun}.", "Das ist {nom}.", rank, RANKED),
+    Frame(
+        "seen",
+        "We have already seen the {x} {noun}.",
+        "Wir haben {acc} schon gesehen.",
+        rank,
+        RANKED,
+    ),
+    Frame("like", "I like the {x} {noun}.", "Mir gefällt {nom}.", rank, RANKED),
+    Frame("seek", "He is looking for the {x} {noun}.", "Er sucht {acc}.", rank, RANKED),
+    Frame("price", "The {noun} costs {x}.", "{nom} kostet {x}.", amount, GOODS),
+    Frame("paid", "She paid {x} for the {noun}.", "Sie hat {x} für {acc} bezahlt.", amount, GOODS),
+    Frame("buy", "I bought the {noun} for {x}.", "Ich habe {acc} für {x} gekauft.", amount, GOODS),
+    Frame(
+        "sell",
+        "He wants to sell the {noun} for {x}.",
+        "Er möchte {acc} für {x} verkaufen.",
+        amount,
+        GOODS,
+    ),
+    Frame("owe", "He still owes me {x}.", "Er schuldet mir noch {x}.", amount),
+    Frame("leave", "The {noun} leaves at {x}.", "{nom} fährt um {x} ab.", time, RIDES),
+    Frame("take", "We will take the {noun} at {x}.", "Wir nehmen {acc} um {x}.", time, RIDES),
+    Frame("miss", "She missed the {noun} at {x}.", "Sie hat {acc} um {x} verpasst.", time, RIDES),
+    Frame(
+        "arrive",
+        "If the {noun} arrives at {x}, we will be late.",
+        "Wenn {nom} um {x} ankommt, sind wir zu spät.",
+        time,
+        RIDES,
+    ),
+    Frame("now", "It is {x}.", "Es ist {x}.", time, weight=1),
+    Frame("on", "The {noun} is on {x}.", "{nom} ist am {x}.", last_date, EVENTS),
+    Frame("end", "The {noun} ends at {x}.", "{nom} endet um {x}.", time, EVENTS, weight=1),
+    Frame("begin", "The {noun} begins on {x}.", "{nom} fängt am {x} an.", date_and_time, EVENTS),
+    Frame("born", "She was born on {x}.", "Sie wurde am {x} geboren.", inner_date),
+    Frame("today", "Today is {x}.", "Heute ist {x}.", subject_date),
+    Frame(
+        "until",
+        "The shop is closed until {x}.",
+        "Der Laden ist bis zum {x} geschlossen.",
+        inner_date,
+    ),
 )
-# Bare phrases, of four kinds, are drawn more often; phrases with few fillings less.
-DRAWS = [c for c in CARRIERS for _ in range({_bare: 6, _floor: 1, _it_is: 1}.get(c, 3))]
+_DRAWS = [frame for frame in FRAMES for _ in range(frame.weight)]
+
+
+def draw(rng):
+    """A pair of sentences: (English, German, combination)."""
+    return rng.choice(_DRAWS).draw(rng)

@@ -150,7 +150,9 @@ def test_years(year, english, german):
 
 def test_every_german_year():
     for year in range(1900, 2100):
-        century, rest = ("neunzehnhundert", year - 1900) if year < 2000 else ("zweitausend", year - 2000)
+        century, rest = (
+            ("neunzehnhundert", year - 1900) if year < 2000 else ("zweitausend", year - 2000)
+        )
         words = century + (german_below_thousand(rest) if rest else "")
         assert spoken.german_date(datetime.date(year, 1, 1), "dative") == f"ersten Januar {words}"
 
@@ -185,7 +187,11 @@ def test_clock_times(hour, minute, part, english, german):
         (("euro", 1, 50, "nominative"), "one euro and fifty cents", "ein Euro und fünfzig Cent"),
         (("euro", 1, 1, "accusative"), "one euro and one cent", "einen Euro und einen Cent"),
         (("pound", 1, 2, "accusative"), "one pound and two pence", "ein Pfund und zwei Pence"),
-        (("franc", 2, 1, "accusative"), "two francs and one centime", "zwei Franken und einen Rappen"),
+        (
+            ("franc", 2, 1, "accusative"),
+            "two francs and one centime",
+            "zwei Franken und einen Rappen",
+        ),
         (("dollar", 101, 0, "accusative"), "one hundred and one dollars", "einhundertein Dollar"),
         (("yen", 7, 30, "accusative"), "seven yen", "sieben Yen"),
         (("euro", 3, 50, "accusative", True), "three euros fifty", "drei Euro fünfzig"),
