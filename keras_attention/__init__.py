@@ -1,7 +1,10 @@
 """Attention layers for Keras 3 and the road from `model.fit` to SavedModel, TFLite and ONNX."""
 
-from keras_attention import decoding, layers, masks, models
+from keras_attention._quiet_start import quiet_start
 from keras_attention.version import __version__
+
+with quiet_start():
+    from keras_attention import decoding, layers, masks, models
 
 __all__ = ["__version__", "decoding", "layers", "load", "masks", "models"]
 

@@ -11,6 +11,7 @@ from keras_attention.exporting.saved_model import ids_function, write_saved_mode
 from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
 from keras_attention.runtimes import artifact_translator, keras_translator
+from keras_attention.training import translation_scores
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")
 
@@ -23,6 +24,7 @@ def export_translator(
     formats=FORMATS,
     max_length=None,
     with_alignments=False,
+    references=None,
     description=None,
     force=False,
     say=lambda text: None,
@@ -40,6 +42,7 @@ def export_translator(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         max_length: tokens of a translation at most; by default the source's length + 50.
         with_alignments: whether the ids signature also gives `alignment` (N, T, S).
+        references: list of strings; where given, the manifest reports each form's BLEU on `texts`.
         description: dict of JSON values to keep in the manifest.
         force: whether an existing `output` may be overwritten.
         say: function that is told of progress.
@@ -97,6 +100,9 @@ def export_translator(
             say(f"comparing {name} with Keras on {len(texts)} sentences")
             translator = artifact_translator(directory, name, manifest)
             manifest["parity"][name] = check_parity(reference, translator, texts, name)
+            if references is not None:
+                scores = translation_scores(translator.translate(texts), references)
+                manifest.setdefault("scores", {})[name] = scores
         write_manifest(directory, manifest)
     return output
 

@@ -183,6 +183,37 @@ class TransformerTranslator(Translator):
         x = x if self.decoder_norm is None else self.decoder_norm(x)
         return self.target_embedding(x, reverse=True)
 
+    def attention_scores(self, encoder_token_ids, decoder_token_ids):
+        """The attention of every layer while reading a source and a target.
+
+        Args:
+            encoder_token_ids: (B, S).
+            decoder_token_ids: (B, T), beginning with START.
+
+        Returns:
+            `{"encoder": [(B, H, S, S), ...], "decoder": [(B, H, T, T), ...], "cross": [(B, H, T, S),
+            ...]}`, one entry a layer. Row t of the last two led to target token t.
+        """
+        scores = {"encoder": [], "decoder": [], "cross": []}
+        mask = masks.padding_mask(encoder_token_ids)
+        x = self.source_embedding(encoder_token_ids)
+        for block in self.encoder_blocks:
+            x, weights = block(x, padding_mask=mask, return_attention_scores=True)
+            scores["encoder"].append(weights)
+        encoded = x if self.encoder_norm is None else self.encoder_norm(x)
+        x = self.target_embedding(decoder_token_ids)
+        for block in self.decoder_blocks:
+            x, own, cross = block(
+                x,
+                encoded,
+                decoder_padding_mask=masks.padding_mask(decoder_token_ids),
+                encoder_padding_mask=mask,
+                return_attention_scores=True,
+            )
+            scores["decoder"].append(own)
+            scores["cross"].append(cross)
+        return scores
+
     def start(self, source_ids, max_length, return_alignment=False):
         """The source side and empty caches for `max_length` steps: see `Translator`."""
         encoded, mask = self.encode(source_ids)

@@ -159,6 +159,8 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
     train, valid = load_corpus(config, say)  # before anything is written
     if resumes:
         tokenizer = TranslationTokenizer.load(output / "tokenizer")
+    elif config.initial_weights is not None:
+        tokenizer = load_run(config.initial_weights).tokenizer
     else:
         tokenizer = train_tokenizer(config, train, say)
     batches = make_batches(config, tokenizer, train, config.seed, config.max_sequence_length)
@@ -247,7 +249,7 @@ def _copy_weights(run, model):
     require(
         [w.shape for w in weights] == shapes,
         "initial_weights",
-        "a run of the same preset and vocabulary size",
+        "a run of the same preset",
         initial_weights=str(run),
     )
     model.set_weights(weights)

@@ -8,6 +8,18 @@ from keras_attention.models.transformer_translator import PRESETS
 ARCHITECTURES = {"transformer": tuple(PRESETS)}
 
 
+# What suits the built-in corpus: short sentences of few words, learned in minutes.
+BUILT_IN_CORPUS = dict(
+    epochs=4,
+    vocabulary_size=500,
+    normalization="identity",
+    batch_tokens=2048,
+    max_buckets=4,
+    max_sequence_length=128,
+    average_checkpoints=1,
+)
+
+
 @dataclasses.dataclass
 class TranslatorConfig:
     """The options of `train_translator`; `config.json` of a run holds them all.
@@ -17,7 +29,7 @@ class TranslatorConfig:
 
     preset: str = "tiny"
     architecture: str = "transformer"
-    epochs: int = 10
+    epochs: int = 15
     train_source: str | None = None
     train_target: str | None = None
     valid_source: str | None = None
@@ -28,7 +40,7 @@ class TranslatorConfig:
     vocabulary_size: int = 8000
     vocabulary_type: str = "bpe"
     normalization: str = "nmt_nfkc"
-    corpus_size: int = 100_000  # pairs of the built-in corpus
+    corpus_size: int = 50_000  # pairs of the built-in corpus
     bleu_tokenize: str = "13a"
     # batches
     batch_tokens: int = 1024
@@ -69,6 +81,8 @@ class TranslatorConfig:
             "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
             "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
         }[preset]
+        if options.get("train_source") is None and options.get("train_target") is None:
+            suited = {**suited, **BUILT_IN_CORPUS}
         given = {name: value for name, value in options.items() if value is not None}
         return cls(preset=preset, architecture=architecture, **{**suited, **given})
 

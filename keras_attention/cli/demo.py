@@ -1,0 +1,137 @@
+"""The main job from end to end: what `make demo` runs."""
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from keras_attention.cli.main import hide_native_notes
+
+SENTENCES = 1000
+BATCH_SIZES = (1, 32)
+PICTURED = "The concert begins on Friday the third of March twenty thirty at half past eight."
+
+
+def _sizes(artifact):
+    paths = {"tf_saved_model": artifact / "saved_model"}
+    paths |= {name: artifact / f"model.{name}" for name in ("tflite", "onnx")}
+    return {
+        name: sum(f.stat().st_size for f in [path, *path.rglob("*")] if f.is_file())
+        for name, path in paths.items()
+    }
+
+
+def _measure(translator, sources, references, expected):
+    """Exact match, agreement with Keras and speed, at each batch size."""
+    results = {}
+    for batch_size in BATCH_SIZES:
+        translator.batch_size = batch_size
+        translator.translate(sources[:batch_size])  # the first call allocates
+        started = time.perf_counter()
+        found = translator.translate(sources)
+        elapsed = time.perf_counter() - started
+        results[batch_size] = {
+            "exact_match": sum(a == b for a, b in zip(found, references, strict=True)) / len(sources),
+            "agreement": sum(a == b for a, b in zip(found, expected, strict=True)) / len(sources),
+            "milliseconds_per_sentence": 1000 * elapsed / len(sources),
+        }
+    return results
+
+
+def run_demo(output, force=False, epochs=None, sentences=SENTENCES):
+    """Trains, exports, translates with every runtime, prints a table, draws the alignment.
+
+    Leaves `run/`, `artifact/`, `report.json` and `alignment.png` in `output`.
+
+    Returns:
+        The report, a dict.
+    """
+    from keras_attention import load
+    from keras_attention.files import write_atomically
+    from keras_attention.recipes import TranslatorConfig, export_run, train_translator
+    from keras_attention.text import phrase_corpus
+    from keras_attention.visualization import attention_of_sentence, save_attention_plot
+
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    started = time.time()
+    config = TranslatorConfig.for_preset("tiny", epochs=epochs)
+    print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
+    train_translator(config, output / "run", force=force)
+    trained = time.time()
+    print("\nExporting it as SavedModel, TFLite and ONNX.")
+    export_run(
+        output / "run", output / "artifact", force=force, say=lambda text: print(f"- {text}")
+    )
+    exported = time.time()
+
+    sources, references = phrase_corpus(sentences, seed=config.seed, split="test")
+    print(f"\nTranslating {sentences:,} held-out sentences with each runtime.")
+    keras_translator = load(output / "run")
+    expected = keras_translator.translate(sources)
+    results = {"keras": _measure(keras_translator, sources, references, expected)}
+    for runtime in ("tf_saved_model", "tflite", "onnx"):
+        translator = load(output / "artifact", runtime)
+        results[runtime] = _measure(translator, sources, references, expected)
+    sizes = {**_sizes(output / "artifact"), "keras": (output / "run/model.keras").stat().st_size}
+    _print_table(results, sizes)
+
+    print("\nThree of them:")
+    for source, translation in list(zip(sources, expected, strict=True))[:3]:
+        print(f"  {source}\n    -> {translation}")
+    attention = attention_of_sentence(keras_translator, PICTURED)
+    save_attention_plot(attention, output / "alignment.png", force=True)
+    report = {
+        "exact_match": results["keras"][32]["exact_match"],
+        "agreement": {
+            name: min(found["agreement"] for found in by_size.values())
+            for name, by_size in results.items()
+        },
+        "seconds": time.time() - started,
+        "seconds_by_part": {
+            "train": trained - started,
+            "export": exported - trained,
+            "translate": time.time() - exported,
+        },
+        "sentences": sentences,
+        "runtimes": results,
+        "bytes": sizes,
+    }
+    write_atomically(output / "report.json", json.dumps(report, indent=2).encode())
+    print(
+        f"\nDone in {report['seconds']:.0f} s. See {output / 'report.json'} and "
+        f"{output / 'alignment.png'}."
+    )
+    return report
+
+
+def _print_table(results, sizes):
+    print(f"\n{'runtime':<16}{'exact match':>12}{'agreement':>11}{'ms (batch 1)':>14}"
+          f"{'ms (batch 32)':>15}{'size (MB)':>11}")
+    for name, by_size in results.items():
+        print(
+            f"{name:<16}{by_size[32]['exact_match']:>12.1%}"
+            f"{min(found['agreement'] for found in by_size.values()):>11.1%}"
+            f"{by_size[1]['milliseconds_per_sentence']:>14.1f}"
+            f"{by_size[32]['milliseconds_per_sentence']:>15.1f}{sizes[name] / 1e6:>11.1f}"
+        )
+
+
+def main(arguments=None):
+    """The command line of the demo."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", default="demo", metavar="DIRECTORY")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--sentences", type=int, default=SENTENCES)
+    parser.add_argument("--force", action="store_true", help="overwrite an earlier demo")
+    options = parser.parse_args(arguments)
+    hide_native_notes()
+    warnings.simplefilter("ignore")
+    run_demo(options.output, options.force, options.epochs, options.sentences)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

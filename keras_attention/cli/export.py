@@ -1,0 +1,44 @@
+"""`keras-attention export`: from a run directory to an artifact."""
+
+import sys
+
+
+def add_parser(subparsers, common):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "export", parents=[common], help="write SavedModel, TFLite and ONNX forms of a run"
+    )
+    add = parser.add_argument
+    add("--model", required=True, metavar="RUN")
+    add("--output", required=True, metavar="ARTIFACT")
+    add("--formats", default="tf_saved_model,tflite,onnx", help="separated by commas")
+    add("--precision", choices=("float32",), default="float32", help="of TFLite and ONNX")
+    add("--max-length", type=int, metavar="N", help="tokens of a translation at most")
+    add("--with-alignments", action="store_true", help="also give the attention of each token")
+    add("--valid-source", metavar="F", help="sentences to compare on")
+    add("--valid-target", metavar="F", help="their references: BLEU of each form in the manifest")
+    add("--force", action="store_true", help="overwrite an existing artifact")
+    add("--quiet", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Exports."""
+    from keras_attention.recipes import export_run
+
+    def say(text):
+        if not options.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    export_run(
+        options.model,
+        options.output,
+        formats=tuple(name for name in options.formats.split(",") if name),
+        max_length=options.max_length,
+        with_alignments=options.with_alignments,
+        valid_source=options.valid_source,
+        valid_target=options.valid_target,
+        force=options.force,
+        say=say,
+    )
+    say(f"The artifact is in {options.output}.")

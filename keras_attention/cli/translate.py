@@ -1,0 +1,55 @@
+"""`keras-attention translate`: one line in, one line out."""
+
+import sys
+
+
+def add_parser(subparsers, common):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "translate",
+        parents=[common],
+        help="translate lines of text",
+        description="Reads standard input and writes standard output unless files are given.",
+    )
+    add_model_options(parser)
+    parser.add_argument("--input", metavar="F", help="one sentence a line; .gz is read too")
+    parser.add_argument("--output", metavar="F", help="one translation a line")
+    parser.add_argument(
+        "--scores", action="store_true", help="score, a tab, then the translation, on each line"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    parser.set_defaults(run=run)
+
+
+def add_model_options(parser):
+    """The two options that choose what translates."""
+    parser.add_argument("--model", required=True, metavar="RUN|ARTIFACT")
+    parser.add_argument(
+        "--runtime", metavar="NAME", help="keras, tf_saved_model, tflite or onnx"
+    )
+
+
+def run(options):
+    """Translates."""
+    from keras_attention import load
+    from keras_attention.files import refuse_existing, write_atomically
+    from keras_attention.text import read_lines
+    from keras_attention.text.parallel_corpus import decode_lines
+
+    if options.output:
+        refuse_existing(options.output, options.force)
+    if options.input:
+        lines = read_lines(options.input)
+    else:
+        lines = decode_lines(sys.stdin.buffer.read(), "standard input")
+    translations, scores = load(options.model, options.runtime).translate_with_scores(lines)
+    if options.scores:
+        translations = [
+            f"{score:.4f}\t{text}" for score, text in zip(scores, translations, strict=True)
+        ]
+    data = "".join(f"{text}\n" for text in translations).encode()
+    if options.output:
+        write_atomically(options.output, data)
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

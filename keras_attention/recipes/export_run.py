@@ -1,0 +1,75 @@
+"""From a run directory to an artifact directory."""
+
+from keras_attention._validation import InputError
+from keras_attention.exporting import FORMATS, export_translator
+from keras_attention.files import refuse_existing
+from keras_attention.loading import load_run, read_config
+from keras_attention.recipes.train_translator import load_corpus
+from keras_attention.recipes.translator_config import TranslatorConfig
+from keras_attention.text import drop_empty_pairs, phrase_corpus, read_lines, read_parallel
+
+COMPARED_SENTENCES = 200
+
+
+def _texts_to_compare_on(config, valid_source, valid_target):
+    """Sources, and their references if there are any."""
+    if valid_source and valid_target:
+        sources, references, _ = drop_empty_pairs(*read_parallel(valid_source, valid_target))
+        if not sources:
+            raise InputError(f"{valid_source} holds no text.")
+        return sources, references
+    if valid_source:
+        return [line for line in read_lines(valid_source) if line.strip()], None
+    if valid_target:
+        raise InputError("--valid-target needs --valid-source.")
+    try:
+        return load_corpus(config, say=lambda text: None)[1][0], None
+    except InputError:  # the training files have moved: any text shows agreement
+        return phrase_corpus(COMPARED_SENTENCES, split="valid")[0], None
+
+
+def export_run(
+    run,
+    output,
+    formats=FORMATS,
+    max_length=None,
+    with_alignments=False,
+    valid_source=None,
+    valid_target=None,
+    force=False,
+    say=lambda text: None,
+):
+    """Exports the translator of a run directory: see `export_translator`.
+
+    Args:
+        run: path of the run directory.
+        output: path of the artifact.
+        formats: any of "tf_saved_model", "tflite" and "onnx".
+        max_length: tokens of a translation at most.
+        with_alignments: whether the ids signature also gives the alignment.
+        valid_source: file of sentences to compare on; by default the run's validation sentences.
+        valid_target: file of their references, for BLEU in the manifest.
+        force: whether an existing `output` may be overwritten.
+        say: function that is told of progress.
+
+    Returns:
+        The path of the artifact.
+    """
+    refuse_existing(output, force)
+    values = read_config(run)
+    translator = load_run(run)
+    config = TranslatorConfig.from_dict(values)
+    texts, references = _texts_to_compare_on(config, valid_source, valid_target)
+    return export_translator(
+        translator.model,
+        translator.tokenizer,
+        output,
+        texts[:COMPARED_SENTENCES],
+        formats=formats,
+        max_length=max_length,
+        with_alignments=with_alignments,
+        references=None if references is None else references[:COMPARED_SENTENCES],
+        description={"architecture": config.architecture, "preset": config.preset},
+        force=force,
+        say=say,
+    )
