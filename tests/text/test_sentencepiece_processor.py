@@ -26,7 +26,7 @@ def test_a_model_with_other_special_ids_is_refused():
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["one two three"] * 3),
         model_writer=model,
-        vocab_size=15,
+        vocab_size=12,
         minloglevel=2,
     )
     with pytest.raises(ValueError, match=r"pad_id=0, unk_id=1.*Received: ids=\(-1, 0, 1, 2\)"):
