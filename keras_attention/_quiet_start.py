@@ -7,7 +7,7 @@ import sys
 
 @contextlib.contextmanager
 def native_stderr_hidden():
-    """Hides what native code writes to standard error within the block; exceptions still come out."""
+    """Hides what native code writes to standard error; exceptions still come out."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -24,7 +24,8 @@ def quiet_start():
     """The block to import Keras in.
 
     TensorFlow writes nine lines on CPU features and missing GPUs at import, at any log level. They
-    would stand before the one sentence that a command has to say. `TF_CPP_MIN_LOG_LEVEL=0` shows them.
+    would stand before the one sentence that a command has to say. `TF_CPP_MIN_LOG_LEVEL=0` shows
+    them.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" or "tensorflow" in sys.modules:
         return contextlib.nullcontext()

@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """A user's file, text or option is unusable. One sentence that the command line prints as it is."""
+    """A user's file, text or option is unusable. The command line prints its one sentence."""
 
 
 def require(condition, argument, expected, **received):

@@ -41,7 +41,9 @@ def load(path, runtime=None):
             raise InputError(f"{path} is an artifact of another kind: {manifest['kind']!r}.")
         return artifact_translator(path, runtime or manifest["formats"][0], manifest)
     if runtime not in (None, "keras"):
-        raise InputError(f"{path} is no artifact; the runtime {runtime!r} needs one: export it first.")
+        raise InputError(
+            f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
+        )
     return load_run(path)
 
 
@@ -56,7 +58,9 @@ def load_run(path):
     if config.get("kind") != "translator":
         raise InputError(f"{path} is a run of another kind: {config.get('kind')!r}.")
     if not (path / "model.keras").exists():
-        raise InputError(f"{path} is not finished: there is no model.keras. Train on with --resume.")
+        raise InputError(
+            f"{path} is not finished: there is no model.keras. Train on with --resume."
+        )
     tokenizer = TranslationTokenizer.load(path / "tokenizer")
     try:
         model = keras.saving.load_model(path / "model.keras", compile=False, safe_mode=True)

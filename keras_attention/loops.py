@@ -15,8 +15,8 @@ def loop(condition, body, state, maximum_iterations):
     Returns:
         The last state.
 
-    The structure is flattened around the loop, so the converters to TFLite and ONNX see a plain list
-    of loop variables in one fixed order.
+    The structure is flattened around the loop, so the converters to TFLite and ONNX see a plain
+    list of loop variables in one fixed order.
 
     >>> loop(lambda s: s["i"] < 9, lambda s: {"i": s["i"] + 2}, {"i": ops.convert_to_tensor(0)}, 3)
     """

@@ -28,7 +28,7 @@ def causal_mask(target_length, source_length=None, start_index=0):
 
 
 def implicit_mask(tensor):
-    """The mask that a stock layer such as `keras.layers.Embedding(mask_zero=True)` left, or None."""
+    """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
@@ -43,7 +43,7 @@ def combine(*masks):
 
 
 def attention_mask(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
-    """One mask that broadcasts to (B, T, S) from per-token masks (B, T), (B, S) and a (B, T, S) one."""
+    """One mask that broadcasts to (B, T, S) from masks (B, T), (B, S), (B, S) and (B, T, S)."""
     return combine(
         None if query_mask is None else ops.expand_dims(query_mask, 2),  # (B, T, 1)
         None if value_mask is None else ops.expand_dims(value_mask, 1),  # (B, 1, S)

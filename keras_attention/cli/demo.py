@@ -33,17 +33,24 @@ def _measure(translator, sources, references, expected):
         found = translator.translate(sources)
         elapsed = time.perf_counter() - started
         results[batch_size] = {
-            "exact_match": sum(a == b for a, b in zip(found, references, strict=True)) / len(sources),
+            "exact_match": sum(a == b for a, b in zip(found, references, strict=True))
+            / len(sources),
             "agreement": sum(a == b for a, b in zip(found, expected, strict=True)) / len(sources),
             "milliseconds_per_sentence": 1000 * elapsed / len(sources),
         }
     return results
 
 
-def run_demo(output, force=False, epochs=None, sentences=SENTENCES):
+def run_demo(output, force=False, sentences=SENTENCES, **options):
     """Trains, exports, translates with every runtime, prints a table, draws the alignment.
 
     Leaves `run/`, `artifact/`, `report.json` and `alignment.png` in `output`.
+
+    Args:
+        output: path of a directory.
+        force: whether to overwrite an earlier demo.
+        sentences: number of held-out sentences.
+        **options: of `TranslatorConfig`.
 
     Returns:
         The report, a dict.
@@ -57,7 +64,7 @@ def run_demo(output, force=False, epochs=None, sentences=SENTENCES):
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    config = TranslatorConfig.for_preset("tiny", epochs=epochs)
+    config = TranslatorConfig.for_preset("tiny", **options)
     print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
     train_translator(config, output / "run", force=force)
     trained = time.time()
@@ -108,8 +115,10 @@ def run_demo(output, force=False, epochs=None, sentences=SENTENCES):
 
 
 def _print_table(results, sizes):
-    print(f"\n{'runtime':<16}{'exact match':>12}{'agreement':>11}{'ms (batch 1)':>14}"
-          f"{'ms (batch 32)':>15}{'size (MB)':>11}")
+    print(
+        f"\n{'runtime':<16}{'exact match':>12}{'agreement':>11}{'ms (batch 1)':>14}"
+        f"{'ms (batch 32)':>15}{'size (MB)':>11}"
+    )
     for name, by_size in results.items():
         print(
             f"{name:<16}{by_size[32]['exact_match']:>12.1%}"
@@ -129,7 +138,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     hide_native_notes()
     warnings.simplefilter("ignore")
-    run_demo(options.output, options.force, options.epochs, options.sentences)
+    run_demo(options.output, options.force, options.sentences, epochs=options.epochs)
     return 0
 
 

@@ -31,7 +31,7 @@ def add_parser(subparsers, common):
     add("--label-smoothing", type=float, metavar="X")
     add("--average-checkpoints", type=int, metavar="N", help="epochs averaged at the end")
     add("--bleu-tokenize", metavar="NAME", help="sacrebleu's tokenizer for validation: 13a, none")
-    add("--jit", dest="jit_compile", choices=("yes", "no"), help="compile with XLA (default: yes)")
+    add("--jit", dest="jit_compile", choices=("yes", "no"), help="compile with XLA (default: no)")
     add("--seed", type=int, metavar="N")
     add("--resume", action="store_true", help="go on from the last snapshot, if there is one")
     add("--snapshot-every", type=int, metavar="STEPS", help="beside one at the end of an epoch")

@@ -24,9 +24,7 @@ def add_parser(subparsers, common):
 def add_model_options(parser):
     """The two options that choose what translates."""
     parser.add_argument("--model", required=True, metavar="RUN|ARTIFACT")
-    parser.add_argument(
-        "--runtime", metavar="NAME", help="keras, tf_saved_model, tflite or onnx"
-    )
+    parser.add_argument("--runtime", metavar="NAME", help="keras, tf_saved_model, tflite or onnx")
 
 
 def run(options):

@@ -35,13 +35,14 @@ def greedy_search(model, source_ids, max_length=None, return_alignment=False):
     Args:
         model: anything with the step contract `start`, `advance` and `max_sequence_length`.
         source_ids: (B, S) int32, padded with 0.
-        max_length: tokens at most, END included; by default the sentence's unpadded length + 50. Never
-            more than `model.max_sequence_length`.
+        max_length: tokens at most, END included; by default the sentence's unpadded length + 50.
+            Never more than `model.max_sequence_length`.
         return_alignment: whether to return the attention that chose each token.
 
     Returns:
-        `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score is
-        the sum of the tokens' log-probabilities. With `return_alignment` also "alignment" (B, T, S).
+        `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score
+        is the sum of the tokens' log-probabilities. With `return_alignment` also "alignment" (B, T,
+        S).
     """
     limits, longest = length_limits(source_ids, max_length, model.max_sequence_length)
     batch_size, source_length = ops.shape(source_ids)

@@ -4,12 +4,12 @@ import shutil
 
 from keras_attention._validation import InputError
 from keras_attention.decoding.greedy_search import EXTRA_LENGTH
-from keras_attention.manifest import write_manifest
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_parity
 from keras_attention.exporting.saved_model import ids_function, write_saved_model
 from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
+from keras_attention.manifest import write_manifest
 from keras_attention.runtimes import artifact_translator, keras_translator
 from keras_attention.training import translation_scores
 
@@ -31,8 +31,8 @@ def export_translator(
 ):
     """Writes an artifact: the SavedModel, TFLite and ONNX forms of one translator.
 
-    Every form holds the whole generation, with dynamic batch and length, and is run in its own runtime
-    on `texts` and compared with Keras before the directory takes its name.
+    Every form holds the whole generation, with dynamic batch and length, and is run in its own
+    runtime on `texts` and compared with Keras before the directory takes its name.
 
     Args:
         model: a `keras_attention.models.Translator`.
@@ -123,4 +123,3 @@ def _signatures(with_alignments):
             "outputs": outputs,
         },
     }
-

@@ -10,7 +10,9 @@ def ids_function(model, max_length=None, with_alignments=False):
     The one graph that all three formats hold.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")], autograph=False
+    )
     def ids(source_ids):
         return model.generate(source_ids, max_length, return_alignment=with_alignments)
 
@@ -24,7 +26,7 @@ def text_function(ids, tokenizers, max_source_length):
     """
     source, target = tokenizers
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="text")], autograph=False)
     def serving_default(text):
         rows = source.tokenize(text, max_length=max_source_length)
         outputs = ids(rows.to_tensor(default_value=0))
@@ -40,8 +42,8 @@ def text_function(ids, tokenizers, max_source_length):
 def write_saved_model(directory, model, tokenizer, max_length=None, with_alignments=False):
     """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
 
-    By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not in
-    TF Serving's C++ loader.
+    By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not
+    in TF Serving's C++ loader.
     """
     tokenizers = tokenizer.in_graph()
     holder = tf.Module(name="tokenizers")

@@ -10,7 +10,8 @@ from keras_attention.files import write_atomically
 def write_tflite(path, saved_model):
     """Converts the signature `ids` of a SavedModel.
 
-    From a SavedModel and not from a concrete function, which would be converted without its weights.
+    From a SavedModel and not from a concrete function, which would be converted without its
+    weights.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -18,7 +19,7 @@ def write_tflite(path, saved_model):
 
 
 def tflite_ops(path):
-    """The names of the operators in a .tflite file; one that is not built in begins with "custom:"."""
+    """The names of the operators in a .tflite file; one not built in begins with "custom:"."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(Path(path).read_bytes())

@@ -21,25 +21,37 @@ def merge_heads(context, length):
     return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
 
 
-def attention_weights(query, key, mask=None):
-    """softmax(Q K^T / sqrt(d_k)) (Vaswani et al. 2017, equation 1), computed in float32.
+def scaled_dot_product(query, key):
+    """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
 
     Args:
         query: (B, H, T, K).
         key: (B, H, S, K).
-        mask: boolean, broadcasts to (B, H, T, S). A row without any True becomes uniform here: the
-            layer zeroes it.
 
     Returns:
-        (B, H, T, S) in the dtype of `query`.
+        (B, H, T, S).
     """
     # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
     # kernel that takes ten times as long as the three separate ones.
     query = query * (1.0 / math.sqrt(query.shape[-1]))
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, H, T, S)
+    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def masked_softmax(logits, mask=None):
+    """The softmax over the last axis, computed in float32, of what `mask` allows.
+
+    Args:
+        logits: (B, H, T, S).
+        mask: boolean, broadcasts to (B, H, T, S). A row without any True becomes uniform here: the
+            layer zeroes it.
+
+    Returns:
+        (B, H, T, S) in the dtype of `logits`.
+    """
+    dtype = keras.backend.standardize_dtype(logits.dtype)
     if mask is not None:
-        scores = ops.where(mask, scores, masks.fill_value(keras.backend.standardize_dtype(scores.dtype)))
-    return ops.cast(ops.softmax(ops.cast(scores, "float32")), query.dtype)
+        logits = ops.where(mask, logits, masks.fill_value(dtype))
+    return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)
 
 
 def write_cache(cache, update, index):
@@ -63,10 +75,12 @@ class MultiHeadAttention(keras.layers.Layer):
     matrix product. `layer(x, memory)` is cross-attention: keys and values come from one. How the
     layer is first called decides how its kernels are stored; both calls work on either.
 
-    Masking: `query_mask`, `value_mask` and `key_mask` are per token, `attention_mask` per pair, True
-    means attend, and all of them are ANDed with each other and with causality. A query that may
-    attend to nothing yields zeros, as do its scores. Per-token masks may also arrive from a stock
-    layer upstream.
+    Masking: `query_mask`, `value_mask` and `key_mask` are per token, `attention_mask` per pair,
+    True means attend, and all of them are ANDed with each other and with causality. A query that
+    may attend to nothing yields zeros, as do its scores. Per-token masks may also arrive from a
+    stock layer upstream.
+
+    Hook for subclasses: `score(query, key, start)` returns the logits before mask and softmax.
 
     Args:
         num_heads: number of heads H.
@@ -89,8 +103,8 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask: boolean, broadcasts to (B, T, S); (B, H, T, S) for one mask a head.
         use_causal_mask: whether query i sees the keys up to position i only.
         return_attention_scores: whether to return the scores too.
-        cache: `{"key": (B, H, S, K), "value": (B, H, S, Kv)}` from `empty_cache` (self-attention; give
-            `cache_index`) or from `project` (cross-attention; no `value` is needed).
+        cache: `{"key": (B, H, S, K), "value": (B, H, S, Kv)}` from `empty_cache` (self-attention;
+            give `cache_index`) or from `project` (cross-attention; no `value` is needed).
         cache_index: scalar int32, the position of the first query: its keys and values are written
             there and each query sees the positions up to its own.
         training: whether dropout is applied.
@@ -252,7 +266,8 @@ class MultiHeadAttention(keras.layers.Layer):
         if mask is not None and len(mask.shape) == 3:
             mask = ops.expand_dims(mask, 1)  # (B, 1, T, S)
 
-        weights = attention_weights(query_heads, key_heads, mask)  # (B, H, T, S)
+        logits = self.score(query_heads, key_heads, 0 if cache_index is None else cache_index)
+        weights = masked_softmax(logits, mask)  # (B, H, T, S)
         # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
@@ -268,6 +283,19 @@ class MultiHeadAttention(keras.layers.Layer):
         if cache_index is not None:
             results.append(cache)
         return results[0] if len(results) == 1 else tuple(results)
+
+    def score(self, query, key, start):
+        """How well each query fits each key, before mask and softmax. A subclass may override it.
+
+        Args:
+            query: (B, H, T, K).
+            key: (B, H, S, K).
+            start: scalar, the position of the first query; other than 0 only while decoding.
+
+        Returns:
+            (B, H, T, S).
+        """
+        return scaled_dot_product(query, key)
 
     def empty_cache(self, batch_size, length):
         """A cache for `length` positions of self-attention: zeros (B, H, length, K)."""
@@ -310,9 +338,16 @@ class MultiHeadAttention(keras.layers.Layer):
             kernel, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
         elif name == "query_key_value":
             kernel = ops.concatenate([self.query_kernel, self.key_value_kernel], axis=1)
-            bias = ops.concatenate([self.query_bias, self.key_value_bias]) if self.use_bias else None
+            bias = (
+                ops.concatenate([self.query_bias, self.key_value_bias]) if self.use_bias else None
+            )
         else:
-            ends = [0, self._key_width, 2 * self._key_width, 2 * self._key_width + self._value_width]
+            ends = [
+                0,
+                self._key_width,
+                2 * self._key_width,
+                2 * self._key_width + self._value_width,
+            ]
             kernel = self.query_key_value_kernel[:, ends[first] : ends[last]]
             bias = self.query_key_value_bias[ends[first] : ends[last]] if self.use_bias else None
         return self._affine(inputs, kernel, bias)

@@ -54,7 +54,9 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
 
     def __init__(self, max_wavelength=10000, **kwargs):
         super().__init__(**kwargs)
-        is_number = isinstance(max_wavelength, (int, float)) and not isinstance(max_wavelength, bool)
+        is_number = isinstance(max_wavelength, (int, float)) and not isinstance(
+            max_wavelength, bool
+        )
         require(
             is_number and max_wavelength > 0,
             "max_wavelength",

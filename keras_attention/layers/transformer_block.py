@@ -43,7 +43,7 @@ class TransformerBlock(keras.layers.Layer):
         self.supports_masking = True
 
     def make_attention(self, hidden_dim, name):
-        """A new attention layer for inputs of width `hidden_dim`, called like `MultiHeadAttention`."""
+        """A new attention layer for inputs of width `hidden_dim`: a `MultiHeadAttention`."""
         require(
             hidden_dim % self.num_heads == 0,
             "num_heads",

@@ -46,12 +46,12 @@ class TransformerDecoder(TransformerBlock):
         training: whether dropout is applied.
 
     Returns:
-        (B, T, D); with `return_attention_scores` then the self-attention's (B, H, T, T) and, if there
-        is cross-attention, its (B, H, T, S); with `self_attention_cache` then the new cache.
+        (B, T, D); with `return_attention_scores` then the self-attention's (B, H, T, T) and, if
+        there is cross-attention, its (B, H, T, S); with `self_attention_cache` then the new cache.
 
     Raises:
-        ValueError: if a size or rate is out of range, `num_heads` does not divide D, or a block built
-            with cross-attention is called without an encoder.
+        ValueError: if a size or rate is out of range, `num_heads` does not divide D, or a block
+            built with cross-attention is called without an encoder.
 
     Example:
 

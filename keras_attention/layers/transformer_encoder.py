@@ -54,7 +54,9 @@ class TransformerEncoder(TransformerBlock):
         width = inputs_shape[-1]
         attention = self.make_attention(width, "self_attention")
         self.add_sublayer(attention, "self_attention", inputs_shape)
-        self.add_sublayer(self.make_feed_forward(width, "feed_forward"), "feed_forward", inputs_shape)
+        self.add_sublayer(
+            self.make_feed_forward(width, "feed_forward"), "feed_forward", inputs_shape
+        )
         self.built = True
 
     def call(

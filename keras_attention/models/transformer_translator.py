@@ -24,13 +24,13 @@ class TransformerTranslator(Translator):
     """Encoder, decoder and tied output projection, from token ids to logits.
 
     Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with 0,
-    the decoder's starting with START; the output is the logits (B, T, V). All masks are computed from
-    the ids: padding changes nothing.
+    the decoder's starting with START; the output is the logits (B, T, V). All masks are computed
+    from the ids: padding changes nothing.
 
     Args:
         vocabulary_size: number of tokens V of the target, and of the source unless given.
-        source_vocabulary_size: number of source tokens where the vocabularies differ; None shares one
-            embedding matrix between source, target and output projection.
+        source_vocabulary_size: number of source tokens where the vocabularies differ; None shares
+            one embedding matrix between source, target and output projection.
         num_layers: number of encoder blocks, and of decoder blocks.
         num_heads: number of heads H.
         hidden_dim: width D.
@@ -191,8 +191,8 @@ class TransformerTranslator(Translator):
             decoder_token_ids: (B, T), beginning with START.
 
         Returns:
-            `{"encoder": [(B, H, S, S), ...], "decoder": [(B, H, T, T), ...], "cross": [(B, H, T, S),
-            ...]}`, one entry a layer. Row t of the last two led to target token t.
+            `{"encoder": [(B, H, S, S), ...], "decoder": [(B, H, T, T), ...], "cross": [(B, H, T,
+            S), ...]}`, one entry a layer. Row t of the last two led to target token t.
         """
         scores = {"encoder": [], "decoder": [], "cross": []}
         mask = masks.padding_mask(encoder_token_ids)
@@ -234,7 +234,8 @@ class TransformerTranslator(Translator):
         x = self.target_embedding(ops.expand_dims(token, 1), start_index=position)  # (B, 1, D)
         caches, alignment = [], None
         for index, block in enumerate(self.decoder_blocks):
-            # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align best.
+            # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align
+            # best.
             aligns = "alignment" in state and index == max(0, self.num_layers - 2)
             x, *scores, cache = block(
                 x,

@@ -1,6 +1,6 @@
 """The base class of models that generate one sequence from another."""
 
-from keras import tree, ops
+from keras import ops, tree
 
 from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.models.model import Model
@@ -11,8 +11,8 @@ class Translator(Model):
 
     A subclass implements
 
-    - `start(source_ids, max_length, return_alignment=False) -> (state, constants)`: the source side,
-      computed once. `state` is a structure of tensors with B rows; `constants` likewise.
+    - `start(source_ids, max_length, return_alignment=False) -> (state, constants)`: the source
+      side, computed once. `state` is a structure of tensors with B rows; `constants` likewise.
     - `advance(token, position, state, constants) -> (logits, state)`: `token` (B,), `position` a
       scalar, `logits` (B, V). If `start` was asked for it, `state["alignment"]` (B, S) holds the
       attention over the source that led to these logits.

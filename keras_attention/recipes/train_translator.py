@@ -11,8 +11,8 @@ from keras_attention._validation import InputError, require
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import load_run, read_config, save_model_atomically
 from keras_attention.models import TransformerTranslator
-from keras_attention.runtimes import keras_translator
 from keras_attention.recipes.translator_config import TranslatorConfig
+from keras_attention.runtimes import keras_translator
 from keras_attention.text import (
     TranslationBatches,
     TranslationTokenizer,
@@ -38,7 +38,7 @@ SCORED_SENTENCES = 500  # validation sentences that are translated after every e
 
 
 def _read_pairs(config, part, say):
-    """The training or validation pairs that `config` names, without empty ones; None if not given."""
+    """The pairs of a part that `config` names, without empty ones; None if not given."""
     source, target = getattr(config, f"{part}_source"), getattr(config, f"{part}_target")
     if source is None and target is None:
         return None
@@ -63,8 +63,8 @@ def load_corpus(config, say=print):
         sources, targets = train
         if len(sources) < 2:
             raise InputError(
-                "The corpus has one pair; give two or more, or validation files, so that one is left "
-                "to validate on."
+                "The corpus has one pair; give two or more, or validation files, so that one is "
+                "left to validate on."
             )
         step = max(2, round(1 / SPLIT_OFF))
         start = config.seed % min(step, len(sources))
@@ -92,14 +92,14 @@ def train_tokenizer(config, train, say=print):
     return tokenizer
 
 
-def make_batches(config, tokenizer, pairs, seed, max_length=None):
+def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
     """The batches of sentence pairs."""
     return TranslationBatches(
         [tokenizer.source.encode(text) for text in pairs[0]],
         [tokenizer.target.encode(text) for text in pairs[1]],
         batch_tokens=config.batch_tokens,
-        max_buckets=config.max_buckets,
-        max_length=max_length,
+        max_buckets=max_buckets or config.max_buckets,
+        max_length=config.max_sequence_length,
         seed=seed,
     )
 
@@ -138,7 +138,8 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         A `TextTranslator` whose Keras model is `.model`.
 
     Raises:
-        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is given.
+        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
+        given.
     """
     output = Path(output)
 
@@ -163,10 +164,13 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         tokenizer = load_run(config.initial_weights).tokenizer
     else:
         tokenizer = train_tokenizer(config, train, say)
-    batches = make_batches(config, tokenizer, train, config.seed, config.max_sequence_length)
-    valid_batches = make_batches(config, tokenizer, valid, 0, config.max_sequence_length)
+    batches = make_batches(config, tokenizer, train, config.seed)
+    # XLA compiles the validation step for each of its shapes, which takes longer than padding.
+    valid_batches = make_batches(
+        config, tokenizer, valid, max_buckets=2 if config.jit_compile else None
+    )
     if batches.dropped:
-        say(f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens are left out.")
+        say(f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left out.")
     model = TransformerTranslator.from_preset(
         config.preset,
         vocabulary_size=tokenizer.target.vocabulary_size,
@@ -193,24 +197,31 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
     )
     translator = keras_translator(model, tokenizer)
     scored = tuple(side[:SCORED_SENTENCES] for side in valid)
+    averaging = AverageCheckpoints(
+        output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
+    )
+    _drop_history(output / "history.csv", first_epoch)
     callbacks = [
         TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize),
         keras.callbacks.CSVLogger(str(output / "history.csv"), append=step > 0),
         *_tensorboard(output / "logs"),
+        averaging,  # before the snapshots: none stands without what is to be averaged
         Snapshots(
             output / "snapshots", len(batches), config.snapshot_every, first_step=step, keep=3
         ),
-        AverageCheckpoints(output / "snapshots" / "averaging", config.average_checkpoints, config.epochs),
     ]
     started = time.time()
-    _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet)
+    if first_epoch < config.epochs:
+        _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet)
+    else:  # stopped between the last snapshot and model.keras
+        averaging.apply(model)
     save_model_atomically(model, output / "model.keras")
     say(f"Trained in {time.time() - started:.0f} s; the run is in {output}.")
     return translator
 
 
 def _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet):
-    """`model.fit`, called twice when training resumes within an epoch, which has fewer steps left."""
+    """`model.fit`, called twice when training resumes within an epoch: that has fewer steps."""
     calls = [(first_epoch, first_step, config.epochs)]
     if first_step:
         calls = [(first_epoch, first_step, first_epoch + 1), (first_epoch + 1, 0, config.epochs)]
@@ -227,6 +238,14 @@ def _fit(model, batches, valid_batches, first_epoch, first_step, config, callbac
                 shuffle=False,  # the batches come in an order of their own
                 verbose=0 if quiet else "auto",
             )
+
+
+def _drop_history(path, first_epoch):
+    """Drops the rows of epochs that are trained again, because no snapshot followed them."""
+    if path.exists():
+        header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
+        kept = [row for row in rows if int(row.split(",")[0]) < first_epoch]
+        write_atomically(path, "".join(f"{line}\n" for line in [header, *kept] if line).encode())
 
 
 def _is_empty(directory):

@@ -14,7 +14,6 @@ BUILT_IN_CORPUS = dict(
     vocabulary_size=500,
     normalization="identity",
     batch_tokens=2048,
-    max_buckets=4,
     max_sequence_length=128,
     average_checkpoints=1,
 )
@@ -24,7 +23,7 @@ BUILT_IN_CORPUS = dict(
 class TranslatorConfig:
     """The options of `train_translator`; `config.json` of a run holds them all.
 
-    >>> TranslatorConfig.for_preset("tiny", epochs=15, train_source="train.en", train_target="train.de")
+    >>> TranslatorConfig.for_preset("tiny", train_source="train.en", train_target="train.de")
     """
 
     preset: str = "tiny"
@@ -55,7 +54,7 @@ class TranslatorConfig:
     warmup_steps: int = 500
     label_smoothing: float = 0.1
     average_checkpoints: int = 3
-    jit_compile: bool = True
+    jit_compile: bool = False
     snapshot_every: int | None = None
     kind: str = "translator"
 
@@ -68,7 +67,8 @@ class TranslatorConfig:
         """
         if architecture not in ARCHITECTURES:
             raise InputError(
-                f"Unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}."
+                f"Unknown architecture {architecture!r}; expected one of "
+                f"{', '.join(ARCHITECTURES)}."
             )
         if preset not in ARCHITECTURES[architecture]:
             raise InputError(
@@ -89,9 +89,13 @@ class TranslatorConfig:
     def __post_init__(self):
         for name in ("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"):
             value = getattr(self, name)
-            require(isinstance(value, int) and value > 0, name, "a positive integer", **{name: value})
+            require(
+                isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
+            )
         schedules = ("linear", "noam")
-        require(self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule)
+        require(
+            self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule
+        )
 
     def to_dict(self):
         """A dict of JSON values."""
@@ -105,5 +109,7 @@ class TranslatorConfig:
             InputError: if it is not of a translator.
         """
         if values.get("kind") != "translator":
-            raise InputError(f"This run is of another kind: {values.get('kind')!r}, not a translator.")
+            raise InputError(
+                f"This run is of another kind: {values.get('kind')!r}, not a translator."
+            )
         return cls(**values)

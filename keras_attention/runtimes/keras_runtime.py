@@ -11,7 +11,7 @@ def compiled_generate(model):
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, None), tf.int32)]
-        generate = tf.function(model.generate, input_signature=signature)
+        generate = tf.function(model.generate, input_signature=signature, autograph=False)
     else:
         generate = model.generate
 

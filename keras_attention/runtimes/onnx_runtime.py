@@ -17,9 +17,7 @@ def onnx_generate(path, num_threads=0):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def generate(source_ids):
         token_ids, score = session.run(["token_ids", "score"], {"source_ids": source_ids})

@@ -15,8 +15,8 @@ class TextTranslator:
 
     Args:
         tokenizer: a `TranslationTokenizer`.
-        run: function `(texts, rows) -> (texts, scores)` for one batch; `rows` holds the source ids of
-            each text. Wrap a function of padded ids with `ids_to_ids`.
+        run: function `(texts, rows) -> (texts, scores)` for one batch; `rows` holds the source ids
+            of each text. Wrap a function of padded ids with `ids_to_ids`.
         max_source_length: the longest source in tokens, END included; the rest is dropped.
         batch_size: number of sentences translated at a time.
 
@@ -32,7 +32,7 @@ class TextTranslator:
         self.batch_size = batch_size
 
     def encode(self, texts):
-        """The source ids of each text; what is too long is cut, with a warning that names the line."""
+        """The source ids of each text; what is too long is cut, with a warning of its line."""
         rows = []
         for line, text in enumerate(texts, start=1):
             row = self.tokenizer.source.encode(text)
@@ -57,7 +57,9 @@ class TextTranslator:
             Two lists.
         """
         rows = self.encode(texts)
-        order = sorted((i for i in range(len(texts)) if len(rows[i]) > 1), key=lambda i: len(rows[i]))
+        order = sorted(
+            (i for i in range(len(texts)) if len(rows[i]) > 1), key=lambda i: len(rows[i])
+        )
         translations, scores = [""] * len(texts), [0.0] * len(texts)
         for start in range(0, len(order), self.batch_size):
             members = order[start : start + self.batch_size]
@@ -72,7 +74,7 @@ class TextTranslator:
 
 
 def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(source_ids (N, S)) -> (token_ids (N, T), score (N,))`."""
+    """`run` for `TextTranslator` from `generate(ids (N, S)) -> (token_ids (N, T), score (N,))`."""
 
     def run(texts, rows):
         token_ids, scores = generate(pad(rows))

@@ -1,7 +1,7 @@
 """The sentences of the built-in corpus: frames with a noun and a number, date, time or amount.
 
-`draw(random)` gives (English, German, combination). The combination names the frame and its noun, or
-is None where there is no noun.
+`draw(random)` gives (English, German, combination). The combination names the frame and its noun,
+or is None where there is no noun.
 """
 
 import dataclasses
@@ -29,18 +29,24 @@ EVENTS = (
     ("exam", "die Prüfung", "die Prüfung"),
     ("market", "der Markt", "den Markt"),
     ("lesson", "der Unterricht", "den Unterricht"),
+    ("party", "das Fest", "das Fest"),
+    ("lecture", "der Vortrag", "den Vortrag"),
 )
 RIDES = (
     ("train", "der Zug", "den Zug"),
     ("bus", "der Bus", "den Bus"),
     ("ferry", "die Fähre", "die Fähre"),
     ("tram", "die Bahn", "die Bahn"),
+    ("ship", "das Schiff", "das Schiff"),
+    ("taxi", "das Taxi", "das Taxi"),
 )
 PEOPLE = (
     ("people", "Personen", "Personen"),
     ("children", "Kinder", "Kinder"),
     ("guests", "Gäste", "Gäste"),
     ("players", "Spieler", "Spieler"),
+    ("tourists", "Touristen", "Touristen"),
+    ("students", "Studenten", "Studenten"),
 )
 # Here the article stands before the ordinal: English noun, German noun, the two articles.
 RANKED = (
@@ -50,6 +56,8 @@ RANKED = (
     ("song", "Lied", "das", "das"),
     ("question", "Frage", "die", "die"),
     ("chapter", "Kapitel", "das", "das"),
+    ("film", "Film", "der", "den"),
+    ("room", "Raum", "der", "den"),
 )
 
 

@@ -16,43 +16,43 @@ from tests.text.pure_process import run_without_tensorflow
 # Judged by a reader of German, sentence by sentence.
 BY_HAND = {
     "I have counted seven people.": "Ich habe sieben Personen gezählt.",
-    "If the tram arrives at eight o'clock in the evening, we will be late.": (
-        "Wenn die Bahn um acht Uhr abends ankommt, sind wir zu spät."
+    "If the ship arrives at eight o'clock in the evening, we will be late.": (
+        "Wenn das Schiff um acht Uhr abends ankommt, sind wir zu spät."
     ),
-    "She was born on the eighth of December twenty fifty-six.": (
-        "Sie wurde am achten Dezember zweitausendsechsundfünfzig geboren."
+    "There are five hundred and eleven players in the hall.": (
+        "In der Halle sind fünfhundertelf Spieler."
     ),
-    "We have already seen the five hundred and ninety-eighth song.": (
-        "Wir haben das fünfhundertachtundneunzigste Lied schon gesehen."
-    ),
-    "I like the four hundred and fiftieth house.": "Mir gefällt das vierhundertfünfzigste Haus.",
-    "He is looking for the four hundred and sixth question.": (
-        "Er sucht die vierhundertsechste Frage."
+    "We are expecting seven thousand four hundred and eighty-four tourists.": (
+        "Wir erwarten siebentausendvierhundertvierundachtzig Touristen."
     ),
     "one hundred and seventy euros twenty-six": "einhundertsiebzig Euro sechsundzwanzig",
-    "The lesson is on the fifteenth of February twenty ten.": (
-        "Der Unterricht ist am fünfzehnten Februar zweitausendzehn."
+    "We have already seen the seven hundred and seventy-fourth question.": (
+        "Wir haben die siebenhundertvierundsiebzigste Frage schon gesehen."
     ),
-    "I like the fifty-seventh letter.": "Mir gefällt der siebenundfünfzigste Brief.",
-    "This is the five hundred and ninth house.": "Das ist das fünfhundertneunte Haus.",
+    "I bought the picture for ninety-six dollars ninety-six.": (
+        "Ich habe das Bild für sechsundneunzig Dollar sechsundneunzig gekauft."
+    ),
+    "It is twenty-five past eight in the morning.": "Es ist fünf vor halb neun morgens.",
     "The train leaves at ten to nine in the evening.": "Der Zug fährt um zehn vor neun abends ab.",
-    "This is the eight hundred and thirty-seventh song.": (
-        "Das ist das achthundertsiebenunddreißigste Lied."
+    "I like the one hundred and forty-third chapter.": (
+        "Mir gefällt das einhundertdreiundvierzigste Kapitel."
     ),
-    "She missed the bus at quarter to one at night.": (
-        "Sie hat den Bus um Viertel vor eins nachts verpasst."
+    "He wants to sell the clock for fifty-six dollars.": (
+        "Er möchte die Uhr für sechsundfünfzig Dollar verkaufen."
     ),
-    "He is looking for the seven hundred and eighty-fifth letter.": (
-        "Er sucht den siebenhundertfünfundachtzigsten Brief."
+    "We are expecting eight hundred and fifty-five players.": (
+        "Wir erwarten achthundertfünfundfünfzig Spieler."
     ),
-    "The wedding is on the fifth of June.": "Die Hochzeit ist am fünften Juni.",
-    "seven thousand eight hundred and eighty-two francs": (
-        "siebentausendachthundertzweiundachtzig Franken"
+    "The shop is closed until the seventeenth of August twenty seventy-two.": (
+        "Der Laden ist bis zum siebzehnten August zweitausendzweiundsiebzig geschlossen."
     ),
     "If the bus arrives at twenty-five past seven in the morning, we will be late.": (
         "Wenn der Bus um fünf vor halb acht morgens ankommt, sind wir zu spät."
     ),
     "We will take the bus at half past four.": "Wir nehmen den Bus um halb fünf.",
+    "This is the six hundred and thirty-sixth film.": (
+        "Das ist der sechshundertsechsunddreißigste Film."
+    ),
     "fifty-three": "dreiundfünfzig",
     "We have already seen the six hundred and fifteenth page.": (
         "Wir haben die sechshundertfünfzehnte Seite schon gesehen."
@@ -63,92 +63,95 @@ BY_HAND = {
     "The clock costs forty-two thousand four hundred and thirty-four francs forty.": (
         "Die Uhr kostet zweiundvierzigtausendvierhundertvierunddreißig Franken vierzig."
     ),
-    "They have invited thirteen guests.": "Sie haben dreizehn Gäste eingeladen.",
-    "the ninth of July twenty thirty": "der neunte Juli zweitausenddreißig",
-    "They have invited five thousand six hundred and eighty guests.": (
-        "Sie haben fünftausendsechshundertachtzig Gäste eingeladen."
+    "They have invited thirteen tourists.": "Sie haben dreizehn Touristen eingeladen.",
+    "They have invited two hundred and nine students.": (
+        "Sie haben zweihundertneun Studenten eingeladen."
     ),
-    "the twenty-sixth of October nineteen seventy": (
-        "der sechsundzwanzigste Oktober neunzehnhundertsiebzig"
-    ),
+    "I have counted fifteen players.": "Ich habe fünfzehn Spieler gezählt.",
     "six": "sechs",
     "It is twenty-five to nine.": "Es ist fünf nach halb neun.",
-    "The exam ends at twenty past eleven at night.": (
-        "Die Prüfung endet um zwanzig nach elf nachts."
+    "I bought the ticket for eighty-two pounds ten.": (
+        "Ich habe die Karte für zweiundachtzig Pfund zehn gekauft."
     ),
-    "He still owes me fifty-seven thousand four hundred and seventy-seven dollars.": (
-        "Er schuldet mir noch siebenundfünfzigtausendvierhundertsiebenundsiebzig Dollar."
+    "fifty francs and seventy-one centimes": "fünfzig Franken und einundsiebzig Rappen",
+    "There are two people in the hall.": "In der Halle sind zwei Personen.",
+    "The market is on the nineteenth of January nineteen forty-two.": (
+        "Der Markt ist am neunzehnten Januar neunzehnhundertzweiundvierzig."
     ),
-    "thirty": "dreißig",
-    "ninety-three thousand nine hundred and forty-seven francs twenty-five": (
-        "dreiundneunzigtausendneunhundertsiebenundvierzig Franken fünfundzwanzig"
+    "I like the two hundred and seventy-fifth letter.": (
+        "Mir gefällt der zweihundertfünfundsiebzigste Brief."
     ),
-    "He wants to sell the coat for four pounds.": "Er möchte den Mantel für vier Pfund verkaufen.",
+    "half past eight": "halb neun",
     "I think that the number two is right.": "Ich glaube, dass die Zahl zwei richtig ist.",
     "The answer is ninety-one thousand eight hundred and thirty-eight.": (
         "Die Antwort ist einundneunzigtausendachthundertachtunddreißig."
     ),
-    "We are expecting sixty-seven thousand and fifty-nine people.": (
-        "Wir erwarten siebenundsechzigtausendneunundfünfzig Personen."
+    "The market is on Wednesday the twenty-eighth of March twenty forty.": (
+        "Der Markt ist am Mittwoch, dem achtundzwanzigsten März zweitausendvierzig."
     ),
-    "We are expecting one thousand nine hundred and ninety-five children.": (
-        "Wir erwarten eintausendneunhundertfünfundneunzig Kinder."
+    "He is looking for the eight hundred and forty-first room.": (
+        "Er sucht den achthunderteinundvierzigsten Raum."
     ),
     "The bag costs eight francs and seventy-two centimes.": (
         "Die Tasche kostet acht Franken und zweiundsiebzig Rappen."
     ),
-    "She was born on the fourteenth of February.": "Sie wurde am vierzehnten Februar geboren.",
-    "The shop is closed until Monday the twenty-sixth of December.": (
-        "Der Laden ist bis zum Montag, dem sechsundzwanzigsten Dezember, geschlossen."
+    "the fourth of September nineteen forty-eight": (
+        "der vierte September neunzehnhundertachtundvierzig"
     ),
-    "She lives on the thirty-third floor.": "Sie wohnt im dreiunddreißigsten Stock.",
-    "The tram leaves at twenty-five to twelve.": "Die Bahn fährt um fünf nach halb zwölf ab.",
-    "It is half past eleven at night.": "Es ist halb zwölf nachts.",
-    "The lesson begins on Saturday the twenty-eighth of March at five past one.": (
-        "Der Unterricht fängt am Samstag, dem achtundzwanzigsten März, um fünf nach eins an."
+    "He wants to sell the lamp for sixty pounds forty-two.": (
+        "Er möchte die Lampe für sechzig Pfund zweiundvierzig verkaufen."
     ),
-    "The wedding ends at five to eleven.": "Die Hochzeit endet um fünf vor elf.",
-    "The shop is closed until the twenty-seventh of February nineteen thirty.": (
-        "Der Laden ist bis zum siebenundzwanzigsten Februar neunzehnhundertdreißig geschlossen."
+    "The taxi leaves at twenty-five to twelve.": "Das Taxi fährt um fünf nach halb zwölf ab.",
+    "He is looking for the six hundred and twentieth song.": (
+        "Er sucht das sechshundertzwanzigste Lied."
     ),
-    "I have counted four hundred and eighty-three people.": (
-        "Ich habe vierhundertdreiundachtzig Personen gezählt."
+    "This is the five hundred and twenty-sixth question.": (
+        "Das ist die fünfhundertsechsundzwanzigste Frage."
     ),
-    "There are two thousand and seventy-eight people in the hall.": (
-        "In der Halle sind zweitausendachtundsiebzig Personen."
+    "She was born on Wednesday the twentieth of July twenty twenty-two.": (
+        "Sie wurde am Mittwoch, dem zwanzigsten Juli zweitausendzweiundzwanzig, geboren."
     ),
+    "The shop is closed until the nineteenth of January.": (
+        "Der Laden ist bis zum neunzehnten Januar geschlossen."
+    ),
+    "She missed the bus at twenty to eight in the morning.": (
+        "Sie hat den Bus um zwanzig vor acht morgens verpasst."
+    ),
+    "Saturday the eighth of January nineteen eighty-three": (
+        "Samstag, der achte Januar neunzehnhundertdreiundachtzig"
+    ),
+    "The answer is forty-one thousand two hundred and forty-four.": (
+        "Die Antwort ist einundvierzigtausendzweihundertvierundvierzig."
+    ),
+    "fifty-seven thousand six hundred and sixteen": "siebenundfünfzigtausendsechshundertsechzehn",
+    "The market ends at quarter past seven.": "Der Markt endet um Viertel nach sieben.",
     "I think that the number five is right.": "Ich glaube, dass die Zahl fünf richtig ist.",
     "She lives on the forty-second floor.": "Sie wohnt im zweiundvierzigsten Stock.",
-    "He wants to sell the coat for sixty-nine francs.": (
-        "Er möchte den Mantel für neunundsechzig Franken verkaufen."
-    ),
     "We will take the bus at quarter to seven.": "Wir nehmen den Bus um Viertel vor sieben.",
     "She missed the bus at half past ten.": "Sie hat den Bus um halb elf verpasst.",
-    "He still owes me two euros fourteen.": "Er schuldet mir noch zwei Euro vierzehn.",
-    "There are one hundred and twelve children in the hall.": (
-        "In der Halle sind einhundertzwölf Kinder."
+    "Today is the eighth of May twenty forty-three.": (
+        "Heute ist der achte Mai zweitausenddreiundvierzig."
     ),
-    "She paid two thousand nine hundred and sixty-seven dollars and ten cents for the cheese.": (
-        "Sie hat zweitausendneunhundertsiebenundsechzig Dollar und zehn Cent für den Käse bezahlt."
+    "He still owes me eighty-two dollars forty-one.": (
+        "Er schuldet mir noch zweiundachtzig Dollar einundvierzig."
     ),
-    "The answer is four million two hundred and ten thousand eight hundred and forty-three.": (
-        "Die Antwort ist vier Millionen zweihundertzehntausendachthundertdreiundvierzig."
+    "She was born on Saturday the twenty-ninth of March twenty thirty-one.": (
+        "Sie wurde am Samstag, dem neunundzwanzigsten März zweitausendeinunddreißig, geboren."
     ),
-    "I bought the ticket for seven francs and ninety-five centimes.": (
-        "Ich habe die Karte für sieben Franken und fünfundneunzig Rappen gekauft."
+    "The exam begins on the third of November nineteen forty-five at half past two.": (
+        "Die Prüfung fängt am dritten November neunzehnhundertfünfundvierzig um halb drei an."
     ),
-    "The lesson begins on the third of November nineteen forty-five at half past two.": (
-        "Der Unterricht fängt am dritten November neunzehnhundertfünfundvierzig um halb drei an."
+    "Today is Sunday the fifteenth of October twenty fifty-one.": (
+        "Heute ist Sonntag, der fünfzehnte Oktober zweitausendeinundfünfzig."
     ),
-    "I bought the picture for ninety euros and eighty cents.": (
-        "Ich habe das Bild für neunzig Euro und achtzig Cent gekauft."
+    "She lives on the tenth floor.": "Sie wohnt im zehnten Stock.",
+    "The lesson begins on the twenty-sixth of April nineteen sixty-six at twenty past four.": (
+        "Der Unterricht fängt am sechsundzwanzigsten April neunzehnhundertsechsundsechzig um "
+        "zwanzig nach vier an."
     ),
-    "Today is the second of May nineteen ninety-two.": (
-        "Heute ist der zweite Mai neunzehnhundertzweiundneunzig."
-    ),
-    "Today is the eighteenth of January nineteen hundred.": (
-        "Heute ist der achtzehnte Januar neunzehnhundert."
-    ),
+    "He still owes me eighty-eight pounds.": "Er schuldet mir noch achtundachtzig Pfund.",
+    "She paid three pounds for the table.": "Sie hat drei Pfund für den Tisch bezahlt.",
+    "The party ends at five past nine in the evening.": "Das Fest endet um fünf nach neun abends.",
 }
 
 
