@@ -1,0 +1,158 @@
+"""Every public layer, in every precision, under the contract."""
+
+import numpy as np
+import pytest
+
+from keras_attention import layers
+from tests.layer_contract import POLICIES, check_layer
+
+B, T, S, D, DV, F, H, V = 3, 5, 7, 12, 10, 14, 2, 11
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(B, T, D)).astype("float32")
+MEMORY = RNG.normal(size=(B, S, D)).astype("float32")
+NARROW_MEMORY = RNG.normal(size=(B, S, DV)).astype("float32")
+TOKENS = RNG.integers(0, V, (B, T)).astype("int32")
+X_MASK = np.arange(T) < np.array([[5], [2], [3]])
+MEMORY_MASK = np.arange(S) < np.array([[4], [7], [1]])
+
+FEED_FORWARD = {
+    "feed_forward/intermediate/kernel": (D, F),
+    "feed_forward/intermediate/bias": (F,),
+    "feed_forward/output/kernel": (F, D),
+    "feed_forward/output/bias": (D,),
+    "feed_forward_normalization/gamma": (D,),
+    "feed_forward_normalization/beta": (D,),
+}
+SELF_ATTENTION = {
+    "self_attention/query_key_value_kernel": (D, 3 * D),
+    "self_attention/query_key_value_bias": (3 * D,),
+    "self_attention/output_kernel": (D, D),
+    "self_attention/output_bias": (D,),
+    "self_attention_normalization/gamma": (D,),
+    "self_attention_normalization/beta": (D,),
+}
+CROSS_ATTENTION = {
+    "cross_attention/query_kernel": (D, D),
+    "cross_attention/query_bias": (D,),
+    "cross_attention/key_value_kernel": (D, 2 * D),
+    "cross_attention/key_value_bias": (2 * D,),
+    "cross_attention/output_kernel": (D, D),
+    "cross_attention/output_bias": (D,),
+    "cross_attention_normalization/gamma": (D,),
+    "cross_attention_normalization/beta": (D,),
+}
+SCORES = {"return_attention_scores": True}
+
+# name -> (constructor, its arguments, inputs, weights, call options)
+CASES = {
+    "self-attention": (
+        layers.MultiHeadAttention,
+        dict(num_heads=H, key_dim=4),
+        {"query": X, "value_mask": X_MASK},
+        {
+            "query_key_value_kernel": (D, 3 * 8),
+            "query_key_value_bias": (3 * 8,),
+            "output_kernel": (8, D),
+            "output_bias": (D,),
+        },
+        SCORES | {"use_causal_mask": True},
+    ),
+    "cross-attention": (
+        layers.MultiHeadAttention,
+        dict(num_heads=H, key_dim=4, value_dim=3, output_dim=9, use_bias=False),
+        {"query": X, "value": NARROW_MEMORY, "value_mask": MEMORY_MASK},
+        {"query_kernel": (D, 8), "key_value_kernel": (DV, 8 + 6), "output_kernel": (6, 9)},
+        SCORES,
+    ),
+    "PositionEmbedding": (
+        layers.PositionEmbedding,
+        dict(sequence_length=6),
+        {"inputs": X},
+        {"embeddings": (6, D)},
+        {"start_index": 1},
+    ),
+    "SinusoidalPositionEncoding": (
+        layers.SinusoidalPositionEncoding,
+        {},
+        {"inputs": X},
+        {},
+        {"start_index": 2},
+    ),
+    "TokenAndPositionEmbedding": (
+        layers.TokenAndPositionEmbedding,
+        dict(vocabulary_size=V, sequence_length=6, embedding_dim=D, scale=True),
+        {"inputs": TOKENS},
+        {"token_embeddings": (V, D), "positions/embeddings": (6, D)},
+        {},
+    ),
+    "output projection": (
+        layers.TokenAndPositionEmbedding,
+        dict(vocabulary_size=V, sequence_length=6, embedding_dim=D, positions="sinusoidal"),
+        {"inputs": X},
+        {"token_embeddings": (V, D)},
+        {"reverse": True},
+    ),
+    "FeedForward": (
+        layers.FeedForward,
+        dict(intermediate_dim=F, output_dim=9, activation="gelu"),
+        {"inputs": X},
+        {
+            "intermediate/kernel": (D, F),
+            "intermediate/bias": (F,),
+            "output/kernel": (F, 9),
+            "output/bias": (9,),
+        },
+        {},
+    ),
+    **{
+        f"TransformerEncoder, {name}": (
+            layers.TransformerEncoder,
+            dict(intermediate_dim=F, num_heads=H, normalize_first=first, activation="gelu"),
+            {"inputs": X, "padding_mask": X_MASK},
+            SELF_ATTENTION | FEED_FORWARD,
+            SCORES,
+        )
+        for name, first in (("pre-norm", True), ("post-norm", False))
+    },
+    **{
+        f"TransformerDecoder, {name}": (
+            layers.TransformerDecoder,
+            dict(intermediate_dim=F, num_heads=H, normalize_first=first, activation="gelu"),
+            {
+                "decoder_sequence": X,
+                "encoder_sequence": MEMORY,
+                "decoder_padding_mask": X_MASK,
+                "encoder_padding_mask": MEMORY_MASK,
+            },
+            SELF_ATTENTION | CROSS_ATTENTION | FEED_FORWARD,
+            SCORES,
+        )
+        for name, first in (("pre-norm", True), ("post-norm", False))
+    },
+    "TransformerDecoder without encoder": (
+        layers.TransformerDecoder,
+        dict(intermediate_dim=F, num_heads=H, activation="gelu"),
+        {"decoder_sequence": X},
+        SELF_ATTENTION | FEED_FORWARD,
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("case", CASES)
+def test_contract(case, policy, tmp_path):
+    constructor, arguments, inputs, weights, options = CASES[case]
+    check_layer(
+        lambda dtype: constructor(**arguments, dtype=dtype),
+        inputs,
+        weights,
+        policy,
+        tmp_path / "layer.keras",
+        **options,
+    )
+
+
+def test_every_layer_has_a_case():
+    assert {case[0].__name__ for case in CASES.values()} == set(layers.__all__)

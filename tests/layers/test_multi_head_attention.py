@@ -1,0 +1,298 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from keras_attention import masks
+from keras_attention.layers import MultiHeadAttention
+from keras_attention.layers.multi_head_attention import write_cache
+from tests.backend import to_numpy
+
+B, T, S, D, DV, H, K = 3, 5, 7, 12, 10, 2, 4
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(B, T, D)).astype("float32")
+MEMORY = RNG.normal(size=(B, S, DV)).astype("float32")
+
+
+def by_the_paper(query, value, weights, mask):
+    """Multi-head attention in NumPy, head by head (Vaswani et al. 2017, section 3.2.2)."""
+    wq, bq, wk, bk, wv, bv, wo, bo = weights
+    heads, scores = [], []
+    for h in range(H):
+        part = slice(h * K, (h + 1) * K)
+        q = query @ wq[:, part] + bq[part]
+        k = value @ wk[:, part] + bk[part]
+        v = value @ wv[:, part] + bv[part]
+        logits = np.einsum("btk,bsk->bts", q, k) / np.sqrt(K)
+        logits = np.where(mask, logits, -np.inf)
+        largest = logits.max(-1, keepdims=True)
+        weight = np.exp(logits - np.where(np.isfinite(largest), largest, 0))
+        total = weight.sum(-1, keepdims=True)
+        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
+        scores.append(weight)
+        heads.append(weight @ v)
+    output = np.concatenate(heads, -1) @ wo + bo
+    return output * mask.any(-1, keepdims=True), np.stack(scores, 1)
+
+
+def random_weights(value_width, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def matrix(*shape):
+        return rng.normal(scale=0.4, size=shape).astype("float32")
+
+    return [
+        *(matrix(D, H * K), matrix(H * K)),
+        *(matrix(value_width, H * K), matrix(H * K)),
+        *(matrix(value_width, H * K), matrix(H * K)),
+        *(matrix(H * K, D), matrix(D)),
+    ]
+
+
+def with_weights(weights, fused):
+    """A layer with the weights of `by_the_paper`, stored as self- or as cross-attention."""
+    wq, bq, wk, bk, wv, bv, wo, bo = weights
+    layer = MultiHeadAttention(num_heads=H, key_dim=K)
+    if fused:
+        layer.build((None, None, D))
+        parts = [np.concatenate([wq, wk, wv], 1), np.concatenate([bq, bk, bv])]
+    else:
+        layer.build((None, None, D), (None, None, wk.shape[0]))
+        parts = [wq, bq, np.concatenate([wk, wv], 1), np.concatenate([bk, bv])]
+    layer.set_weights([*parts, wo, bo])
+    return layer
+
+
+FUSED, SEPARATE = (with_weights(random_weights(D), fused) for fused in (True, False))
+CROSS = with_weights(random_weights(DV, seed=1), fused=False)
+
+lengths = st.lists(st.integers(0, T), min_size=B, max_size=B)
+
+
+def token_mask(lengths, size=T):
+    return np.arange(size) < np.array(lengths)[:, None]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    queries=st.none() | lengths,
+    values=st.none() | lengths,
+    causal=st.booleans(),
+    pairs=st.none() | st.integers(0, 2**32 - 1),
+    per_head=st.booleans(),
+)
+def test_self_attention_is_the_papers_under_every_mask(queries, values, causal, pairs, per_head):
+    mask = np.ones((B, T, T), bool)
+    arguments = {"use_causal_mask": causal}
+    if queries is not None:
+        arguments["query_mask"] = token_mask(queries)
+        mask &= token_mask(queries)[:, :, None]
+    if values is not None:
+        arguments["value_mask"] = token_mask(values)
+        mask &= token_mask(values)[:, None, :]
+    if causal:
+        mask &= np.tril(np.ones((T, T), bool))
+    if pairs is not None:
+        explicit = np.random.default_rng(pairs).random((B, T, T)) < 0.5
+        mask &= explicit
+        # Only a mask for each head has four axes; the same one for both heads changes nothing.
+        if per_head and queries is None and values is None:
+            explicit = np.stack([explicit] * H, 1)
+        arguments["attention_mask"] = explicit
+    output, scores = by_the_paper(X, X, random_weights(D), mask)
+    for layer in (FUSED, SEPARATE):
+        found, found_scores = to_numpy(layer(X, return_attention_scores=True, **arguments))
+        np.testing.assert_allclose(found, output, atol=1e-5)
+        np.testing.assert_allclose(found_scores, scores, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(layer(X, **arguments)), output, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(values=st.lists(st.integers(0, S), min_size=B, max_size=B))
+def test_cross_attention_is_the_papers(values):
+    mask = np.broadcast_to(token_mask(values, S)[:, None, :], (B, T, S))
+    output, scores = by_the_paper(X, MEMORY, random_weights(DV, seed=1), mask)
+    arguments = dict(value_mask=token_mask(values, S), return_attention_scores=True)
+    found, found_scores = to_numpy(CROSS(X, MEMORY, **arguments))
+    np.testing.assert_allclose(found, output, atol=1e-5)
+    np.testing.assert_allclose(found_scores, scores, atol=1e-5)
+    cached, cached_scores = to_numpy(CROSS(X, cache=CROSS.project(MEMORY), **arguments))
+    np.testing.assert_allclose(cached, output, atol=1e-5)
+    np.testing.assert_allclose(cached_scores, scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [FUSED, SEPARATE], ids=["fused", "separate"])
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_with_a_cache_step_by_step_is_causal_attention_at_once(layer, chunk):
+    expected, scores = to_numpy(layer(X, use_causal_mask=True, return_attention_scores=True))
+    length = 9  # longer than what is written
+    cache = layer.empty_cache(B, length)
+    for start in range(0, T, chunk):
+        part = X[:, start : start + chunk]
+        output, part_scores, cache = layer(
+            part, cache=cache, cache_index=start, return_attention_scores=True
+        )
+        rows = slice(start, start + part.shape[1])
+        np.testing.assert_allclose(to_numpy(output), expected[:, rows], atol=1e-5)
+        part_scores = to_numpy(part_scores)
+        assert part_scores.shape == (B, H, part.shape[1], length)
+        np.testing.assert_allclose(part_scores[..., :T], scores[:, :, rows], atol=1e-5)
+        assert not part_scores[..., start + part.shape[1] :].any()
+
+
+def test_the_same_tensor_twice_is_self_attention():
+    x = ops.convert_to_tensor(X)
+    layer = MultiHeadAttention(num_heads=H, key_dim=K)
+    twice = layer(x, x)
+    assert [w.name for w in layer.weights] == [
+        *("query_key_value_kernel", "query_key_value_bias"),
+        *("output_kernel", "output_bias"),
+    ]
+    np.testing.assert_array_equal(to_numpy(twice), to_numpy(layer(x)))
+
+
+def test_keys_may_differ_from_values():
+    key = MEMORY[:, ::-1]
+    output = to_numpy(CROSS(X, MEMORY, key=key.copy()))
+    assert output.shape == (B, T, D)
+    assert np.abs(output - to_numpy(CROSS(X, MEMORY))).max() > 1e-3
+    both = to_numpy(CROSS(X, MEMORY, key=MEMORY.copy()))
+    np.testing.assert_allclose(both, to_numpy(CROSS(X, MEMORY)), atol=1e-6)
+
+
+def test_one_mask_a_head():
+    mask = RNG.random((B, H, T, T)) < 0.6
+    mask[0, 1, 2] = False  # one head of one query sees nothing, the other something
+    output, scores = to_numpy(FUSED(X, attention_mask=mask, return_attention_scores=True))
+    assert not scores[~mask].any()
+    assert not scores[0, 1, 2].any()
+    assert np.abs(output[0, 2]).max() > 0
+    np.testing.assert_allclose(to_numpy(FUSED(X, attention_mask=mask)), output, atol=1e-6)
+
+
+def test_masks_arrive_from_a_stock_layer_upstream():
+    ids = np.array([[4, 5, 0, 0], [6, 0, 0, 0]])
+    x = keras.layers.Embedding(9, D, mask_zero=True)(ids)
+    masked = to_numpy(FUSED(x))
+    # Rows of padding attend to nothing, as the mask is that of the queries too.
+    explicit = to_numpy(FUSED(to_numpy(x), query_mask=ids != 0, value_mask=ids != 0))
+    np.testing.assert_allclose(masked, explicit, atol=1e-6)
+
+
+def test_dropout_drops_weights_only_while_training():
+    keras.utils.set_random_seed(1)
+    layer = MultiHeadAttention(num_heads=H, key_dim=K, dropout=0.5, seed=3)
+    calm = to_numpy(layer(X))
+    np.testing.assert_array_equal(calm, to_numpy(layer(X, training=False)))
+    assert np.abs(to_numpy(layer(X, training=True)) - calm).max() > 1e-3
+    again = MultiHeadAttention(num_heads=H, key_dim=K, dropout=0.5, seed=3)
+    again(X)
+    again.set_weights([w for w in layer.get_weights() if w.ndim and w.dtype == "float32"])
+    keras.utils.set_random_seed(1)
+    first = MultiHeadAttention.from_config(layer.get_config())
+    first(X)
+    first.set_weights(again.get_weights())
+    np.testing.assert_array_equal(
+        to_numpy(first(X, training=True)), to_numpy(again(X, training=True))
+    )
+
+
+def test_each_projection_is_initialised_as_a_matrix_of_its_own():
+    layer = MultiHeadAttention(
+        num_heads=4, key_dim=16, kernel_initializer=keras.initializers.GlorotUniform(seed=5)
+    )
+    layer.build((None, None, 64))
+    query, key, value = np.split(to_numpy(layer.query_key_value_kernel), 3, axis=1)
+    limit = np.sqrt(6 / (64 + 64))  # not that of one matrix of 64 x 192
+    for part in (query, key, value):
+        assert 0.95 * limit < np.abs(part).max() <= limit
+    assert np.abs(query - key).max() > 0.01
+    assert np.abs(key - value).max() > 0.01
+
+
+def test_a_subclass_may_override_the_score():
+    class Uniform(MultiHeadAttention):
+        def score(self, query, key, start):
+            return 0.0 * super().score(query, key, start)
+
+    layer = Uniform(num_heads=H, key_dim=K)
+    _, scores = to_numpy(layer(X, use_causal_mask=True, return_attention_scores=True))
+    expected = np.tril(np.ones((T, T))) / np.arange(1, T + 1)[:, None]
+    np.testing.assert_allclose(scores, np.broadcast_to(expected, (B, H, T, T)), atol=1e-6)
+
+
+def test_against_keras_own_layer():
+    stock = keras.layers.MultiHeadAttention(num_heads=H, key_dim=K)
+    stock.build((None, None, D), (None, None, DV))
+    stock.set_weights([RNG.normal(size=w.shape) for w in stock.get_weights()])
+    query, query_bias, key, key_bias, value, value_bias, out, out_bias = stock.get_weights()
+    ours = MultiHeadAttention(num_heads=H, key_dim=K)
+    ours.build((None, None, D), (None, None, DV))
+
+    def flat(kernel):
+        return kernel.reshape(kernel.shape[0], -1)
+
+    ours.set_weights(
+        [
+            *(flat(query), query_bias.reshape(-1)),
+            np.concatenate([flat(key), flat(value)], 1),
+            np.concatenate([key_bias.reshape(-1), value_bias.reshape(-1)]),
+            *(out.reshape(-1, D), out_bias),
+        ]
+    )
+    mask = RNG.random((B, T, S)) < 0.7
+    mask[:, :, 0] = True  # a row that attends to nothing is uniform in the stock layer
+    expected = stock(X, MEMORY, attention_mask=mask, return_attention_scores=True)
+    found = ours(X, MEMORY, attention_mask=mask, return_attention_scores=True)
+    for a, b in zip(to_numpy(found), to_numpy(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_write_cache_at_every_position():
+    cache = RNG.normal(size=(B, H, 6, K)).astype("float32")
+    for length in (1, 2, 3):
+        update = RNG.normal(size=(B, H, length, K)).astype("float32")
+        for index in range(6 - length + 1):
+            expected = cache.copy()
+            expected[:, :, index : index + length] = update
+            found = write_cache(
+                ops.convert_to_tensor(cache), ops.convert_to_tensor(update), np.int32(index)
+            )
+            np.testing.assert_array_equal(to_numpy(found), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(num_heads=0, key_dim=4), "`num_heads` must be a positive integer. Received: num_h"),
+        (dict(num_heads=2, key_dim=1.5), "`key_dim` must be a positive integer"),
+        (dict(num_heads=2, key_dim=4, value_dim=-1), "`value_dim` must be a positive integer"),
+        (dict(num_heads=2, key_dim=4, output_dim=True), "`output_dim` must be a positive integer"),
+        (dict(num_heads=2, key_dim=4, dropout=1.0), r"`dropout` must be .*\[0, 1\)"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MultiHeadAttention(**arguments)
+
+
+def test_calls_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="`cache_index` must be given together with `cache`"):
+        FUSED(X, cache_index=0)
+    with pytest.raises(ValueError, match="`key` must be as wide as `value`"):
+        MultiHeadAttention(num_heads=H, key_dim=K).build(
+            (None, None, D), (None, None, 8), (None, None, 9)
+        )
+
+
+def test_large_logits_stay_finite_in_half_precision():
+    layer = MultiHeadAttention(num_heads=1, key_dim=4, dtype="mixed_float16")
+    x = 50 * X
+    mask = np.zeros((B, T, T), bool)
+    mask[:, :, 0] = True
+    output, scores = to_numpy(layer(x, attention_mask=mask, return_attention_scores=True))
+    assert np.isfinite(output).all()
+    np.testing.assert_allclose(scores[..., 0], 1.0)
+    assert masks.fill_value("float16") > -65504
