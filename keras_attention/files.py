@@ -1,12 +1,16 @@
 """Writing files and directories so that nobody ever sees half of one."""
 
 import os
+import re
 import shutil
+import socket
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from keras_attention._validation import InputError
+
+MARKERS = ("manifest.json", "config.json")  # of an artifact, and of a run directory
 
 
 def write_atomically(path, data):
@@ -26,14 +30,27 @@ def write_atomically(path, data):
 
 
 def refuse_existing(path, force):
-    """Raises `InputError` if `path` exists and may not be overwritten."""
-    if Path(path).exists() and not force:
+    """Raises `InputError` if `path` exists and may not be overwritten.
+
+    Even `force` overwrites no directory that holds other things than a run or an artifact.
+    """
+    path = Path(path)
+    if path.exists() and not force:
         raise InputError(f"{path} already exists. Give another path, or --force to overwrite it.")
+    if path.is_dir() and any(path.iterdir()) and not any((path / m).exists() for m in MARKERS):
+        raise InputError(
+            f"{path} is a directory that is neither a run nor an artifact; it is not overwritten. "
+            "Give another path."
+        )
 
 
 @contextmanager
 def new_directory(path, force=False):
     """A temporary directory beside `path` that takes its name when the block ends without error.
+
+    Its name says whose it is. What a killed process left is swept by the next call for the same
+    `path`; if that process was killed just while overwriting, the directory that it was replacing
+    comes back.
 
     >>> with new_directory("artifact") as directory:
     ...     (directory / "file").write_text("complete or not at all")
@@ -42,9 +59,10 @@ def new_directory(path, force=False):
         InputError: if `path` exists and `force` is not given.
     """
     path = Path(path).absolute()
-    refuse_existing(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    _sweep(path)
+    refuse_existing(path, force)
+    temporary = _make_beside(path, "new")
     try:
         yield temporary
         os.chmod(temporary, 0o755)
@@ -52,14 +70,59 @@ def new_directory(path, force=False):
             if file.is_file():
                 with open(file, "rb") as opened:
                     os.fsync(opened.fileno())
-        old = None
-        if path.exists():  # the old one keeps its place until the new one is complete
-            refuse_existing(path, force)
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            os.replace(path, old / path.name)
-        os.replace(temporary, path)
-        if old is not None:
-            shutil.rmtree(old)
+        refuse_existing(path, force)
+        _replace(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _replace(temporary, path):
+    """Gives `temporary` the name `path`; an old `path` goes only when that has happened."""
+    if not path.exists():
+        os.replace(temporary, path)
+        return
+    aside = _make_beside(path, "old")
+    try:
+        os.replace(path, aside / path.name)
+        os.replace(temporary, path)
+    except BaseException:
+        _put_back(aside, path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_back(aside, path):
+    if (aside / path.name).exists() and not path.exists():
+        os.replace(aside / path.name, path)
+
+
+def _prefix(path, use):
+    # The host, because a process id says nothing on another machine that shares the disk.
+    return f".{path.name}.{use}-{socket.gethostname()}-"
+
+
+def _make_beside(path, use):
+    return Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{_prefix(path, use)}{os.getpid()}-"))
+
+
+def _sweep(path):
+    """Removes what processes that are no more have left beside `path`."""
+    for use in ("old", "new"):
+        leftover = re.compile(re.escape(_prefix(path, use)) + r"(\d+)-\w+")
+        for directory in path.parent.iterdir():
+            match = leftover.fullmatch(directory.name)
+            if match and not _is_alive(int(match.group(1))):
+                _put_back(directory, path)
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_alive(process_id):
+    try:
+        os.kill(process_id, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:  # it exists and is someone else's
+        return True
+    return True

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from keras_attention.layers import (
+    PositionEmbedding,
+    SinusoidalPositionEncoding,
+    TokenAndPositionEmbedding,
+)
+from tests.backend import to_numpy
+
+TOKENS = np.array([[1, 4, 0], [2, 2, 3]], "int32")
+
+
+def test_scaled_tokens_plus_sinusoids():
+    layer = TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal", scale=True)
+    found = to_numpy(layer(TOKENS, start_index=2))
+    (table,) = layer.get_weights()
+    positions = to_numpy(SinusoidalPositionEncoding()(np.zeros((2, 3, 4)), start_index=2))
+    np.testing.assert_allclose(found, table[TOKENS] * 2.0 + positions, atol=1e-6)  # sqrt(4)
+
+
+def test_tokens_plus_learned_positions():
+    layer = TokenAndPositionEmbedding(5, 9, 4)
+    found = to_numpy(layer(TOKENS))
+    table, positions = layer.get_weights()
+    np.testing.assert_allclose(found, table[TOKENS] + positions[:3], atol=1e-6)
+    assert isinstance(layer.position_layer, PositionEmbedding)
+
+
+def test_the_output_projection_is_the_embedding_matrix_or_one_of_its_own():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    tied = TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal")
+    tied(TOKENS)
+    np.testing.assert_allclose(
+        to_numpy(tied(x, reverse=True)), x @ tied.get_weights()[0].T, atol=1e-6
+    )
+    untied = TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal", tie_weights=False)
+    untied(TOKENS)
+    table, kernel = untied.get_weights()
+    assert table.shape == (5, 4)
+    assert kernel.shape == (4, 5)
+    np.testing.assert_allclose(to_numpy(untied(x, reverse=True)), x @ kernel, atol=1e-6)
+
+
+def test_what_is_out_of_range_is_refused():
+    for name in ("vocabulary_size", "sequence_length", "embedding_dim"):
+        sizes = dict(vocabulary_size=5, sequence_length=9, embedding_dim=4) | {name: -1}
+        with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
+            TokenAndPositionEmbedding(**sizes)
+    with pytest.raises(ValueError, match="`positions` must be one of.*Received: positions='none'"):
+        TokenAndPositionEmbedding(5, 9, 4, positions="none")
