@@ -5,12 +5,17 @@ import os
 import tempfile
 from pathlib import Path
 
-import keras
-
 from keras_attention._validation import InputError
-from keras_attention.manifest import read_manifest
+from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.runtimes import RUNTIMES, artifact_translator, keras_translator
 from keras_attention.text import TranslationTokenizer
+
+# What each runtime reads of an artifact.
+FILES_OF_RUNTIME = {
+    "tf_saved_model": ("saved_model/", "tokenizer/"),
+    "tflite": ("model.tflite", "tokenizer/"),
+    "onnx": ("model.onnx", "tokenizer/"),
+}
 
 
 def load(path, runtime=None):
@@ -25,7 +30,8 @@ def load(path, runtime=None):
         A `TextTranslator`: `translate(list of str) -> list of str`.
 
     Raises:
-        InputError: if `path` is neither, or does not hold that form.
+        InputError: if `path` is neither, does not hold that form, or holds a file that is not what
+        its manifest says.
 
     >>> keras_attention.load("artifact", runtime="tflite").translate(["three hundred and two"])
     ['dreihundertzwei']
@@ -39,7 +45,9 @@ def load(path, runtime=None):
             raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
         if manifest["kind"] != "translator":
             raise InputError(f"{path} is an artifact of another kind: {manifest['kind']!r}.")
-        return artifact_translator(path, runtime or manifest["formats"][0], manifest)
+        runtime = runtime or manifest["formats"][0]
+        verify_files(path, FILES_OF_RUNTIME[runtime])
+        return artifact_translator(path, runtime, manifest)
     if runtime not in (None, "keras"):
         raise InputError(
             f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
@@ -53,6 +61,8 @@ def load_run(path):
     Raises:
         InputError: if `path` is not a finished run of a translator.
     """
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
     path = Path(path)
     config = read_config(path)
     if config.get("kind") != "translator":
@@ -81,22 +91,31 @@ def read_config(path):
         InputError: if `path` is not a run directory.
     """
     try:
-        return json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
         ) from error
     except ValueError as error:
         raise InputError(f"{Path(path) / 'config.json'}: not JSON ({error}).") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{Path(path) / 'config.json'}: not the config of a run.")
+    return config
 
 
 def save_model_atomically(model, path):
     """`model.save(path)`, complete or not at all."""
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".keras")
+    for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
+        left.unlink(missing_ok=True)
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}.", suffix=".keras"
+    )
     os.close(descriptor)
     try:
         model.save(temporary, include_optimizer=False)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

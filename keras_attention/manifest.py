@@ -38,12 +38,17 @@ def file_digests(directory):
     directory = Path(directory)
     return {
         path.relative_to(directory).as_posix(): {
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": _sha256(path),
             "bytes": path.stat().st_size,
         }
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
+        if path.is_file() and path != directory / "manifest.json"
     }
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(directory, description):
@@ -66,16 +71,23 @@ def read_manifest(directory):
         raise InputError(f"{directory}: not an artifact (no manifest.json).") from error
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(manifest, dict) or "kind" not in manifest:
+    if not isinstance(manifest, dict) or not {"kind", "files"} <= manifest.keys():
         raise InputError(f"{path}: not the manifest of an artifact.")
     return manifest
 
 
-def verify_files(directory):
-    """Raises `InputError`, naming the file, unless every file is as the manifest says."""
-    expected, found = read_manifest(directory)["files"], file_digests(directory)
-    for name, entry in expected.items():
-        if name not in found:
+def verify_files(directory, beginnings=("",)):
+    """Raises `InputError`, naming the file, unless every file is as the manifest says.
+
+    Args:
+        directory: an artifact.
+        beginnings: tuple of strings; only files whose path begins with one of them are read.
+    """
+    for name, entry in read_manifest(directory)["files"].items():
+        path = Path(directory) / name
+        if not name.startswith(beginnings):
+            continue
+        if not path.is_file():
             raise InputError(f"{directory}: {name} is missing.")
-        if found[name] != entry:
+        if path.stat().st_size != entry["bytes"] or _sha256(path) != entry["sha256"]:
             raise InputError(f"{directory}: {name} has been changed or truncated.")

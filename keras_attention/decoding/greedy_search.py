@@ -16,10 +16,17 @@ def length_limits(source_ids, max_length, cap):
     """
     batch_size, source_length = ops.shape(source_ids)
     if max_length is not None:
-        longest = ops.minimum(ops.cast(max_length, "int32"), cap)
+        longest = _at_most(max_length, cap)
         return ops.zeros((batch_size,), dtype="int32") + longest, longest
     lengths = ops.sum(ops.cast(ops.not_equal(source_ids, PADDING_ID), "int32"), axis=1)
-    return ops.minimum(lengths + EXTRA_LENGTH, cap), ops.minimum(source_length + EXTRA_LENGTH, cap)
+    return ops.minimum(lengths + EXTRA_LENGTH, cap), _at_most(source_length + EXTRA_LENGTH, cap)
+
+
+def _at_most(length, cap):
+    """The smaller one: a number if `length` is one, so that shapes stay static where they are."""
+    if isinstance(length, int):
+        return min(length, cap)
+    return ops.minimum(ops.cast(length, "int32"), cap)
 
 
 def forbid_padding_and_start(logits):

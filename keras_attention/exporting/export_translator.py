@@ -2,10 +2,10 @@
 
 import shutil
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.decoding.greedy_search import EXTRA_LENGTH
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
-from keras_attention.exporting.parity import check_parity
+from keras_attention.exporting.parity import check_ops, check_parity
 from keras_attention.exporting.saved_model import ids_function, write_saved_model
 from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
@@ -51,8 +51,10 @@ def export_translator(
         The path of the artifact.
 
     Raises:
-        InputError: if a format is unknown, or `output` exists and `force` is not given.
-        ParityError: if a form disagrees with Keras; nothing is left behind.
+        InputError: if a format is unknown, there are no `texts`, or `output` exists and `force` is
+        not given.
+        ParityError: if a form disagrees with Keras or holds operators that are not standard;
+        nothing is left behind.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -60,6 +62,10 @@ def export_translator(
             f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
             f"{', '.join(FORMATS)}."
         )
+    if not any(text.strip() for text in texts):
+        raise InputError("There is no sentence to compare the exported forms with Keras on.")
+    if max_length is not None:
+        require_positive_integer("max_length", max_length)
     with new_directory(output, force) as directory:
         tokenizer.save(directory / "tokenizer")
         # The SavedModel is always made: TFLite is converted from it.
@@ -76,6 +82,7 @@ def export_translator(
             ids = ids_function(model, max_length, with_alignments)
             write_onnx(directory / "model.onnx", ids)
             ops["onnx"] = onnx_ops(directory / "model.onnx")
+        check_ops(ops)
         if "tf_saved_model" not in formats:
             shutil.rmtree(directory / "saved_model")
         manifest = {
@@ -95,7 +102,7 @@ def export_translator(
             "ops": ops,
             "parity": {},
         }
-        reference = keras_translator(model, tokenizer)
+        reference = keras_translator(model, tokenizer, max_length)
         for name in formats:
             say(f"comparing {name} with Keras on {len(texts)} sentences")
             translator = artifact_translator(directory, name, manifest)

@@ -7,6 +7,7 @@ from keras_attention.runtimes.text_translator import TruncationWarning
 
 BATCH_SIZES = (1, 32)
 TIE = 1e-3  # two sentences whose scores differ by less are equally good
+SCORE_TOLERANCE = 1e-2  # of one sentence's score, which is a sum over all its tokens
 
 
 class ParityError(RuntimeError):
@@ -14,7 +15,7 @@ class ParityError(RuntimeError):
 
 
 def compare(reference, translator, texts, batch_size):
-    """Translates `texts` with both and compares.
+    """Translates `texts` with both and compares texts and scores.
 
     Args:
         reference: a `TextTranslator` of the Keras model.
@@ -24,7 +25,8 @@ def compare(reference, translator, texts, batch_size):
 
     Returns:
         `{"sentences", "batch_size", "agreement", "ties", "milliseconds_per_sentence",
-        "largest_score_difference", "differences"}`; a difference that is no tie is listed.
+        "largest_score_difference", "differences"}`; listed is every difference that is no tie, and
+        every same text of another score.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)
@@ -34,21 +36,30 @@ def compare(reference, translator, texts, batch_size):
         started = time.perf_counter()
         found, scores = translator.translate_with_scores(texts)
         elapsed = time.perf_counter() - started
-    differing = [i for i in range(len(texts)) if found[i] != expected[i]]
+    differing = {i for i in range(len(texts)) if found[i] != expected[i]}
     gaps = [abs(a - b) for a, b in zip(scores, expected_scores, strict=True)]
+    # Written so that a score that is not a number agrees with nothing.
+    listed = [
+        i for i, gap in enumerate(gaps) if not gap < (TIE if i in differing else SCORE_TOLERANCE)
+    ]
     return {
         "sentences": len(texts),
         "batch_size": batch_size,
         "agreement": 1 - len(differing) / max(1, len(texts)),
-        "ties": sum(gaps[i] < TIE for i in differing),
+        "ties": len(differing - set(listed)),
         "milliseconds_per_sentence": 1000 * elapsed / max(1, len(texts)),
         "largest_score_difference": max(
             (gap for i, gap in enumerate(gaps) if i not in differing), default=0.0
         ),
         "differences": [
-            {"text": texts[i], "expected": expected[i], "found": found[i]}
-            for i in differing
-            if gaps[i] >= TIE
+            {
+                "text": texts[i],
+                "expected": expected[i],
+                "found": found[i],
+                "expected_score": expected_scores[i],
+                "score": scores[i],
+            }
+            for i in listed
         ],
     }
 
@@ -61,8 +72,21 @@ def check_parity(reference, translator, texts, name):
             first = report["differences"][0]
             raise ParityError(
                 f"{name} does not agree with Keras on {len(report['differences'])} of "
-                f"{len(texts)} sentences: {first['text']!r} should give {first['expected']!r}, "
-                f"gives {first['found']!r}."
+                f"{len(texts)} sentences: {first['text']!r} should give {first['expected']!r} "
+                f"(score {first['expected_score']:.4f}), gives {first['found']!r} "
+                f"({first['score']:.4f})."
             )
         del report["differences"]
     return reports
+
+
+def check_ops(ops):
+    """Raises `ParityError` if a form needs more than its runtime's own operators.
+
+    Args:
+        ops: dict of a form's name to its operators, as `tflite_ops` and `onnx_ops` list them.
+    """
+    for name, found in ops.items():
+        foreign = [op for op in found if ":" in op and not op.startswith("ai.onnx:")]
+        if foreign:
+            raise ParityError(f"{name} needs operators that are not standard: {', '.join(foreign)}")

@@ -3,6 +3,9 @@
 import keras
 import tensorflow as tf
 
+# What Python's str.strip leaves nothing of, as a regular expression of RE2.
+BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
+
 
 def ids_function(model, max_length=None, with_alignments=False):
     """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
@@ -22,7 +25,7 @@ def ids_function(model, max_length=None, with_alignments=False):
 def text_function(ids, tokenizers, max_source_length):
     """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
 
-    An empty text gives an empty text; a source over the maximum is cut.
+    A blank text gives an empty text; a source over the maximum is cut.
     """
     source, target = tokenizers
 
@@ -30,7 +33,8 @@ def text_function(ids, tokenizers, max_source_length):
     def serving_default(text):
         rows = source.tokenize(text, max_length=max_source_length)
         outputs = ids(rows.to_tensor(default_value=0))
-        has_text = rows.row_lengths() > 1  # END is always there
+        # END is always there; a tokenizer may make tokens of blanks.
+        has_text = (rows.row_lengths() > 1) & ~tf.strings.regex_full_match(text, BLANK)
         return {
             "text": tf.where(has_text, target.detokenize(outputs["token_ids"]), ""),
             "score": tf.where(has_text, outputs["score"], 0.0),

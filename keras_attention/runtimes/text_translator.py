@@ -2,6 +2,7 @@
 
 import warnings
 
+from keras_attention._validation import require
 from keras_attention.text.sentencepiece_processor import pad
 from keras_attention.token_ids import END_ID
 
@@ -51,14 +52,19 @@ class TextTranslator:
         """The translation of each text, and its score: the sum of its tokens' log-probabilities.
 
         Args:
-            texts: list of strings; an empty one gives an empty one, with score 0.
+            texts: list of strings; a blank one gives an empty one, with score 0.
 
         Returns:
             Two lists.
+
+        Raises:
+            ValueError: if `texts` is one string, whose letters would be translated one by one.
         """
+        require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
         rows = self.encode(texts)
         order = sorted(
-            (i for i in range(len(texts)) if len(rows[i]) > 1), key=lambda i: len(rows[i])
+            (i for i in range(len(texts)) if len(rows[i]) > 1 and texts[i].strip()),
+            key=lambda i: len(rows[i]),
         )
         translations, scores = [""] * len(texts), [0.0] * len(texts)
         for start in range(0, len(order), self.batch_size):

@@ -247,7 +247,7 @@ def test_against_keras_own_layer():
     expected = stock(X, MEMORY, attention_mask=mask, return_attention_scores=True)
     found = ours(X, MEMORY, attention_mask=mask, return_attention_scores=True)
     for a, b in zip(to_numpy(found), to_numpy(expected), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
 
 
 def test_write_cache_at_every_position():
