@@ -1,6 +1,7 @@
 """From a trained translator to an artifact directory."""
 
 import shutil
+import warnings
 
 from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.decoding.greedy_search import EXTRA_LENGTH
@@ -10,7 +11,7 @@ from keras_attention.exporting.saved_model import ids_function, write_saved_mode
 from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
 from keras_attention.manifest import write_manifest
-from keras_attention.runtimes import artifact_translator, keras_translator
+from keras_attention.runtimes import TruncationWarning, artifact_translator, keras_translator
 from keras_attention.training import translation_scores
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")
@@ -108,7 +109,9 @@ def export_translator(
             translator = artifact_translator(directory, name, manifest)
             manifest["parity"][name] = check_parity(reference, translator, texts, name)
             if references is not None:
-                scores = translation_scores(translator.translate(texts), references)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", TruncationWarning)
+                    scores = translation_scores(translator.translate(texts), references)
                 manifest.setdefault("scores", {})[name] = scores
         write_manifest(directory, manifest)
     return output

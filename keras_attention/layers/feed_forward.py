@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -68,7 +69,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate.build((None, None, width))
         self.output_projection = self._dense(self.output_dim or width, None, "output")
         self.output_projection.build((None, None, self.intermediate_dim))
-        self._dropout = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        self._dropout = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         self.built = True
 
     def _dense(self, units, activation, name):

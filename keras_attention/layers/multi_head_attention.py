@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.dropout import Dropout
 
 
 def split_heads(projected, num_heads, length):
@@ -164,7 +165,7 @@ class MultiHeadAttention(keras.layers.Layer):
         # Widths of the three parts of the projections, all heads together.
         self._key_width = num_heads * key_dim
         self._value_width = num_heads * (value_dim or key_dim)
-        self._dropout = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def __call__(self, query, value=None, *args, **kwargs):
         # `layer(x, x)` is self-attention too. Only here are the two still the same object: casting

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 
@@ -84,9 +85,7 @@ class TransformerBlock(keras.layers.Layer):
         layer.build(*shapes)
         norm = self.make_normalization(f"{name}_normalization")
         norm.build(shapes[0])
-        dropout = keras.layers.Dropout(
-            self.dropout, dtype=self.dtype_policy, name=f"{name}_dropout"
-        )
+        dropout = Dropout(self.dropout, dtype=self.dtype_policy, name=f"{name}_dropout")
         dropout.build(shapes[0])
         setattr(self, name, layer)
         setattr(self, f"{name}_normalization", norm)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -121,8 +122,8 @@ class TransformerTranslator(Translator):
         if source_vocabulary_size is not None:
             require_positive_integer("source_vocabulary_size", source_vocabulary_size)
             self.source_embedding = embedding(source_vocabulary_size, "source_embedding")
-        self.source_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="source_dropout")
-        self.target_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="target_dropout")
+        self.source_dropout = Dropout(dropout, dtype=dtype, name="source_dropout")
+        self.target_dropout = Dropout(dropout, dtype=dtype, name="target_dropout")
         self.encoder_blocks = blocks(TransformerEncoder, "encoder")
         self.decoder_blocks = blocks(TransformerDecoder, "decoder")
         self.encoder_norm = final_norm("encoder_normalization") if normalize_first else None

@@ -93,6 +93,7 @@ CASES = {
         {"token_embeddings": (V, D)},
         {"reverse": True},
     ),
+    "Dropout": (layers.Dropout, dict(rate=0.3, seed=1), {"inputs": X}, {}, {}),
     "FeedForward": (
         layers.FeedForward,
         dict(intermediate_dim=F, output_dim=9, activation="gelu"),
