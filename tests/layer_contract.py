@@ -7,13 +7,14 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_attention.layers import MultiHeadAttention
 from tests.backend import BACKEND, compiled, gradients, to_numpy
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 TOLERANCE = {"float32": 1e-5, "mixed_float16": 5e-3, "mixed_bfloat16": 5e-2}
 
 
-def check_layer(make_layer, inputs, weights, policy, path, **options):
+def check_layer(make_layer, inputs, weights, policy, path, padding=None, **options):
     """Holds one layer to the contract.
 
     Args:
@@ -22,6 +23,8 @@ def check_layer(make_layer, inputs, weights, policy, path, **options):
         weights: dict of the trainable weights that it must have: path below the layer -> shape.
         policy: one of `POLICIES`.
         path: where the check may write a .keras file.
+        padding: dict of mask (B, length) -> the input (B, length, ...) whose padding it names.
+            Without masks the layer must let no position change the ones before it.
         **options: call arguments that are no tensors.
     """
     keras.utils.set_random_seed(7)
@@ -41,6 +44,7 @@ def check_layer(make_layer, inputs, weights, policy, path, **options):
     for function in (compiled(lambda x: call(layer, x)), compiled(lambda x: call(layer, x), False)):
         tensors = {name: ops.convert_to_tensor(array) for name, array in inputs.items()}
         _assert_close(to_numpy(function(tensors)), expected, tolerance)
+    _check_padding(layer, call, inputs, expected, padding or {}, tolerance)
     _check_gradients(layer, call, inputs, eager)
     _check_model(layer, call, inputs, expected, path, tolerance)
 
@@ -86,6 +90,45 @@ def _check_shapes(layer, call, inputs, eager):
         assert spec.dtype == keras.backend.standardize_dtype(tensor.dtype)
 
     tree.map_structure(check, declared, eager)
+
+
+def _check_padding(layer, call, inputs, expected, padding, tolerance):
+    first = next(iter(inputs))
+    valid = np.ones(inputs[first].shape[:2], bool)
+    noisy = dict(inputs)
+    if not padding:
+        valid[:, -1] = False
+        noisy[first] = _with_noise(inputs[first], valid)
+    for mask, tensor in padding.items():
+        noisy[tensor] = _with_noise(inputs[tensor], inputs[mask])
+        if tensor == first:
+            valid = inputs[mask]
+
+    def rows(output):  # (B, T, ...) or scores (B, H, T, S): those of valid queries
+        return (output.swapaxes(1, 2) if output.ndim == 4 else output)[valid]
+
+    found = to_numpy(call(layer, noisy))
+    _assert_close(tree.map_structure(rows, found), tree.map_structure(rows, expected), tolerance)
+
+    # One sentence that is nothing but padding: its queries may attend to nothing.
+    if padding:
+        empty = {mask: np.where([[False], [True], [True]], inputs[mask], False) for mask in padding}
+        outputs = tree.flatten(to_numpy(call(layer, {**inputs, **empty})))
+        is_attention = isinstance(layer, MultiHeadAttention)
+        for output in outputs:
+            assert np.isfinite(output).all()
+            if is_attention or output.ndim == 4:  # scores, or attention that has no bias added
+                assert not output[0].any()
+                assert output[1:].any()
+
+
+def _with_noise(tensor, mask):
+    """`tensor` with something else at every position where `mask` is False."""
+    mask = mask.reshape(mask.shape + (1,) * (tensor.ndim - 2))
+    if tensor.dtype.kind == "i":
+        return np.where(mask, tensor, (tensor + 1) % (tensor.max() + 1))
+    noise = np.random.default_rng(2).normal(scale=5, size=tensor.shape).astype(tensor.dtype)
+    return np.where(mask, tensor, noise)
 
 
 def _check_gradients(layer, call, inputs, eager):

@@ -19,8 +19,11 @@ def byte_dropout(inputs, rate, seed):
     """
     threshold = drop_threshold(rate)
     size = ops.size(inputs)
-    words = keras.random.randint(((size + 3) // 4,), -(2**31), 2**31 - 1, dtype="int32", seed=seed)
-    draws = ops.reshape(ops.view(words, "uint8")[:size], ops.shape(inputs))
+    # A last axis of 1, because `ops.view` needs to know that one; the number of words it need not.
+    shape = ((size + 3) // 4, 1)
+    words = keras.random.randint(shape, -(2**31), 2**31 - 1, dtype="int32", seed=seed)
+    draws = ops.reshape(ops.view(words, "uint8"), (-1,))[:size]  # four bytes of every word
+    draws = ops.reshape(draws, ops.shape(inputs))
     kept = ops.cast(draws >= threshold, inputs.dtype)
     return inputs * (kept * (256 / (256 - threshold)))
 

@@ -88,20 +88,30 @@ def test_alignment_rows_of_emitted_tokens_only():
 def test_it_is_the_argmax_of_the_models_own_logits():
     model = make()
     found = to_numpy(model.generate(SOURCE, max_length=8))
-    tokens = np.full((len(SOURCE), 1), START_ID, "int32")
+    # All nine positions from the start: a causal model does not see the ones to come.
+    tokens = np.full((len(SOURCE), 9), PADDING_ID, "int32")
+    tokens[:, 0] = START_ID
     score, finished = np.zeros(len(SOURCE)), np.zeros(len(SOURCE), bool)
-    for _ in range(8):
-        logits = to_numpy(model({"encoder_token_ids": SOURCE, "decoder_token_ids": tokens}))[:, -1]
+    for t in range(8):
+        inputs = {"encoder_token_ids": SOURCE, "decoder_token_ids": tokens}
+        logits = to_numpy(model(inputs))[:, t].copy()
         logits[:, [PADDING_ID, START_ID]] = -1e9
         best = logits.argmax(-1)
         log_probability = logits.max(-1) - np.log(np.exp(logits).sum(-1))
         score += np.where(finished, 0, log_probability)
-        best = np.where(finished, PADDING_ID, best)
+        tokens[:, t + 1] = np.where(finished, PADDING_ID, best)
         finished |= best == END_ID
-        tokens = np.concatenate([tokens, best[:, None].astype("int32")], 1)
     np.testing.assert_array_equal(found["token_ids"], tokens[:, 1:])
     np.testing.assert_allclose(found["score"], score, atol=1e-4)
     assert found["token_ids"].max() < V
+
+
+def test_the_alignment_of_every_emitted_token_is_a_distribution_over_the_source():
+    outputs = to_numpy(make().generate(SOURCE, 12, return_alignment=True))
+    emitted = outputs["token_ids"] != PADDING_ID
+    alignment = outputs["alignment"]
+    np.testing.assert_allclose(alignment.sum(-1), emitted, atol=1e-5)  # 1, or 0 after the end
+    assert not alignment[np.broadcast_to((SOURCE == PADDING_ID)[:, None], alignment.shape)].any()
 
 
 def test_padding_and_the_rest_of_the_batch_change_nothing():

@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention.layers import Dropout
 from keras_attention.layers.dropout import drop_threshold
-from tests.backend import BACKEND, compiled, to_numpy
+from tests.backend import BACKEND, to_numpy
 
 ONES = np.ones((40, 50, 101), "float32")
 
@@ -46,13 +46,24 @@ def test_small_and_large_rates_still_drop_and_keep():
     assert drop_threshold(0.9999) == 255
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="a graph of its own is TensorFlow's")
-def test_compiled_with_unknown_sizes():
-    layer = Dropout(0.25, seed=1)
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="unknown sizes are TensorFlow's")
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("jit", [True, False])
+def test_in_a_graph_with_unknown_sizes(jit, dtype):
+    import tensorflow as tf
+
+    layer = Dropout(0.25, seed=1, dtype=dtype)
     layer(ONES[:1])
-    for jit in (True, False):
-        found = to_numpy(compiled(lambda x: layer(x, training=True), jit)(keras.ops.array(ONES)))
-        np.testing.assert_allclose(np.unique(found), [0, 4 / 3], rtol=1e-6)
+    function = tf.function(
+        lambda x: layer(x, training=True),
+        input_signature=[tf.TensorSpec((None, None, 3))],
+        jit_compile=jit,
+        autograph=False,
+    )
+    for length in (9, 5):  # neither size is a multiple of four
+        found = to_numpy(function(keras.ops.ones((7, length, 3))))
+        assert found.shape == (7, length, 3)
+        np.testing.assert_allclose(np.unique(found), [0, 4 / 3], rtol=1e-3)
 
 
 def test_a_noise_shape_is_the_stock_layers():

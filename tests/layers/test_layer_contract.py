@@ -44,6 +44,14 @@ CROSS_ATTENTION = {
 }
 SCORES = {"return_attention_scores": True}
 
+# mask -> the input whose padding it names, the first of these that the case has
+PADS = {
+    "value_mask": ("value", "query"),
+    "padding_mask": ("inputs",),
+    "decoder_padding_mask": ("decoder_sequence",),
+    "encoder_padding_mask": ("encoder_sequence",),
+}
+
 # name -> (constructor, its arguments, inputs, weights, call options)
 CASES = {
     "self-attention": (
@@ -151,6 +159,11 @@ def test_contract(case, policy, tmp_path):
         weights,
         policy,
         tmp_path / "layer.keras",
+        padding={
+            mask: next(name for name in names if name in inputs)
+            for mask, names in PADS.items()
+            if mask in inputs
+        },
         **options,
     )
 

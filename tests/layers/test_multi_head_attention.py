@@ -123,23 +123,39 @@ def test_cross_attention_is_the_papers(values):
     np.testing.assert_allclose(cached_scores, scores, atol=1e-5)
 
 
-@pytest.mark.parametrize("layer", [FUSED, SEPARATE], ids=["fused", "separate"])
-@pytest.mark.parametrize("chunk", [1, 2])
-def test_with_a_cache_step_by_step_is_causal_attention_at_once(layer, chunk):
-    expected, scores = to_numpy(layer(X, use_causal_mask=True, return_attention_scores=True))
+@settings(max_examples=12, deadline=None)
+@given(
+    fused=st.booleans(),
+    chunk=st.sampled_from([1, 2]),
+    values=st.none() | lengths,
+    pairs=st.none() | st.integers(0, 2**32 - 1),
+)
+def test_with_a_cache_step_by_step_is_causal_attention_at_once(fused, chunk, values, pairs):
+    layer = FUSED if fused else SEPARATE
     length = 9  # longer than what is written
+    value_mask = None if values is None else token_mask(values, length)
+    explicit = None if pairs is None else np.random.default_rng(pairs).random((B, T, length)) < 0.5
+
+    def masks_of(rows, size):
+        """The masks of the queries `rows` over `size` keys."""
+        return dict(
+            value_mask=None if value_mask is None else value_mask[:, :size],
+            attention_mask=None if explicit is None else explicit[:, rows, :size],
+            return_attention_scores=True,
+        )
+
+    expected, scores = to_numpy(layer(X, use_causal_mask=True, **masks_of(slice(None), T)))
     cache = layer.empty_cache(B, length)
     for start in range(0, T, chunk):
-        part = X[:, start : start + chunk]
+        rows = slice(start, min(start + chunk, T))
         output, part_scores, cache = layer(
-            part, cache=cache, cache_index=start, return_attention_scores=True
+            X[:, rows], cache=cache, cache_index=start, **masks_of(rows, length)
         )
-        rows = slice(start, start + part.shape[1])
         np.testing.assert_allclose(to_numpy(output), expected[:, rows], atol=1e-5)
         part_scores = to_numpy(part_scores)
-        assert part_scores.shape == (B, H, part.shape[1], length)
+        assert part_scores.shape == (B, H, rows.stop - start, length)
         np.testing.assert_allclose(part_scores[..., :T], scores[:, :, rows], atol=1e-5)
-        assert not part_scores[..., start + part.shape[1] :].any()
+        assert not part_scores[..., rows.stop :].any()
 
 
 def test_the_same_tensor_twice_is_self_attention():

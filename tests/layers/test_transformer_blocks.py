@@ -126,6 +126,51 @@ def test_a_subclass_may_replace_each_part():
     ]
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class NearbyAttention(MultiHeadAttention):
+    """Scores that fall with the distance (as Press et al. 2022 do)."""
+
+    def score(self, query, key, start):
+        target = ops.arange(ops.shape(query)[2], dtype="int32") + start
+        source = ops.arange(ops.shape(key)[2], dtype="int32")
+        distance = ops.abs(ops.expand_dims(target, 1) - ops.expand_dims(source, 0))
+        return super().score(query, key, start) - ops.cast(distance, query.dtype)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class NearbyDecoder(TransformerDecoder):
+    def make_attention(self, hidden_dim, name):
+        if name == "cross_attention":
+            return super().make_attention(hidden_dim, name)
+        return NearbyAttention(num_heads=self.num_heads, key_dim=5, name=name)
+
+
+def test_an_attention_of_ones_own_trains_decodes_and_is_saved(tmp_path):
+    block = NearbyDecoder(F, H)
+    inputs = [keras.Input((None, D)), keras.Input((None, D))]
+    model = keras.Model(inputs, block(*inputs))
+    assert isinstance(block.self_attention, NearbyAttention)
+    assert not isinstance(block.cross_attention, NearbyAttention)
+    before = block.self_attention.get_weights()[0]
+    model.compile("adam", "mse")
+    model.fit([X, MEMORY], X, verbose=0)
+    assert np.abs(block.self_attention.get_weights()[0] - before).max() > 0
+    expected = to_numpy(block(X, MEMORY))
+    assert block.self_attention.output_kernel.shape == (H * 5, D)
+    cache, memory = block.empty_cache(B, T), block.project_encoder(MEMORY)
+    for t in range(T):
+        output, cache = block(
+            X[:, t : t + 1],
+            self_attention_cache=cache,
+            self_attention_cache_update_index=t,
+            cross_attention_cache=memory,
+        )
+        np.testing.assert_allclose(to_numpy(output)[:, 0], expected[:, t], atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(to_numpy(loaded([X, MEMORY])), expected, atol=1e-6)
+
+
 def test_dropout_on_sublayers_only_while_training():
     block = TransformerDecoder(F, H, dropout=0.5)
     calm = to_numpy(block(X, MEMORY))

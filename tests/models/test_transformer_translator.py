@@ -188,6 +188,25 @@ def test_the_config_holds_every_argument():
     assert set(SMALL) <= set(model.get_config())
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Hasty(TransformerTranslator):
+    """A subclass with a step of its own: it ends every sentence as soon as it can."""
+
+    def advance(self, token, position, state, constants):
+        logits, state = super().advance(token, position, state, constants)
+        return logits + 1e3 * np.eye(1, V, END_ID, dtype="float32"), state
+
+
+def test_a_subclass_may_override_the_step(tmp_path):
+    keras.utils.set_random_seed(4)
+    model = Hasty(**SMALL)
+    assert to_numpy(model.generate(SOURCE, 4)["token_ids"]).tolist() == [[END_ID, 0, 0, 0]] * B
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is Hasty
+    np.testing.assert_allclose(logits_of(loaded), logits_of(make()), atol=1e-6)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_trains_and_generates(policy):
     from keras_attention.training import LabelSmoothedCrossEntropy

@@ -1,0 +1,42 @@
+"""A training of seconds, and the same as a process to be killed.
+
+Run as `python -m tests.recipes.small_run CORPUS RUN`: trains, or goes on if it can.
+"""
+
+import sys
+from pathlib import Path
+
+from keras_attention.recipes import TranslatorConfig, train_translator
+from keras_attention.text import phrase_corpus
+
+
+def small_config(corpus, **options):
+    """A config on files that `write_corpus` wrote in the folder `corpus`."""
+    values = dict(
+        train_source=str(Path(corpus) / "train.en"),
+        train_target=str(Path(corpus) / "train.de"),
+        valid_source=str(Path(corpus) / "valid.en"),
+        valid_target=str(Path(corpus) / "valid.de"),
+        epochs=2,
+        vocabulary_size=150,
+        max_sequence_length=48,
+        batch_tokens=512,
+        max_buckets=1,
+        warmup_steps=4,
+        average_checkpoints=2,
+        snapshot_every=3,
+    )
+    return TranslatorConfig.for_preset("tiny", **{**values, **options})
+
+
+def write_corpus(directory, pairs=96):
+    """Built-in phrases as four files."""
+    for part, number in (("train", pairs), ("valid", 4)):
+        for language, lines in zip(("en", "de"), phrase_corpus(number, split=part), strict=True):
+            text = "".join(f"{line}\n" for line in lines)
+            (Path(directory) / f"{part}.{language}").write_text(text, encoding="utf-8")
+    return directory
+
+
+if __name__ == "__main__":
+    train_translator(small_config(sys.argv[1]), sys.argv[2], resume=True, quiet=True)

@@ -1,0 +1,97 @@
+"""The public names are a promise: whoever adds or drops one changes this list and the CHANGELOG."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+PUBLIC = {
+    "keras_attention": ["__version__", "decoding", "layers", "load", "masks", "models"],
+    "keras_attention.layers": [
+        "Dropout",
+        "FeedForward",
+        "MultiHeadAttention",
+        "PositionEmbedding",
+        "SinusoidalPositionEncoding",
+        "TokenAndPositionEmbedding",
+        "TransformerDecoder",
+        "TransformerEncoder",
+    ],
+    "keras_attention.decoding": ["greedy_search"],
+    "keras_attention.models": ["Model", "TransformerTranslator", "Translator"],
+    "keras_attention.training": [
+        "AverageCheckpoints",
+        "InverseSquareRootSchedule",
+        "LabelSmoothedCrossEntropy",
+        "NoamSchedule",
+        "Perplexity",
+        "Snapshots",
+        "TokenAccuracy",
+        "TranslationScores",
+        "WarmupLinearSchedule",
+        "average_weights",
+        "restore_latest",
+        "save_snapshot",
+        "translation_scores",
+    ],
+    "keras_attention.text": [
+        "SentencePieceProcessor",
+        "SentencePieceTokenizer",
+        "TranslationBatches",
+        "TranslationTokenizer",
+        "download_multi30k",
+        "drop_empty_pairs",
+        "phrase_corpus",
+        "read_lines",
+        "read_parallel",
+        "train_sentencepiece",
+    ],
+    "keras_attention.runtimes": [
+        "RUNTIMES",
+        "TextTranslator",
+        "TruncationWarning",
+        "artifact_translator",
+        "keras_translator",
+    ],
+    "keras_attention.exporting": ["FORMATS", "ParityError", "compare", "export_translator"],
+    "keras_attention.recipes": ["TranslatorConfig", "export_run", "train_translator"],
+}
+SERIALISED = ("keras_attention.layers", "keras_attention.models")
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_public_names(package):
+    module = importlib.import_module(package)
+    assert sorted(module.__all__) == sorted(PUBLIC[package])
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_every_public_class_and_function_is_documented(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert thing.__doc__, f"{package}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("package", SERIALISED)
+def test_a_class_lives_in_the_file_of_its_name(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        assert getattr(module, name).__module__ == f"{package}.{snake}"
+
+
+def test_names_in_saved_files():
+    """What a .keras file calls a class must never change: old files could not be read."""
+    import keras
+
+    for package in SERIALISED:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            if name not in ("Model", "Translator"):  # base classes, never saved by themselves
+                registered = keras.saving.get_registered_name(getattr(module, name))
+                assert registered == f"keras_attention>{name}"
