@@ -32,7 +32,7 @@ def _measure(translator, sources, references, expected):
         started = time.perf_counter()
         found = translator.translate(sources)
         elapsed = time.perf_counter() - started
-        results[batch_size] = {
+        results[str(batch_size)] = {
             "exact_match": sum(a == b for a, b in zip(found, references, strict=True))
             / len(sources),
             "agreement": sum(a == b for a, b in zip(found, expected, strict=True)) / len(sources),
@@ -91,7 +91,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     attention = attention_of_sentence(keras_translator, PICTURED)
     save_attention_plot(attention, output / "alignment.png", force=True)
     report = {
-        "exact_match": results["keras"][32]["exact_match"],
+        "exact_match": results["keras"]["32"]["exact_match"],
         "agreement": {
             name: min(found["agreement"] for found in by_size.values())
             for name, by_size in results.items()
@@ -121,10 +121,10 @@ def _print_table(results, sizes):
     )
     for name, by_size in results.items():
         print(
-            f"{name:<16}{by_size[32]['exact_match']:>12.1%}"
+            f"{name:<16}{by_size['32']['exact_match']:>12.1%}"
             f"{min(found['agreement'] for found in by_size.values()):>11.1%}"
-            f"{by_size[1]['milliseconds_per_sentence']:>14.1f}"
-            f"{by_size[32]['milliseconds_per_sentence']:>15.1f}{sizes[name] / 1e6:>11.1f}"
+            f"{by_size['1']['milliseconds_per_sentence']:>14.1f}"
+            f"{by_size['32']['milliseconds_per_sentence']:>15.1f}{sizes[name] / 1e6:>11.1f}"
         )
 
 

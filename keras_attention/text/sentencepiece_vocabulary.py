@@ -69,7 +69,7 @@ def train_sentencepiece(
             model_type=model_type,
             normalization_rule_name=normalization,
             character_coverage=1.0,
-            max_sentence_length=longest + 1,
+            max_sentence_length=max(longest + 1, 10),  # which is the least it takes
             pad_id=PADDING_ID,
             unk_id=UNKNOWN_ID,
             bos_id=START_ID,
