@@ -10,7 +10,7 @@ ARCHITECTURES = {"transformer": tuple(PRESETS)}
 
 # What suits the built-in corpus: short sentences of few words, learned in minutes.
 BUILT_IN_CORPUS = dict(
-    epochs=4,
+    epochs=5,
     vocabulary_size=500,
     normalization="identity",
     batch_tokens=2048,
