@@ -37,7 +37,9 @@ def main(output, epochs=5, pairs=50_000):
     translator = runtimes.keras_translator(model, tokenizer)
     valid = text.phrase_corpus(200, split="valid")
     scores = training.TranslationScores(translator.translate, *valid)
-    model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=epochs, callbacks=[scores])
+    # The batches are in a random order of their own, hence no shuffling.
+    steps = dict(steps_per_epoch=len(batches), epochs=epochs, shuffle=False)
+    model.fit(batches.dataset(), callbacks=[scores], **steps)
 
     # Deployment: one directory with every form, each compared with Keras before it appears.
     artifact = Path(output) / "artifact"

@@ -113,7 +113,7 @@ class TranslationBatches:
         ValueError: if the lists differ in length, hold an empty row, or hold no pair to keep.
 
     >>> batches = TranslationBatches(sources, targets, batch_tokens=2048)
-    >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3)
+    >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
     """
 
     def __init__(
