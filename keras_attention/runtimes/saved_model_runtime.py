@@ -1,6 +1,18 @@
 """A SavedModel through TensorFlow's v1 loader: the C++ code with which TF Serving loads it."""
 
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def _without_deprecation_notes(logger):
+    """TensorFlow logs that this loader is old; TF Serving's own code is what it stands for here."""
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def saved_model_signature(directory, signature):
@@ -19,7 +31,7 @@ def saved_model_signature(directory, signature):
     import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
 
     session = tf.compat.v1.Session(graph=tf.Graph())
-    with session.graph.as_default():
+    with session.graph.as_default(), _without_deprecation_notes(tf.get_logger()):
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(directory)))
     definition = loaded.signature_def[signature]
 
