@@ -9,6 +9,7 @@ import pytest
 PUBLIC = {
     "keras_attention": ["__version__", "decoding", "layers", "load", "masks", "models"],
     "keras_attention.layers": [
+        "AdditiveAttention",
         "Dropout",
         "FeedForward",
         "MultiHeadAttention",

@@ -1,5 +1,6 @@
 """Attention layers and the blocks made of them."""
 
+from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
@@ -10,6 +11,7 @@ from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
+    "AdditiveAttention",
     "Dropout",
     "FeedForward",
     "MultiHeadAttention",

@@ -73,6 +73,19 @@ CASES = {
         {"query_kernel": (D, 8), "key_value_kernel": (DV, 8 + 6), "output_kernel": (6, 9)},
         SCORES,
     ),
+    "AdditiveAttention": (
+        layers.AdditiveAttention,
+        dict(units=8, use_bias=True, normalize=True, block_size=2),
+        {"query": X, "value": NARROW_MEMORY, "value_mask": MEMORY_MASK},
+        {
+            "query_kernel": (D, 8),
+            "key_kernel": (DV, 8),
+            "score_vector": (8, 1),
+            "bias": (8,),
+            "score_length": (),
+        },
+        SCORES,
+    ),
     "PositionEmbedding": (
         layers.PositionEmbedding,
         dict(sequence_length=6),

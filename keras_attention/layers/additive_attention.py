@@ -1,0 +1,229 @@
+"""Additive attention (Bahdanau, Cho & Bengio 2015)."""
+
+import keras
+from keras import ops
+
+from keras_attention import masks
+from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.multi_head_attention import masked_softmax
+from keras_attention.loops import in_blocks
+
+BLOCK_SIZE = 16
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AdditiveAttention(keras.layers.Layer):
+    """Attention whose scores come from a small network: e_ij = v^T tanh(W s_i + U h_j).
+
+    `s_i` are the queries, `h_j` the keys, W, U and v are learned. The (B, T, S, units) tensor of
+    the formula never stands in memory: scores are computed for a block of queries at a time, and
+    computed again for the gradient.
+
+    Masking: `query_mask` and `value_mask` are per token, `attention_mask` per pair, True means
+    attend, and all are ANDed with each other and with causality. A query that may attend to nothing
+    yields zeros, as do its scores. Per-token masks may also arrive from a stock layer upstream.
+
+    Hook for subclasses: `score(query, key)` returns the scores of a block before mask and softmax;
+    its gradient is that of whatever it computes.
+
+    Args:
+        units: width U of the network's hidden layer.
+        use_bias: whether the hidden layer has a bias.
+        normalize: whether v is normalised to a learned length (Salimans & Kingma 2016), which
+            begins at sqrt(1 / units).
+        dropout: rate on the attention weights, in [0, 1).
+        kernel_initializer: of W and U.
+        score_initializer: of v.
+        bias_initializer: of the bias.
+        block_size: queries scored at a time; more is more memory.
+        seed: integer for the dropout.
+
+    Call arguments:
+        query: (B, T, D).
+        value: (B, S, Dv).
+        key: (B, S, Dk); `value` by default.
+        projected_keys: (B, S, U) from `project_keys`, made once for many calls.
+        query_mask: boolean (B, T).
+        value_mask: boolean (B, S).
+        attention_mask: boolean, broadcasts to (B, T, S).
+        use_causal_mask: whether query i sees the keys up to position i only.
+        return_attention_scores: whether to return the scores too.
+        training: whether dropout is applied.
+
+    Returns:
+        (B, T, Dv); with `return_attention_scores` also (B, T, S).
+
+    Raises:
+        ValueError: if a size or rate is out of range.
+
+    Example:
+
+    >>> layer = AdditiveAttention(units=8)
+    >>> query, value = keras.random.normal((3, 5, 16)), keras.random.normal((3, 7, 12))
+    >>> context, scores = layer(query, value, return_attention_scores=True)
+    >>> context.shape, scores.shape
+    ((3, 5, 12), (3, 5, 7))
+
+    Reference: Bahdanau, Cho & Bengio 2015, "Neural Machine Translation by Jointly Learning to Align
+    and Translate", section 3.1 and appendix A.1.2, https://arxiv.org/abs/1409.0473
+    """
+
+    def __init__(
+        self,
+        units,
+        use_bias=False,
+        normalize=False,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        score_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        block_size=BLOCK_SIZE,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_positive_integer("units", units)
+        require_positive_integer("block_size", block_size)
+        require_rate("dropout", dropout)
+        self.units = units
+        self.use_bias = use_bias
+        self.normalize = normalize
+        self.dropout = dropout
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.score_initializer = keras.initializers.get(score_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.block_size = block_size
+        self.seed = seed
+        self.supports_masking = True
+        self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        key_width = (value_shape if key_shape is None else key_shape)[-1]
+        self.query_kernel = self.add_weight(
+            name="query_kernel",
+            shape=(query_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+        )
+        self.key_kernel = self.add_weight(
+            name="key_kernel",
+            shape=(key_width, self.units),
+            initializer=self.kernel_initializer.clone(),
+        )
+        # A column, so that the initializer sees U inputs and one output.
+        self.score_vector = self.add_weight(
+            name="score_vector", shape=(self.units, 1), initializer=self.score_initializer
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.units,), initializer=self.bias_initializer
+            )
+        if self.normalize:
+            self.score_length = self.add_weight(
+                name="score_length",
+                shape=(),
+                initializer=keras.initializers.Constant(self.units**-0.5),
+            )
+        self._dropout.build((None, None, None))
+        self.built = True
+
+    def project_keys(self, key):
+        """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""
+        key = ops.cast(key, self.compute_dtype)
+        projected = ops.matmul(key, ops.cast(self.key_kernel, self.compute_dtype))
+        if self.bias is None:
+            return projected
+        return projected + ops.cast(self.bias, self.compute_dtype)
+
+    def score(self, query, key):
+        """v^T tanh(query + key) for a block of queries. A subclass may override it.
+
+        Args:
+            query: projected queries (B, t, U); t is at most `block_size`.
+            key: projected keys (B, S, U).
+
+        Returns:
+            (B, t, S).
+        """
+        hidden = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))  # (B, t, S, U)
+        vector = self.score_vector
+        if self.normalize:
+            vector = vector * (self.score_length * ops.rsqrt(ops.sum(ops.square(vector))))
+        return ops.squeeze(ops.matmul(hidden, ops.cast(vector, self.compute_dtype)), 3)
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        projected_keys=None,
+        query_mask=None,
+        value_mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=None,
+    ):
+        query_mask = masks.implicit_mask(query) if query_mask is None else query_mask
+        value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
+        if projected_keys is None:
+            projected_keys = self.project_keys(value if key is None else key)
+        queries = ops.matmul(query, ops.cast(self.query_kernel, self.compute_dtype))  # (B, T, U)
+        logits = self._score_in_blocks(queries, projected_keys)  # (B, T, S)
+
+        mask = masks.attention_mask(query_mask, value_mask, None, attention_mask)
+        may_be_empty = mask is not None
+        if use_causal_mask:
+            causal = masks.causal_mask(ops.shape(query)[1], ops.shape(value)[1])
+            mask = masks.combine(mask, causal)
+        weights = masked_softmax(logits, mask)
+        if may_be_empty:
+            weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
+        dropped = self._dropout(weights, training=training) if self.dropout else weights
+        context = ops.matmul(dropped, value)  # (B, T, Dv)
+        return (context, weights) if return_attention_scores else context
+
+    def _score_in_blocks(self, queries, keys):
+        """`score` for all queries (B, T, U), `block_size` of them at a time: (B, T, S)."""
+        weights = self.weights
+        if queries.shape[1] is not None and queries.shape[1] <= self.block_size:
+            return self.score(queries, keys)
+        # What is computed again must be given all that it takes gradients of, so the weights go in
+        # as tensors and stand for the variables while it runs. Copies, or TensorFlow would see the
+        # variables besides.
+        tensors = [ops.copy(weight) for weight in weights]
+
+        def score(query, key, *tensors):
+            with keras.StatelessScope(state_mapping=list(zip(weights, tensors, strict=True))):
+                return self.score(query, key)
+
+        return in_blocks(score, queries, [keys, *tensors], self.block_size)
+
+    def compute_mask(self, query, mask=None):
+        return mask[0] if isinstance(mask, (list, tuple)) else mask
+
+    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        return (*query_shape[:-1], value_shape[-1])
+
+    def compute_output_spec(self, query, value, *args, return_attention_scores=False, **kwargs):
+        shape = self.compute_output_shape(query.shape, value.shape)
+        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return context
+        shape = (*query.shape[:-1], value.shape[1])
+        return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "normalize": self.normalize,
+            "dropout": self.dropout,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "score_initializer": keras.initializers.serialize(self.score_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "block_size": self.block_size,
+            "seed": self.seed,
+        }
