@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The first example of a test may compile, and machines are shared: no time limit for an example.
+hypothesis.settings.register_profile("keras_attention")
+hypothesis.settings.load_profile("keras_attention")
 
 # TensorFlow's own notes would drown pytest's output; processes that tests start inherit this.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

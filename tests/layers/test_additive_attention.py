@@ -34,7 +34,7 @@ def make(block_size=16, seed=0, **options):
     return layer
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     values=st.none() | st.lists(st.integers(0, S), min_size=B, max_size=B),
     queries=st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B),

@@ -75,7 +75,7 @@ def token_mask(lengths, size=T):
     return np.arange(size) < np.array(lengths)[:, None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     queries=st.none() | lengths,
     values=st.none() | lengths,
@@ -109,7 +109,7 @@ def test_self_attention_is_the_papers_under_every_mask(queries, values, causal, 
         np.testing.assert_allclose(to_numpy(layer(X, **arguments)), output, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(values=st.lists(st.integers(0, S), min_size=B, max_size=B))
 def test_cross_attention_is_the_papers(values):
     mask = np.broadcast_to(token_mask(values, S)[:, None, :], (B, T, S))
@@ -123,7 +123,7 @@ def test_cross_attention_is_the_papers(values):
     np.testing.assert_allclose(cached_scores, scores, atol=1e-5)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     fused=st.booleans(),
     chunk=st.sampled_from([1, 2]),

@@ -35,7 +35,7 @@ def test_the_graph_and_plain_python_agree_on_difficult_texts(kind):
     assert texts == [processor.decode(row) for row in expected]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.sampled_from(KINDS))
 def test_the_graph_and_plain_python_agree_on_any_text(texts, kind):
     tokenizer, processor = pair(kind)
@@ -45,7 +45,7 @@ def test_the_graph_and_plain_python_agree_on_any_text(texts, kind):
     assert back == [processor.decode(row) for row in ids.to_list()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 199), max_size=12), min_size=1, max_size=5))
 def test_the_graph_and_plain_python_agree_on_any_ids(rows):
     tokenizer, processor = pair()

@@ -31,7 +31,7 @@ def padded_size(lengths, bounds):
     return sum(min(b for b in bounds if b >= length) for length in lengths)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=25), st.integers(1, 4))
 def test_bucket_bounds_have_the_least_padding(lengths, max_buckets):
     bounds = bucket_bounds(lengths, max_buckets)

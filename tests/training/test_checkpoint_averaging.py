@@ -34,7 +34,7 @@ class Collect(keras.callbacks.Callback):
         self.weights.append([np.array(w) for w in self.model.get_weights()])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 6), st.integers(0, 10**6))
 def test_mean_in_float64(count, seed):
     random = np.random.default_rng(seed)

@@ -91,7 +91,7 @@ def test_gradient_matches_the_definition(label_smoothing, compiled):
     assert not gradient[targets == 0].any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 4))
 def test_padding_columns_change_nothing(seed, columns, rows):
     targets, logits = batch(seed, (rows, 4, 6))
