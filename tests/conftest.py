@@ -6,8 +6,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The first example of a test may compile, and machines are shared: no time limit for an example.
-hypothesis.settings.register_profile("keras_attention")
+# The first example of a test may compile, and machines are shared: nothing is measured in seconds.
+hypothesis.settings.register_profile(
+    "keras_attention", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("keras_attention")
 
 # TensorFlow's own notes would drown pytest's output; processes that tests start inherit this.
