@@ -21,19 +21,16 @@ def loop(condition, body, state, maximum_iterations):
 
     >>> loop(lambda s: s["i"] < 9, lambda s: {"i": s["i"] + 2}, {"i": ops.convert_to_tensor(0)}, 3)
     """
-    maximum_iterations = ops.cast(maximum_iterations, "int32")
 
     def unpack(flat):
         return tree.pack_sequence_as(state, list(flat))
 
-    def flat_condition(step, *flat):
-        return ops.logical_and(step < maximum_iterations, condition(unpack(flat)))
-
-    def flat_body(step, *flat):
-        return (step + 1, *tree.flatten(body(unpack(flat))))
-
-    start = ops.convert_to_tensor(0, dtype="int32")
-    _, *flat = ops.while_loop(flat_condition, flat_body, (start, *tree.flatten(state)))
+    flat = ops.while_loop(
+        lambda *flat: condition(unpack(flat)),
+        lambda *flat: tuple(tree.flatten(body(unpack(flat)))),
+        tuple(tree.flatten(state)),
+        maximum_iterations=ops.cast(maximum_iterations, "int32"),
+    )
     return unpack(flat)
 
 
@@ -51,17 +48,14 @@ def repeat(body, state, count):
     if keras.backend.backend() == "jax":
         return ops.fori_loop(0, count, body, state)
 
-    def unpack(flat):
-        return tree.pack_sequence_as(state, list(flat))
-
     start = ops.convert_to_tensor(0, dtype="int32")
-    _, *flat = ops.while_loop(
-        lambda index, *flat: index < count,
-        lambda index, *flat: (index + 1, *tree.flatten(body(index, unpack(flat)))),
-        (start, *tree.flatten(state)),
-        maximum_iterations=ops.cast(count, "int32"),
+    _, state = loop(
+        lambda pair: pair[0] < count,
+        lambda pair: (pair[0] + 1, body(*pair)),
+        (start, state),
+        maximum_iterations=count,
     )
-    return unpack(flat)
+    return state
 
 
 def in_blocks(function, rows, others, block_size):

@@ -1,8 +1,9 @@
-"""Pure functions on boolean masks: True means "may be attended to".
+"""Pure functions on boolean masks, True meaning "may be attended to", and the softmax under one.
 
 Shapes: B batch, T target (query) length, S source (key) length.
 """
 
+import keras
 from keras import ops
 
 from keras_attention.token_ids import PADDING_ID
@@ -60,3 +61,22 @@ def fill_value(dtype):
 def row_may_attend(mask):
     """True (..., T, 1) for each query row of `mask` (..., T, S) that may attend to anything."""
     return ops.any(mask, axis=-1, keepdims=True)
+
+
+def masked_softmax(logits, mask=None):
+    """The softmax over the last axis, computed in float32, of what `mask` allows.
+
+    Args:
+        logits: (..., T, S).
+        mask: boolean, broadcasts to (..., T, S). A row without any True becomes uniform here: the
+            layer zeroes it.
+
+    Returns:
+        (..., T, S) in the dtype of `logits`.
+    """
+    dtype = keras.backend.standardize_dtype(logits.dtype)
+    if mask is not None:
+        logits = ops.where(mask, logits, fill_value(dtype))
+    if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
+        return ops.exp(logits - logits)
+    return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)

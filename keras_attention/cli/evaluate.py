@@ -15,7 +15,7 @@ def add_parser(subparsers, common):
     translator.add_argument("--source", required=True, metavar="F")
     translator.add_argument("--reference", required=True, metavar="F")
     translator.add_argument(
-        "--tokenize", default="13a", metavar="NAME", help="sacrebleu's: 13a (default) or none"
+        "--tokenize", default="13a", metavar="NAME", help="sacrebleu's: 13a (default), none, ..."
     )
     translator.add_argument("--lowercase", action="store_true", help="ignore case")
     translator.set_defaults(run=run)
@@ -26,7 +26,9 @@ def run(options):
     from keras_attention import load
     from keras_attention.text import read_parallel
     from keras_attention.training import translation_scores
+    from keras_attention.training.translation_scores import require_bleu_tokenizer
 
+    require_bleu_tokenizer("tokenize", options.tokenize)  # before any work
     sources, references = read_parallel(options.source, options.reference)
     translator = load(options.model, options.runtime)
     started = time.perf_counter()

@@ -6,7 +6,6 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.multi_head_attention import masked_softmax
 from keras_attention.loops import in_blocks
 
 BLOCK_SIZE = 16
@@ -177,7 +176,7 @@ class AdditiveAttention(keras.layers.Layer):
         if use_causal_mask:
             causal = masks.causal_mask(ops.shape(query)[1], ops.shape(value)[1])
             mask = masks.combine(mask, causal)
-        weights = masked_softmax(logits, mask)
+        weights = masks.masked_softmax(logits, mask)
         if may_be_empty:
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
@@ -187,8 +186,6 @@ class AdditiveAttention(keras.layers.Layer):
     def _score_in_blocks(self, queries, keys):
         """`score` for all queries (B, T, U), `block_size` of them at a time: (B, T, S)."""
         weights = self.weights
-        if queries.shape[1] is not None and queries.shape[1] <= self.block_size:
-            return self.score(queries, keys)
         # What is computed again must be given all that it takes gradients of, so the weights go in
         # as tensors and stand for the variables while it runs. Copies, or TensorFlow would see the
         # variables besides.

@@ -1,73 +1,17 @@
 """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
 
-import math
-
 import keras
 from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
-
-
-def split_heads(projected, num_heads, length):
-    """(B, T, H * K) -> (B, H, T, K)."""
-    width = projected.shape[-1] // num_heads
-    return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
-
-
-def merge_heads(context, length):
-    """(B, H, T, K) -> (B, T, H * K)."""
-    width = context.shape[1] * context.shape[3]
-    return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
-
-
-def scaled_dot_product(query, key):
-    """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
-
-    Args:
-        query: (B, H, T, K).
-        key: (B, H, S, K).
-
-    Returns:
-        (B, H, T, S).
-    """
-    # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
-    # kernel that takes ten times as long as the three separate ones.
-    query = query * (1.0 / math.sqrt(query.shape[-1]))
-    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-
-
-def masked_softmax(logits, mask=None):
-    """The softmax over the last axis, computed in float32, of what `mask` allows.
-
-    Args:
-        logits: (B, H, T, S).
-        mask: boolean, broadcasts to (B, H, T, S). A row without any True becomes uniform here: the
-            layer zeroes it.
-
-    Returns:
-        (B, H, T, S) in the dtype of `logits`.
-    """
-    dtype = keras.backend.standardize_dtype(logits.dtype)
-    if mask is not None:
-        logits = ops.where(mask, logits, masks.fill_value(dtype))
-    if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
-        return ops.exp(logits - logits)
-    return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)
-
-
-def write_cache(cache, update, index):
-    """`cache` (B, H, S, K) with `update` (B, H, T, K) at positions `index` ... `index + T - 1`.
-
-    Written with `where`, which trains and converts everywhere, unlike `slice_update`.
-    """
-    offset = ops.arange(ops.shape(cache)[2], dtype="int32") - index  # (S,)
-    length = ops.shape(update)[2]
-    inside = ops.logical_and(offset >= 0, offset < length)
-    if update.shape[2] != 1:  # a single position broadcasts by itself
-        update = ops.take(update, ops.clip(offset, 0, length - 1), axis=2)
-    return ops.where(ops.reshape(inside, (1, 1, -1, 1)), update, cache)
+from keras_attention.layers.heads import (
+    merge_heads,
+    scaled_dot_product,
+    split_heads,
+    write_cache,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -270,7 +214,7 @@ class MultiHeadAttention(keras.layers.Layer):
             mask = ops.expand_dims(mask, 1)  # (B, 1, T, S)
 
         logits = self.score(query_heads, key_heads, 0 if cache_index is None else cache_index)
-        weights = masked_softmax(logits, mask)  # (B, H, T, S)
+        weights = masks.masked_softmax(logits, mask)  # (B, H, T, S)
         # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)

@@ -81,7 +81,6 @@ def train_tokenizer(config, train, say=print):
         config.vocabulary_size,
         model_type=config.vocabulary_type,
         normalization=config.normalization,
-        seed=config.seed,
     )
     tokenizer = TranslationTokenizer(model)
     if tokenizer.source.vocabulary_size < config.vocabulary_size:

@@ -4,6 +4,7 @@ import dataclasses
 
 from keras_attention._validation import InputError, require
 from keras_attention.models.transformer_translator import PRESETS
+from keras_attention.training.translation_scores import require_bleu_tokenizer
 
 ARCHITECTURES = {"transformer": tuple(PRESETS)}
 
@@ -92,6 +93,7 @@ class TranslatorConfig:
             require(
                 isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
             )
+        require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)
         schedules = ("linear", "noam")
         require(
             self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule

@@ -1,11 +1,8 @@
 """SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
-from pathlib import Path
-
 import tensorflow as tf
 import tensorflow_text
 
-from keras_attention.files import write_atomically
 from keras_attention.text.sentencepiece_processor import SentencePieceProcessor
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
@@ -32,15 +29,6 @@ class SentencePieceTokenizer(tf.Module):
         self._processor = SentencePieceProcessor(model)
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
 
-    @classmethod
-    def from_file(cls, path):
-        """The tokenizer of a SentencePiece model file."""
-        return cls(Path(path).read_bytes())
-
-    def save(self, path):
-        """Writes the SentencePiece model file."""
-        write_atomically(path, self.model)
-
     @property
     def model(self):
         """The SentencePiece model, as bytes."""
@@ -50,10 +38,6 @@ class SentencePieceTokenizer(tf.Module):
     def vocabulary_size(self):
         """Number of tokens V, special ones included."""
         return self._processor.vocabulary_size
-
-    def id_to_piece(self, token_id):
-        """The piece of text that `token_id` stands for; a leading "▁" is a word's beginning."""
-        return self._processor.id_to_piece(token_id)
 
     def tokenize(self, texts, max_length=None, add_start=False, add_end=True):
         """The ids of each text.

@@ -18,9 +18,10 @@ def train_sentencepiece(
     model_type="bpe",
     normalization="nmt_nfkc",
     byte_fallback=False,
-    seed=0,
 ):
     """A SentencePiece model with this package's four special ids.
+
+    The same sentences and options give the same model: both trainers are deterministic.
 
     A corpus too small for the asked size gets the largest vocabulary that it allows: compare the
     `vocabulary_size` of the tokenizer made from the result.
@@ -33,8 +34,6 @@ def train_sentencepiece(
             must come back as it went in; "nfkc", "nmt_nfkc_cf" and "nfkc_cf" are the others.
         byte_fallback: whether a character outside the corpus becomes 1 to 4 of 256 byte tokens,
             which count in the size, and not the unknown token.
-        seed: changes nothing, as both trainers are deterministic; taken so that callers can pass
-            one seed to every step of a run.
 
     Returns:
         The model, as bytes.

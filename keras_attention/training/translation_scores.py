@@ -6,6 +6,14 @@ import keras
 
 from keras_attention._validation import require
 
+# sacrebleu's other tokenizers download a model or need packages of their own.
+BLEU_TOKENIZERS = ("13a", "none", "intl", "zh", "char")
+
+
+def require_bleu_tokenizer(name, value):
+    """Raises `ValueError` unless `value`, the argument `name`, is one of `BLEU_TOKENIZERS`."""
+    require(value in BLEU_TOKENIZERS, name, f"one of {BLEU_TOKENIZERS}", **{name: value})
+
 
 def translation_scores(hypotheses, references, tokenize="13a", lowercase=False):
     """Corpus BLEU and chrF.
@@ -13,14 +21,15 @@ def translation_scores(hypotheses, references, tokenize="13a", lowercase=False):
     Args:
         hypotheses: list of N strings.
         references: list of N strings.
-        tokenize: sacrebleu's tokenizer: "13a" for plain text, "none" for tokenised text.
+        tokenize: sacrebleu's tokenizer, one of `BLEU_TOKENIZERS`: "13a" for plain text, "none" for
+            tokenised text.
         lowercase: whether case is ignored.
 
     Returns:
         `{"bleu", "chrf", "bleu_signature", "chrf_signature"}`.
 
     Raises:
-        ValueError: if the lists differ in length.
+        ValueError: if the lists differ in length, or the tokenizer is unknown.
 
     >>> round(translation_scores(["a small house it is"], ["a small house it is"])["bleu"], 1)
     100.0
@@ -35,6 +44,7 @@ def translation_scores(hypotheses, references, tokenize="13a", lowercase=False):
         hypotheses=len(hypotheses),
         references=len(references),
     )
+    require_bleu_tokenizer("tokenize", tokenize)
     # sacrebleu warns that tokenised text looks tokenised, which is what `tokenize="none"` says.
     logging.getLogger("sacrebleu").setLevel(logging.ERROR)
     bleu = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
@@ -63,6 +73,7 @@ class TranslationScores(keras.callbacks.Callback):
 
     def __init__(self, translate, sources, references, tokenize="13a", lowercase=False, every=1):
         super().__init__()
+        require_bleu_tokenizer("tokenize", tokenize)
         self.translate = translate
         self.sources = sources
         self.references = references

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention.layers import MultiHeadAttention
-from keras_attention.layers.multi_head_attention import write_cache
+from keras_attention.layers.heads import write_cache
 from tests.backend import to_numpy
 
 B, T, S, D, DV, H, K = 3, 5, 7, 12, 10, 2, 4

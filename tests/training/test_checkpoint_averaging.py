@@ -6,11 +6,6 @@ from hypothesis import strategies as st
 
 from keras_attention.training import AverageCheckpoints, average_weights
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="on JAX with NumPy 2, Keras warns when a variable is read as an array",
-)
-
 
 def small_model():
     keras.utils.set_random_seed(0)

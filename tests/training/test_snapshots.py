@@ -15,11 +15,6 @@ from tests.training.snapshot_run import EPOCHS, STEPS, build, fit, train
 
 pytest.importorskip("safetensors", reason="snapshots are safetensors files")
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="on JAX with NumPy 2, Keras warns when a variable is read as an array",
-)
-
 
 def trained(updates=3):
     model = build()
