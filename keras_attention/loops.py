@@ -3,6 +3,8 @@
 import keras
 from keras import ops, tree
 
+RECURRENCE_BLOCK = 4  # time steps of one iteration of `recur`
+
 
 def loop(condition, body, state, maximum_iterations):
     """Runs `state = body(state)` while `condition(state)`, at most `maximum_iterations` times.
@@ -56,6 +58,72 @@ def repeat(body, state, count):
         maximum_iterations=count,
     )
     return state
+
+
+def recur(step, state, inputs, outputs, block_size=RECURRENCE_BLOCK):
+    """Runs `state, output = step(state, input)` over time, with a gradient.
+
+    Args:
+        step: function of the state and of one time step of `inputs`; returns the new state and the
+            output, both structures of tensors whose shapes do not change.
+        state: nested structure of tensors.
+        inputs: nested structure of tensors (T, ...).
+        outputs: nested structure of tensors, shaped as one step's output; only their shapes count.
+        block_size: time steps of one iteration of the loop. Reading and writing cost one pass over
+            all time steps an iteration, as no format has a cheap write that also has a gradient.
+
+    Returns:
+        The last state, and the outputs of all steps as tensors (T, ...).
+    """
+    length = ops.shape(tree.flatten(inputs)[0])[0]
+    if isinstance(length, int) and length == 1:
+        state, found = step(state, tree.map_structure(lambda x: x[0], inputs))
+        return state, tree.map_structure(lambda x: ops.expand_dims(x, 0), found)
+    if isinstance(length, int):
+        block_size = min(block_size, length)
+    count = (length + block_size - 1) // block_size
+    missing = count * block_size - length
+
+    def in_blocks(tensor):  # (T, ...) to (count, block_size, ...)
+        shape = ops.shape(tensor)[1:]
+        zeros = ops.zeros((missing, *shape), dtype=tensor.dtype)
+        padded = ops.concatenate([tensor, zeros], axis=0)
+        return ops.reshape(padded, (count, block_size, *shape))
+
+    def body(index, carried):
+        state, results = carried
+        block = [ops.take(tensor, index, axis=0) for tensor in blocks]
+        found = []
+        for offset in range(block_size):
+            step_inputs = tree.pack_sequence_as(inputs, [tensor[offset] for tensor in block])
+            new_state, output = step(state, step_inputs)
+            found.append(tree.flatten(output))
+            exists = index * block_size + offset < length
+            pairs = zip(tree.flatten(new_state), tree.flatten(state), strict=True)
+            kept = [ops.where(exists, new, old) for new, old in pairs]
+            state = tree.pack_sequence_as(state, kept)
+        columns = [ops.stack(steps) for steps in zip(*found, strict=True)]
+        return state, [
+            ops.where(
+                ops.reshape(indices == index, (-1,) + (1,) * len(column.shape)),
+                ops.expand_dims(column, 0),
+                result,
+            )
+            for result, column in zip(results, columns, strict=True)
+        ]
+
+    blocks = [in_blocks(tensor) for tensor in tree.flatten(inputs)]
+    indices = ops.arange(count, dtype="int32")
+    results = [
+        ops.zeros((count, block_size, *ops.shape(output)), dtype=output.dtype)
+        for output in tree.flatten(outputs)
+    ]
+    state, results = repeat(body, (state, results), count)
+    results = [
+        ops.reshape(result, (count * block_size, *ops.shape(result)[2:]))[:length]
+        for result in results
+    ]
+    return state, tree.pack_sequence_as(outputs, results)
 
 
 def in_blocks(function, rows, others, block_size):

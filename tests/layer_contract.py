@@ -104,7 +104,9 @@ def _check_padding(layer, call, inputs, expected, padding, tolerance):
         if tensor == first:
             valid = inputs[mask]
 
-    def rows(output):  # (B, T, ...) or scores (B, H, T, S): those of valid queries
+    def rows(output):  # (B, T, ...) or scores (B, H, T, S): those of valid queries; (B, D): all
+        if output.ndim == 2:
+            return output
         return (output.swapaxes(1, 2) if output.ndim == 4 else output)[valid]
 
     found = to_numpy(call(layer, noisy))

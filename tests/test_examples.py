@@ -3,6 +3,10 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
+from keras_attention.manifest import read_manifest
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -25,3 +29,21 @@ def test_the_translator_trains_exports_and_agrees(tmp_path, capsys):
     assert len(set(matches.values())) == 1
     assert (tmp_path / "artifact" / "manifest.json").exists()
     assert (tmp_path / "alignment.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_coverage_learns_is_remembered_and_exports(tmp_path, capsys):
+    history, model = example("coverage_attention").main(tmp_path / "artifact", epochs=2, pairs=1500)
+    assert history["loss"][-1] < history["loss"][0] - 0.3
+    attention = model.decoder.attention
+    assert np.abs(np.asarray(attention.coverage_vector)).max() > 0
+    # What was attended to before changes what is attended to now.
+    value = np.random.default_rng(0).normal(size=(1, 5, 128)).astype("float32")
+    query, mask = np.ones((1, 64), "float32"), np.ones((1, 5), bool)
+    keys = attention.project_keys(value)
+    _, first, state = attention.attend(query, value, keys, mask, attention.initial_state(value))
+    np.testing.assert_allclose(state, first)
+    _, second, state = attention.attend(query, value, keys, mask, state)
+    assert np.abs(np.asarray(second - first)).max() > 1e-4
+    np.testing.assert_allclose(np.asarray(state).sum(), 2, rtol=1e-5)
+    parity = read_manifest(tmp_path / "artifact")["parity"]
+    assert set(parity) == {"tf_saved_model", "tflite", "onnx"}

@@ -10,17 +10,23 @@ PUBLIC = {
     "keras_attention": ["__version__", "decoding", "layers", "load", "masks", "models"],
     "keras_attention.layers": [
         "AdditiveAttention",
+        "AttentionCell",
         "Dropout",
         "FeedForward",
+        "GNMTCell",
+        "Maxout",
         "MultiHeadAttention",
+        "MultiplicativeAttention",
         "PositionEmbedding",
+        "RNNSearchCell",
+        "RecurrentEncoder",
         "SinusoidalPositionEncoding",
         "TokenAndPositionEmbedding",
         "TransformerDecoder",
         "TransformerEncoder",
     ],
     "keras_attention.decoding": ["greedy_search"],
-    "keras_attention.models": ["Model", "TransformerTranslator", "Translator"],
+    "keras_attention.models": ["Model", "RNNTranslator", "TransformerTranslator", "Translator"],
     "keras_attention.training": [
         "AverageCheckpoints",
         "InverseSquareRootSchedule",
@@ -82,7 +88,7 @@ def test_every_public_class_and_function_is_documented(package):
 def test_a_class_lives_in_the_file_of_its_name(package):
     module = importlib.import_module(package)
     for name in module.__all__:
-        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        snake = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
         assert getattr(module, name).__module__ == f"{package}.{snake}"
 
 

@@ -15,8 +15,13 @@ def add_parser(subparsers, common):
     for part in ("train", "valid"):
         for side in ("source", "target"):
             add(f"--{part}-{side}", metavar="F", help="one sentence a line; .gz is read too")
-    add("--architecture", default="transformer", help="transformer")
-    add("--preset", default="tiny", help="tiny, base or big (default: tiny)")
+    add("--architecture", default="transformer", help="transformer (default) or rnn")
+    add(
+        "--preset",
+        metavar="NAME",
+        help="transformer: tiny (default), base, big; "
+        "rnn: small (default), small-fixed, rnnencdec, rnnsearch, gnmt",
+    )
     add("--epochs", type=int, metavar="N")
     add("--output", required=True, metavar="RUN", help="the run directory to make")
     add("--vocabulary-size", type=int, metavar="N", help="tokens in the shared vocabulary")
@@ -27,6 +32,7 @@ def add_parser(subparsers, common):
     add("--learning-rate", type=float, metavar="X", help="the highest")
     add("--schedule", choices=("linear", "noam"))
     add("--warmup-steps", type=int, metavar="N")
+    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
     add("--dropout", type=float, metavar="X")
     add("--label-smoothing", type=float, metavar="X")
     add("--average-checkpoints", type=int, metavar="N", help="epochs averaged at the end")

@@ -1,10 +1,16 @@
 """Attention layers and the blocks made of them."""
 
 from keras_attention.layers.additive_attention import AdditiveAttention
+from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.gnmt_cell import GNMTCell
+from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
 from keras_attention.layers.position_embedding import PositionEmbedding
+from keras_attention.layers.recurrent_encoder import RecurrentEncoder
+from keras_attention.layers.rnn_search_cell import RNNSearchCell
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
@@ -12,10 +18,16 @@ from keras_attention.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
     "AdditiveAttention",
+    "AttentionCell",
     "Dropout",
     "FeedForward",
+    "GNMTCell",
+    "Maxout",
     "MultiHeadAttention",
+    "MultiplicativeAttention",
     "PositionEmbedding",
+    "RecurrentEncoder",
+    "RNNSearchCell",
     "SinusoidalPositionEncoding",
     "TokenAndPositionEmbedding",
     "TransformerDecoder",

@@ -3,16 +3,15 @@
 import keras
 from keras import ops
 
-from keras_attention import masks
-from keras_attention._validation import require_positive_integer, require_rate
-from keras_attention.layers.dropout import Dropout
-from keras_attention.loops import in_blocks
+from keras_attention._validation import require_positive_integer
+from keras_attention.layers.attention import Attention
+from keras_attention.layers.linear import linear
 
 BLOCK_SIZE = 16
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AdditiveAttention(keras.layers.Layer):
+class AdditiveAttention(Attention):
     """Attention whose scores come from a small network: e_ij = v^T tanh(W s_i + U h_j).
 
     `s_i` are the queries, `h_j` the keys, W, U and v are learned. The (B, T, S, units) tensor of
@@ -81,21 +80,15 @@ class AdditiveAttention(keras.layers.Layer):
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(dropout=dropout, block_size=block_size, seed=seed, **kwargs)
         require_positive_integer("units", units)
         require_positive_integer("block_size", block_size)
-        require_rate("dropout", dropout)
         self.units = units
         self.use_bias = use_bias
         self.normalize = normalize
-        self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.score_initializer = keras.initializers.get(score_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.block_size = block_size
-        self.seed = seed
-        self.supports_masking = True
-        self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape, value_shape, key_shape=None):
         key_width = (value_shape if key_shape is None else key_shape)[-1]
@@ -124,13 +117,15 @@ class AdditiveAttention(keras.layers.Layer):
                 shape=(),
                 initializer=keras.initializers.Constant(self.units**-0.5),
             )
-        self._dropout.build((None, None, None))
-        self.built = True
+        super().build(query_shape, value_shape, key_shape)
+
+    def project_query(self, query):
+        """W s_i for every query (B, T, D): (B, T, U)."""
+        return linear(query, self.query_kernel, self.compute_dtype)
 
     def project_keys(self, key):
         """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""
-        key = ops.cast(key, self.compute_dtype)
-        projected = ops.matmul(key, ops.cast(self.key_kernel, self.compute_dtype))
+        projected = linear(key, self.key_kernel, self.compute_dtype)
         if self.bias is None:
             return projected
         return projected + ops.cast(self.bias, self.compute_dtype)
@@ -149,67 +144,7 @@ class AdditiveAttention(keras.layers.Layer):
         vector = self.score_vector
         if self.normalize:
             vector = vector * (self.score_length * ops.rsqrt(ops.sum(ops.square(vector))))
-        return ops.squeeze(ops.matmul(hidden, ops.cast(vector, self.compute_dtype)), 3)
-
-    def call(
-        self,
-        query,
-        value,
-        key=None,
-        projected_keys=None,
-        query_mask=None,
-        value_mask=None,
-        attention_mask=None,
-        use_causal_mask=False,
-        return_attention_scores=False,
-        training=None,
-    ):
-        query_mask = masks.implicit_mask(query) if query_mask is None else query_mask
-        value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
-        if projected_keys is None:
-            projected_keys = self.project_keys(value if key is None else key)
-        queries = ops.matmul(query, ops.cast(self.query_kernel, self.compute_dtype))  # (B, T, U)
-        logits = self._score_in_blocks(queries, projected_keys)  # (B, T, S)
-
-        mask = masks.attention_mask(query_mask, value_mask, None, attention_mask)
-        may_be_empty = mask is not None
-        if use_causal_mask:
-            causal = masks.causal_mask(ops.shape(query)[1], ops.shape(value)[1])
-            mask = masks.combine(mask, causal)
-        weights = masks.masked_softmax(logits, mask)
-        if may_be_empty:
-            weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
-        dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = ops.matmul(dropped, value)  # (B, T, Dv)
-        return (context, weights) if return_attention_scores else context
-
-    def _score_in_blocks(self, queries, keys):
-        """`score` for all queries (B, T, U), `block_size` of them at a time: (B, T, S)."""
-        weights = self.weights
-        # What is computed again must be given all that it takes gradients of, so the weights go in
-        # as tensors and stand for the variables while it runs. Copies, or TensorFlow would see the
-        # variables besides.
-        tensors = [ops.copy(weight) for weight in weights]
-
-        def score(query, key, *tensors):
-            with keras.StatelessScope(state_mapping=list(zip(weights, tensors, strict=True))):
-                return self.score(query, key)
-
-        return in_blocks(score, queries, [keys, *tensors], self.block_size)
-
-    def compute_mask(self, query, mask=None):
-        return mask[0] if isinstance(mask, (list, tuple)) else mask
-
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        return (*query_shape[:-1], value_shape[-1])
-
-    def compute_output_spec(self, query, value, *args, return_attention_scores=False, **kwargs):
-        shape = self.compute_output_shape(query.shape, value.shape)
-        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return context
-        shape = (*query.shape[:-1], value.shape[1])
-        return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return ops.squeeze(linear(hidden, vector, self.compute_dtype), 3)
 
     def get_config(self):
         return {
@@ -217,10 +152,7 @@ class AdditiveAttention(keras.layers.Layer):
             "units": self.units,
             "use_bias": self.use_bias,
             "normalize": self.normalize,
-            "dropout": self.dropout,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "score_initializer": keras.initializers.serialize(self.score_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "block_size": self.block_size,
-            "seed": self.seed,
         }

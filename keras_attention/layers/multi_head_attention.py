@@ -258,6 +258,26 @@ class MultiHeadAttention(keras.layers.Layer):
         projected = self._apply(ops.cast(value, self.compute_dtype), "key_value", 1, 3)
         return self._split_key_value(projected, length)
 
+    def project_keys(self, key):
+        """What `attend` needs of the source (B, S, Dv), computed once: keys and values."""
+        return self.project(key)
+
+    def initial_state(self, value):
+        """What `attend` remembers from step to step: nothing."""
+        return {}
+
+    def attend(self, query, value, projected_keys, value_mask, state, training=None):
+        """One step of a recurrence, as `AdditiveAttention.attend`; the alignment (B, S) is the mean
+        of all heads."""
+        output, scores = self(
+            ops.expand_dims(query, 1),
+            value_mask=value_mask,
+            cache=projected_keys,
+            return_attention_scores=True,
+            training=training,
+        )
+        return ops.squeeze(output, 1), ops.mean(scores, axis=1)[:, 0], state
+
     def _split_key_value(self, projected, length):
         key, value = ops.split(projected, [self._key_width], axis=-1)
         return {

@@ -10,7 +10,7 @@ import keras
 from keras_attention._validation import InputError, require
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import load_run, read_config, save_model_atomically
-from keras_attention.models import TransformerTranslator
+from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.recipes.translator_config import TranslatorConfig
 from keras_attention.runtimes import keras_translator
 from keras_attention.text import (
@@ -103,6 +103,20 @@ def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
     )
 
 
+def make_model(config, vocabulary_size):
+    """The untrained model of `config`."""
+    options = dict(
+        vocabulary_size=vocabulary_size,
+        dropout=config.dropout,
+        max_sequence_length=config.max_sequence_length,
+    )
+    if config.architecture == "rnn":
+        return RNNTranslator.from_preset(config.preset, **options)
+    return TransformerTranslator.from_preset(
+        config.preset, normalize_first=config.normalize_first, **options
+    )
+
+
 def compile_translator(model, config, total_steps):
     """Adam with the config's schedule, the smoothed loss and the token metrics."""
     warmup = min(config.warmup_steps, max(1, total_steps // 4))
@@ -113,7 +127,9 @@ def compile_translator(model, config, total_steps):
     else:
         schedule = WarmupLinearSchedule(config.learning_rate, warmup, total_steps)
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        optimizer=keras.optimizers.Adam(
+            schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9, global_clipnorm=config.clip_norm
+        ),
         loss=LabelSmoothedCrossEntropy(config.label_smoothing),
         metrics=[TokenAccuracy(), Perplexity()],
         jit_compile=config.jit_compile,
@@ -170,13 +186,7 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
     )
     if batches.dropped:
         say(f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left out.")
-    model = TransformerTranslator.from_preset(
-        config.preset,
-        vocabulary_size=tokenizer.target.vocabulary_size,
-        dropout=config.dropout,
-        normalize_first=config.normalize_first,
-        max_sequence_length=config.max_sequence_length,
-    )
+    model = make_model(config, tokenizer.target.vocabulary_size)
     if config.initial_weights is not None:
         _copy_weights(config.initial_weights, model)
     total_steps = config.epochs * len(batches)

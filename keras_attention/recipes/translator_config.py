@@ -3,11 +3,26 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require
-from keras_attention.models.transformer_translator import PRESETS
+from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
+from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
-ARCHITECTURES = {"transformer": tuple(PRESETS)}
+# The first preset of an architecture is its default.
+ARCHITECTURES = {"transformer": tuple(TRANSFORMER_PRESETS), "rnn": tuple(RNN_PRESETS)}
 
+# What suits a preset, where it differs from the defaults below. Wider models want smaller steps and
+# more text a step; recurrent ones a limit on the gradient (Bahdanau et al. 2015, appendix B.2).
+RNN_OPTIONS = dict(clip_norm=1.0, learning_rate=2e-3, dropout=0.3, epochs=20)
+PRESET_OPTIONS = {
+    "tiny": {},
+    "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
+    "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
+    "small": RNN_OPTIONS,
+    "small-fixed": RNN_OPTIONS,
+    "rnnencdec": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
+    "rnnsearch": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
+    "gnmt": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.2},
+}
 
 # What suits the built-in corpus: short sentences of few words, learned in minutes.
 BUILT_IN_CORPUS = dict(
@@ -53,6 +68,7 @@ class TranslatorConfig:
     learning_rate: float = 3e-3
     schedule: str = "linear"
     warmup_steps: int = 500
+    clip_norm: float | None = None  # of all gradients together
     label_smoothing: float = 0.1
     average_checkpoints: int = 3
     jit_compile: bool = False
@@ -60,8 +76,13 @@ class TranslatorConfig:
     kind: str = "translator"
 
     @classmethod
-    def for_preset(cls, preset, architecture="transformer", **options):
+    def for_preset(cls, preset=None, architecture="transformer", **options):
         """The options that suit a preset, changed by `options`; those that are None are left alone.
+
+        Args:
+            preset: one of the architecture's, or None for its default.
+            architecture: "transformer" or "rnn".
+            **options: fields of this class.
 
         Raises:
             InputError: if the architecture or the preset is unknown.
@@ -71,17 +92,13 @@ class TranslatorConfig:
                 f"Unknown architecture {architecture!r}; expected one of "
                 f"{', '.join(ARCHITECTURES)}."
             )
+        preset = preset or ARCHITECTURES[architecture][0]
         if preset not in ARCHITECTURES[architecture]:
             raise InputError(
                 f"Unknown preset {preset!r} of architecture {architecture!r}; expected one of "
                 f"{', '.join(ARCHITECTURES[architecture])}."
             )
-        # Wider models want smaller steps and more text a step.
-        suited = {
-            "tiny": {},
-            "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
-            "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
-        }[preset]
+        suited = PRESET_OPTIONS[preset]
         if options.get("train_source") is None and options.get("train_target") is None:
             suited = {**suited, **BUILT_IN_CORPUS}
         given = {name: value for name, value in options.items() if value is not None}

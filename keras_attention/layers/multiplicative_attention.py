@@ -1,0 +1,192 @@
+"""Multiplicative attention (Luong, Pham & Manning 2015)."""
+
+import keras
+from keras import ops
+
+from keras_attention import masks
+from keras_attention._validation import require, require_positive_integer
+from keras_attention.layers.attention import Attention
+from keras_attention.layers.linear import linear
+
+FORMS = ("dot", "general", "concat")
+BLOCK_SIZE = 16
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiplicativeAttention(Attention):
+    """Luong's global and local attention.
+
+    With queries h_t and keys h_s the score is, by `form`,
+
+    - "dot": h_t^T h_s,
+    - "general": h_t^T W h_s,
+    - "concat": v^T tanh(W [h_t; h_s]), computed in blocks of queries as `AdditiveAttention` does.
+
+    With `window` attention is local and predictive (local-p): query t looks at position p_t = S
+    sigmoid(v_p^T tanh(W_p h_t)), S being the source's unpadded length, and sees only the keys
+    within `window` of it, weighted by a Gaussian around p_t of standard deviation window / 2.
+
+    Masks as in `AdditiveAttention`; a query that may attend to nothing yields zeros.
+
+    Hook for subclasses: `score(query, key)`.
+
+    Args:
+        form: "dot", "general" or "concat".
+        units: width U of "concat"'s hidden layer.
+        scale: whether a learned scalar, 1 at first, multiplies the scores.
+        window: D of local-p, in positions; None attends to the whole source.
+        dropout: rate on the attention weights, in [0, 1).
+        kernel_initializer: of every matrix.
+        score_initializer: of v and v_p.
+        block_size: queries that "concat" scores at a time.
+        seed: integer for the dropout.
+
+    Call arguments:
+        query: (B, T, D).
+        value: (B, S, Dv).
+        key: (B, S, Dk); `value` by default. "dot" needs Dk = D.
+        projected_keys: from `project_keys`, made once for many calls.
+        query_mask: boolean (B, T).
+        value_mask: boolean (B, S).
+        attention_mask: boolean, broadcasts to (B, T, S).
+        use_causal_mask: whether query i sees the keys up to position i only.
+        return_attention_scores: whether to return the scores too.
+        training: whether dropout is applied.
+
+    Returns:
+        (B, T, Dv); with `return_attention_scores` also (B, T, S).
+
+    Raises:
+        ValueError: if `form` is unknown, a size or rate is out of range, `units` is missing for
+            "concat", or widths differ for "dot".
+
+    Example:
+
+    >>> layer = MultiplicativeAttention("general")
+    >>> query, value = keras.random.normal((3, 5, 16)), keras.random.normal((3, 7, 12))
+    >>> layer(query, value).shape
+    (3, 5, 12)
+
+    Reference: Luong, Pham & Manning 2015, "Effective Approaches to Attention-based Neural Machine
+    Translation", sections 3.1 and 3.2, https://arxiv.org/abs/1508.04025
+    """
+
+    def __init__(
+        self,
+        form="general",
+        units=None,
+        scale=False,
+        window=None,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        score_initializer="glorot_uniform",
+        block_size=BLOCK_SIZE,
+        seed=None,
+        **kwargs,
+    ):
+        require(form in FORMS, "form", f"one of {FORMS}", form=form)
+        if form == "concat" or units is not None:
+            require_positive_integer("units", units)
+        if window is not None:
+            require_positive_integer("window", window)
+        super().__init__(dropout=dropout, block_size=block_size, seed=seed, **kwargs)
+        self.form = form
+        self.units = units
+        self.scale = scale
+        self.window = window
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.score_initializer = keras.initializers.get(score_initializer)
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        query_width = query_shape[-1]
+        key_width = (value_shape if key_shape is None else key_shape)[-1]
+        if self.form == "dot":
+            require(
+                query_width == key_width,
+                "query",
+                'as wide as the keys, for form "dot"',
+                query_shape=query_shape,
+                key_width=key_width,
+            )
+        elif self.form == "general":
+            self._add_matrix("kernel", (key_width, query_width))
+        else:
+            self._add_matrix("query_kernel", (query_width, self.units))
+            self._add_matrix("key_kernel", (key_width, self.units))
+            self._add_vector("score_vector", self.units)
+        if self.scale:
+            self.score_scale = self.add_weight(name="score_scale", shape=(), initializer="ones")
+        if self.window is not None:
+            self._add_matrix("position_kernel", (query_width, query_width))
+            self._add_vector("position_vector", query_width)
+        super().build(query_shape, value_shape, key_shape)
+
+    def _add_matrix(self, name, shape):
+        initializer = self.kernel_initializer.clone()
+        setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
+
+    def _add_vector(self, name, size):
+        initializer = self.score_initializer.clone()
+        setattr(self, name, self.add_weight(name=name, shape=(size, 1), initializer=initializer))
+
+    def project_query(self, query):
+        """What `score` sees of queries (B, T, D): W_1 h_t for "concat", else h_t."""
+        return (
+            linear(query, self.query_kernel, self.compute_dtype) if self.form == "concat" else query
+        )
+
+    def project_keys(self, key):
+        """What `score` sees of keys (B, S, Dk): W h_s for "general", W_2 h_s for "concat"."""
+        if self.form == "dot":
+            return ops.cast(key, self.compute_dtype)
+        kernel = self.kernel if self.form == "general" else self.key_kernel
+        return linear(key, kernel, self.compute_dtype)
+
+    def score(self, query, key):
+        """Equation 8 for projected queries (B, t, U) and keys (B, S, U): (B, t, S)."""
+        if self.form == "concat":
+            hidden = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))  # (B, t, S, U)
+            scores = ops.squeeze(linear(hidden, self.score_vector, self.compute_dtype), 3)
+        else:
+            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+        return scores * ops.cast(self.score_scale, scores.dtype) if self.scale else scores
+
+    def _score_in_blocks(self, queries, keys):
+        if self.form == "concat":
+            return super()._score_in_blocks(queries, keys)
+        return self.score(queries, keys)  # makes nothing larger than its result
+
+    def align(self, scores, query, mask):
+        """The softmax of `scores`, with `window` around the predicted positions only."""
+        if self.window is None:
+            return super().align(scores, query, mask)
+        # Equation 9, in float32: bfloat16 cannot count source positions above 256.
+        hidden = ops.tanh(linear(query, self.position_kernel, "float32"))
+        share = ops.sigmoid(linear(hidden, self.position_vector, "float32"))  # (B, T, 1)
+        length = self._source_lengths(scores, mask)
+        distances = ops.arange(ops.shape(scores)[2], dtype="float32") - length * share  # (B, T, S)
+        mask = masks.combine(mask, ops.abs(distances) <= self.window)
+        # A window that holds no key which the mask allows leaves nothing to attend to.
+        weights = super().align(scores, query, mask)
+        weights = weights * ops.cast(mask, weights.dtype)
+        # Equation 10
+        gaussian = ops.exp(-ops.square(distances) / (2 * (self.window / 2) ** 2))
+        return weights * ops.cast(gaussian, weights.dtype)
+
+    def _source_lengths(self, scores, mask):
+        """S of equation 9: up to the last position that a query may attend to, (B, T, 1)."""
+        if mask is None:
+            return ops.cast(ops.shape(scores)[2], "float32")
+        positions = ops.arange(1, ops.shape(scores)[2] + 1, dtype="float32")
+        return ops.max(ops.where(mask, positions, 0.0), axis=-1, keepdims=True)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "form": self.form,
+            "units": self.units,
+            "scale": self.scale,
+            "window": self.window,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "score_initializer": keras.initializers.serialize(self.score_initializer),
+        }

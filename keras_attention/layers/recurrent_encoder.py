@@ -1,0 +1,230 @@
+"""Recurrent encoders: one or more layers of GRU or LSTM, in one or both directions."""
+
+import keras
+from keras import ops
+
+from keras_attention import masks
+from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers import recurrence
+from keras_attention.layers.dropout import Dropout
+from keras_attention.loops import recur
+
+CELLS = ("gru", "lstm")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentEncoder(keras.layers.Layer):
+    """Annotations of a sequence by stacked recurrent layers that padding does not change.
+
+    A bidirectional layer concatenates the states of a forward and a backward reading, h_j = [fwd_j;
+    bwd_j]; the backward one begins at the last token, not at the padding. Both directions run in
+    one loop. Annotations of padding are zeros.
+
+    Masking: `padding_mask` True means a token; it may also arrive from a stock layer upstream.
+
+    Args:
+        units: width U of a layer, in each direction.
+        cell: "gru" or "lstm".
+        num_layers: number of layers.
+        bidirectional_layers: how many of the first layers read in both directions; None: all.
+        residual: whether a layer's input is added to its output where both are equally wide.
+        normalize: whether the annotations go through a layer normalisation.
+        dropout: rate on the output of every layer, after the normalisation, in [0, 1).
+        use_bias: whether the cells have biases.
+        reset_after: the GRU's variant: True for cuDNN's, False for that of Cho et al. 2014.
+        kernel_initializer: of the input matrices.
+        recurrent_initializer: of the recurrent matrices.
+        seed: integer for the dropout.
+
+    Call arguments:
+        inputs: (B, S, E).
+        padding_mask: boolean (B, S).
+        training: whether dropout is applied.
+
+    Returns:
+        Annotations (B, S, W), W being 2 U if the last layer is bidirectional, else U; and a summary
+        (B, W): the last layer's states when it has read everything, the forward one after the last
+        token, the backward one after the first.
+
+    Raises:
+        ValueError: if a size or rate is out of range, or the cell is unknown.
+
+    Example:
+
+    >>> annotations, summary = RecurrentEncoder(units=8)(keras.random.normal((3, 5, 4)))
+    >>> annotations.shape, summary.shape
+    ((3, 5, 16), (3, 16))
+
+    Reference: Bahdanau, Cho & Bengio 2015, section 3.2, https://arxiv.org/abs/1409.0473; residual
+    stacks: Wu et al. 2016, section 3.1, https://arxiv.org/abs/1609.08144
+    """
+
+    def __init__(
+        self,
+        units,
+        cell="gru",
+        num_layers=1,
+        bidirectional_layers=None,
+        residual=False,
+        normalize=False,
+        dropout=0.0,
+        use_bias=True,
+        reset_after=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_positive_integer("units", units)
+        require_positive_integer("num_layers", num_layers)
+        require(cell in CELLS, "cell", f"one of {CELLS}", cell=cell)
+        require_rate("dropout", dropout)
+        both = num_layers if bidirectional_layers is None else bidirectional_layers
+        require(
+            isinstance(both, int) and 0 <= both <= num_layers,
+            "bidirectional_layers",
+            "an integer from 0 to `num_layers`, or None",
+            bidirectional_layers=bidirectional_layers,
+            num_layers=num_layers,
+        )
+        self.units = units
+        self.cell = cell
+        self.num_layers = num_layers
+        self.bidirectional_layers = bidirectional_layers
+        self.residual = residual
+        self.normalize = normalize
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.reset_after = reset_after
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.seed = seed
+        self.supports_masking = True
+        self.cells = [
+            [self._make_cell(f"layer_{index}_{name}") for name in ("forward", "backward")[: 1 + b]]
+            for index in range(num_layers)
+            for b in [index < both]
+        ]
+        self.dropouts = [Dropout(dropout, seed=seed, dtype=self.dtype_policy) for _ in self.cells]
+        self.normalization = None
+        if normalize:
+            self.normalization = keras.layers.LayerNormalization(
+                epsilon=1e-5, name="normalization", dtype=self.dtype_policy
+            )
+
+    def _make_cell(self, name):
+        options = dict(
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer.clone(),
+            recurrent_initializer=self.recurrent_initializer.clone(),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        if self.cell == "lstm":
+            return keras.layers.LSTMCell(self.units, **options)
+        return keras.layers.GRUCell(self.units, reset_after=self.reset_after, **options)
+
+    def build(self, inputs_shape):
+        width = inputs_shape[-1]
+        for directions, dropout in zip(self.cells, self.dropouts, strict=True):
+            for cell in directions:
+                cell.build((None, width))
+            width = self.units * len(directions)
+            dropout.build((None, None, width))
+        if self.normalization is not None:
+            self.normalization.build((None, None, width))
+        self.built = True
+
+    def call(self, inputs, padding_mask=None, training=None):
+        if padding_mask is None:
+            padding_mask = masks.implicit_mask(inputs)
+        # Time comes first from here on: (S, B, ...).
+        x = ops.transpose(inputs, (1, 0, 2))
+        mask = None
+        if padding_mask is not None:
+            mask = ops.expand_dims(ops.transpose(ops.cast(padding_mask, "bool")), 2)  # (S, B, 1)
+        for index, (directions, dropout) in enumerate(zip(self.cells, self.dropouts, strict=True)):
+            output, summary = self._layer(directions, x, mask)
+            x = x + output if self.residual and output.shape[-1] == x.shape[-1] else output
+            if self.normalization is not None and index + 1 == self.num_layers:
+                x = self.normalization(x)
+            x = dropout(x, training=training) if self.dropout else x
+        if mask is not None:
+            x = x * ops.cast(mask, x.dtype)
+        return ops.transpose(x, (1, 0, 2)), summary
+
+    def _layer(self, directions, x, mask):
+        """One layer: annotations (S, B, W) and last states (B, W) from (S, B, E).
+
+        The directions stand on an axis of their own, G, the backward one reading `x` reversed.
+        """
+        batch_size, dtype = ops.shape(x)[1], self.compute_dtype
+
+        def both(tensor):  # (S, B, ...) to (S, G, B, ...)
+            turned = [tensor, ops.flip(tensor, axis=0)]
+            return ops.stack(turned[: len(directions)], axis=1)
+
+        read = [x, ops.flip(x, axis=0)][: len(directions)]
+        projected = ops.stack(
+            [recurrence.project(*pair, 0, dtype) for pair in zip(directions, read, strict=True)],
+            axis=1,
+        )  # (S, G, B, gates)
+        kernel = ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in directions])
+        bias = None
+        if self.cell == "gru" and self.use_bias and self.reset_after:
+            bias = ops.stack([ops.cast(cell.bias[1:], dtype) for cell in directions])  # (G, 1, 3U)
+
+        def step(states, step_inputs):
+            if self.cell == "lstm":
+                new = list(recurrence.lstm_step(step_inputs["x"], *states, kernel))
+            else:
+                h = recurrence.gru_step(step_inputs["x"], states[0], kernel, bias, self.reset_after)
+                new = [h]
+            if mask is not None:
+                new = [
+                    ops.where(step_inputs["mask"], n, s) for n, s in zip(new, states, strict=True)
+                ]
+            return new, new[0]
+
+        zeros = ops.zeros((len(directions), batch_size, self.units), dtype=dtype)
+        states = [zeros] * (2 if self.cell == "lstm" else 1)
+        inputs = {"x": projected}
+        if mask is not None:
+            inputs["mask"] = both(mask)
+        states, outputs = recur(step, states, inputs, zeros)  # (S, G, B, U)
+        outputs = [outputs[:, 0], *[ops.flip(outputs[:, 1], axis=0) for _ in directions[1:]]]
+        summary = [states[0][index] for index in range(len(directions))]
+        return ops.concatenate(outputs, axis=-1), ops.concatenate(summary, axis=-1)
+
+    def _width(self):
+        return self.units * len(self.cells[-1])
+
+    def compute_mask(self, inputs, mask=None):
+        return mask, None
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self._width()), (inputs_shape[0], self._width())
+
+    def compute_output_spec(self, inputs, padding_mask=None, training=None):
+        return tuple(
+            keras.KerasTensor(shape, dtype=self.compute_dtype)
+            for shape in self.compute_output_shape(inputs.shape)
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "cell": self.cell,
+            "num_layers": self.num_layers,
+            "bidirectional_layers": self.bidirectional_layers,
+            "residual": self.residual,
+            "normalize": self.normalize,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "reset_after": self.reset_after,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "seed": self.seed,
+        }

@@ -1,0 +1,27 @@
+"""Pictures of models: who attends to whom, and BLEU by the length of the sentence."""
+
+from keras_attention.visualization.attention_plot import (
+    Attention,
+    attention_of_sentence,
+    merge_words,
+    plot_attention,
+    save_attention_plot,
+    word_spans,
+)
+from keras_attention.visualization.length_plot import (
+    bleu_by_length,
+    plot_lengths,
+    save_length_plot,
+)
+
+__all__ = [
+    "Attention",
+    "attention_of_sentence",
+    "bleu_by_length",
+    "merge_words",
+    "plot_attention",
+    "plot_lengths",
+    "save_attention_plot",
+    "save_length_plot",
+    "word_spans",
+]

@@ -1,0 +1,237 @@
+"""Who attends to whom, as in Bahdanau, Cho & Bengio 2015, figure 3."""
+
+import dataclasses
+import io
+from itertools import count
+from string import ascii_lowercase
+
+import numpy as np
+
+from keras_attention._validation import InputError, require
+from keras_attention.files import refuse_existing, write_atomically
+from keras_attention.text.sentencepiece_processor import pad
+from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+
+WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
+KINDS = ("cross", "encoder", "decoder")
+CELL = 0.36  # inches from one word to the next
+
+
+@dataclasses.dataclass
+class Attention:
+    """Who attends to whom: `weights` (rows, columns), with a label for each row and column."""
+
+    weights: np.ndarray
+    rows: list
+    columns: list
+    title: str
+    row_axis: str
+    column_axis: str
+
+
+def word_spans(pieces):
+    """The slices of `pieces` that make up one word each; special tokens stand alone.
+
+    >>> word_spans(["\u2581drei", "hundert", "\u2581Uhr"])
+    [slice(0, 2), slice(2, 3)]
+    """
+    starts = [
+        index
+        for index, piece in enumerate(pieces)
+        if index == 0 or piece.startswith((WORD_START, "<")) or pieces[index - 1].startswith("<")
+    ]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(pieces)], strict=True)]
+
+
+def merge_words(weights, row_pieces, column_pieces):
+    """Attention between words from that between pieces: rows averaged, columns summed.
+
+    Each row keeps the sum of its weights.
+
+    Returns:
+        The weights, the row words and the column words.
+    """
+    rows, columns = word_spans(row_pieces), word_spans(column_pieces)
+    weights = np.stack([weights[span].mean(axis=0) for span in rows])
+    weights = np.stack([weights[:, span].sum(axis=1) for span in columns], axis=1)
+    names = [
+        ["".join(pieces[span]).replace(WORD_START, "") for span in spans]
+        for pieces, spans in ((row_pieces, rows), (column_pieces, columns))
+    ]
+    return weights, *names
+
+
+def attention_of_sentence(translator, text, kind="cross", layer=None, head=None):
+    """The attention of a trained model while it translates one sentence.
+
+    Args:
+        translator: from `keras_attention.load` of a run: its Keras model is `.model`.
+        text: the source sentence.
+        kind: "cross" (target rows, source columns), "encoder" or "decoder" (self-attention).
+        layer: index from 0; the last but one by default, which aligns best (Garg et al. 2019).
+        head: index from 0; None averages all heads.
+
+    Returns:
+        An `Attention`, pieces merged to words.
+
+    Raises:
+        InputError: if the text is empty, or the model has no such kind, layer or head.
+    """
+    if kind not in KINDS:
+        raise InputError(f"Unknown kind {kind!r}; expected one of {', '.join(KINDS)}.")
+    model, tokenizer = translator.model, translator.tokenizer
+    (source,) = translator.encode([text])
+    if len(source) < 2:
+        raise InputError("The text to plot is empty.")
+    output = np.asarray(model.generate(pad([source]))["token_ids"])[0]
+    target = [int(token) for token in output if token != PADDING_ID]
+    read = [START_ID, *target[:-1]]
+    scores = model.attention_scores(pad([source]), pad([read]))
+    weights, title = _choose(scores, kind, layer, head)
+    source, target, read = (
+        [_label(processor, token) for token in tokens]
+        for processor, tokens in (
+            (tokenizer.source, source),
+            (tokenizer.target, target),
+            (tokenizer.target, read),
+        )
+    )
+    pieces = {"cross": (target, source), "encoder": (source, source), "decoder": (read, read)}[kind]
+    axes = {
+        "cross": ("target", "source"),
+        "encoder": ("source (query)", "source (key)"),
+        "decoder": ("target (query)", "target (key)"),
+    }[kind]
+    return Attention(*merge_words(weights, *pieces), title, *axes)
+
+
+def _choose(scores, kind, layer, head):
+    """The weights (rows, columns) that were asked for, of one sentence's scores, and their name."""
+    kinds = [name for name in KINDS if scores.get(name)]
+    if not kinds:
+        raise InputError("The model has no attention.")
+    if kind not in kinds:
+        raise InputError(f"The model has no {kind} attention; it has only {', '.join(kinds)}.")
+    layers = len(scores[kind])
+    layer = max(0, layers - 2) if layer is None else layer
+    _require_one_of("layer", layer, layers)
+    weights = np.asarray(scores[kind][layer], dtype="float32")[0]  # (H, rows, columns)
+    heads = len(weights)
+    if head is not None:
+        _require_one_of("head", head, heads)
+    name = "encoder-decoder attention" if kind == "cross" else f"{kind} self-attention"
+    parts = [name]
+    if layers > 1:
+        parts.append(f"layer {layer}")
+    if heads > 1:
+        parts.append("mean of heads" if head is None else f"head {head}")
+    return weights.mean(axis=0) if head is None else weights[head], ", ".join(parts)
+
+
+def _require_one_of(name, index, total):
+    if not 0 <= index < total:
+        has = f"{name} 0 only" if total == 1 else f"{name}s 0 to {total - 1}"
+        raise InputError(f"There is no {name} {index}; the model has {has}.")
+
+
+def _label(processor, token):
+    return {START_ID: "<start>", END_ID: "<end>"}.get(token) or processor.id_to_piece(token)
+
+
+def plot_attention(attentions):
+    """A matplotlib figure: a heatmap for each sentence, its columns' words along the top.
+
+    Args:
+        attentions: an `Attention` or a list of them, which get a panel each, two side by side.
+
+    Returns:
+        `matplotlib.figure.Figure`, made without any window system.
+
+    Raises:
+        ValueError: if the list is empty.
+    """
+    from matplotlib.figure import Figure
+
+    attentions = [attentions] if isinstance(attentions, Attention) else list(attentions)
+    require(attentions, "attentions", "at least one", attentions=attentions)
+    columns = min(2, len(attentions))
+    title, panel_titles = _titles(attentions)
+    sizes = np.array([_panel_size(*pair) for pair in zip(attentions, panel_titles, strict=True)])
+    widths = [sizes[column::columns, 0].max() for column in range(columns)]
+    heights = [sizes[i : i + columns, 1].max() for i in range(0, len(sizes), columns)]
+    # As wide as the title needs, with room for the colour bar beside the panels.
+    width = max(sum(widths) + 1.2, 0.1 * len(title) + 0.5)
+    figure = Figure(figsize=(width, sum(heights) + 0.5), layout="constrained")
+    grid = figure.add_gridspec(
+        len(heights), columns, width_ratios=widths, height_ratios=heights, hspace=0.05, wspace=0.05
+    )
+    panels = [figure.add_subplot(grid[divmod(i, columns)]) for i in range(len(attentions))]
+    for axes, attention, panel_title in zip(panels, attentions, panel_titles, strict=True):
+        image = _draw(axes, attention)
+        axes.set_title(panel_title)
+    # "N": the panels of a row begin at one height.
+    figure.colorbar(image, ax=panels, panchor="N", label="attention weight", shrink=0.8, aspect=30)
+    figure.suptitle(title)
+    return figure
+
+
+def _titles(attentions):
+    """The title of the whole figure, which may be empty, and that of each panel."""
+    if len(attentions) == 1:
+        return attentions[0].title, [""]
+    names = ascii_lowercase if len(attentions) <= len(ascii_lowercase) else count(1)
+    letters = [f"({name})" for name, _ in zip(names, attentions, strict=False)]
+    if len({attention.title for attention in attentions}) == 1:
+        return attentions[0].title, letters
+    return "", [
+        f"{letter} {attention.title}".replace(", ", ",\n")
+        for letter, attention in zip(letters, attentions, strict=True)
+    ]
+
+
+def _panel_size(attention, title):
+    """Width and height in inches at which every word of a panel can be read."""
+    rows, columns = attention.weights.shape
+    lines = title.split("\n")
+    longest_row, longest_column, longest_line = (
+        max(map(len, texts)) for texts in (attention.rows, attention.columns, lines)
+    )
+    width = 0.8 + 0.09 * longest_row + max(CELL * columns, 0.11 * longest_line)
+    return width, 0.6 + 0.2 * len(lines) + 0.08 * longest_column + CELL * rows
+
+
+def _draw(axes, attention):
+    rows, columns = attention.weights.shape
+    image = axes.imshow(attention.weights, cmap="Blues", vmin=0, vmax=1)
+    # A "$" in a sentence is a dollar, not the beginning of a formula.
+    axes.set_xticks(
+        range(columns),
+        attention.columns,
+        rotation=60,
+        ha="left",
+        rotation_mode="anchor",
+        parse_math=False,
+    )
+    axes.set_yticks(range(rows), attention.rows, parse_math=False)
+    axes.xaxis.set_ticks_position("top")
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel(attention.column_axis)
+    axes.set_ylabel(attention.row_axis)
+    axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="both", length=0)
+    return image
+
+
+def save_attention_plot(attentions, path, force=False):
+    """Writes `plot_attention` as a PNG file, complete or not at all.
+
+    Raises:
+        InputError: if `path` exists and `force` is not given.
+        ValueError: if there is no attention.
+    """
+    refuse_existing(path, force)
+    data = io.BytesIO()
+    plot_attention(attentions).savefig(data, format="png", dpi=150)
+    write_atomically(path, data.getvalue())
