@@ -22,6 +22,7 @@ test-jax: $(JAX_VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/training_step.py --preset small --rows 64
 
 clean:
 	rm -rf $(VENV) $(JAX_VENV) demo

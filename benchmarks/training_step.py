@@ -2,6 +2,9 @@
 
 python benchmarks/training_step.py [--preset tiny] [--vocabulary-size 8000 ...] [--rounds 15]
 
+The preset "small" is the recurrent translator with additive attention, whose peer is
+`keras.layers.RNN` over a hand-written cell; KerasHub has no such thing.
+
 Same sizes, dropout, masks, loss and Adam. First the weights are copied and the logits compared;
 then the compiled train functions take turns, each with and without XLA, on the same batch. A ratio
 is a peer's time over ours, round by round: median, with the quartiles in brackets. The matrix
@@ -21,8 +24,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.peer_rnn_translator import stock_rnn_translator
 from benchmarks.peer_translators import keras_hub_translator, stock_translator
-from keras_attention.models import TransformerTranslator
+from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
 
 MATRIX = 1536  # rows and columns of the product that measures the machine
@@ -43,7 +47,10 @@ def matrix_flops(model, rows, length):
 
     Twice the multiplications; the backward pass costs two products for each one forward.
     """
-    d, f, tokens = model.hidden_dim, model.intermediate_dim, rows * length
+    tokens = rows * length
+    if isinstance(model, RNNTranslator):
+        return 3 * 2 * tokens * _rnn_products(model, length)
+    d, f = model.hidden_dim, model.intermediate_dim
     attention = 4 * d * d + 2 * length * d  # a token's projections, then scores and context
     encoder = attention + 2 * d * f
     decoder = 2 * attention + 2 * d * f
@@ -51,9 +58,21 @@ def matrix_flops(model, rows, length):
     return 3 * 2 * tokens * forward
 
 
+def _rnn_products(model, length):
+    """Multiplications of one source and one target token in a preset "small"."""
+    m, n = model.embedding_dim, model.encoder.units
+    encoder = 2 * (m + n) * 3 * n + 2 * n * n  # both directions, then the projected keys
+    attention = n * n + length * (n + 2 * n)  # the query, then a score and a share for each key
+    decoder = (m + 2 * n + n) * 3 * n + attention + (n + 2 * n + m) * m
+    return encoder + decoder + m * model.vocabulary_size
+
+
 def make_models(preset, vocabulary_size):
-    """Three translators with the same weights."""
+    """Translators with the same weights, ours first."""
     keras.utils.set_random_seed(0)
+    if preset == "small":
+        ours = RNNTranslator.from_preset(preset, vocabulary_size=vocabulary_size, dropout=0.1)
+        return {"keras_attention": ours, "keras": stock_rnn_translator(ours)}
     ours = TransformerTranslator.from_preset(
         preset, vocabulary_size=vocabulary_size, attention_bias=True, dropout=0.1
     )
@@ -108,8 +127,7 @@ def quartiles(values):
 def measure(preset, vocabulary_size, rows, length, rounds, steps):
     """Prints the table of one size."""
     batch = make_batch(rows, length, vocabulary_size)
-    model = TransformerTranslator.from_preset(preset, vocabulary_size=vocabulary_size)
-    flops = matrix_flops(model, rows, length)
+    flops = matrix_flops(make_models(preset, vocabulary_size)["keras_attention"], rows, length)
     print(
         f"\n{preset}, vocabulary {vocabulary_size:,}, {rows} x {length} tokens a side, "
         f"{flops / 1e9:.1f} GFLOP of matrix products a step"
@@ -144,7 +162,7 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps):
         name: min((times[name, jit] for jit in (False, True)), key=np.median)
         for name, _ in functions
     }
-    for peer in ("keras_hub", "keras"):
+    for peer in list(fastest)[1:]:
         ratio = np.array(fastest[peer]) / np.array(fastest["keras_attention"])
         print(f"{peer} over ours, each in its faster mode: {quartiles(ratio)}")
 
@@ -152,7 +170,7 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps):
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", default="tiny", choices=("tiny", "base"))
+    parser.add_argument("--preset", default="tiny", choices=("tiny", "base", "small"))
     parser.add_argument("--vocabulary-size", type=int, nargs="+", default=[500, 8000])
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--length", type=int, default=16)

@@ -76,9 +76,6 @@ def recur(step, state, inputs, outputs, block_size=RECURRENCE_BLOCK):
         The last state, and the outputs of all steps as tensors (T, ...).
     """
     length = ops.shape(tree.flatten(inputs)[0])[0]
-    if isinstance(length, int) and length == 1:
-        state, found = step(state, tree.map_structure(lambda x: x[0], inputs))
-        return state, tree.map_structure(lambda x: ops.expand_dims(x, 0), found)
     if isinstance(length, int):
         block_size = min(block_size, length)
     count = (length + block_size - 1) // block_size

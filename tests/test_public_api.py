@@ -62,6 +62,17 @@ PUBLIC = {
         "keras_translator",
     ],
     "keras_attention.exporting": ["FORMATS", "ParityError", "compare", "export_translator"],
+    "keras_attention.visualization": [
+        "Attention",
+        "attention_of_sentence",
+        "bleu_by_length",
+        "merge_words",
+        "plot_attention",
+        "plot_lengths",
+        "save_attention_plot",
+        "save_length_plot",
+        "word_spans",
+    ],
     "keras_attention.recipes": ["TranslatorConfig", "export_run", "train_translator"],
 }
 SERIALISED = ("keras_attention.layers", "keras_attention.models")

@@ -358,3 +358,15 @@ def test_a_file_is_not_overwritten_without_force(tmp_path, save, content):
         save(content, path)
     save(content, path, force=True)
     assert path.read_bytes() == data
+
+
+def test_no_label_is_cut_off_beside_a_long_word(tmp_path):
+    from matplotlib.image import imread
+
+    rows = ["Das", "Konzert", "zweitausenddreihundertdreiunddreißig,", *["um"] * 11]
+    weights = np.full((len(rows), 16), 1 / 16)
+    attention = Attention(weights, rows, ["past"] * 16, "attention", "target", "source")
+    save_attention_plot(attention, tmp_path / "a.png")
+    pixels = imread(tmp_path / "a.png")[..., :3]
+    for edge in (pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]):
+        assert (edge == 1).all()

@@ -28,20 +28,7 @@ class Attention(keras.layers.Layer):
             the gradient; None scores all at once.
         seed: integer for the dropout.
 
-    Call arguments:
-        query: (B, T, D).
-        value: (B, S, Dv).
-        key: (B, S, Dk); `value` by default.
-        projected_keys: from `project_keys`, made once for many calls.
-        query_mask: boolean (B, T).
-        value_mask: boolean (B, S).
-        attention_mask: boolean, broadcasts to (B, T, S).
-        use_causal_mask: whether query i sees the keys up to position i only.
-        return_attention_scores: whether to return the scores too.
-        training: whether dropout is applied.
-
-    Returns:
-        (B, T, Dv); with `return_attention_scores` also (B, T, S).
+    Call arguments and what is returned are those of `AdditiveAttention`.
     """
 
     def __init__(self, dropout=0.0, block_size=None, seed=None, **kwargs):

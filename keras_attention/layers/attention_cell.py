@@ -284,7 +284,11 @@ class AttentionCell(keras.layers.Layer):
         state = self.initial_state(constants)
         batch_size, source_length = ops.shape(value)[:2]
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
-        forget_masks = self._draw_dropout_masks(batch_size, training)
+        if training:
+            widths = {"token": self._token_width, "context": self._context_width}
+            for index, cell in enumerate(self.cells):
+                width = sum(self.inputs_of(index, widths))
+                recurrence.draw_dropout_masks(cell, batch_size, width, self.compute_dtype)
         features = {
             "output": ops.zeros((batch_size, self.cells[-1].output_size), self.compute_dtype),
             "context": ops.zeros((batch_size, self._context_width), self.compute_dtype),
@@ -301,31 +305,12 @@ class AttentionCell(keras.layers.Layer):
             return state, output
 
         _, found = recur(step, state, self.prepare(tokens), outputs)
-        forget_masks()
+        for cell in self.cells:
+            recurrence.forget_dropout_masks(cell)
         output = ops.transpose(self.read(found["features"], tokens), (1, 0, 2))
         if return_attention_scores:
             return output, ops.transpose(found["alignment"], (1, 0, 2))
         return output
-
-    def _draw_dropout_masks(self, batch_size, training):
-        """Makes stock cells' dropout masks outside the loop; returns what drops them again."""
-        drawn = [cell for cell in self.cells if hasattr(cell, "reset_dropout_mask")]
-        widths = {"token": self._token_width, "context": self._context_width}
-        for index, cell in enumerate(self.cells):
-            if cell in drawn and training:
-                width = sum(self.inputs_of(index, widths))
-                cell.get_dropout_mask(ops.ones((batch_size, width), self.compute_dtype))
-                sizes = recurrence.state_sizes(cell)
-                cell.get_recurrent_dropout_mask(
-                    ops.ones((batch_size, sizes[0]), self.compute_dtype)
-                )
-
-        def forget():
-            for cell in drawn:
-                cell.reset_dropout_mask()
-                cell.reset_recurrent_dropout_mask()
-
-        return forget
 
     def compute_mask(self, inputs, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask

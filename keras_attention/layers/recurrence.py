@@ -21,11 +21,6 @@ def is_split(cell):
     )
 
 
-def flat_states(states):
-    """The states of a cell or a stack of cells as one flat list."""
-    return list(keras.tree.flatten(states))
-
-
 def state_sizes(cell):
     """The widths of a cell's states, in order.
 
@@ -50,9 +45,7 @@ def project(cell, inputs, first, dtype):
     projected = linear(inputs, cell.kernel[first : first + inputs.shape[-1]], dtype)
     if first or not cell.use_bias:
         return projected
-    bias = cell.bias
-    if isinstance(cell, keras.layers.GRUCell) and cell.reset_after:
-        bias = bias[0]
+    bias = cell.bias if recurrent_bias(cell) is None else cell.bias[0]
     return projected + ops.cast(bias, dtype)
 
 
@@ -106,12 +99,43 @@ def lstm_step(projected, state, memory, kernel):
     return ops.sigmoid(gates[..., 3 * units :]) * ops.tanh(memory), memory
 
 
+def step(projected, states, kernel, bias=None, reset_after=True):
+    """One step of a GRU, which has one state, or of an LSTM, which has two: the new states."""
+    if len(states) == 2:
+        return list(lstm_step(projected, *states, kernel))
+    return [gru_step(projected, states[0], kernel, bias, reset_after)]
+
+
+def recurrent_bias(cell):
+    """The bias (3 U) inside a GRU's recurrent product, or None."""
+    inside = isinstance(cell, keras.layers.GRUCell) and cell.reset_after and cell.use_bias
+    return cell.bias[1] if inside else None
+
+
 def step_split(cell, projected, states, dtype):
     """One step of a split cell from the sum of its inputs' shares: the new states."""
+    bias = recurrent_bias(cell)
+    bias = None if bias is None else ops.cast(bias, dtype)
     kernel = ops.cast(cell.recurrent_kernel, dtype)
-    if isinstance(cell, keras.layers.LSTMCell):
-        return list(lstm_step(projected, *states, kernel))
-    bias = None
-    if cell.reset_after and cell.use_bias:
-        bias = ops.cast(cell.bias[1], dtype)
-    return [gru_step(projected, states[0], kernel, bias, cell.reset_after)]
+    return step(projected, states, kernel, bias, getattr(cell, "reset_after", True))
+
+
+def draw_dropout_masks(cell, batch_size, width, dtype):
+    """Makes the masks of a stock cell's own dropout before a loop: within, each step would differ.
+
+    Args:
+        cell: any cell.
+        batch_size: B.
+        width: of the cell's input.
+        dtype: compute dtype.
+    """
+    if hasattr(cell, "get_dropout_mask"):
+        cell.get_dropout_mask(ops.ones((batch_size, width), dtype))
+        cell.get_recurrent_dropout_mask(ops.ones((batch_size, state_sizes(cell)[0]), dtype))
+
+
+def forget_dropout_masks(cell):
+    """Drops them: the next sequence has masks of its own."""
+    if hasattr(cell, "reset_dropout_mask"):
+        cell.reset_dropout_mask()
+        cell.reset_recurrent_dropout_mask()

@@ -101,10 +101,10 @@ class RecurrentEncoder(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.seed = seed
         self.supports_masking = True
+        names = ("forward", "backward")
         self.cells = [
-            [self._make_cell(f"layer_{index}_{name}") for name in ("forward", "backward")[: 1 + b]]
-            for index in range(num_layers)
-            for b in [index < both]
+            [self._make_cell(f"layer_{n}_{name}") for name in (names if n < both else names[:1])]
+            for n in range(num_layers)
         ]
         self.dropouts = [Dropout(dropout, seed=seed, dtype=self.dtype_policy) for _ in self.cells]
         self.normalization = None
@@ -161,26 +161,23 @@ class RecurrentEncoder(keras.layers.Layer):
         """
         batch_size, dtype = ops.shape(x)[1], self.compute_dtype
 
-        def both(tensor):  # (S, B, ...) to (S, G, B, ...)
-            turned = [tensor, ops.flip(tensor, axis=0)]
-            return ops.stack(turned[: len(directions)], axis=1)
+        def turned(tensor):  # as each direction reads it
+            return [tensor, ops.flip(tensor, axis=0)][: len(directions)]
 
-        read = [x, ops.flip(x, axis=0)][: len(directions)]
-        projected = ops.stack(
-            [recurrence.project(*pair, 0, dtype) for pair in zip(directions, read, strict=True)],
-            axis=1,
-        )  # (S, G, B, gates)
+        shares = [
+            recurrence.project(cell, sequence, 0, dtype)
+            for cell, sequence in zip(directions, turned(x), strict=True)
+        ]
+        inputs = {"x": ops.stack(shares, axis=1)}  # (S, G, B, gates)
+        if mask is not None:
+            inputs["mask"] = ops.stack(turned(mask), axis=1)  # (S, G, B, 1)
         kernel = ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in directions])
-        bias = None
-        if self.cell == "gru" and self.use_bias and self.reset_after:
-            bias = ops.stack([ops.cast(cell.bias[1:], dtype) for cell in directions])  # (G, 1, 3U)
+        biases, bias = [recurrence.recurrent_bias(cell) for cell in directions], None
+        if biases[0] is not None:
+            bias = ops.expand_dims(ops.stack([ops.cast(b, dtype) for b in biases]), 1)
 
         def step(states, step_inputs):
-            if self.cell == "lstm":
-                new = list(recurrence.lstm_step(step_inputs["x"], *states, kernel))
-            else:
-                h = recurrence.gru_step(step_inputs["x"], states[0], kernel, bias, self.reset_after)
-                new = [h]
+            new = recurrence.step(step_inputs["x"], states, kernel, bias, self.reset_after)
             if mask is not None:
                 new = [
                     ops.where(step_inputs["mask"], n, s) for n, s in zip(new, states, strict=True)
@@ -189,9 +186,6 @@ class RecurrentEncoder(keras.layers.Layer):
 
         zeros = ops.zeros((len(directions), batch_size, self.units), dtype=dtype)
         states = [zeros] * (2 if self.cell == "lstm" else 1)
-        inputs = {"x": projected}
-        if mask is not None:
-            inputs["mask"] = both(mask)
         states, outputs = recur(step, states, inputs, zeros)  # (S, G, B, U)
         outputs = [outputs[:, 0], *[ops.flip(outputs[:, 1], axis=0) for _ in directions[1:]]]
         summary = [states[0][index] for index in range(len(directions))]

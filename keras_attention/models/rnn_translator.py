@@ -132,7 +132,7 @@ class RNNTranslator(Translator):
         self.dropout = dropout
         self.embeddings_initializer = initializer
         self.max_sequence_length = max_sequence_length
-        self.hidden_dim = embedding_dim
+        self.hidden_dim = embedding_dim  # what the Noam schedule scales by, as in the transformer
 
     @classmethod
     def from_preset(cls, preset, **overrides):

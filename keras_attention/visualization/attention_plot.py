@@ -1,16 +1,15 @@
 """Who attends to whom, as in Bahdanau, Cho & Bengio 2015, figure 3."""
 
 import dataclasses
-import io
 from itertools import count
 from string import ascii_lowercase
 
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.files import refuse_existing, write_atomically
 from keras_attention.text.sentencepiece_processor import pad
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+from keras_attention.visualization.save_figure import save_figure
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
 KINDS = ("cross", "encoder", "decoder")
@@ -231,7 +230,4 @@ def save_attention_plot(attentions, path, force=False):
         InputError: if `path` exists and `force` is not given.
         ValueError: if there is no attention.
     """
-    refuse_existing(path, force)
-    data = io.BytesIO()
-    plot_attention(attentions).savefig(data, format="png", dpi=150)
-    write_atomically(path, data.getvalue())
+    save_figure(plot_attention(attentions), path, force)

@@ -1,12 +1,10 @@
 """BLEU by the length of the source sentence, as in Bahdanau, Cho & Bengio 2015, figure 2."""
 
-import io
-
 import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.files import refuse_existing, write_atomically
 from keras_attention.training.translation_scores import require_bleu_tokenizer, translation_scores
+from keras_attention.visualization.save_figure import save_figure
 
 MARKERS = "osD^vPX*"
 
@@ -128,7 +126,4 @@ def save_length_plot(curves, path, force=False):
         InputError: if `path` exists and `force` is not given.
         ValueError: if there is no curve.
     """
-    refuse_existing(path, force)
-    data = io.BytesIO()
-    plot_lengths(curves).savefig(data, format="png", dpi=150)
-    write_atomically(path, data.getvalue())
+    save_figure(plot_lengths(curves), path, force)

@@ -11,7 +11,7 @@ from keras_attention.layers import (
     MultiplicativeAttention,
     RNNSearchCell,
 )
-from tests.backend import BACKEND, gradients, to_numpy
+from tests.backend import gradients, to_numpy
 
 B, T, S, E, W, U, R = 3, 6, 5, 4, 7, 8, 9
 RNG = np.random.default_rng(4)
@@ -205,7 +205,6 @@ def test_no_gradient_is_lost_on_the_way():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="random numbers of a stock cell's dropout")
 @pytest.mark.parametrize("kind", [layers.GRUCell, layers.LSTMCell])
 def test_a_stock_cells_dropout_is_the_same_at_every_step(kind):
     keras.utils.set_random_seed(0)

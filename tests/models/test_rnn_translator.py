@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.models import RNNTranslator
-from tests.backend import BACKEND, to_numpy
+from tests.backend import to_numpy
 
 V = 40
 SIZES = {
@@ -156,7 +156,6 @@ def test_vocabularies_that_differ_have_matrices_of_their_own():
     assert model.count_params() == shared.count_params() + 20 * 6
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="on JAX the stock step runs, tested by Keras")
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("preset", SIZES)
 def test_fit_learns_a_copy(preset, jit):
