@@ -1,5 +1,8 @@
 """What the tests need of the backend: gradients and compilation, on TensorFlow and on JAX."""
 
+import math
+import re
+
 import keras
 import numpy as np
 from keras import ops, tree
@@ -46,3 +49,28 @@ def gradients(loss, weights):
             return loss()
 
     return to_numpy(jax.grad(of_values)([weight.value for weight in weights]))
+
+
+def largest_tensor(loss, weights):
+    """The most elements of any tensor that the compiled gradient of `loss()` makes."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function(jit_compile=True, autograph=False)
+        def gradient():
+            with tf.GradientTape() as tape:
+                value = loss()
+            return tape.gradient(value, [weight.value for weight in weights])
+
+        text = gradient.experimental_get_compiler_ir()(stage="optimized_hlo")
+    else:
+        import jax
+
+        def of_values(values):
+            with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True))):
+                return loss()
+
+        values = [weight.value for weight in weights]
+        text = jax.jit(jax.grad(of_values)).lower(values).compile().as_text()
+    shapes = re.findall(r"\b(?:f32|bf16|f16|s32|u32|pred|u8)\[([0-9,]+)\]", text)
+    return max(math.prod(map(int, shape.split(","))) for shape in shapes)

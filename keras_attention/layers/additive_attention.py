@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_attention._validation import require_positive_integer
 from keras_attention.layers.attention import Attention
-from keras_attention.layers.linear import linear
+from keras_attention.products import linear, product
 
-BLOCK_SIZE = 16
+BLOCK_SIZE = 4
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -121,7 +121,7 @@ class AdditiveAttention(Attention):
 
     def project_query(self, query):
         """W s_i for every query (B, T, D): (B, T, U)."""
-        return linear(query, self.query_kernel, self.compute_dtype)
+        return product(query, self.query_kernel, self.compute_dtype)
 
     def project_keys(self, key):
         """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""

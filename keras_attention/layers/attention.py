@@ -5,8 +5,9 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention.in_blocks import in_blocks
 from keras_attention.layers.dropout import Dropout
-from keras_attention.loops import in_blocks
+from keras_attention.products import product
 
 
 class Attention(keras.layers.Layer):
@@ -96,7 +97,8 @@ class Attention(keras.layers.Layer):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
         if projected_keys is None:
             projected_keys = self.project_keys(value if key is None else key)
-        scores = self._score_in_blocks(self.project_query(query), projected_keys)  # (B, T, S)
+        queries = self.project_query(query)
+        scores = self._score_in_blocks(queries, projected_keys, training)  # (B, T, S)
 
         mask = masks.attention_mask(query_mask, value_mask, None, attention_mask)
         may_be_empty = mask is not None
@@ -107,24 +109,14 @@ class Attention(keras.layers.Layer):
         if may_be_empty:
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = ops.matmul(dropped, value)  # (B, T, Dv)
+        context = product(dropped, value, dropped.dtype)  # (B, T, Dv)
         return (context, weights) if return_attention_scores else context
 
-    def _score_in_blocks(self, queries, keys):
+    def _score_in_blocks(self, queries, keys, training):
         """`score` for all queries (B, T, U), `block_size` of them at a time: (B, T, S)."""
-        if self.block_size is None or queries.shape[1] == 1:
+        if self.block_size is None:
             return self.score(queries, keys)
-        weights = self.weights
-        # What is computed again must be given all that it takes gradients of, so the weights go in
-        # as tensors and stand for the variables while it runs. Copies, or TensorFlow would see the
-        # variables besides.
-        tensors = [ops.copy(weight) for weight in weights]
-
-        def score(query, key, *tensors):
-            with keras.StatelessScope(state_mapping=list(zip(weights, tensors, strict=True))):
-                return self.score(query, key)
-
-        return in_blocks(score, queries, [keys, *tensors], self.block_size)
+        return in_blocks(self.score, queries, keys, self.weights, self.block_size, training)
 
     def initial_state(self, value):
         """What `attend` remembers from step to step, before the first: here nothing.

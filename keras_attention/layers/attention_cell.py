@@ -8,7 +8,7 @@ from keras import ops, tree
 from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.layers import recurrence
-from keras_attention.loops import recur
+from keras_attention.recur import recur
 
 
 def _build(layer, *shapes):
@@ -284,11 +284,15 @@ class AttentionCell(keras.layers.Layer):
         state = self.initial_state(constants)
         batch_size, source_length = ops.shape(value)[:2]
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
+        dropout_masks = [[] for _ in self.cells]
         if training:
             widths = {"token": self._token_width, "context": self._context_width}
-            for index, cell in enumerate(self.cells):
-                width = sum(self.inputs_of(index, widths))
-                recurrence.draw_dropout_masks(cell, batch_size, width, self.compute_dtype)
+            dropout_masks = [
+                recurrence.draw_dropout_masks(
+                    cell, batch_size, sum(self.inputs_of(index, widths)), self.compute_dtype
+                )
+                for index, cell in enumerate(self.cells)
+            ]
         features = {
             "output": ops.zeros((batch_size, self.cells[-1].output_size), self.compute_dtype),
             "context": ops.zeros((batch_size, self._context_width), self.compute_dtype),
@@ -297,20 +301,34 @@ class AttentionCell(keras.layers.Layer):
         if return_attention_scores:
             outputs["alignment"] = ops.zeros((batch_size, source_length), self.compute_dtype)
 
-        def step(state, prepared):
-            features, alignment, state = self.step(prepared, state, constants, training)
+        def step(state, prepared, constants):
+            constants, dropout_masks = constants
+            with recurrence.dropout_masks(self.cells, dropout_masks):
+                features, alignment, state = self.step(prepared, state, constants, training)
             output = {"features": features}
             if return_attention_scores:
                 output["alignment"] = alignment
             return state, output
 
-        _, found = recur(step, state, self.prepare(tokens), outputs)
-        for cell in self.cells:
-            recurrence.forget_dropout_masks(cell)
+        _, found = recur(
+            step,
+            state,
+            self.prepare(tokens),
+            outputs,
+            (constants, dropout_masks),
+            self._step_variables(),
+            training,
+        )
         output = ops.transpose(self.read(found["features"], tokens), (1, 0, 2))
         if return_attention_scores:
             return output, ops.transpose(found["alignment"], (1, 0, 2))
         return output
+
+    def _step_variables(self):
+        """What `step` may read: everything but the weights of readout and bridge."""
+        parts = [part for part in (self.readout, self.bridge) if part is not None]
+        outside = {id(variable) for part in parts for variable in part.variables}
+        return [variable for variable in self.variables if id(variable) not in outside]
 
     def compute_mask(self, inputs, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask

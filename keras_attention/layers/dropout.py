@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.backend import random_words
+
 
 def drop_threshold(rate):
     """How many of the 256 values of a byte mean "dropped"; at least one for a rate above 0."""
@@ -20,8 +22,7 @@ def byte_dropout(inputs, rate, seed):
     threshold = drop_threshold(rate)
     size = ops.size(inputs)
     # A last axis of 1, because `ops.view` needs to know that one; the number of words it need not.
-    shape = ((size + 3) // 4, 1)
-    words = keras.random.randint(shape, -(2**31), 2**31 - 1, dtype="int32", seed=seed)
+    words = ops.expand_dims(random_words((size + 3) // 4, seed), 1)
     draws = ops.reshape(ops.view(words, "uint8"), (-1,))[:size]  # four bytes of every word
     draws = ops.reshape(draws, ops.shape(inputs))
     kept = ops.cast(draws >= threshold, inputs.dtype)

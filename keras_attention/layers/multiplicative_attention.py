@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.layers.attention import Attention
-from keras_attention.layers.linear import linear
+from keras_attention.products import linear, product
 
 FORMS = ("dot", "general", "concat")
 BLOCK_SIZE = 16
@@ -132,7 +132,9 @@ class MultiplicativeAttention(Attention):
     def project_query(self, query):
         """What `score` sees of queries (B, T, D): W_1 h_t for "concat", else h_t."""
         return (
-            linear(query, self.query_kernel, self.compute_dtype) if self.form == "concat" else query
+            product(query, self.query_kernel, self.compute_dtype)
+            if self.form == "concat"
+            else query
         )
 
     def project_keys(self, key):
@@ -151,9 +153,9 @@ class MultiplicativeAttention(Attention):
             scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         return scores * ops.cast(self.score_scale, scores.dtype) if self.scale else scores
 
-    def _score_in_blocks(self, queries, keys):
+    def _score_in_blocks(self, queries, keys, training):
         if self.form == "concat":
-            return super()._score_in_blocks(queries, keys)
+            return super()._score_in_blocks(queries, keys, training)
         return self.score(queries, keys)  # makes nothing larger than its result
 
     def align(self, scores, query, mask):
@@ -161,7 +163,7 @@ class MultiplicativeAttention(Attention):
         if self.window is None:
             return super().align(scores, query, mask)
         # Equation 9, in float32: bfloat16 cannot count source positions above 256.
-        hidden = ops.tanh(linear(query, self.position_kernel, "float32"))
+        hidden = ops.tanh(product(query, self.position_kernel, "float32"))
         share = ops.sigmoid(linear(hidden, self.position_vector, "float32"))  # (B, T, 1)
         length = self._source_lengths(scores, mask)
         distances = ops.arange(ops.shape(scores)[2], dtype="float32") - length * share  # (B, T, S)

@@ -5,10 +5,12 @@ no recurrence, so it is made for a whole sequence in one multiplication, and onl
 stays in the loop. Other cells, and those with dropout of their own, run as they are.
 """
 
+import contextlib
+
 import keras
 from keras import ops
 
-from keras_attention.layers.linear import linear
+from keras_attention.products import product
 
 
 def is_split(cell):
@@ -42,7 +44,8 @@ def project(cell, inputs, first, dtype):
     Returns:
         (..., 3 U) for a GRU, (..., 4 U) for an LSTM.
     """
-    projected = linear(inputs, cell.kernel[first : first + inputs.shape[-1]], dtype)
+    rows = (first, first + inputs.shape[-1])
+    projected = product(inputs, cell.kernel, dtype, rows)
     if first or not cell.use_bias:
         return projected
     bias = cell.bias if recurrent_bias(cell) is None else cell.bias[0]
@@ -55,7 +58,8 @@ def gru_step(projected, state, kernel, bias=None, reset_after=True):
     Args:
         projected: the input's share (..., B, 3 U) of the update gate, reset gate and candidate.
         state: h_{t-1} (..., B, U).
-        kernel: recurrent kernel (..., U, 3 U).
+        kernel: recurrent kernel, Keras variable or tensor, (U, 3 U) or (G, U, 3 U) for a state
+            (G, B, U).
         bias: recurrent bias (..., 3 U), only with `reset_after`, or None.
         reset_after: whether the reset gate acts after the multiplication (cuDNN) or, as in the
             papers, before.
@@ -63,19 +67,21 @@ def gru_step(projected, state, kernel, bias=None, reset_after=True):
     Returns:
         h_t (..., B, U).
     """
-    units = state.shape[-1]
+    units, dtype = state.shape[-1], projected.dtype
+    update, reset, candidate = ops.split(projected, 3, axis=-1)
     if reset_after:
-        inner = ops.matmul(state, kernel)
+        inner = product(state, kernel, dtype)
         inner = inner if bias is None else inner + bias
-        gates = ops.sigmoid(projected[..., : 2 * units] + inner[..., : 2 * units])
-        update, reset = gates[..., :units], gates[..., units:]
-        candidate = ops.tanh(projected[..., 2 * units :] + reset * inner[..., 2 * units :])
+        inner_update, inner_reset, inner = ops.split(inner, 3, axis=-1)
+        reset = ops.sigmoid(reset + inner_reset)
+        candidate = ops.tanh(candidate + reset * inner)
     else:
-        inner = ops.matmul(state, kernel[..., : 2 * units])
-        gates = ops.sigmoid(projected[..., : 2 * units] + inner)
-        update, reset = gates[..., :units], gates[..., units:]
-        inner = ops.matmul(reset * state, kernel[..., 2 * units :])
-        candidate = ops.tanh(projected[..., 2 * units :] + inner)
+        inner = product(state, kernel, dtype, columns=(0, 2 * units))
+        inner_update, inner_reset = ops.split(inner, 2, axis=-1)
+        reset = ops.sigmoid(reset + inner_reset)
+        inner = product(reset * state, kernel, dtype, columns=(2 * units, None))
+        candidate = ops.tanh(candidate + inner)
+    update = ops.sigmoid(update + inner_update)
     return candidate + update * (state - candidate)
 
 
@@ -86,17 +92,16 @@ def lstm_step(projected, state, memory, kernel):
         projected: the input's share (..., B, 4 U) of input, forget, candidate and output gate.
         state: h_{t-1} (..., B, U).
         memory: c_{t-1} (..., B, U).
-        kernel: recurrent kernel (..., U, 4 U).
+        kernel: recurrent kernel, Keras variable or tensor, (U, 4 U) or (G, U, 4 U) for a state
+            (G, B, U).
 
     Returns:
         h_t and c_t, both (..., B, U).
     """
-    units = state.shape[-1]
-    gates = projected + ops.matmul(state, kernel)
-    both = ops.sigmoid(gates[..., : 2 * units])
-    candidate = ops.tanh(gates[..., 2 * units : 3 * units])
-    memory = both[..., units:] * memory + both[..., :units] * candidate
-    return ops.sigmoid(gates[..., 3 * units :]) * ops.tanh(memory), memory
+    gates = projected + product(state, kernel, projected.dtype)
+    new, kept, candidate, shown = ops.split(gates, 4, axis=-1)
+    memory = ops.sigmoid(kept) * memory + ops.sigmoid(new) * ops.tanh(candidate)
+    return ops.sigmoid(shown) * ops.tanh(memory), memory
 
 
 def step(projected, states, kernel, bias=None, reset_after=True):
@@ -116,26 +121,51 @@ def step_split(cell, projected, states, dtype):
     """One step of a split cell from the sum of its inputs' shares: the new states."""
     bias = recurrent_bias(cell)
     bias = None if bias is None else ops.cast(bias, dtype)
-    kernel = ops.cast(cell.recurrent_kernel, dtype)
-    return step(projected, states, kernel, bias, getattr(cell, "reset_after", True))
+    reset_after = getattr(cell, "reset_after", True)
+    return step(projected, states, cell.recurrent_kernel, bias, reset_after)
 
 
 def draw_dropout_masks(cell, batch_size, width, dtype):
-    """Makes the masks of a stock cell's own dropout before a loop: within, each step would differ.
+    """The masks of a stock cell's own dropout, the same for a whole sequence; none for others.
 
     Args:
         cell: any cell.
         batch_size: B.
         width: of the cell's input.
         dtype: compute dtype.
+
+    Returns:
+        List of the tensors that `dropout_masks` takes.
     """
-    if hasattr(cell, "get_dropout_mask"):
-        cell.get_dropout_mask(ops.ones((batch_size, width), dtype))
-        cell.get_recurrent_dropout_mask(ops.ones((batch_size, state_sizes(cell)[0]), dtype))
+    if not hasattr(cell, "get_dropout_mask"):
+        return []
+    masks = [
+        cell.get_dropout_mask(ops.ones((batch_size, width), dtype)),
+        cell.get_recurrent_dropout_mask(ops.ones((batch_size, state_sizes(cell)[0]), dtype)),
+    ]
+    _forget_dropout_masks(cell)
+    return [mask for mask in masks if mask is not None]
 
 
-def forget_dropout_masks(cell):
-    """Drops them: the next sequence has masks of its own."""
+@contextlib.contextmanager
+def dropout_masks(cells, masks):
+    """Within, cells drop what `masks`, a list for each cell from `draw_dropout_masks`, say.
+
+    The cells of Keras draw a mask when they have none and keep it; in a loop that would be one for
+    each step.
+    """
+    for cell, own in zip(cells, masks, strict=True):
+        own = iter(own)
+        if getattr(cell, "dropout", 0):
+            cell._dropout_mask = next(own, None)
+        if getattr(cell, "recurrent_dropout", 0):
+            cell._recurrent_dropout_mask = next(own, None)
+    yield
+    for cell in cells:
+        _forget_dropout_masks(cell)
+
+
+def _forget_dropout_masks(cell):
     if hasattr(cell, "reset_dropout_mask"):
         cell.reset_dropout_mask()
         cell.reset_recurrent_dropout_mask()

@@ -7,7 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers import recurrence
 from keras_attention.layers.dropout import Dropout
-from keras_attention.loops import recur
+from keras_attention.recur import recur
 
 CELLS = ("gru", "lstm")
 
@@ -145,7 +145,7 @@ class RecurrentEncoder(keras.layers.Layer):
         if padding_mask is not None:
             mask = ops.expand_dims(ops.transpose(ops.cast(padding_mask, "bool")), 2)  # (S, B, 1)
         for index, (directions, dropout) in enumerate(zip(self.cells, self.dropouts, strict=True)):
-            output, summary = self._layer(directions, x, mask)
+            output, summary = self._layer(directions, x, mask, training)
             x = x + output if self.residual and output.shape[-1] == x.shape[-1] else output
             if self.normalization is not None and index + 1 == self.num_layers:
                 x = self.normalization(x)
@@ -154,7 +154,7 @@ class RecurrentEncoder(keras.layers.Layer):
             x = x * ops.cast(mask, x.dtype)
         return ops.transpose(x, (1, 0, 2)), summary
 
-    def _layer(self, directions, x, mask):
+    def _layer(self, directions, x, mask, training):
         """One layer: annotations (S, B, W) and last states (B, W) from (S, B, E).
 
         The directions stand on an axis of their own, G, the backward one reading `x` reversed.
@@ -168,28 +168,42 @@ class RecurrentEncoder(keras.layers.Layer):
             recurrence.project(cell, sequence, 0, dtype)
             for cell, sequence in zip(directions, turned(x), strict=True)
         ]
-        inputs = {"x": ops.stack(shares, axis=1)}  # (S, G, B, gates)
+        inputs = {"x": shares}  # [(S, B, gates)], not in one tensor: it would be copied
         if mask is not None:
             inputs["mask"] = ops.stack(turned(mask), axis=1)  # (S, G, B, 1)
         kernel = ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in directions])
-        biases, bias = [recurrence.recurrent_bias(cell) for cell in directions], None
+        constants = {"kernel": kernel}
+        biases = [recurrence.recurrent_bias(cell) for cell in directions]
         if biases[0] is not None:
-            bias = ops.expand_dims(ops.stack([ops.cast(b, dtype) for b in biases]), 1)
+            biases = ops.stack([ops.cast(bias, dtype) for bias in biases])
+            constants["bias"] = ops.expand_dims(biases, 1)
 
-        def step(states, step_inputs):
-            new = recurrence.step(step_inputs["x"], states, kernel, bias, self.reset_after)
+        def step(states, step_inputs, constants):
+            new = recurrence.step(
+                ops.stack(step_inputs["x"]),  # (G, B, gates)
+                states,
+                constants["kernel"],
+                constants.get("bias"),
+                self.reset_after,
+            )
             if mask is not None:
                 new = [
                     ops.where(step_inputs["mask"], n, s) for n, s in zip(new, states, strict=True)
                 ]
-            return new, new[0]
+            return new, ops.unstack(new[0])
 
-        zeros = ops.zeros((len(directions), batch_size, self.units), dtype=dtype)
-        states = [zeros] * (2 if self.cell == "lstm" else 1)
-        states, outputs = recur(step, states, inputs, zeros)  # (S, G, B, U)
-        outputs = [outputs[:, 0], *[ops.flip(outputs[:, 1], axis=0) for _ in directions[1:]]]
-        summary = [states[0][index] for index in range(len(directions))]
-        return ops.concatenate(outputs, axis=-1), ops.concatenate(summary, axis=-1)
+        zeros = ops.zeros((batch_size, self.units), dtype=dtype)
+        stacked = ops.stack([zeros] * len(directions))  # (G, B, U)
+        states, (forward, *backward) = recur(
+            step,
+            [stacked] * (2 if self.cell == "lstm" else 1),
+            inputs,
+            [zeros] * len(directions),
+            constants,
+            training=training,
+        )
+        outputs = [forward, *[ops.flip(output, axis=0) for output in backward]]  # (S, B, U)
+        return ops.concatenate(outputs, axis=-1), ops.concatenate(ops.unstack(states[0]), axis=-1)
 
     def _width(self):
         return self.units * len(self.cells[-1])

@@ -11,7 +11,7 @@ from keras_attention.layers import (
     MultiplicativeAttention,
     RNNSearchCell,
 )
-from tests.backend import gradients, to_numpy
+from tests.backend import gradients, largest_tensor, to_numpy
 
 B, T, S, E, W, U, R = 3, 6, 5, 4, 7, 8, 9
 RNG = np.random.default_rng(4)
@@ -180,29 +180,75 @@ def test_the_bridge_makes_the_first_states():
     np.testing.assert_allclose(flat, to_numpy(layer.bridge(SUMMARY)), atol=1e-6)
 
 
-def test_no_gradient_is_lost_on_the_way():
-    """A subclass's own weight, the cell's, the attention's and the readout's."""
-    layer = make(bridge=layers.Dense(U, "tanh"))
+def loss_of_sequence(layer, **options):
+    output = layer(TOKENS, VALUE, summary=SUMMARY, value_mask=MASK, **options)
+    return ops.sum(ops.square(output))
+
+
+def loss_of_steps(layer, training=None):
+    constants = layer.constants(VALUE, SUMMARY, MASK)
+    state, total = layer.initial_state(constants), 0.0
+    for t in range(T):
+        token = ops.convert_to_tensor(TOKENS[:, t])
+        features, _, state = layer.step(layer.prepare(token), state, constants, training)
+        total = total + ops.sum(ops.square(layer.read(features, token)))
+    return total
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "cell", "attention"),
+    [
+        (kind, "GRU", attention)
+        for kind in (AttentionCell, RNNSearchCell)
+        for attention in ATTENTIONS
+    ]
+    + [(AttentionCell, cell, "additive") for cell in CELLS if cell != "GRU"]
+    + [(GNMTCell, "LSTM", "additive")],
+)
+def test_no_gradient_is_lost_on_the_way(kind, cell, attention, training):
+    """The cell's, the attention's, the readout's and the bridge's, in both loops over time."""
+    layer = make(kind, cell, attention)
+    states = keras.tree.flatten([member.state_size for member in layer.cells])
+    bridge = layers.Dense(sum(states), "tanh")
+    if kind is not RNNSearchCell:  # whose bridge sees the last U columns of the summary
+        layer.bridge = bridge
     run(layer)
     weights = layer.trainable_weights
-
-    def sequence():
-        output = layer(TOKENS, VALUE, summary=SUMMARY, value_mask=MASK)
-        return ops.sum(ops.square(output))
-
-    def stepwise():
-        constants = layer.constants(VALUE, SUMMARY, MASK)
-        state, total = layer.initial_state(constants), 0.0
-        for t in range(T):
-            token = ops.convert_to_tensor(TOKENS[:, t])
-            features, _, state = layer.step(layer.prepare(token), state, constants)
-            total = total + ops.sum(ops.square(layer.read(features, token)))
-        return total
-
-    found, expected = gradients(sequence, weights), gradients(stepwise, weights)
+    found = gradients(lambda: loss_of_sequence(layer, training=training), weights)
+    expected = gradients(lambda: loss_of_steps(layer), weights)
     for weight, a, b in zip(weights, found, expected, strict=True):
         assert np.abs(b).max() > 0, weight.path
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=weight.path)
+
+
+def test_an_attention_drops_the_same_when_its_step_is_computed_again():
+    def dropping():
+        keras.utils.set_random_seed(3)
+        layer = AttentionCell(layers.GRUCell(U), AdditiveAttention(6, dropout=0.5, seed=9))
+        run(layer)
+        return layer
+
+    one, other = dropping(), dropping()
+    found = gradients(lambda: loss_of_sequence(one, training=True), one.trainable_weights)
+    expected = gradients(lambda: loss_of_steps(other, training=True), other.trainable_weights)
+    for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    drawn = [run(one, training=True)[0] for _ in range(2)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3  # new ones for every call
+
+
+def test_training_never_holds_the_hidden_layer_of_all_steps():
+    """Not a tensor with (B, T, S, units) elements, forward or backward; one step's is the most."""
+    batch, steps, source, units = 2, 48, 40, 32
+    rng = np.random.default_rng(0)
+    tokens, value = (rng.normal(size=(batch, n, 8)).astype("float32") for n in (steps, source))
+    layer = AttentionCell(layers.GRUCell(8), AdditiveAttention(units), layers.Dense(4))
+    layer(tokens, value)
+    largest = largest_tensor(
+        lambda: ops.sum(ops.square(layer(tokens, value, training=True))), layer.trainable_weights
+    )
+    assert batch * source * units <= largest < batch * steps * source * units / 10
 
 
 @pytest.mark.parametrize("kind", [layers.GRUCell, layers.LSTMCell])

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_attention.layers import RecurrentEncoder
 from keras_attention.layers.gate_orthogonal import GateOrthogonal
-from tests.backend import to_numpy
+from tests.backend import gradients, to_numpy
 
 B, S, E, U = 3, 7, 4, 5
 X = np.random.default_rng(0).normal(size=(B, S, E)).astype("float32")
@@ -47,6 +47,31 @@ def test_a_layer_equals_the_stock_one(cell, both, reset_after):
     assert not annotations[~MASK].any()
     per_direction = len(states) // (1 + both)
     np.testing.assert_allclose(summary, np.concatenate(states[::per_direction], axis=-1), atol=1e-5)
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_training_has_the_gradient_of_the_stock_layer(cell, both):
+    encoder = RecurrentEncoder(U, cell, bidirectional_layers=int(both))
+    encoder(X)
+    randomise(encoder)
+    stock = stock_layer(cell, both, True, encoder.cells[0])
+    mask = ops.convert_to_tensor(MASK)
+
+    def ours():
+        annotations, summary = encoder(X, padding_mask=MASK, training=True)
+        return ops.sum(ops.square(annotations)) + ops.sum(summary)
+
+    def theirs():
+        annotations, *states = stock(X, mask=mask)
+        kept = ops.where(ops.expand_dims(mask, 2), annotations, 0.0)
+        return ops.sum(ops.square(kept)) + sum(
+            ops.sum(state) for state in states[:: len(states) // (1 + both)]
+        )
+
+    found = gradients(ours, encoder.trainable_weights)
+    for a, b in zip(found, gradients(theirs, stock.trainable_weights), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_a_residual_stack_is_its_layers_one_by_one():

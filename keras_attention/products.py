@@ -1,0 +1,152 @@
+"""Matrix products, and a way to keep those of a recurrence for its gradient.
+
+The gradient of a kernel used at every time step is a sum over time of products of what came in with
+what came back. `Recording` keeps the results of a step's products and `Replay` hands them out again
+while the step is differentiated, so that nothing is multiplied twice and `kernel_gradients` makes
+one large product of the sum.
+"""
+
+import threading
+
+from keras import ops
+
+_current = threading.local()
+
+
+def linear(inputs, kernel, dtype):
+    """`inputs` (..., D) times `kernel` (D, U), in `dtype`: (..., U).
+
+    As one product of two matrices: with more dimensions `ops.matmul` goes through a general
+    contraction, whose gradient XLA cannot compile in a loop over tensors of dynamic shape.
+    """
+    inputs, kernel = ops.cast(inputs, dtype), ops.cast(kernel, dtype)
+    if len(inputs.shape) == 2:
+        return ops.matmul(inputs, kernel)
+    shape = ops.shape(inputs)[:-1]
+    flat = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
+    return ops.reshape(flat, (*shape, kernel.shape[-1]))
+
+
+def product(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
+    """`inputs` times a part of `kernel`, in `dtype`; a step of a recurrence uses it.
+
+    Args:
+        inputs: (..., K), for a kernel of three dimensions (G, M, K).
+        kernel: Keras variable or tensor, (K, N) or (G, K, N).
+        dtype: of the product.
+        rows: the part's first row and the one after its last; None is the end.
+        columns: its first column and the one after its last.
+
+    Returns:
+        (..., N) or (G, M, N).
+    """
+    scope = getattr(_current, "scope", None)
+    if scope is None or id(kernel) not in scope.tensors:
+        return _multiply(inputs, kernel, dtype, rows, columns)
+    return scope.product(inputs, kernel, dtype, rows, columns)
+
+
+def _multiply(inputs, kernel, dtype, rows, columns):
+    if (rows, columns) != ((0, None), (0, None)):
+        kernel = kernel[..., slice(*rows), slice(*columns)]
+    if len(kernel.shape) == 2:
+        return linear(inputs, kernel, dtype)
+    return ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+
+
+class Recording:
+    """Keeps the result of every product with one of the given kernels, in order.
+
+    Args:
+        kernels: list of what `product` may be called with: Keras variables or tensors.
+        tensors: list of the tensors to multiply by in their place.
+    """
+
+    def __init__(self, kernels, tensors):
+        self.kernels = list(kernels)  # kept alive, so that each `id` stays its own
+        pairs = zip(self.kernels, tensors, strict=True)
+        self.tensors = {id(kernel): tensor for kernel, tensor in pairs}
+        self.results = []
+        self.uses = []
+
+    def __enter__(self):
+        self._outer = getattr(_current, "scope", None)
+        _current.scope = self
+        return self
+
+    def __exit__(self, *exception):
+        _current.scope = self._outer
+
+    def product(self, inputs, kernel, dtype, rows, columns):
+        index = next(i for i, known in enumerate(self.kernels) if known is kernel)
+        self.uses.append((index, rows, columns))
+        self.results.append(_multiply(inputs, self.tensors[id(kernel)], dtype, rows, columns))
+        return self.results[-1]
+
+
+class Replay(Recording):
+    """Gives recorded results again, in order, and keeps what came in.
+
+    The gradient with respect to a result is what the step's gradient sends back to the product; to
+    the kernel nothing goes.
+    """
+
+    def __init__(self, kernels, tensors, results):
+        super().__init__(kernels, tensors)
+        self._left = list(results)
+        self.inputs = []
+
+    def product(self, inputs, kernel, dtype, rows, columns):
+        tensor = self.tensors[id(kernel)]
+        inputs = ops.cast(inputs, dtype)
+        self.inputs.append(inputs)
+
+        @ops.custom_gradient
+        def replay(inputs, result):
+            def gradient(*upstream):
+                (upstream,) = upstream
+                # The product with the part's transpose.
+                part = tensor
+                if (rows, columns) != ((0, None), (0, None)):
+                    part = tensor[..., slice(*rows), slice(*columns)]
+                part = ops.cast(ops.swapaxes(part, -1, -2), dtype)
+                if len(part.shape) == 2:
+                    return linear(upstream, part, dtype), upstream
+                return ops.matmul(upstream, part), upstream
+
+            return ops.copy(result), gradient
+
+        return replay(inputs, self._left.pop(0))
+
+
+def kernel_gradients(uses, inputs, cotangents, kernels):
+    """The gradients of kernels after a recurrence, one large product for each use.
+
+    Args:
+        uses: of a `Recording`: which kernel, rows and columns each product was with.
+        inputs: for each product what came in, over time (T, ...).
+        cotangents: for each product what came back, over time (T, ...).
+        kernels: list of tensors, for their shapes.
+
+    Returns:
+        List of gradients as `kernels`, None where there was no product.
+    """
+    found = [None] * len(kernels)
+    for (index, rows, columns), x, y in zip(uses, inputs, cotangents, strict=True):
+        shape = kernels[index].shape
+        if len(shape) == 3:  # (T, G, M, K) to (G, T M, K)
+            x, y = (
+                ops.reshape(ops.swapaxes(z, 0, 1), (ops.shape(z)[1], -1, ops.shape(z)[3]))
+                for z in (x, y)
+            )
+            gradient = ops.matmul(ops.swapaxes(x, 1, 2), y)
+        else:
+            x, y = (ops.reshape(z, (-1, z.shape[-1])) for z in (x, y))
+            gradient = ops.matmul(ops.transpose(x), y)
+        margins = [(0, 0)] * (len(shape) - 2)
+        for (first, last), size in zip((rows, columns), shape[-2:], strict=True):
+            margins.append((first, 0 if last is None else size - last))
+        if any(margin != (0, 0) for margin in margins):
+            gradient = ops.pad(gradient, margins)
+        found[index] = gradient if found[index] is None else found[index] + gradient
+    return found
