@@ -28,8 +28,8 @@ def recur(step, state, inputs, outputs, constants=(), variables=(), training=Fal
         outputs: nested structure of tensors, shaped as one step's output; only their shapes count.
         constants: nested structure of tensors, what every step reads. With `training` no gradient
             reaches what a step reads otherwise.
-        variables: list of Keras variables that the step may read. Those that are not trained, as
-            the state of a seed, it may also assign.
+        variables: list of Keras variables that the step may read. Integers, as the state of a seed,
+            it may also assign.
         training: whether the result will be differentiated.
 
     Returns:
@@ -144,7 +144,7 @@ def _recur_for_training(step, state, inputs, constants, variables):
 
 
 class _Pure:
-    """A step without variables: trained ones are passed in, the others are part of the state.
+    """A step without variables: weights are passed in, integers are part of the state.
 
     Called with a function that makes a scope for products with given kernels, it returns that
     scope, the new state and the output.
@@ -152,8 +152,8 @@ class _Pure:
 
     def __init__(self, step, variables):
         self._step = step
-        self.weights = [variable for variable in variables if variable.trainable]
-        self.others = [variable for variable in variables if not variable.trainable]
+        self.weights = [variable for variable in variables if _is_float(variable)]
+        self.others = [variable for variable in variables if not _is_float(variable)]
         self.structure = None  # of state and output
 
     def __call__(self, scope, state, step_inputs, constants, weights):

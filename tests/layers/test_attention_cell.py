@@ -222,6 +222,21 @@ def test_no_gradient_is_lost_on_the_way(kind, cell, attention, training):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=weight.path)
 
 
+def test_frozen_parts_are_read_and_stay_as_they_are():
+    layer = make()
+    run(layer)
+    layer.attention.trainable = layer.cells[0].trainable = False
+    before = [weight.numpy() for weight in layer.weights]
+    weights = layer.trainable_weights
+    found = gradients(lambda: loss_of_sequence(layer, training=True), weights)
+    expected = gradients(lambda: loss_of_steps(layer), weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    run(layer, training=True)
+    for weight, array in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), array)
+
+
 def test_an_attention_drops_the_same_when_its_step_is_computed_again():
     def dropping():
         keras.utils.set_random_seed(3)
