@@ -25,7 +25,13 @@ PUBLIC = {
         "TransformerDecoder",
         "TransformerEncoder",
     ],
-    "keras_attention.decoding": ["greedy_search"],
+    "keras_attention.decoding": [
+        "SearchOptions",
+        "beam_search",
+        "gnmt_score",
+        "greedy_search",
+        "sample",
+    ],
     "keras_attention.models": ["Model", "RNNTranslator", "TransformerTranslator", "Translator"],
     "keras_attention.training": [
         "AverageCheckpoints",

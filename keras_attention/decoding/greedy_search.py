@@ -2,41 +2,22 @@
 
 from keras import ops
 
+from keras_attention.decoding.allowed_logits import allowed_logits
+from keras_attention.decoding.length_limits import length_limits
 from keras_attention.loops import loop
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
-EXTRA_LENGTH = 50  # Vaswani et al. 2017, section 6.1: maximum output length is input length + 50
+
+def most_probable(logits, position):
+    """The token of the highest logit (B,), and its log-probability (B,)."""
+    best, token = ops.top_k(logits, 1)  # (B, 1) each
+    log_probability = ops.squeeze(best, 1) - ops.logsumexp(logits, axis=-1)
+    return ops.cast(ops.squeeze(token, 1), "int32"), log_probability
 
 
-def length_limits(source_ids, max_length, cap):
-    """How many tokens each sentence may get (B,), and the largest of these a batch could reach.
-
-    A sentence's limit follows its own unpadded length, so that neither padding nor the other
-    sentences of its batch change its translation.
-    """
-    batch_size, source_length = ops.shape(source_ids)
-    if max_length is not None:
-        longest = _at_most(max_length, cap)
-        return ops.zeros((batch_size,), dtype="int32") + longest, longest
-    lengths = ops.sum(ops.cast(ops.not_equal(source_ids, PADDING_ID), "int32"), axis=1)
-    return ops.minimum(lengths + EXTRA_LENGTH, cap), _at_most(source_length + EXTRA_LENGTH, cap)
-
-
-def _at_most(length, cap):
-    """The smaller one: a number if `length` is one, so that shapes stay static where they are."""
-    if isinstance(length, int):
-        return min(length, cap)
-    return ops.minimum(ops.cast(length, "int32"), cap)
-
-
-def forbid_padding_and_start(logits):
-    """Logits (B, V) in which the two ids that no translation holds can never win."""
-    ids = ops.arange(logits.shape[-1], dtype="int32")
-    forbidden = ops.logical_or(ids == PADDING_ID, ids == START_ID)
-    return ops.where(forbidden, ops.cast(-1e9, "float32"), ops.cast(logits, "float32"))
-
-
-def greedy_search(model, source_ids, max_length=None, return_alignment=False):
+def greedy_search(
+    model, source_ids, max_length=None, min_length=0, return_alignment=False, choose=most_probable
+):
     """The most probable token at every step.
 
     Args:
@@ -44,7 +25,10 @@ def greedy_search(model, source_ids, max_length=None, return_alignment=False):
         source_ids: (B, S) int32, padded with 0.
         max_length: tokens at most, END included; by default the sentence's unpadded length + 50.
             Never more than `model.max_sequence_length`.
+        min_length: tokens before END at least.
         return_alignment: whether to return the attention that chose each token.
+        choose: function of logits (B, V) and the position that returns the next token of each row
+            and its log-probability: `sample` gives another.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score
@@ -72,10 +56,7 @@ def greedy_search(model, source_ids, max_length=None, return_alignment=False):
     def step(state):
         position, finished = state["position"], state["finished"]
         logits, model_state = model.advance(state["token"], position, state["model"], constants)
-        logits = forbid_padding_and_start(logits)
-        best, token = ops.top_k(logits, 1)  # (B, 1) each
-        best, token = ops.squeeze(best, 1), ops.cast(ops.squeeze(token, 1), "int32")
-        log_probability = best - ops.logsumexp(logits, axis=-1)
+        token, log_probability = choose(allowed_logits(logits, position, min_length), position)
         token = ops.where(finished, PADDING_ID, token)
         here = columns == position
         new_state = {

@@ -4,7 +4,7 @@ import shutil
 import warnings
 
 from keras_attention._validation import InputError, require_positive_integer
-from keras_attention.decoding.greedy_search import EXTRA_LENGTH
+from keras_attention.decoding.length_limits import EXTRA_LENGTH
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_ops, check_parity
 from keras_attention.exporting.saved_model import ids_function, write_saved_model

@@ -2,7 +2,8 @@
 
 from keras import ops, tree
 
-from keras_attention.decoding.greedy_search import greedy_search
+from keras_attention.decoding.sample import sample
+from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.models.model import Model
 
 
@@ -27,9 +28,26 @@ class Translator(Model):
         raise NotImplementedError(f"{type(self).__name__} must implement `advance`.")
 
     def reorder(self, state, indices):
-        """The rows of `state` that `indices` (B,) names, as beam search needs it."""
+        """The rows of `state`, or of `constants`, that `indices` names: (rows,) of B."""
         return tree.map_structure(lambda tensor: ops.take(tensor, indices, axis=0), state)
 
-    def generate(self, source_token_ids, max_length=None, return_alignment=False):
-        """Translates `source_token_ids` (B, S): see `keras_attention.decoding.greedy_search`."""
-        return greedy_search(self, source_token_ids, max_length, return_alignment)
+    def generate(self, source_token_ids, max_length=None, return_alignment=False, **options):
+        """Translates `source_token_ids` (B, S), greedily unless told otherwise.
+
+        Args:
+            source_token_ids: (B, S) int32, padded with 0.
+            max_length: tokens at most; by default each sentence's unpadded length + 50.
+            return_alignment: whether to return the attention that chose each token.
+            **options: further fields of `keras_attention.decoding.SearchOptions`: `beam_size`,
+                `length_penalty`, `coverage_penalty`, `n_best`, `min_length`.
+
+        Returns:
+            `{"token_ids": (B, T), "score": (B,)[, "alignment": (B, T, S)]}`; with `n_best` over 1
+            these have an axis N after B.
+        """
+        options = SearchOptions(max_length=max_length, **options)
+        return options.search(self, source_token_ids, return_alignment)
+
+    def sample(self, source_token_ids, **options):
+        """Translates at random: see `keras_attention.decoding.sample`."""
+        return sample(self, source_token_ids, **options)
