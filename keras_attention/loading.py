@@ -18,20 +18,24 @@ FILES_OF_RUNTIME = {
 }
 
 
-def load(path, runtime=None):
+def load(path, runtime=None, **search):
     """Loads a run directory or an artifact.
 
     Args:
         path: what `keras-attention train` or `keras-attention export` wrote.
         runtime: "keras" for a run; "tf_saved_model", "tflite" or "onnx" for an artifact. By default
             Keras for a run and the first form that it holds for an artifact.
+        **search: how to decode: fields of `keras_attention.decoding.SearchOptions`, such as
+            `beam_size`. A run has defaults in its config; an artifact can do what it was exported
+            with only.
 
     Returns:
         A `TextTranslator`: `translate(list of str) -> list of str`.
 
     Raises:
-        InputError: if `path` is neither, does not hold that form, or holds a file that is not what
-        its manifest says.
+        InputError: if `path` is neither, does not hold that form, holds a file that is not what its
+        manifest says, or was exported with other options.
+        ValueError: if an option is out of range.
 
     >>> keras_attention.load("artifact", runtime="tflite").translate(["three hundred and two"])
     ['dreihundertzwei']
@@ -45,6 +49,7 @@ def load(path, runtime=None):
             raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
         if manifest["kind"] != "translator":
             raise InputError(f"{path} is an artifact of another kind: {manifest['kind']!r}.")
+        _refuse_other_search(path, manifest["decoding"], search)
         runtime = runtime or manifest["formats"][0]
         verify_files(path, FILES_OF_RUNTIME[runtime])
         return artifact_translator(path, runtime, manifest)
@@ -52,16 +57,38 @@ def load(path, runtime=None):
         raise InputError(
             f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
         )
-    return load_run(path)
+    return load_run(path, **search)
 
 
-def load_run(path):
+def _refuse_other_search(path, decoding, search):
+    """Raises `InputError` if an artifact with the manifest's `decoding` cannot do `search`."""
+    for name, value in search.items():
+        if name not in decoding:
+            raise InputError(f"Unknown decoding option {name!r}.")
+        if name == "n_best" and 1 <= value <= decoding[name]:
+            continue  # the first of those that it gives
+        if value != decoding[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"{path} was exported with {name} {decoding[name]}, not {value}: what an artifact "
+                f"does is fixed. Export it again with {option}."
+            )
+
+
+def load_run(path, **search):
     """A `TextTranslator` of a run directory, its Keras model being `.model`.
+
+    Args:
+        path: the run directory.
+        **search: fields of `keras_attention.decoding.SearchOptions`, over those of the run's config.
 
     Raises:
         InputError: if `path` is not a finished run of a translator.
+        ValueError: if an option is out of range.
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.decoding import SearchOptions
 
     path = Path(path)
     config = read_config(path)
@@ -71,6 +98,10 @@ def load_run(path):
         raise InputError(
             f"{path} is not finished: there is no model.keras. Train on with --resume."
         )
+    try:
+        options = SearchOptions(**{**config.get("decoding", {}), **search})
+    except TypeError as error:
+        raise InputError(f"{path / 'config.json'}: decoding: {error}.") from error
     tokenizer = TranslationTokenizer.load(path / "tokenizer")
     try:
         model = keras.saving.load_model(path / "model.keras", compile=False, safe_mode=True)
@@ -81,7 +112,7 @@ def load_run(path):
             f"{path}: the tokenizer has {tokenizer.target.vocabulary_size:,} tokens and the model "
             f"{model.vocabulary_size:,}; they do not belong together."
         )
-    return keras_translator(model, tokenizer)
+    return keras_translator(model, tokenizer, options)
 
 
 def read_config(path):

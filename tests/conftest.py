@@ -73,3 +73,16 @@ def artifact_directory(run_directory):
     directory = run_directory.parent / "artifact"
     export_run(run_directory, directory, with_alignments=True)
     return directory
+
+
+BEAM = dict(beam_size=4, n_best=3, length_penalty=0.6, coverage_penalty=0.2)
+
+
+@pytest.fixture(scope="session")
+def beam_artifact_directory(run_directory):
+    """An artifact of the same run that searches with `BEAM`. Not to be changed: copy it."""
+    from keras_attention.recipes import export_run
+
+    directory = run_directory.parent / "beam_artifact"
+    export_run(run_directory, directory, search=BEAM, with_alignments=True)
+    return directory

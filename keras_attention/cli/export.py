@@ -2,6 +2,8 @@
 
 import sys
 
+from keras_attention.cli.search import add_search_options, search_options
+
 
 def add_parser(subparsers, common):
     """Adds the command and its options."""
@@ -13,7 +15,7 @@ def add_parser(subparsers, common):
     add("--output", required=True, metavar="ARTIFACT")
     add("--formats", default="tf_saved_model,tflite,onnx", help="separated by commas")
     add("--precision", choices=("float32",), default="float32", help="of TFLite and ONNX")
-    add("--max-length", type=int, metavar="N", help="tokens of a translation at most")
+    add_search_options(parser, n_best=True)
     add("--with-alignments", action="store_true", help="also give the attention of each token")
     add("--valid-source", metavar="F", help="sentences to compare on")
     add("--valid-target", metavar="F", help="their references: BLEU of each form in the manifest")
@@ -34,7 +36,7 @@ def run(options):
         options.model,
         options.output,
         formats=tuple(name for name in options.formats.split(",") if name),
-        max_length=options.max_length,
+        search=search_options(options),
         with_alignments=options.with_alignments,
         valid_source=options.valid_source,
         valid_target=options.valid_target,

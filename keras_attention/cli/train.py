@@ -1,5 +1,7 @@
 """`keras-attention train translator`."""
 
+from keras_attention.cli.search import NAMES, add_search_options, search_options
+
 
 def add_parser(subparsers, common):
     """Adds the command and its options."""
@@ -37,6 +39,9 @@ def add_parser(subparsers, common):
     add("--label-smoothing", type=float, metavar="X")
     add("--average-checkpoints", type=int, metavar="N", help="epochs averaged at the end")
     add("--bleu-tokenize", metavar="NAME", help="sacrebleu's tokenizer for validation: 13a, none")
+    add_search_options(
+        translator.add_argument_group("how the trained model translates, unless told otherwise")
+    )
     add("--jit", dest="jit_compile", choices=("yes", "no"), help="compile with XLA (default: no)")
     add("--seed", type=int, metavar="N")
     add("--resume", action="store_true", help="go on from the last snapshot, if there is one")
@@ -57,7 +62,8 @@ def run(options):
     values = {name: value for name, value in vars(options).items() if name not in NOT_CONFIG}
     if values["jit_compile"] is not None:
         values["jit_compile"] = values["jit_compile"] == "yes"
-    config = TranslatorConfig.for_preset(**values)
+    values = {name: value for name, value in values.items() if name not in NAMES}
+    config = TranslatorConfig.for_preset(**values, decoding=search_options(options))
     train_translator(
         config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
     )

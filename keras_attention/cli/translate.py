@@ -1,6 +1,8 @@
-"""`keras-attention translate`: one line in, one line out."""
+"""`keras-attention translate`: one line in, one line out, or with `--n-best N` N lines."""
 
 import sys
+
+from keras_attention.cli.search import add_search_options, search_options
 
 
 def add_parser(subparsers, common):
@@ -12,6 +14,7 @@ def add_parser(subparsers, common):
         description="Reads standard input and writes standard output unless files are given.",
     )
     add_model_options(parser)
+    add_search_options(parser, n_best=True)
     parser.add_argument("--input", metavar="F", help="one sentence a line; .gz is read too")
     parser.add_argument("--output", metavar="F", help="one translation a line")
     parser.add_argument(
@@ -40,14 +43,19 @@ def run(options):
         lines = read_lines(options.input)
     else:
         lines = decode_lines(sys.stdin.buffer.read(), "standard input")
-    translations, scores = load(options.model, options.runtime).translate_with_scores(lines)
-    if options.scores:
-        translations = [
-            f"{score:.4f}\t{text}" for score, text in zip(scores, translations, strict=True)
-        ]
-    data = "".join(f"{text}\n" for text in translations).encode()
+    translator = load(options.model, options.runtime, **search_options(options))
+    data = "".join(
+        f"{score:.4f}\t{text}\n" if options.scores else f"{text}\n"
+        for hypotheses in translator.translate_n_best(lines)
+        for text, score in pad(hypotheses, options.n_best or 1)
+    ).encode()
     if options.output:
         write_atomically(options.output, data)
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def pad(hypotheses, count):
+    """The first `count`, empty ones where there are fewer, so that every line gives as many."""
+    return [*hypotheses, *[("", 0.0)] * count][:count]

@@ -129,14 +129,10 @@ def beam_search(
             "log_probability": log_probability,
             "length": length,
             "token_ids": ops.where(here, ops.expand_dims(token, 2), token_ids),
-            "model": model.reorder(
-                model_state, ops.reshape(sentences * beam_size + slot, (-1,))
-            ),
+            "model": model.reorder(model_state, ops.reshape(sentences * beam_size + slot, (-1,))),
         }
         if attends:
-            attention = ops.reshape(
-                new_state["model"]["alignment"], (-1, beam_size, source_length)
-            )
+            attention = ops.reshape(new_state["model"]["alignment"], (-1, beam_size, source_length))
             attention = ops.where(ops.expand_dims(held, 2), 0.0, attention)  # (B, K, S)
         if coverage_penalty:
             new_state["coverage"] = rows_of(state["coverage"], slot) + attention

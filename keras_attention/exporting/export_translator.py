@@ -3,7 +3,8 @@
 import shutil
 import warnings
 
-from keras_attention._validation import InputError, require_positive_integer
+from keras_attention._validation import InputError
+from keras_attention.decoding import SearchOptions
 from keras_attention.decoding.length_limits import EXTRA_LENGTH
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_ops, check_parity
@@ -23,7 +24,7 @@ def export_translator(
     output,
     texts,
     formats=FORMATS,
-    max_length=None,
+    search=SearchOptions(),
     with_alignments=False,
     references=None,
     description=None,
@@ -41,7 +42,7 @@ def export_translator(
         output: path of the artifact.
         texts: list of strings to compare on.
         formats: any of "tf_saved_model", "tflite" and "onnx".
-        max_length: tokens of a translation at most; by default the source's length + 50.
+        search: how every form decodes, a `keras_attention.decoding.SearchOptions`.
         with_alignments: whether the ids signature also gives `alignment` (N, T, S).
         references: list of strings; where given, the manifest reports each form's BLEU on `texts`.
         description: dict of JSON values to keep in the manifest.
@@ -65,14 +66,12 @@ def export_translator(
         )
     if not any(text.strip() for text in texts):
         raise InputError("There is no sentence to compare the exported forms with Keras on.")
-    if max_length is not None:
-        require_positive_integer("max_length", max_length)
     with new_directory(output, force) as directory:
         tokenizer.save(directory / "tokenizer")
         # The SavedModel is always made: TFLite is converted from it.
         saved_model = directory / "saved_model" / "1"
         say("writing the SavedModel")
-        write_saved_model(saved_model, model, tokenizer, max_length, with_alignments)
+        write_saved_model(saved_model, model, tokenizer, search, with_alignments)
         ops = {}
         if "tflite" in formats:
             say("converting to TFLite")
@@ -80,7 +79,7 @@ def export_translator(
             ops["tflite"] = tflite_ops(directory / "model.tflite")
         if "onnx" in formats:
             say("converting to ONNX")
-            ids = ids_function(model, max_length, with_alignments)
+            ids = ids_function(model, search, with_alignments)
             write_onnx(directory / "model.onnx", ids)
             ops["onnx"] = onnx_ops(directory / "model.onnx")
         check_ops(ops)
@@ -92,18 +91,17 @@ def export_translator(
             "formats": list(formats),
             "precision": "float32",
             "decoding": {
-                "method": "greedy",
-                "beam_size": 1,
-                "max_length": max_length,
+                "method": "greedy" if search.is_greedy else "beam",
+                **search.to_dict(),
                 "extra_length": EXTRA_LENGTH,
                 "max_source_length": model.max_sequence_length,
                 "with_alignments": with_alignments,
             },
-            "signatures": _signatures(with_alignments),
+            "signatures": _signatures(search.n_best, with_alignments),
             "ops": ops,
             "parity": {},
         }
-        reference = keras_translator(model, tokenizer, max_length)
+        reference = keras_translator(model, tokenizer, search)
         for name in formats:
             say(f"comparing {name} with Keras on {len(texts)} sentences")
             translator = artifact_translator(directory, name, manifest)
@@ -117,15 +115,16 @@ def export_translator(
     return output
 
 
-def _signatures(with_alignments):
-    outputs = {"token_ids": ["int32", ["N", "T"]], "score": ["float32", ["N"]]}
+def _signatures(n_best, with_alignments):
+    rows = ["N"] if n_best == 1 else ["N", n_best]
+    outputs = {"token_ids": ["int32", [*rows, "T"]], "score": ["float32", rows]}
     if with_alignments:
-        outputs["alignment"] = ["float32", ["N", "T", "S"]]
+        outputs["alignment"] = ["float32", [*rows, "T", "S"]]
     return {
         "serving_default": {
             "formats": ["tf_saved_model"],
             "inputs": {"text": ["string", ["N"]]},
-            "outputs": {"text": ["string", ["N"]], "score": ["float32", ["N"]]},
+            "outputs": {"text": ["string", rows], "score": ["float32", rows]},
         },
         "ids": {
             "formats": list(FORMATS),

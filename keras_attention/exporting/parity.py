@@ -1,5 +1,6 @@
 """The proof that an artifact answers as the Keras model does."""
 
+import math
 import time
 import warnings
 
@@ -15,7 +16,7 @@ class ParityError(RuntimeError):
 
 
 def compare(reference, translator, texts, batch_size):
-    """Translates `texts` with both and compares texts and scores.
+    """Translates `texts` with both and compares texts and scores, of all hypotheses.
 
     Args:
         reference: a `TextTranslator` of the Keras model.
@@ -30,14 +31,14 @@ def compare(reference, translator, texts, batch_size):
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)
-        expected, expected_scores = reference.translate_with_scores(texts)
+        expected = reference.translate_n_best(texts)
         translator.batch_size = batch_size
         translator.translate(texts[:1])  # the first call allocates
         started = time.perf_counter()
-        found, scores = translator.translate_with_scores(texts)
+        found = translator.translate_n_best(texts)
         elapsed = time.perf_counter() - started
-    differing = {i for i in range(len(texts)) if found[i] != expected[i]}
-    gaps = [abs(a - b) for a, b in zip(scores, expected_scores, strict=True)]
+    differing = {i for i in range(len(texts)) if _texts(found[i]) != _texts(expected[i])}
+    gaps = [_gap(a, b) for a, b in zip(found, expected, strict=True)]
     # Written so that a score that is not a number agrees with nothing.
     listed = [
         i for i, gap in enumerate(gaps) if not gap < (TIE if i in differing else SCORE_TOLERANCE)
@@ -54,14 +55,35 @@ def compare(reference, translator, texts, batch_size):
         "differences": [
             {
                 "text": texts[i],
-                "expected": expected[i],
-                "found": found[i],
-                "expected_score": expected_scores[i],
-                "score": scores[i],
+                "expected": expected[i][rank][0],
+                "found": found[i][rank][0],
+                "expected_score": expected[i][rank][1],
+                "score": found[i][rank][1],
             }
             for i in listed
+            for rank in [_first_difference(found[i], expected[i])]
         ],
     }
+
+
+def _texts(hypotheses):
+    return [text for text, _ in hypotheses]
+
+
+def _gap(found, expected):
+    """The largest difference of the scores of the same rank; infinite if one has more of them."""
+    if len(found) != len(expected):
+        return math.inf
+    gaps = [abs(a - b) for (_, a), (_, b) in zip(found, expected, strict=True)]
+    return math.nan if any(map(math.isnan, gaps)) else max(gaps)
+
+
+def _first_difference(found, expected):
+    """The first rank at which text or score differ."""
+    for rank, (one, other) in enumerate(zip(found, expected, strict=False)):
+        if one[0] != other[0] or not abs(one[1] - other[1]) < TIE:
+            return rank
+    return 0
 
 
 def check_parity(reference, translator, texts, name):

@@ -3,12 +3,15 @@
 import keras
 import tensorflow as tf
 
+from keras_attention.decoding import SearchOptions
+
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
 
 
-def ids_function(model, max_length=None, with_alignments=False):
-    """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
+def ids_function(model, search=SearchOptions(), with_alignments=False):
+    """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`, with
+    an axis of hypotheses after N if `search` returns several.
 
     The one graph that all three formats hold.
     """
@@ -17,13 +20,14 @@ def ids_function(model, max_length=None, with_alignments=False):
         input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")], autograph=False
     )
     def ids(source_ids):
-        return model.generate(source_ids, max_length, return_alignment=with_alignments)
+        return search.search(model, source_ids, with_alignments)
 
     return ids
 
 
-def text_function(ids, tokenizers, max_source_length):
-    """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
+def text_function(ids, tokenizers, max_source_length, n_best=1):
+    """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`; with several
+    hypotheses (N, n_best) each.
 
     A blank text gives an empty text; a source over the maximum is cut.
     """
@@ -35,15 +39,20 @@ def text_function(ids, tokenizers, max_source_length):
         outputs = ids(rows.to_tensor(default_value=0))
         # END is always there; a tokenizer may make tokens of blanks.
         has_text = (rows.row_lengths() > 1) & ~tf.strings.regex_full_match(text, BLANK)
+        token_ids, score = outputs["token_ids"], outputs["score"]
+        if n_best > 1:
+            has_text = has_text[:, tf.newaxis]
+            token_ids = tf.reshape(token_ids, (-1, tf.shape(token_ids)[2]))
+        translations = tf.reshape(target.detokenize(token_ids), tf.shape(score))
         return {
-            "text": tf.where(has_text, target.detokenize(outputs["token_ids"]), ""),
-            "score": tf.where(has_text, outputs["score"], 0.0),
+            "text": tf.where(has_text, translations, ""),
+            "score": tf.where(has_text, score, 0.0),
         }
 
     return serving_default
 
 
-def write_saved_model(directory, model, tokenizer, max_length=None, with_alignments=False):
+def write_saved_model(directory, model, tokenizer, search=SearchOptions(), with_alignments=False):
     """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
 
     By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not
@@ -52,11 +61,11 @@ def write_saved_model(directory, model, tokenizer, max_length=None, with_alignme
     tokenizers = tokenizer.in_graph()
     holder = tf.Module(name="tokenizers")
     holder.source, holder.target = tokenizers
-    ids = ids_function(model, max_length, with_alignments)
+    ids = ids_function(model, search, with_alignments)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(holder)
-    text = text_function(ids, tokenizers, model.max_sequence_length)
+    text = text_function(ids, tokenizers, model.max_sequence_length, search.n_best)
     archive.add_endpoint("serving_default", text)
     archive.add_endpoint("ids", ids)
     archive.write_out(str(directory), verbose=False)

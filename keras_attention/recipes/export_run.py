@@ -32,7 +32,7 @@ def export_run(
     run,
     output,
     formats=FORMATS,
-    max_length=None,
+    search=None,
     with_alignments=False,
     valid_source=None,
     valid_target=None,
@@ -45,7 +45,7 @@ def export_run(
         run: path of the run directory.
         output: path of the artifact.
         formats: any of "tf_saved_model", "tflite" and "onnx".
-        max_length: tokens of a translation at most.
+        search: dict of fields of `keras_attention.decoding.SearchOptions`, over those of the run.
         with_alignments: whether the ids signature also gives the alignment.
         valid_source: file of sentences to compare on; by default the run's validation sentences.
         valid_target: file of their references, for BLEU in the manifest.
@@ -57,7 +57,7 @@ def export_run(
     """
     refuse_existing(output, force)
     values = read_config(run)
-    translator = load_run(run)
+    translator = load_run(run, **(search or {}))
     config = TranslatorConfig.from_dict(values)
     texts, references = _texts_to_compare_on(config, valid_source, valid_target)
     return export_translator(
@@ -66,7 +66,7 @@ def export_run(
         output,
         texts[:COMPARED_SENTENCES],
         formats=formats,
-        max_length=max_length,
+        search=translator.search,
         with_alignments=with_alignments,
         references=None if references is None else references[:COMPARED_SENTENCES],
         description={"architecture": config.architecture, "preset": config.preset},

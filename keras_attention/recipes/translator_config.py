@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require
+from keras_attention.decoding import SearchOptions
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
 from keras_attention.training.translation_scores import require_bleu_tokenizer
@@ -73,6 +74,8 @@ class TranslatorConfig:
     average_checkpoints: int = 3
     jit_compile: bool = False
     snapshot_every: int | None = None
+    # how the trained model translates: fields of `SearchOptions`; while training it is greedy
+    decoding: dict = dataclasses.field(default_factory=dict)
     kind: str = "translator"
 
     @classmethod
@@ -110,6 +113,7 @@ class TranslatorConfig:
             require(
                 isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
             )
+        self.decoding = SearchOptions(**self.decoding).to_dict()
         require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)
         schedules = ("linear", "noam")
         require(

@@ -3,12 +3,16 @@
 from keras_attention.runtimes.text_translator import TextTranslator, ids_to_ids
 
 
-def compiled_generate(model, max_length=None):
-    """`model.generate` as a function of arrays, traced once for all batch sizes and lengths."""
+def compiled_generate(model, search=None):
+    """The search as a function of arrays, traced once for all batch sizes and lengths."""
     import keras  # here: the other runtimes need neither it nor TensorFlow
 
+    from keras_attention.decoding import SearchOptions
+
+    search = search or SearchOptions()
+
     def generate(source_ids):
-        return model.generate(source_ids, max_length)
+        return search.search(model, source_ids)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -23,15 +27,15 @@ def compiled_generate(model, max_length=None):
     return run
 
 
-def keras_translator(model, tokenizer, max_length=None):
+def keras_translator(model, tokenizer, search=None):
     """A `TextTranslator` that runs `model`, a `keras_attention.models.Translator`.
 
     Args:
         model: the model.
         tokenizer: a `TranslationTokenizer`.
-        max_length: tokens of a translation at most; by default the source's length + 50.
+        search: `keras_attention.decoding.SearchOptions`; greedy by default.
     """
-    run = ids_to_ids(tokenizer, compiled_generate(model, max_length))
+    run = ids_to_ids(tokenizer, compiled_generate(model, search))
     translator = TextTranslator(tokenizer, run, model.max_sequence_length)
-    translator.model = model
+    translator.model, translator.search = model, search
     return translator

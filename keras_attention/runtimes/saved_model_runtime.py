@@ -55,11 +55,12 @@ def saved_model_generate(directory):
 
 
 def saved_model_strings(directory):
-    """`run(texts, rows) -> (texts, scores)` by the signature `serving_default`."""
+    """`run` of a `TextTranslator` by the signature `serving_default`."""
     run = saved_model_signature(directory, "serving_default")
 
     def translate(texts, rows):
         outputs = run(text=[text.encode() for text in texts])
-        return [text.decode() for text in outputs["text"]], outputs["score"]
+        found = outputs["text"].reshape(len(texts), -1)
+        return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
 
     return translate

@@ -6,6 +6,8 @@ from keras_attention._validation import require
 from keras_attention.text.sentencepiece_processor import pad
 from keras_attention.token_ids import END_ID
 
+MISSING = -5e8  # the score of a hypothesis that does not exist is -1e9: see `beam_search`
+
 
 class TruncationWarning(UserWarning):
     """A text is longer than the model's maximum; the message names its line."""
@@ -16,8 +18,9 @@ class TextTranslator:
 
     Args:
         tokenizer: a `TranslationTokenizer`.
-        run: function `(texts, rows) -> (texts, scores)` for one batch; `rows` holds the source ids
-            of each text. Wrap a function of padded ids with `ids_to_ids`.
+        run: function `(texts, rows) -> (list of lists of strings, scores (B, N))` for one batch:
+            the N best translations of each text, the best first; `rows` holds the source ids of
+            each text. Wrap a function of padded ids with `ids_to_ids`.
         max_source_length: the longest source in tokens, END included; the rest is dropped.
         batch_size: number of sentences translated at a time.
 
@@ -48,14 +51,15 @@ class TextTranslator:
             rows.append(row)
         return rows
 
-    def translate_with_scores(self, texts):
-        """The translation of each text, and its score: the sum of its tokens' log-probabilities.
+    def translate_n_best(self, texts):
+        """The best translations of each text with their scores, the best first.
 
         Args:
             texts: list of strings; a blank one gives an empty one, with score 0.
 
         Returns:
-            Two lists.
+            A list of lists of pairs (translation, score): as many as the search was told to return,
+            or fewer where there are no more.
 
         Raises:
             ValueError: if `texts` is one string, whose letters would be translated one by one.
@@ -66,13 +70,27 @@ class TextTranslator:
             (i for i in range(len(texts)) if len(rows[i]) > 1 and texts[i].strip()),
             key=lambda i: len(rows[i]),
         )
-        translations, scores = [""] * len(texts), [0.0] * len(texts)
+        found = [[("", 0.0)] for _ in texts]
         for start in range(0, len(order), self.batch_size):
             members = order[start : start + self.batch_size]
-            found = self.run([texts[i] for i in members], [rows[i] for i in members])
-            for index, text, score in zip(members, *found, strict=True):
-                translations[index], scores[index] = text, float(score)
-        return translations, scores
+            translations, scores = self.run([texts[i] for i in members], [rows[i] for i in members])
+            for index, row, values in zip(members, translations, scores, strict=True):
+                pairs = zip(row, map(float, values), strict=True)
+                found[index] = [(text, score) for text, score in pairs if not score <= MISSING]
+        return found
+
+    def translate_with_scores(self, texts):
+        """The translation of each text, and its score: the sum of its tokens' log-probabilities, or
+        what the search's penalties make of it (`keras_attention.decoding.gnmt_score`).
+
+        Args:
+            texts: list of strings; a blank one gives an empty one, with score 0.
+
+        Returns:
+            Two lists.
+        """
+        best = [row[0] for row in self.translate_n_best(texts)]
+        return [text for text, _ in best], [score for _, score in best]
 
     def translate(self, texts):
         """The translation of each text of a list of strings."""
@@ -80,10 +98,15 @@ class TextTranslator:
 
 
 def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(ids (N, S)) -> (token_ids (N, T), score (N,))`."""
+    """`run` for `TextTranslator` from `generate(ids (B, S)) -> (token_ids, score)`, of shapes (B, T)
+    and (B,), or with several hypotheses (B, N, T) and (B, N)."""
 
     def run(texts, rows):
         token_ids, scores = generate(pad(rows))
-        return [tokenizer.target.decode(row) for row in token_ids.tolist()], scores
+        if token_ids.ndim == 2:
+            token_ids, scores = token_ids[:, None], scores[:, None]
+        return [
+            [tokenizer.target.decode(ids) for ids in several] for several in token_ids.tolist()
+        ], scores
 
     return run

@@ -180,9 +180,7 @@ def test_as_in_plain_python_on_the_models_own_logits(build, beam_size, alpha, be
 def test_a_beam_of_one_is_greedy_under_every_penalty(seed, penalties):
     table = Table(seed, 6)
     expected = to_numpy(greedy_search(table, SOURCES, 6, return_alignment=True))
-    found = to_numpy(
-        beam_search(table, SOURCES, 1, 6, 0, *penalties, return_alignment=True)
-    )
+    found = to_numpy(beam_search(table, SOURCES, 1, 6, 0, *penalties, return_alignment=True))
     np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
     np.testing.assert_allclose(found["alignment"], expected["alignment"], atol=1e-6)
     lengths = (expected["token_ids"] != PADDING_ID).sum(axis=1)

@@ -89,6 +89,10 @@ def test_the_manifest(manifest):
     assert manifest["decoding"] == {
         "method": "greedy",
         "beam_size": 1,
+        "length_penalty": 0.0,
+        "coverage_penalty": 0.0,
+        "n_best": 1,
+        "min_length": 0,
         "max_length": None,
         "extra_length": 50,
         "max_source_length": 64,

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.decoding import SearchOptions
 from keras_attention.exporting import ParityError, export_translator
 from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.recipes import export_run
@@ -52,7 +53,7 @@ def test_nothing_to_compare_on(tmp_path, texts):
 @pytest.mark.parametrize("max_length", [0, -1, 2.5])
 def test_max_length_out_of_range(tmp_path, max_length):
     with pytest.raises(ValueError, match="`max_length` must be a positive integer"):
-        export(tmp_path / "artifact", max_length=max_length)
+        export(tmp_path / "artifact", search=SearchOptions(max_length=max_length))
     assert names(tmp_path) == []
 
 
@@ -69,7 +70,7 @@ def test_only_the_formats_asked_for_with_scores_and_a_limit(tmp_path):
     export(
         tmp_path / "artifact",
         formats=("tflite",),
-        max_length=5,
+        search=SearchOptions(max_length=5),
         references=TEXTS,
         description={"languages": ["en", "de"]},
     )

@@ -11,17 +11,18 @@ TEXTS = ["one", "two", "three", "four"]
 class Answers:
     """A translator that knows its answers by heart."""
 
-    def __init__(self, changed=None, scores=None):
+    def __init__(self, changed=None, scores=None, others=None):
+        self.others = others or {}
         self.answers = {text: text.upper() for text in TEXTS} | (changed or {})
         self.scores = dict.fromkeys(TEXTS, -1.0) | (scores or {})
         self.batch_sizes = []
 
-    def translate_with_scores(self, texts):
+    def translate_n_best(self, texts):
         self.batch_sizes.append(getattr(self, "batch_size", None))
-        return [self.answers[text] for text in texts], [self.scores[text] for text in texts]
+        return [[(self.answers[t], self.scores[t]), *self.others.get(t, [])] for t in texts]
 
     def translate(self, texts):
-        return self.translate_with_scores(texts)[0]
+        return [row[0][0] for row in self.translate_n_best(texts)]
 
 
 def test_full_agreement():
@@ -51,6 +52,19 @@ def test_the_same_text_of_another_score_is_a_difference(score):
     report = compare(Answers(), Answers(scores={"four": score}), TEXTS, 1)
     assert report["agreement"] == 1
     assert [d["text"] for d in report["differences"]] == ["four"]
+
+
+def test_every_hypothesis_is_compared():
+    others = {"two": [("zwo", -2.0), ("zwei!", -3.0)]}
+    report = compare(Answers(others=others), Answers(others=others), TEXTS, 1)
+    assert report["agreement"] == 1 and report["differences"] == []
+    swapped = {"two": [("zwo", -2.0), ("zwei?", -3.5)]}
+    report = compare(Answers(others=others), Answers(others=swapped), TEXTS, 1)
+    assert report["agreement"] == 0.75 and report["ties"] == 0
+    assert [(d["expected"], d["found"]) for d in report["differences"]] == [("zwei!", "zwei?")]
+    fewer = {"two": [("zwo", -2.0)]}
+    report = compare(Answers(others=others), Answers(others=fewer), TEXTS, 1)
+    assert [d["text"] for d in report["differences"]] == ["two"]
 
 
 def test_check_parity_runs_both_batch_sizes():
