@@ -80,7 +80,7 @@ def load_run(path, **search):
 
     Args:
         path: the run directory.
-        **search: fields of `keras_attention.decoding.SearchOptions`, over those of the run's config.
+        **search: fields of `keras_attention.decoding.SearchOptions`, over those of its config.
 
     Raises:
         InputError: if `path` is not a finished run of a translator.

@@ -60,3 +60,6 @@ class SearchOptions:
     def to_dict(self):
         """A dict of JSON values, from which `SearchOptions(**dict)` makes an equal one."""
         return dataclasses.asdict(self)
+
+
+GREEDY = SearchOptions()

@@ -4,8 +4,8 @@ import shutil
 import warnings
 
 from keras_attention._validation import InputError
-from keras_attention.decoding import SearchOptions
 from keras_attention.decoding.length_limits import EXTRA_LENGTH
+from keras_attention.decoding.search_options import GREEDY
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_ops, check_parity
 from keras_attention.exporting.saved_model import ids_function, write_saved_model
@@ -24,7 +24,7 @@ def export_translator(
     output,
     texts,
     formats=FORMATS,
-    search=SearchOptions(),
+    search=GREEDY,
     with_alignments=False,
     references=None,
     description=None,

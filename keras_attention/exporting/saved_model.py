@@ -3,15 +3,16 @@
 import keras
 import tensorflow as tf
 
-from keras_attention.decoding import SearchOptions
+from keras_attention.decoding.search_options import GREEDY
 
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
 
 
-def ids_function(model, search=SearchOptions(), with_alignments=False):
-    """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`, with
-    an axis of hypotheses after N if `search` returns several.
+def ids_function(model, search=GREEDY, with_alignments=False):
+    """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
+
+    With an axis of hypotheses after N if `search` returns several.
 
     The one graph that all three formats hold.
     """
@@ -26,8 +27,9 @@ def ids_function(model, search=SearchOptions(), with_alignments=False):
 
 
 def text_function(ids, tokenizers, max_source_length, n_best=1):
-    """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`; with several
-    hypotheses (N, n_best) each.
+    """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
+
+    With several hypotheses both are (N, n_best).
 
     A blank text gives an empty text; a source over the maximum is cut.
     """
@@ -52,7 +54,7 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
     return serving_default
 
 
-def write_saved_model(directory, model, tokenizer, search=SearchOptions(), with_alignments=False):
+def write_saved_model(directory, model, tokenizer, search=GREEDY, with_alignments=False):
     """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
 
     By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not

@@ -98,8 +98,10 @@ class TextTranslator:
 
 
 def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(ids (B, S)) -> (token_ids, score)`, of shapes (B, T)
-    and (B,), or with several hypotheses (B, N, T) and (B, N)."""
+    """`run` for `TextTranslator` from `generate(ids (B, S)) -> (token_ids, score)`.
+
+    Their shapes are (B, T) and (B,), or with several hypotheses (B, N, T) and (B, N).
+    """
 
     def run(texts, rows):
         token_ids, scores = generate(pad(rows))
