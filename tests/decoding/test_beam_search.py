@@ -148,6 +148,8 @@ def test_as_in_plain_python_whatever_the_beam(seed, penalties, beam_size, n_best
 @pytest.mark.parametrize("build", [make, make_rnn], ids=["transformer", "rnn"])
 def test_as_in_plain_python_on_the_models_own_logits(build, beam_size, alpha, beta):
     """Whole prefixes through the training path: neither cache nor step contract is used."""
+    if build is make_rnn and keras.backend.backend() == "jax":
+        pytest.skip("JAX compiles the recurrence anew for each of a hundred prefixes")
     model, longest = build(), 6
     found = to_numpy(
         model.generate(
