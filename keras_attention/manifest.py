@@ -37,13 +37,19 @@ def file_digests(directory):
     """The sha256 and size of every file below `directory` but the manifest itself."""
     directory = Path(directory)
     return {
-        path.relative_to(directory).as_posix(): {
-            "sha256": _sha256(path),
-            "bytes": path.stat().st_size,
-        }
+        name: {"sha256": _sha256(directory / name), "bytes": (directory / name).stat().st_size}
+        for name in file_names(directory)
+    }
+
+
+def file_names(directory):
+    """The paths, relative to it, of all files below `directory` but the manifest."""
+    directory = Path(directory)
+    return [
+        path.relative_to(directory).as_posix()
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path != directory / "manifest.json"
-    }
+    ]
 
 
 def _sha256(path):
@@ -77,17 +83,23 @@ def read_manifest(directory):
 
 
 def verify_files(directory, beginnings=("",)):
-    """Raises `InputError`, naming the file, unless every file is as the manifest says.
+    """Raises `InputError`, naming them all, unless every file is as the manifest says.
 
     Args:
         directory: an artifact.
         beginnings: tuple of strings; only files whose path begins with one of them are read.
     """
+    problems = []
     for name, entry in read_manifest(directory)["files"].items():
         path = Path(directory) / name
         if not name.startswith(beginnings):
             continue
         if not path.is_file():
-            raise InputError(f"{directory}: {name} is missing.")
-        if path.stat().st_size != entry["bytes"] or _sha256(path) != entry["sha256"]:
-            raise InputError(f"{directory}: {name} has been changed or truncated.")
+            problems.append(f"{name} is missing")
+        elif path.stat().st_size != entry["bytes"]:
+            size = path.stat().st_size
+            problems.append(f"{name} has {size:,} bytes instead of {entry['bytes']:,}")
+        elif _sha256(path) != entry["sha256"]:
+            problems.append(f"{name} has been changed")
+    if problems:
+        raise InputError(f"{directory} is not as its manifest says: {'; '.join(problems)}.")

@@ -28,7 +28,7 @@ FLOORS = [
     {"runtimes"},
     {"exporting"},
     {"visualization"},
-    {"loading"},
+    {"describe_artifact", "loading"},
     {"recipes"},
     {"cli"},
 ]

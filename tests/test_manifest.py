@@ -60,7 +60,7 @@ def test_versions_of_what_is_not_installed_are_null(monkeypatch):
 def test_a_changed_file_is_named(artifact, name, damage):
     path = artifact / name
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=f"{name} has been changed or truncated"):
+    with pytest.raises(InputError, match=f"{name} has (been changed|[0-9,]+ bytes instead of)"):
         verify_files(artifact)
 
 
@@ -69,6 +69,17 @@ def test_a_missing_file_is_named(artifact):
     with pytest.raises(InputError, match="model.onnx is missing"):
         verify_files(artifact)
     verify_files(artifact, ("tokenizer/",))  # what was not asked for
+
+
+def test_all_files_that_differ_are_named_at_once(artifact):
+    (artifact / "model.onnx").unlink()
+    (artifact / "tokenizer" / "shared.model").write_bytes(b"pieceX")
+    with pytest.raises(InputError) as error:
+        verify_files(artifact)
+    assert str(error.value) == (
+        f"{artifact} is not as its manifest says: model.onnx is missing; "
+        "tokenizer/shared.model has been changed."
+    )
 
 
 @pytest.mark.parametrize(

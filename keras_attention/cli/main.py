@@ -6,9 +6,9 @@ import sys
 import traceback
 import warnings
 
-from keras_attention.cli import evaluate, export, plot, train, translate
+from keras_attention.cli import evaluate, export, inspect, plot, train, translate
 
-COMMANDS = (train, translate, evaluate, export, plot)
+COMMANDS = (train, translate, evaluate, export, inspect, plot)
 
 
 def make_parser():

@@ -8,7 +8,7 @@ from keras_attention.decoding.length_limits import EXTRA_LENGTH
 from keras_attention.decoding.search_options import GREEDY
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_ops, check_parity
-from keras_attention.exporting.saved_model import ids_function, write_saved_model
+from keras_attention.exporting.saved_model import ids_function, saved_model_ops, write_saved_model
 from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
 from keras_attention.manifest import write_manifest
@@ -72,7 +72,7 @@ def export_translator(
         saved_model = directory / "saved_model" / "1"
         say("writing the SavedModel")
         write_saved_model(saved_model, model, tokenizer, search, with_alignments)
-        ops = {}
+        ops = {"tf_saved_model": saved_model_ops(saved_model)}
         if "tflite" in formats:
             say("converting to TFLite")
             write_tflite(directory / "model.tflite", saved_model)
@@ -85,6 +85,7 @@ def export_translator(
         check_ops(ops)
         if "tf_saved_model" not in formats:
             shutil.rmtree(directory / "saved_model")
+            del ops["tf_saved_model"]
         manifest = {
             "kind": "translator",
             **(description or {}),

@@ -1,7 +1,10 @@
 """SavedModel: strings in and out with the tokenizer in the graph, and ids in and out."""
 
+from pathlib import Path
+
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_attention.decoding.search_options import GREEDY
 
@@ -52,6 +55,17 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
         }
 
     return serving_default
+
+
+def saved_model_ops(directory):
+    """The names of the operators in a SavedModel, those of its functions included."""
+    definition = saved_model_pb2.SavedModel.FromString(
+        (Path(directory) / "saved_model.pb").read_bytes()
+    )
+    graph = definition.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    functions = {function.signature.name for function in graph.library.function}
+    return sorted({node.op for node in nodes} - functions)
 
 
 def write_saved_model(directory, model, tokenizer, search=GREEDY, with_alignments=False):

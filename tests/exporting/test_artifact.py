@@ -114,6 +114,7 @@ def test_the_parity_report(manifest):
 
 
 def test_tflite_holds_built_in_operators_only(artifact_directory, manifest):
+    assert {"SentencepieceTokenizeOp", "While"} <= set(manifest["ops"]["tf_saved_model"])
     ops = tflite_ops(artifact_directory / "model.tflite")
     assert ops == manifest["ops"]["tflite"]
     assert not [op for op in ops if op.startswith(("custom:", "Flex"))]

@@ -1,0 +1,87 @@
+"""What an artifact holds, for people to read."""
+
+from keras_attention.manifest import file_names, read_manifest, verify_files
+
+# What each form is made of.
+FORMS = {"tf_saved_model": "saved_model/", "tflite": "model.tflite", "onnx": "model.onnx"}
+
+
+def describe_artifact(directory):
+    """Several lines: kind, decoding, signatures, forms with sizes, parity and operators, files.
+
+    Args:
+        directory: an artifact.
+
+    Raises:
+        InputError: if it is not an artifact, or files of it are missing, changed or truncated;
+        names them all.
+
+    >>> print(describe_artifact("artifact"))
+    translator, transformer tiny, float32
+    """
+    verify_files(directory)
+    manifest = read_manifest(directory)
+    lines = [
+        ", ".join(
+            [
+                manifest["kind"],
+                " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest),
+                manifest["precision"],
+            ]
+        ),
+        "decoding: " + _options(manifest["decoding"]),
+        "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
+        "signatures:",
+    ]
+    for name, signature in manifest["signatures"].items():
+        forms = [form for form in signature["formats"] if form in manifest["formats"]]
+        if forms:
+            sides = [_tensors(signature[side]) for side in ("inputs", "outputs")]
+            lines.append(f"  {name} ({', '.join(forms)}): {' -> '.join(sides)}")
+    for form in manifest["formats"]:
+        lines += _form(manifest, form)
+    files = manifest["files"]
+    lines.append(f"files: {len(files)}, {_megabytes(files)}, all as the manifest says")
+    others = [name for name in file_names(directory) if name not in files]
+    if others:
+        lines.append(f"not part of the artifact: {', '.join(others)}")
+    return "\n".join(lines)
+
+
+def _form(manifest, form):
+    files = {
+        name: entry for name, entry in manifest["files"].items() if name.startswith(FORMS[form])
+    }
+    yield f"{form}: {FORMS[form]}, {_megabytes(files)}"
+    for report in manifest["parity"].get(form, []):
+        yield (
+            f"  batch {report['batch_size']}: the same as Keras on "
+            f"{report['agreement']:.1%} of {report['sentences']} sentences"
+            f" ({report['ties']} ties), {report['milliseconds_per_sentence']:.1f} ms a sentence"
+        )
+    if form in manifest.get("scores", {}):
+        yield "  scores: " + _options(
+            {
+                name: f"{value:.2f}"
+                for name, value in manifest["scores"][form].items()
+                if isinstance(value, float)
+            }
+        )
+    operators = manifest["ops"].get(form)
+    if operators:
+        names = [name.removeprefix("ai.onnx:") for name in operators]
+        yield f"  {len(names)} operators: {', '.join(names)}"
+
+
+def _options(values):
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _tensors(tensors):
+    return ", ".join(
+        f"{name} {dtype} ({', '.join(map(str, shape))})" for name, (dtype, shape) in tensors.items()
+    )
+
+
+def _megabytes(files):
+    return f"{sum(entry['bytes'] for entry in files.values()) / 1e6:.1f} MB"
