@@ -1,0 +1,68 @@
+"""Translates standard input line by line with an artifact's model.tflite.
+
+    python translate.py ARTIFACT < source.txt > target.txt
+
+Needs ai-edge-litert, sentencepiece and numpy; neither TensorFlow nor keras_attention.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+from ai_edge_litert.interpreter import Interpreter
+
+PADDING, START, END = 0, 2, 3
+
+
+class Translator:
+    """The model and the tokenizer of an artifact."""
+
+    def __init__(self, artifact):
+        artifact = Path(artifact)
+        tokenizer = artifact / "tokenizer"
+        shared = json.loads((tokenizer / "tokenizer.json").read_text())["shared"]
+        names = ["shared.model"] * 2 if shared else ["source.model", "target.model"]
+        self.source, self.target = [
+            sentencepiece.SentencePieceProcessor(model_file=str(tokenizer / name)) for name in names
+        ]
+        decoding = json.loads((artifact / "manifest.json").read_text())["decoding"]
+        self.max_source_length = decoding["max_source_length"]
+        # The interpreter must outlive its runner.
+        self.interpreter = Interpreter(str(artifact / "model.tflite"), num_threads=2)
+        self.runner = self.interpreter.get_signature_runner("ids")
+
+    def encode(self, text):
+        """The ids of a text, END at the end; what is too long is cut."""
+        return [*self.source.encode(text)[: self.max_source_length - 1], END]
+
+    def decode(self, ids):
+        """The text of ids up to END."""
+        ids = ids[: ids.index(END)] if END in ids else ids
+        return self.target.decode([i for i in ids if i not in (PADDING, START)])
+
+    def translate(self, texts):
+        """The best translation of each of a list of texts, all in one batch."""
+        rows = [self.encode(text) for text in texts]
+        source_ids = np.full((len(rows), max(map(len, rows))), PADDING, dtype=np.int32)
+        for padded, row in zip(source_ids, rows, strict=True):
+            padded[: len(row)] = row
+        token_ids = self.runner(source_ids=source_ids)["token_ids"]
+        if token_ids.ndim == 3:  # exported with --n-best: the best comes first
+            token_ids = token_ids[:, 0]
+        return [
+            self.decode(ids) if text.strip() else ""
+            for text, ids in zip(texts, token_ids.tolist(), strict=True)
+        ]
+
+
+def main():
+    """One line in, one line out."""
+    translator = Translator(sys.argv[1])
+    for line in sys.stdin.buffer.read().decode().removesuffix("\n").split("\n"):
+        sys.stdout.buffer.write((translator.translate([line])[0] + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
