@@ -72,7 +72,7 @@ def export_translator(
         saved_model = directory / "saved_model" / "1"
         say("writing the SavedModel")
         write_saved_model(saved_model, model, tokenizer, search, with_alignments)
-        ops = {"tf_saved_model": saved_model_ops(saved_model)}
+        ops = {}
         if "tflite" in formats:
             say("converting to TFLite")
             write_tflite(directory / "model.tflite", saved_model)
@@ -85,7 +85,8 @@ def export_translator(
         check_ops(ops)
         if "tf_saved_model" not in formats:
             shutil.rmtree(directory / "saved_model")
-            del ops["tf_saved_model"]
+        else:
+            ops["tf_saved_model"] = saved_model_ops(saved_model)
         manifest = {
             "kind": "translator",
             **(description or {}),
