@@ -11,7 +11,8 @@ def write_ctranslate2(model, pieces, directory):
     """Writes a CTranslate2 model with the weights of `model`, by its public TransformerSpec.
 
     Args:
-        model: a pre-norm `TransformerTranslator` with one shared vocabulary.
+        model: a pre-norm `TransformerTranslator` with ReLU, one shared vocabulary and no biases in
+            the attention: what `from_preset(..., normalize_first=True)` makes.
         pieces: list of strings, the vocabulary.
         directory: where to; must not exist.
     """
@@ -47,12 +48,8 @@ def write_ctranslate2(model, pieces, directory):
         _feed_forward(layer, block)
     spec.register_source_vocabulary(pieces)
     spec.register_target_vocabulary(pieces)
-    spec.config.bos_token, spec.config.eos_token, spec.config.unk_token = (
-        pieces[2],
-        pieces[3],
-        pieces[1],
-    )
-    spec.config.decoder_start_token = pieces[2]
+    spec.config.unk_token, spec.config.bos_token, spec.config.eos_token = pieces[1:4]
+    spec.config.decoder_start_token = spec.config.bos_token
     spec.config.add_source_bos = spec.config.add_source_eos = False
     spec.config.layer_norm_epsilon = 1e-5
     spec.validate()
@@ -68,15 +65,9 @@ def _self_attention(layer, block):
 
 
 def _feed_forward(layer, block):
-    for linear, name in zip(
-        (layer.ffn.linear_0, layer.ffn.linear_1), ("intermediate", "output"), strict=True
-    ):
-        weights = {
-            weight.name: weight
-            for weight in block.feed_forward.weights
-            if weight.path.split("/")[-2] == name
-        }
-        _linear(linear, weights["kernel"], weights["bias"])
+    ours = block.feed_forward
+    _linear(layer.ffn.linear_0, ours.intermediate.kernel, ours.intermediate.bias)
+    _linear(layer.ffn.linear_1, ours.output_projection.kernel, ours.output_projection.bias)
     _norm(layer.ffn.layer_norm, block.feed_forward_normalization)
 
 

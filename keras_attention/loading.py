@@ -1,5 +1,6 @@
 """`keras_attention.load`: whatever was trained or exported, as one object that translates."""
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.runtimes import RUNTIMES, artifact_translator, keras_translator
+from keras_attention.search_options import SearchOptions
 from keras_attention.text import TranslationTokenizer
 
 # What each runtime reads of an artifact.
@@ -43,6 +45,7 @@ def load(path, runtime=None, **search):
     path = Path(path)
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
+    SearchOptions.require_names(search)
     if (path / "manifest.json").exists():
         manifest = read_manifest(path)
         if runtime == "keras":
@@ -62,16 +65,15 @@ def load(path, runtime=None, **search):
 
 def _refuse_other_search(path, decoding, search):
     """Raises `InputError` if an artifact with the manifest's `decoding` cannot do `search`."""
-    for name, value in search.items():
-        if name not in decoding:
-            raise InputError(f"Unknown decoding option {name!r}.")
-        if name == "n_best" and 1 <= value <= decoding[name]:
-            continue  # the first of those that it gives
-        if value != decoding[name]:
-            option = f"--{name.replace('_', '-')}"
+    names = [field.name for field in dataclasses.fields(SearchOptions)]
+    own = {name: decoding[name] for name in names}
+    asked = SearchOptions(**{**own, **search})  # out of range is out of range here too
+    for name, value in asked.to_dict().items():
+        fewer = name == "n_best" and value < own[name]  # the first of those that it gives
+        if value != own[name] and not fewer:
             raise InputError(
-                f"{path} was exported with {name} {decoding[name]}, not {value}: what an artifact "
-                f"does is fixed. Export it again with {option}."
+                f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
+                f"is fixed. Export it again with --{name.replace('_', '-')}."
             )
 
 
@@ -88,8 +90,6 @@ def load_run(path, **search):
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
-    from keras_attention.decoding import SearchOptions
-
     path = Path(path)
     config = read_config(path)
     if config.get("kind") != "translator":
@@ -98,10 +98,9 @@ def load_run(path, **search):
         raise InputError(
             f"{path} is not finished: there is no model.keras. Train on with --resume."
         )
-    try:
-        options = SearchOptions(**{**config.get("decoding", {}), **search})
-    except TypeError as error:
-        raise InputError(f"{path / 'config.json'}: decoding: {error}.") from error
+    defaults = config.get("decoding", {})
+    SearchOptions.require_names(defaults, f"{path / 'config.json'}: ")
+    options = SearchOptions(**{**defaults, **search})
     tokenizer = TranslationTokenizer.load(path / "tokenizer")
     try:
         model = keras.saving.load_model(path / "model.keras", compile=False, safe_mode=True)

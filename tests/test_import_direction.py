@@ -18,7 +18,7 @@ FLOORS = [
     {"loops"},
     {"recur"},
     {"in_blocks"},
-    {"manifest"},
+    {"manifest", "search_options"},
     {"layers"},
     {"decoding"},
     {"training"},

@@ -31,6 +31,7 @@ PUBLIC = {
         "gnmt_score",
         "greedy_search",
         "sample",
+        "search",
     ],
     "keras_attention.models": ["Model", "RNNTranslator", "TransformerTranslator", "Translator"],
     "keras_attention.training": [

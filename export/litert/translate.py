@@ -52,15 +52,18 @@ class Translator:
         if token_ids.ndim == 3:  # exported with --n-best: the best comes first
             token_ids = token_ids[:, 0]
         return [
-            self.decode(ids) if text.strip() else ""
-            for text, ids in zip(texts, token_ids.tolist(), strict=True)
+            self.decode(ids) if text.strip() and len(row) > 1 else ""
+            for text, row, ids in zip(texts, rows, token_ids.tolist(), strict=True)
         ]
 
 
 def main():
     """One line in, one line out."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     translator = Translator(sys.argv[1])
-    for line in sys.stdin.buffer.read().decode().removesuffix("\n").split("\n"):
+    lines = sys.stdin.buffer.read().decode().split("\n")
+    for line in lines if lines[-1] else lines[:-1]:
         sys.stdout.buffer.write((translator.translate([line])[0] + "\n").encode())
 
 

@@ -59,10 +59,10 @@ def run(options):
     """Trains."""
     from keras_attention.recipes import TranslatorConfig, train_translator
 
-    values = {name: value for name, value in vars(options).items() if name not in NOT_CONFIG}
+    left_out = {*NOT_CONFIG, *NAMES}
+    values = {name: value for name, value in vars(options).items() if name not in left_out}
     if values["jit_compile"] is not None:
         values["jit_compile"] = values["jit_compile"] == "yes"
-    values = {name: value for name, value in values.items() if name not in NAMES}
     config = TranslatorConfig.for_preset(**values, decoding=search_options(options))
     train_translator(
         config, options.output, resume=options.resume, force=options.force, quiet=options.quiet

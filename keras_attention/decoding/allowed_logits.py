@@ -2,9 +2,8 @@
 
 from keras import ops
 
+from keras_attention.search_options import FORBIDDEN
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
-
-FORBIDDEN = -1e9
 
 
 def allowed_logits(logits, position, min_length=0):

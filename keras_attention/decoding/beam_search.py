@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
-from keras_attention.decoding.allowed_logits import FORBIDDEN, allowed_logits
+from keras_attention.decoding.allowed_logits import allowed_logits
 from keras_attention.decoding.gnmt_score import gnmt_score, length_divisor
 from keras_attention.decoding.length_limits import length_limits
 from keras_attention.loops import loop
+from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, require_search
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
@@ -62,15 +62,7 @@ def beam_search(
     Reference: Wu et al. 2016, "Google's Neural Machine Translation System",
     https://arxiv.org/abs/1609.08144, section 7
     """
-    require_positive_integer("beam_size", beam_size)
-    require_positive_integer("n_best", n_best)
-    require(
-        n_best <= beam_size, "n_best", "at most `beam_size`", n_best=n_best, beam_size=beam_size
-    )
-    require(length_penalty >= 0, "length_penalty", "at least 0", length_penalty=length_penalty)
-    require(
-        coverage_penalty >= 0, "coverage_penalty", "at least 0", coverage_penalty=coverage_penalty
-    )
+    require_search(beam_size, length_penalty, coverage_penalty, n_best)
     limits, longest = length_limits(source_ids, max_length, model.max_sequence_length)
     batch_size, source_length = ops.shape(source_ids)
     attends = return_alignment or coverage_penalty > 0
@@ -119,7 +111,7 @@ def beam_search(
         log_probability = ops.where(
             held, ops.take_along_axis(state["log_probability"], slot, axis=1), log_probability
         )
-        dead = log_probability <= FORBIDDEN / 2
+        dead = log_probability <= IMPOSSIBLE
         length = ops.take_along_axis(state["length"], slot, axis=1) + ops.where(held, 0, 1)
         token_ids = rows_of(state["token_ids"], slot)
         here = ops.expand_dims(columns == position, 1)  # (1, 1, T)
@@ -189,7 +181,7 @@ def beam_search(
     score, slot = ops.top_k(state["score"], n_best)  # (B, N)
     slot = ops.cast(slot, "int32")
     token_ids = rows_of(state["token_ids"], slot)
-    missing = ops.expand_dims(score <= FORBIDDEN / 2, 2)
+    missing = ops.expand_dims(score <= IMPOSSIBLE, 2)
     outputs = {"token_ids": ops.where(missing, PADDING_ID, token_ids), "score": score}
     if return_alignment:
         alignment = rows_of(state["alignment"], slot)

@@ -1,10 +1,11 @@
 """Random sampling, in the graph, over the step contract."""
 
+import numpy as np
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.decoding.allowed_logits import FORBIDDEN
 from keras_attention.decoding.greedy_search import greedy_search
+from keras_attention.search_options import IMPOSSIBLE
 
 
 def sample(
@@ -53,14 +54,16 @@ def sample(
         require_positive_integer("top_k", top_k)
     require(top_p is None or 0 < top_p <= 1, "top_p", "in (0, 1]", top_p=top_p)
     batch_size, _ = ops.shape(source_ids)
-    seeds = ops.cast(ops.convert_to_tensor(seed), "uint32") + ops.zeros((batch_size,), "uint32")
+    if not ops.is_tensor(seed):  # whatever its size or sign
+        seed = (np.asarray(seed, "int64") % 2**32).astype("uint32")
+    seeds = ops.cast(seed, "uint32") + ops.zeros((batch_size,), "uint32")
 
     def choose(logits, position):
         size = logits.shape[-1]
         # In falling order of probability the two choices are beginnings of the list.
         best, token = ops.top_k(logits, size if top_k is None else min(top_k, size))
         weight = ops.exp((best - best[:, :1]) / temperature)
-        weight = ops.where(best <= FORBIDDEN / 2, 0.0, weight)
+        weight = ops.where(best <= IMPOSSIBLE, 0.0, weight)
         until = ops.cumsum(weight, axis=1)
         if top_p is not None:
             before = until - weight

@@ -5,7 +5,6 @@ import warnings
 
 from keras_attention._validation import InputError
 from keras_attention.decoding.length_limits import EXTRA_LENGTH
-from keras_attention.decoding.search_options import GREEDY
 from keras_attention.exporting.onnx import onnx_ops, write_onnx
 from keras_attention.exporting.parity import check_ops, check_parity
 from keras_attention.exporting.saved_model import ids_function, saved_model_ops, write_saved_model
@@ -13,6 +12,7 @@ from keras_attention.exporting.tflite import tflite_ops, write_tflite
 from keras_attention.files import new_directory
 from keras_attention.manifest import write_manifest
 from keras_attention.runtimes import TruncationWarning, artifact_translator, keras_translator
+from keras_attention.search_options import GREEDY
 from keras_attention.training import translation_scores
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")

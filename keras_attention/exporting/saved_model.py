@@ -6,16 +6,17 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_attention.decoding.search_options import GREEDY
+from keras_attention.decoding import search
+from keras_attention.search_options import GREEDY
 
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
 
 
-def ids_function(model, search=GREEDY, with_alignments=False):
+def ids_function(model, options=GREEDY, with_alignments=False):
     """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
 
-    With an axis of hypotheses after N if `search` returns several.
+    With an axis of hypotheses after N if `options` ask for several.
 
     The one graph that all three formats hold.
     """
@@ -24,7 +25,7 @@ def ids_function(model, search=GREEDY, with_alignments=False):
         input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")], autograph=False
     )
     def ids(source_ids):
-        return search.search(model, source_ids, with_alignments)
+        return search(model, source_ids, options, with_alignments)
 
     return ids
 
@@ -68,7 +69,7 @@ def saved_model_ops(directory):
     return sorted({node.op for node in nodes} - functions)
 
 
-def write_saved_model(directory, model, tokenizer, search=GREEDY, with_alignments=False):
+def write_saved_model(directory, model, tokenizer, options=GREEDY, with_alignments=False):
     """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
 
     By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not
@@ -77,11 +78,11 @@ def write_saved_model(directory, model, tokenizer, search=GREEDY, with_alignment
     tokenizers = tokenizer.in_graph()
     holder = tf.Module(name="tokenizers")
     holder.source, holder.target = tokenizers
-    ids = ids_function(model, search, with_alignments)
+    ids = ids_function(model, options, with_alignments)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(holder)
-    text = text_function(ids, tokenizers, model.max_sequence_length, search.n_best)
+    text = text_function(ids, tokenizers, model.max_sequence_length, options.n_best)
     archive.add_endpoint("serving_default", text)
     archive.add_endpoint("ids", ids)
     archive.write_out(str(directory), verbose=False)

@@ -3,8 +3,9 @@
 from keras import ops, tree
 
 from keras_attention.decoding.sample import sample
-from keras_attention.decoding.search_options import SearchOptions
+from keras_attention.decoding.search import search
 from keras_attention.models.model import Model
+from keras_attention.search_options import SearchOptions
 
 
 class Translator(Model):
@@ -46,7 +47,7 @@ class Translator(Model):
             these have an axis N after B.
         """
         options = SearchOptions(max_length=max_length, **options)
-        return options.search(self, source_token_ids, return_alignment)
+        return search(self, source_token_ids, options, return_alignment)
 
     def sample(self, source_token_ids, **options):
         """Translates at random: see `keras_attention.decoding.sample`."""

@@ -3,9 +3,9 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require
-from keras_attention.decoding import SearchOptions
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
+from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
 # The first preset of an architecture is its default.

@@ -1,18 +1,17 @@
 """A trained model in Keras itself."""
 
 from keras_attention.runtimes.text_translator import TextTranslator, ids_to_ids
+from keras_attention.search_options import GREEDY
 
 
-def compiled_generate(model, search=None):
+def compiled_generate(model, options=GREEDY):
     """The search as a function of arrays, traced once for all batch sizes and lengths."""
     import keras  # here: the other runtimes need neither it nor TensorFlow
 
-    from keras_attention.decoding import SearchOptions
-
-    search = search or SearchOptions()
+    from keras_attention.decoding import search
 
     def generate(source_ids):
-        return search.search(model, source_ids)
+        return search(model, source_ids, options)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -27,7 +26,7 @@ def compiled_generate(model, search=None):
     return run
 
 
-def keras_translator(model, tokenizer, search=None):
+def keras_translator(model, tokenizer, search=GREEDY):
     """A `TextTranslator` that runs `model`, a `keras_attention.models.Translator`.
 
     Args:

@@ -3,10 +3,9 @@
 import warnings
 
 from keras_attention._validation import require
+from keras_attention.search_options import IMPOSSIBLE
 from keras_attention.text.sentencepiece_processor import pad
 from keras_attention.token_ids import END_ID
-
-MISSING = -5e8  # the score of a hypothesis that does not exist is -1e9: see `beam_search`
 
 
 class TruncationWarning(UserWarning):
@@ -76,7 +75,7 @@ class TextTranslator:
             translations, scores = self.run([texts[i] for i in members], [rows[i] for i in members])
             for index, row, values in zip(members, translations, scores, strict=True):
                 pairs = zip(row, map(float, values), strict=True)
-                found[index] = [(text, score) for text, score in pairs if not score <= MISSING]
+                found[index] = [(text, score) for text, score in pairs if not score <= IMPOSSIBLE]
         return found
 
     def translate_with_scores(self, texts):

@@ -1,6 +1,7 @@
 """`--beam-size` and its neighbours, from training to translating."""
 
 import json
+import shutil
 
 import pytest
 
@@ -42,8 +43,6 @@ def test_n_best_gives_n_lines_for_each(
 
 
 def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tmp_path):
-    import shutil
-
     run = shutil.copytree(run_directory, tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
     assert config["decoding"]["beam_size"] == 1
@@ -59,7 +58,7 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
     config["decoding"] = {"beams": 3}
     (run / "config.json").write_text(json.dumps(config))
     status, _, error = run_here(capfd, "translate", "--model", run, "--input", lines)
-    assert status == 2 and "decoding" in error and "beams" in error
+    assert status == 2 and "config.json: Unknown decoding option 'beams'" in error
 
 
 def test_train_keeps_them(monkeypatch, capfd, tmp_path):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from keras import ops
 
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+from keras_attention.token_ids import END_ID, PADDING_ID
 
 VOCABULARY = 6
 WORDS = [1, 4, 5]  # what may stand in a sequence besides END
@@ -75,6 +75,3 @@ class Table:
                 for words in itertools.product(WORDS, repeat=length):
                     yield (*words, END_ID)
         yield from itertools.product(WORDS, repeat=longest)
-
-
-assert START_ID not in WORDS and END_ID not in WORDS

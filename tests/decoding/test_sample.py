@@ -89,6 +89,13 @@ def test_a_sentence_depends_on_itself_and_its_seed_alone():
     assert (others != expected).any(axis=1).all()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**40 + 7])
+def test_any_integer_is_a_seed(seed):
+    found = to_numpy(make().sample(SOURCE, seed=seed, max_length=4))["token_ids"]
+    wrapped = to_numpy(make().sample(SOURCE, seed=[seed % 2**32] * len(SOURCE), max_length=4))
+    np.testing.assert_array_equal(found, wrapped["token_ids"])
+
+
 def test_compiled_as_eager():
     model, source = make(), ops.convert_to_tensor(SOURCE)
     expected = to_numpy(model.sample(source, seed=3, max_length=7, top_p=0.9))

@@ -24,10 +24,10 @@ def consumer(request, tmp_path_factory):
         run = subprocess.run([python, "-c", f"import {package}"], capture_output=True)
         assert run.returncode, f"{package} is there"
 
-    def translate(artifact):
+    def translate(artifact, texts=TEXTS):
         run = subprocess.run(
             [python, folder / "translate.py", artifact],
-            input="".join(f"{text}\n" for text in TEXTS).encode(),
+            input="".join(f"{text}\n" for text in texts).encode(),
             capture_output=True,
             cwd=directory,
             timeout=300,
@@ -43,6 +43,7 @@ def test_it_gives_keras_translations(consumer, run_directory, artifact_directory
     expected = load(run_directory).translate(TEXTS)
     assert consumer(artifact_directory) == expected
     assert len(set(expected)) > 5
+    assert consumer(artifact_directory, []) == []
 
 
 @pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")

@@ -69,12 +69,16 @@ def test_signatures(beam_artifact_directory):
 
 
 def test_an_artifact_refuses_what_it_was_not_exported_with(
-    artifact_directory, beam_artifact_directory
+    run_directory, artifact_directory, beam_artifact_directory
 ):
     with pytest.raises(InputError, match="exported with beam_size 1, not 4: .* --beam-size"):
         load(artifact_directory, beam_size=4)
     with pytest.raises(InputError, match="exported with n_best 3, not 4"):
         load(beam_artifact_directory, n_best=4)
-    with pytest.raises(InputError, match="Unknown decoding option 'beam'"):
-        load(artifact_directory, beam=4)
+    for model in (artifact_directory, run_directory):
+        for name in ("beam", "with_alignments", "method"):
+            with pytest.raises(InputError, match=f"Unknown decoding option '{name}'; expected"):
+                load(model, **{name: 1})
+    with pytest.raises(ValueError, match="`n_best` must be a positive integer"):
+        load(beam_artifact_directory, n_best=0)
     assert load(beam_artifact_directory, beam_size=4, n_best=2)
