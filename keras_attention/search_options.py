@@ -57,9 +57,6 @@ class SearchOptions:
         return dataclasses.asdict(self)
 
 
-GREEDY = SearchOptions()
-
-
 def require_search(beam_size, length_penalty, coverage_penalty, n_best):
     """Raises `ValueError` unless these are options of `beam_search`."""
     require_positive_integer("beam_size", beam_size)
@@ -73,3 +70,6 @@ def require_search(beam_size, length_penalty, coverage_penalty, n_best):
     ):
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         require(is_number and value >= 0, name, "a number of at least 0", **{name: value})
+
+
+GREEDY = SearchOptions()
