@@ -68,15 +68,16 @@ def masked_softmax(logits, mask=None):
 
     Args:
         logits: (..., T, S).
-        mask: boolean, broadcasts to (..., T, S). A row without any True becomes uniform here: the
-            layer zeroes it.
+        mask: boolean, broadcasts to (..., T, S). A row without any True is as if it had no mask:
+            the layer zeroes it.
 
     Returns:
         (..., T, S) in the dtype of `logits`.
     """
     dtype = keras.backend.standardize_dtype(logits.dtype)
     if mask is not None:
-        logits = ops.where(mask, logits, fill_value(dtype))
+        # Added, not selected: every runtime does that faster.
+        logits = logits + ops.cast(ops.logical_not(mask), dtype) * fill_value(dtype)
     if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
         return ops.exp(logits - logits)
     return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)

@@ -22,9 +22,14 @@ def linear(inputs, kernel, dtype):
     inputs, kernel = ops.cast(inputs, dtype), ops.cast(kernel, dtype)
     if len(inputs.shape) == 2:
         return ops.matmul(inputs, kernel)
-    shape = ops.shape(inputs)[:-1]
     flat = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
-    return ops.reshape(flat, (*shape, kernel.shape[-1]))
+    return unflatten(flat, inputs)
+
+
+def unflatten(flat, like):
+    """`flat` (N, U) in the outer shape (..., D) of `like`: (..., U)."""
+    # The first size follows from the others: where these are static, no shape is computed.
+    return ops.reshape(flat, (-1, *ops.shape(like)[1:-1], flat.shape[-1]))
 
 
 def product(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):

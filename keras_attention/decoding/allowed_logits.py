@@ -1,5 +1,6 @@
 """Which tokens may come next."""
 
+import numpy as np
 from keras import ops
 
 from keras_attention.search_options import FORBIDDEN
@@ -16,9 +17,12 @@ def allowed_logits(logits, position, min_length=0):
         position: scalar int32, how many tokens there are.
         min_length: integer, how many tokens come before END at least.
     """
-    ids = ops.arange(logits.shape[-1], dtype="int32")
-    forbidden = ops.logical_or(ids == PADDING_ID, ids == START_ID)
+    # Added, not selected: to a product with constants the converters add it for nothing.
+    never = np.zeros(logits.shape[-1], "float32")
+    never[[PADDING_ID, START_ID]] = FORBIDDEN
+    logits = ops.cast(logits, "float32") + never
     if min_length:
-        too_early = ops.logical_and(ids == END_ID, position < min_length)
-        forbidden = ops.logical_or(forbidden, too_early)
-    return ops.where(forbidden, ops.cast(FORBIDDEN, "float32"), ops.cast(logits, "float32"))
+        end = np.zeros(logits.shape[-1], "float32")
+        end[END_ID] = FORBIDDEN
+        logits = logits + end * ops.cast(position < min_length, "float32")
+    return logits

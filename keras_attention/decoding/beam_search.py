@@ -5,7 +5,9 @@ from keras import ops
 from keras_attention.decoding.allowed_logits import allowed_logits
 from keras_attention.decoding.gnmt_score import gnmt_score, length_divisor
 from keras_attention.decoding.length_limits import length_limits
-from keras_attention.loops import loop
+from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.search_loop import first_room, search_loop
+from keras_attention.decoding.top_k import top_k
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, require_search
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
@@ -20,6 +22,7 @@ def beam_search(
     coverage_penalty=0.0,
     n_best=1,
     return_alignment=False,
+    single_loop=False,
 ):
     """The best of the hypotheses that `beam_size` slots find.
 
@@ -46,6 +49,7 @@ def beam_search(
             lost by source tokens that receive little attention.
         n_best: number N of hypotheses to return, at most K.
         return_alignment: whether to return the attention that chose each token.
+        single_loop: see `search_loop`.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score
@@ -66,17 +70,24 @@ def beam_search(
     limits, longest = length_limits(source_ids, max_length, model.max_sequence_length)
     batch_size, source_length = ops.shape(source_ids)
     attends = return_alignment or coverage_penalty > 0
-    model_state, constants = model.start(source_ids, longest, return_alignment=attends)
-    sentences = ops.expand_dims(ops.arange(batch_size, dtype="int32"), 1)  # (B, 1)
+    room = first_room(batch_size, longest, single_loop)
+    model_state, constants = model.start(
+        source_ids, room, return_alignment=attends, beam_size=beam_size
+    )
     slots = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
 
     def rows_of(tensor, slot):
-        """What `tensor` (B, K, ...) holds at the slots (B, N), as (B, N, ...)."""
-        index = ops.reshape(slot, (-1, slot.shape[1]) + (1,) * (len(tensor.shape) - 2))
-        return ops.take_along_axis(tensor, index, axis=1)
+        """What `tensor` (b, M, ...) holds at `slot` (b, N) of each sentence, as (b, N, ...).
 
-    every_row = ops.reshape(sentences + 0 * slots, (-1,))  # (B * K,)
+        By one index over all rows, which runtimes gather faster than one along an axis.
+        """
+        inner = ops.shape(tensor)[2:]
+        sentences = ops.arange(ops.shape(slot)[0], dtype="int32")
+        rows = ops.expand_dims(sentences, 1) * tensor.shape[1] + slot  # (b, N)
+        found = ops.take(ops.reshape(tensor, (-1, *inner)), ops.reshape(rows, (-1,)), axis=0)
+        return ops.reshape(found, (-1, slot.shape[1], *inner))
+
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
         "token": ops.full((batch_size * beam_size,), START_ID, dtype="int32"),
@@ -87,9 +98,8 @@ def beam_search(
         "score": ops.full((batch_size, beam_size), FORBIDDEN, dtype="float32"),
         "length": ops.zeros((batch_size, beam_size), dtype="int32"),
         "token_ids": ops.full((batch_size, beam_size, longest), PADDING_ID, dtype="int32"),
-        "model": model.reorder(model_state, every_row),
+        "model": model_state,
     }
-    constants = model.reorder(constants, every_row)
     if coverage_penalty:
         # Padding counts as covered.
         padding = ops.cast(source_ids == PADDING_ID, "float32")
@@ -98,22 +108,47 @@ def beam_search(
         shape = (batch_size, beam_size, longest, source_length)
         state["alignment"] = ops.zeros(shape, dtype="float32")
 
-    def unfinished(state):
-        return ops.logical_not(ops.all(state["finished"]))
+    def rows_at(sentence, slot):
+        """The rows (b * K,) of `slot` (b, K) or (1, K) of each sentence (b,)."""
+        return ops.reshape(ops.expand_dims(sentence, 1) * beam_size + slot, (-1,))
 
-    def step(state):
-        position = state["position"]
-        logits, model_state = model.advance(state["token"], position, state["model"], constants)
+    def extend(state, count):
+        return {**state, "model": model.extend(state["model"], count)}
+
+    def keep(state, constants, sentences):
+        rows = rows_at(sentences, slots)
+        if state is not None:
+            others = {
+                name: tensor if name == "position" else ops.take(tensor, sentences, axis=0)
+                for name, tensor in state.items()
+                if name not in ("token", "model")
+            }
+            state = {
+                **others,
+                "token": ops.take(state["token"], rows, axis=0),
+                "model": model.reorder(state["model"], rows),
+            }
+        if constants is not None:
+            constants = {
+                "limits": ops.take(constants["limits"], sentences, axis=0),
+                "model": model.keep(constants["model"], sentences, rows),
+            }
+        return state, constants
+
+    def step(state, constants):
+        position, limits = state["position"], constants["limits"]
+        logits, model_state = model.advance(
+            state["token"], position, state["model"], constants["model"]
+        )
         total, token = continuations(state, allowed_logits(logits, position, min_length))
         slot, choice, log_probability = select(state["finished"], total)
-        held = ops.take_along_axis(state["finished"], slot, axis=1)  # (B, K)
-        token = ops.where(held, PADDING_ID, ops.take_along_axis(token, choice, axis=1))
-        log_probability = ops.where(
-            held, ops.take_along_axis(state["log_probability"], slot, axis=1), log_probability
-        )
+        held = rows_of(state["finished"], slot)  # (B, K)
+        token = ops.where(held, PADDING_ID, rows_of(token, choice))
+        log_probability = ops.where(held, rows_of(state["log_probability"], slot), log_probability)
         dead = log_probability <= IMPOSSIBLE
-        length = ops.take_along_axis(state["length"], slot, axis=1) + ops.where(held, 0, 1)
+        length = rows_of(state["length"], slot) + ops.where(held, 0, 1)
         token_ids = rows_of(state["token_ids"], slot)
+        sentences = ops.arange(ops.shape(slot)[0], dtype="int32")
         here = ops.expand_dims(columns == position, 1)  # (1, 1, T)
         new_state = {
             "position": position + 1,
@@ -121,7 +156,7 @@ def beam_search(
             "log_probability": log_probability,
             "length": length,
             "token_ids": ops.where(here, ops.expand_dims(token, 2), token_ids),
-            "model": model.reorder(model_state, ops.reshape(sentences * beam_size + slot, (-1,))),
+            "model": model.reorder(model_state, rows_at(sentences, slot)),
         }
         if attends:
             attention = ops.reshape(new_state["model"]["alignment"], (-1, beam_size, source_length))
@@ -140,7 +175,8 @@ def beam_search(
         new_state["score"] = ops.where(dead, FORBIDDEN, score)
         finished = ops.logical_or(held, ops.logical_and(token == END_ID, ops.logical_not(dead)))
         over = ops.logical_or(
-            position + 1 >= limits, decided(finished, dead, log_probability, new_state["score"])
+            position + 1 >= limits,
+            decided(finished, dead, log_probability, new_state["score"], limits),
         )
         new_state["finished"] = ops.logical_or(finished, ops.expand_dims(over, 1))
         return new_state
@@ -148,11 +184,11 @@ def beam_search(
     def continuations(state, logits):
         """The log-probabilities and tokens (B, K * M) of the M <= K best continuations of each."""
         count = min(beam_size, logits.shape[-1])
-        best, token = ops.top_k(logits, count)  # (B * K, M): no more of one hypothesis can win
-        best = best - ops.logsumexp(logits, axis=-1, keepdims=True)
+        best, token = top_k(logits, count)  # (B * K, M): no more of one hypothesis can win
+        best = best - log_normalizer(logits, best[:, :1])
         best = ops.reshape(best, (-1, beam_size, count))
         total = ops.maximum(ops.expand_dims(state["log_probability"], 2) + best, FORBIDDEN)
-        token = ops.reshape(ops.cast(token, "int32"), (-1, beam_size * count))
+        token = ops.reshape(token, (-1, beam_size * count))
         return ops.reshape(total, (-1, beam_size * count)), token
 
     def select(finished, total):
@@ -165,9 +201,9 @@ def beam_search(
         kept = ops.where(index % count == 0, place, 2 * FORBIDDEN)
         _, choice = ops.top_k(ops.where(holder, kept, total), beam_size)
         choice = ops.cast(choice, "int32")
-        return choice // count, choice, ops.take_along_axis(total, choice, axis=1)
+        return choice // count, choice, rows_of(total, choice)
 
-    def decided(finished, dead, log_probability, score):
+    def decided(finished, dead, log_probability, score, limits):
         """Whether no hypothesis of a sentence that goes on could come among its best (B,)."""
         running = ops.logical_not(ops.logical_or(finished, dead))
         attainable = log_probability
@@ -177,7 +213,9 @@ def beam_search(
         best, _ = ops.top_k(ops.where(finished, score, FORBIDDEN), n_best)
         return best[:, n_best - 1] >= attainable
 
-    state = loop(unfinished, step, state, longest)
+    names = ("token_ids", "score", "alignment") if return_alignment else ("token_ids", "score")
+    constants = {"limits": limits, "model": constants}
+    state = search_loop(step, state, constants, keep, extend, names, longest, single_loop)
     score, slot = ops.top_k(state["score"], n_best)  # (B, N)
     slot = ops.cast(slot, "int32")
     token_ids = rows_of(state["token_ids"], slot)

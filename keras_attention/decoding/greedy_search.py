@@ -4,19 +4,27 @@ from keras import ops
 
 from keras_attention.decoding.allowed_logits import allowed_logits
 from keras_attention.decoding.length_limits import length_limits
-from keras_attention.loops import loop
+from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.search_loop import first_room, search_loop
+from keras_attention.decoding.top_k import top_k
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
-def most_probable(logits, position):
+def most_probable(logits, position, rows):
     """The token of the highest logit (B,), and its log-probability (B,)."""
-    best, token = ops.top_k(logits, 1)  # (B, 1) each
-    log_probability = ops.squeeze(best, 1) - ops.logsumexp(logits, axis=-1)
-    return ops.cast(ops.squeeze(token, 1), "int32"), log_probability
+    best, token = top_k(logits, 1)  # (B, 1) each
+    log_probability = best - log_normalizer(logits, best)
+    return ops.squeeze(token, 1), ops.squeeze(log_probability, 1)
 
 
 def greedy_search(
-    model, source_ids, max_length=None, min_length=0, return_alignment=False, choose=most_probable
+    model,
+    source_ids,
+    max_length=None,
+    min_length=0,
+    return_alignment=False,
+    choose=most_probable,
+    single_loop=False,
 ):
     """The most probable token at every step.
 
@@ -27,8 +35,10 @@ def greedy_search(
             Never more than `model.max_sequence_length`.
         min_length: tokens before END at least.
         return_alignment: whether to return the attention that chose each token.
-        choose: function of logits (B, V) and the position that returns the next token of each row
-            and its log-probability: `sample` gives another.
+        choose: function of logits (b, V), the position and the rows (b,) of `source_ids` that these
+            are of, that returns the next token of each and its log-probability: `sample` gives
+            another.
+        single_loop: see `search_loop`.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score
@@ -37,7 +47,8 @@ def greedy_search(
     """
     limits, longest = length_limits(source_ids, max_length, model.max_sequence_length)
     batch_size, source_length = ops.shape(source_ids)
-    model_state, constants = model.start(source_ids, longest, return_alignment=return_alignment)
+    room = first_room(batch_size, longest, single_loop)
+    model_state, constants = model.start(source_ids, room, return_alignment=return_alignment)
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
         "token": ops.full((batch_size,), START_ID, dtype="int32"),
@@ -48,22 +59,42 @@ def greedy_search(
     }
     if return_alignment:
         state["alignment"] = ops.zeros((batch_size, longest, source_length), dtype="float32")
+    rows = ops.arange(batch_size, dtype="int32")
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
 
-    def unfinished(state):
-        return ops.logical_not(ops.all(state["finished"]))
+    def extend(state, count):
+        return {**state, "model": model.extend(state["model"], count)}
 
-    def step(state):
+    def keep(state, constants, sentences):
+        if state is not None:
+            rest = {
+                name: tensor if name == "position" else ops.take(tensor, sentences, axis=0)
+                for name, tensor in state.items()
+                if name != "model"
+            }
+            state = {**rest, "model": model.reorder(state["model"], sentences)}
+        if constants is not None:
+            constants = {
+                "limits": ops.take(constants["limits"], sentences, axis=0),
+                "rows": ops.take(constants["rows"], sentences, axis=0),
+                "model": model.keep(constants["model"], sentences, sentences),
+            }
+        return state, constants
+
+    def step(state, constants):
         position, finished = state["position"], state["finished"]
-        logits, model_state = model.advance(state["token"], position, state["model"], constants)
-        token, log_probability = choose(allowed_logits(logits, position, min_length), position)
+        logits, model_state = model.advance(
+            state["token"], position, state["model"], constants["model"]
+        )
+        logits = allowed_logits(logits, position, min_length)
+        token, log_probability = choose(logits, position, constants["rows"])
         token = ops.where(finished, PADDING_ID, token)
         here = columns == position
         new_state = {
             "position": position + 1,
             "token": token,
             "finished": ops.logical_or(
-                finished, ops.logical_or(token == END_ID, position + 1 >= limits)
+                finished, ops.logical_or(token == END_ID, position + 1 >= constants["limits"])
             ),
             "score": state["score"] + ops.where(finished, 0.0, log_probability),
             "token_ids": ops.where(here, ops.expand_dims(token, 1), state["token_ids"]),
@@ -76,6 +107,6 @@ def greedy_search(
             )
         return new_state
 
-    state = loop(unfinished, step, state, longest)
+    constants = {"limits": limits, "rows": rows, "model": constants}
     names = ("token_ids", "score", "alignment") if return_alignment else ("token_ids", "score")
-    return {name: state[name] for name in names}
+    return search_loop(step, state, constants, keep, extend, names, longest, single_loop)

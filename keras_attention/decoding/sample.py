@@ -58,7 +58,7 @@ def sample(
         seed = (np.asarray(seed, "int64") % 2**32).astype("uint32")
     seeds = ops.cast(seed, "uint32") + ops.zeros((batch_size,), "uint32")
 
-    def choose(logits, position):
+    def choose(logits, position, rows):
         size = logits.shape[-1]
         # In falling order of probability the two choices are beginnings of the list.
         best, token = ops.top_k(logits, size if top_k is None else min(top_k, size))
@@ -69,7 +69,9 @@ def sample(
             before = until - weight
             weight = ops.where(before < top_p * until[:, -1:], weight, 0.0)
             until = ops.cumsum(weight, axis=1)
-        drawn = ops.expand_dims(uniform(seeds, position), 1) * until[:, -1:]  # (B, 1)
+        drawn = (
+            ops.expand_dims(uniform(ops.take(seeds, rows, axis=0), position), 1) * until[:, -1:]
+        )  # (B, 1)
         # The first whose share of the unit interval reaches over the drawn number.
         index = ops.sum(ops.cast(until <= drawn, "int32"), axis=1, keepdims=True)
         last = ops.sum(ops.cast(weight > 0, "int32"), axis=1, keepdims=True) - 1

@@ -1,9 +1,11 @@
 """The position-wise feed-forward network (Vaswani et al. 2017, section 3.3)."""
 
 import keras
+from keras import ops
 
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
+from keras_attention.products import unflatten
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -83,10 +85,11 @@ class FeedForward(keras.layers.Layer):
         )
 
     def call(self, inputs, training=None):
-        x = self.intermediate(inputs)
+        # One row a token: with more dimensions `Dense` goes through a general contraction.
+        x = self.intermediate(ops.reshape(inputs, (-1, inputs.shape[-1])))
         if self.dropout:
             x = self._dropout(x, training=training)
-        return self.output_projection(x)
+        return unflatten(self.output_projection(x), inputs)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])

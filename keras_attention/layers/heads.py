@@ -8,12 +8,16 @@ from keras import ops
 def split_heads(projected, num_heads, length):
     """(B, T, H * K) -> (B, H, T, K)."""
     width = projected.shape[-1] // num_heads
+    if isinstance(length, int) and length == 1:  # there is nothing to transpose
+        return ops.reshape(projected, (-1, num_heads, 1, width))
     return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
 
 
 def merge_heads(context, length):
     """(B, H, T, K) -> (B, T, H * K)."""
     width = context.shape[1] * context.shape[3]
+    if isinstance(length, int) and length == 1:
+        return ops.reshape(context, (-1, 1, width))
     return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
 
 
@@ -30,6 +34,9 @@ def scaled_dot_product(query, key):
     # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
     # kernel that takes ten times as long as the three separate ones.
     query = query * (1.0 / math.sqrt(query.shape[-1]))
+    if query.shape[2] == 1:
+        # One query: the many small products with vectors take longer than this.
+        return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
     return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
 
 
@@ -40,7 +47,9 @@ def write_cache(cache, update, index):
     """
     offset = ops.arange(ops.shape(cache)[2], dtype="int32") - index  # (S,)
     length = ops.shape(update)[2]
-    inside = ops.logical_and(offset >= 0, offset < length)
-    if update.shape[2] != 1:  # a single position broadcasts by itself
+    if update.shape[2] == 1:  # a single position broadcasts by itself
+        inside = offset == 0
+    else:
+        inside = ops.logical_and(offset >= 0, offset < length)
         update = ops.take(update, ops.clip(offset, 0, length - 1), axis=2)
     return ops.where(ops.reshape(inside, (1, 1, -1, 1)), update, cache)

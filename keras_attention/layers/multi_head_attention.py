@@ -12,6 +12,7 @@ from keras_attention.layers.heads import (
     split_heads,
     write_cache,
 )
+from keras_attention.products import linear
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -252,6 +253,11 @@ class MultiHeadAttention(keras.layers.Layer):
             "value": ops.zeros((*shape, self.value_dim or self.key_dim), dtype=self.compute_dtype),
         }
 
+    def extend_cache(self, cache, count):
+        """`cache` with room for `count` more positions."""
+        more = self.empty_cache(ops.shape(cache["key"])[0], count)
+        return {name: ops.concatenate([cache[name], more[name]], axis=2) for name in more}
+
     def project(self, value):
         """The keys and values of `value` (B, S, Dv) as a cache, made once for many queries."""
         length = ops.shape(value)[1]
@@ -281,7 +287,9 @@ class MultiHeadAttention(keras.layers.Layer):
     def _split_key_value(self, projected, length):
         key, value = ops.split(projected, [self._key_width], axis=-1)
         return {
-            "key": split_heads(key, self.num_heads, length),
+            # Put together from its heads, for a converter would join a transposition with that of
+            # `score`, and make both of them anew at every step of a loop.
+            "key": ops.stack(ops.split(key, self.num_heads, axis=-1), axis=1),
             "value": split_heads(value, self.num_heads, length),
         }
 
@@ -320,7 +328,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return self._affine(inputs, kernel, bias)
 
     def _affine(self, inputs, kernel, bias):
-        outputs = ops.matmul(inputs, ops.cast(kernel, self.compute_dtype))
+        outputs = linear(inputs, kernel, self.compute_dtype)
         return outputs if bias is None else outputs + ops.cast(bias, self.compute_dtype)
 
     def compute_mask(self, query, mask=None):

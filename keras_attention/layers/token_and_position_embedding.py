@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+from keras_attention.products import linear
 
 POSITIONS = ("learned", "sinusoidal")
 
@@ -107,14 +108,17 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
             if self.tie_weights:
                 kernel = ops.transpose(ops.cast(self.token_embeddings, self.compute_dtype))
             else:
-                kernel = ops.cast(self.output_kernel, self.compute_dtype)
-            return ops.matmul(ops.cast(inputs, self.compute_dtype), kernel)
+                kernel = self.output_kernel
+            return linear(inputs, kernel, self.compute_dtype)
         # Rows are taken before the cast, so that their gradient stays as sparse as the batch.
         tokens = ops.take(self.token_embeddings, ops.cast(inputs, "int32"), axis=0)
         tokens = ops.cast(tokens, self.compute_dtype)
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
-        return tokens + self.position_layer(tokens, start_index=start_index)
+        if self.positions == "learned":
+            self.position_layer.check_length(tokens.shape)
+        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
+        return tokens + self.position_layer.encode(positions, self.embedding_dim)
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False):
         width = self.vocabulary_size if reverse else self.embedding_dim

@@ -1,6 +1,7 @@
 """One block of the transformer decoder (Vaswani et al. 2017, section 3.1)."""
 
 import keras
+from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require
@@ -41,6 +42,8 @@ class TransformerDecoder(TransformerBlock):
         self_attention_cache: from `empty_cache`; with it goes
         self_attention_cache_update_index: scalar int32, position of the first token of the input.
         cross_attention_cache: from `project_encoder`, instead of `encoder_sequence`.
+        queries_per_source: how many rows of `decoder_sequence`, one after the other, attend to the
+            same row of the encoder (the hypotheses of a beam); B is that of `decoder_sequence`.
         use_causal_mask: whether a token sees only those before it and itself.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
@@ -92,6 +95,7 @@ class TransformerDecoder(TransformerBlock):
         self_attention_cache=None,
         self_attention_cache_update_index=None,
         cross_attention_cache=None,
+        queries_per_source=1,
         use_causal_mask=True,
         return_attention_scores=False,
         training=None,
@@ -124,7 +128,7 @@ class TransformerDecoder(TransformerBlock):
 
         def attend_to_encoder(x):
             result = self.cross_attention(
-                x,
+                share_source(x),
                 encoder_sequence if cross_attention_cache is None else None,
                 value_mask=encoder_padding_mask,
                 attention_mask=encoder_attention_mask,
@@ -132,7 +136,24 @@ class TransformerDecoder(TransformerBlock):
                 cache=cross_attention_cache,
                 training=training,
             )
-            return result if isinstance(result, tuple) else (result,)
+            output, *scores = result if isinstance(result, tuple) else (result,)
+            if queries_per_source == 1:
+                return output, *scores
+            return ops.reshape(output, ops.shape(x)), *map(unshare_scores, scores)
+
+        def share_source(x):
+            """(B, T, D) -> (B / G, G * T, D): attention does not mind which row a query is of."""
+            if queries_per_source == 1:
+                return x
+            _, length, width = ops.shape(x)
+            return ops.reshape(x, (-1, queries_per_source * length, width))
+
+        def unshare_scores(scores):
+            """(B / G, H, G * T, S) -> (B, H, T, S)."""
+            length, source_length = ops.shape(decoder_sequence)[1], ops.shape(scores)[3]
+            shape = (-1, self.num_heads, queries_per_source, length, source_length)
+            scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
+            return ops.reshape(scores, (-1, self.num_heads, length, source_length))
 
         def feed(x):
             return (self.feed_forward(x, training=training),)
@@ -149,6 +170,10 @@ class TransformerDecoder(TransformerBlock):
     def empty_cache(self, batch_size, length):
         """The cache of `length` positions to start decoding with."""
         return self.self_attention.empty_cache(batch_size, length)
+
+    def extend_cache(self, cache, count):
+        """`cache` with room for `count` more positions."""
+        return self.self_attention.extend_cache(cache, count)
 
     def project_encoder(self, encoder_sequence):
         """The cross-attention's keys and values of `encoder_sequence` (B, S, D), made once."""
@@ -168,6 +193,7 @@ class TransformerDecoder(TransformerBlock):
         self_attention_cache=None,
         self_attention_cache_update_index=None,
         cross_attention_cache=None,
+        queries_per_source=1,
         use_causal_mask=True,
         return_attention_scores=False,
         training=None,

@@ -183,7 +183,7 @@ class RNNTranslator(Translator):
         )
         return {"cross": [ops.expand_dims(alignment, 1)]}
 
-    def start(self, source_ids, max_length, return_alignment=False):
+    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
         """The source side, and the decoder's first state: see `Translator`."""
         require(
             not return_alignment or self.decoder.attention is not None,
@@ -196,6 +196,9 @@ class RNNTranslator(Translator):
         state = {"decoder": self.decoder.initial_state(constants)}
         if return_alignment:
             state["alignment"] = ops.zeros(ops.shape(source_ids), dtype="float32")
+        if beam_size > 1:
+            rows = ops.repeat(ops.arange(ops.shape(source_ids)[0], dtype="int32"), beam_size)
+            state, constants = self.reorder(state, rows), self.reorder(constants, rows)
         return state, constants
 
     def advance(self, token, position, state, constants):

@@ -215,20 +215,31 @@ class TransformerTranslator(Translator):
             scores["cross"].append(cross)
         return scores
 
-    def start(self, source_ids, max_length, return_alignment=False):
+    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
         """The source side and empty caches for `max_length` steps: see `Translator`."""
         encoded, mask = self.encode(source_ids)
         batch_size, source_length = ops.shape(source_ids)
-        state = {
-            "cache": [block.empty_cache(batch_size, max_length) for block in self.decoder_blocks]
-        }
+        rows = batch_size * beam_size
+        state = {"cache": [block.empty_cache(rows, max_length) for block in self.decoder_blocks]}
         if return_alignment:
-            state["alignment"] = ops.zeros((batch_size, source_length), dtype="float32")
+            state["alignment"] = ops.zeros((rows, source_length), dtype="float32")
         constants = {
+            "beam_size": beam_size,
             "source_mask": mask,
             "encoder": [block.project_encoder(encoded) for block in self.decoder_blocks],
         }
         return state, constants
+
+    def extend(self, state, count):
+        """Caches for `count` more steps: see `Translator`."""
+        pairs = zip(self.decoder_blocks, state["cache"], strict=True)
+        return {**state, "cache": [block.extend_cache(cache, count) for block, cache in pairs]}
+
+    def keep(self, constants, sentences, rows):
+        """One row a sentence, for all of its hypotheses: see `Translator`."""
+        beam_size = constants["beam_size"]
+        tensors = {name: tensor for name, tensor in constants.items() if name != "beam_size"}
+        return {"beam_size": beam_size, **self.reorder(tensors, sentences)}
 
     def advance(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
@@ -244,6 +255,7 @@ class TransformerTranslator(Translator):
                 self_attention_cache=state["cache"][index],
                 self_attention_cache_update_index=position,
                 cross_attention_cache=constants["encoder"][index],
+                queries_per_source=constants["beam_size"],
                 return_attention_scores=aligns,
             )
             caches.append(cache)
@@ -252,7 +264,7 @@ class TransformerTranslator(Translator):
         new_state = {"cache": caches}
         if alignment is not None:
             new_state["alignment"] = alignment
-        return self._logits(x)[:, 0], new_state
+        return self._logits(ops.squeeze(x, 1)), new_state
 
     def get_config(self):
         return {

@@ -13,24 +13,34 @@ class Translator(Model):
 
     A subclass implements
 
-    - `start(source_ids, max_length, return_alignment=False) -> (state, constants)`: the source
-      side, computed once. `state` is a structure of tensors with B rows; `constants` likewise.
-    - `advance(token, position, state, constants) -> (logits, state)`: `token` (B,), `position` a
-      scalar, `logits` (B, V). If `start` was asked for it, `state["alignment"]` (B, S) holds the
+    - `start(source_ids, max_length, return_alignment=False, beam_size=1) -> (state, constants)`:
+      the source side, computed once. `state` is a structure of tensors with R = B * `beam_size`
+      rows, those of one sentence after each other; `constants` is what `advance` makes of it.
+    - `advance(token, position, state, constants) -> (logits, state)`: `token` (R,), `position` a
+      scalar, `logits` (R, V). If `start` was asked for it, `state["alignment"]` (R, S) holds the
       attention over the source that led to these logits.
 
     and has the attribute `max_sequence_length`.
     """
 
-    def start(self, source_ids, max_length, return_alignment=False):
+    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
         raise NotImplementedError(f"{type(self).__name__} must implement `start`.")
 
     def advance(self, token, position, state, constants):
         raise NotImplementedError(f"{type(self).__name__} must implement `advance`.")
 
     def reorder(self, state, indices):
-        """The rows of `state`, or of `constants`, that `indices` names: (rows,) of B."""
+        """The rows of `state` that `indices` (R,) names."""
         return tree.map_structure(lambda tensor: ops.take(tensor, indices, axis=0), state)
+
+    def extend(self, state, count):
+        """`state` with room for `count` more steps than `start` was told of."""
+        return state
+
+    def keep(self, constants, sentences, rows):
+        """`constants` for the sentences (b,) alone, whose rows of the state are `rows` (b *
+        beam_size,)."""
+        return self.reorder(constants, rows)
 
     def generate(self, source_token_ids, max_length=None, return_alignment=False, **options):
         """Translates `source_token_ids` (B, S), greedily unless told otherwise.

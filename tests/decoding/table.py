@@ -26,7 +26,8 @@ class Table:
         self.attention = random.random((sources, self.prefixes, 8)).astype("float32")
         self.calls = 0
 
-    def start(self, source_ids, max_length, return_alignment=False):
+    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
+        source_ids = ops.repeat(source_ids, beam_size, axis=0)
         state = {"prefix": ops.zeros(ops.shape(source_ids)[:1], dtype="int32")}
         if return_alignment:
             state["alignment"] = ops.zeros(ops.shape(source_ids), dtype="float32")
@@ -50,6 +51,12 @@ class Table:
 
     def reorder(self, state, indices):
         return {name: ops.take(tensor, indices, axis=0) for name, tensor in state.items()}
+
+    def extend(self, state, count):
+        return state
+
+    def keep(self, constants, sentences, rows):
+        return self.reorder(constants, rows)
 
     def log_probabilities(self, source, words):
         """Of the tokens that may follow `words`, in plain Python: a dict."""
