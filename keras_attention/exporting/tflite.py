@@ -4,18 +4,29 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_attention.exporting.quantization import describe_storage
+from keras_attention.exporting.tflite_precision import ARITHMETIC, lower_tflite_precision
 from keras_attention.files import write_atomically
 
 
-def write_tflite(path, saved_model):
+def write_tflite(path, saved_model, precision="float32"):
     """Converts the signature `ids` of a SavedModel.
 
     From a SavedModel and not from a concrete function, which would be converted without its
     weights.
+
+    Returns:
+        What the manifest says of a precision below float32, a dict; None for float32.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    write_atomically(Path(path), converter.convert())
+    data = converter.convert()
+    if precision == "float32":
+        write_atomically(Path(path), data)
+        return None
+    lower, elements = lower_tflite_precision(data, precision)
+    write_atomically(Path(path), lower)
+    return describe_storage(precision, len(lower), len(data), elements, ARITHMETIC[precision])
 
 
 def tflite_ops(path):
