@@ -17,6 +17,7 @@ def add_parser(subparsers, common):
     add("--precision", choices=("float32",), default="float32", help="of TFLite and ONNX")
     add_search_options(parser, n_best=True)
     add("--with-alignments", action="store_true", help="also give the attention of each token")
+    add("--single-loop", action="store_true", help="no loop in a loop, for OpenVINO; slower")
     add("--valid-source", metavar="F", help="sentences to compare on")
     add("--valid-target", metavar="F", help="their references: BLEU of each form in the manifest")
     add("--force", action="store_true", help="overwrite an existing artifact")
@@ -38,6 +39,7 @@ def run(options):
         formats=tuple(name for name in options.formats.split(",") if name),
         search=search_options(options),
         with_alignments=options.with_alignments,
+        single_loop=options.single_loop,
         valid_source=options.valid_source,
         valid_target=options.valid_target,
         force=options.force,

@@ -26,6 +26,7 @@ def export_translator(
     formats=FORMATS,
     search=GREEDY,
     with_alignments=False,
+    single_loop=False,
     references=None,
     description=None,
     force=False,
@@ -44,6 +45,8 @@ def export_translator(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         search: how every form decodes, a `keras_attention.decoding.SearchOptions`.
         with_alignments: whether the ids signature also gives `alignment` (N, T, S).
+        single_loop: whether to search in one loop instead of a loop in a loop, which takes about
+            twice as long and is what OpenVINO can read.
         references: list of strings; where given, the manifest reports each form's BLEU on `texts`.
         description: dict of JSON values to keep in the manifest.
         force: whether an existing `output` may be overwritten.
@@ -71,7 +74,7 @@ def export_translator(
         # The SavedModel is always made: TFLite is converted from it.
         saved_model = directory / "saved_model" / "1"
         say("writing the SavedModel")
-        write_saved_model(saved_model, model, tokenizer, search, with_alignments)
+        write_saved_model(saved_model, model, tokenizer, search, with_alignments, single_loop)
         ops = {}
         if "tflite" in formats:
             say("converting to TFLite")
@@ -79,7 +82,7 @@ def export_translator(
             ops["tflite"] = tflite_ops(directory / "model.tflite")
         if "onnx" in formats:
             say("converting to ONNX")
-            ids = ids_function(model, search, with_alignments)
+            ids = ids_function(model, search, with_alignments, single_loop)
             write_onnx(directory / "model.onnx", ids)
             ops["onnx"] = onnx_ops(directory / "model.onnx")
         check_ops(ops)
@@ -98,6 +101,7 @@ def export_translator(
                 "extra_length": EXTRA_LENGTH,
                 "max_source_length": model.max_sequence_length,
                 "with_alignments": with_alignments,
+                "single_loop": single_loop,
             },
             "signatures": _signatures(search.n_best, with_alignments),
             "ops": ops,

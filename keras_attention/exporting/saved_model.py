@@ -13,10 +13,11 @@ from keras_attention.search_options import GREEDY
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
 
 
-def ids_function(model, options=GREEDY, with_alignments=False):
+def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False):
     """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
 
-    With an axis of hypotheses after N if `options` ask for several.
+    With an axis of hypotheses after N if `options` ask for several. `single_loop` as in
+    `keras_attention.decoding.search_loop`.
 
     The one graph that all three formats hold.
     """
@@ -25,7 +26,7 @@ def ids_function(model, options=GREEDY, with_alignments=False):
         input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")], autograph=False
     )
     def ids(source_ids):
-        return search(model, source_ids, options, with_alignments)
+        return search(model, source_ids, options, with_alignments, single_loop)
 
     return ids
 
@@ -69,7 +70,9 @@ def saved_model_ops(directory):
     return sorted({node.op for node in nodes} - functions)
 
 
-def write_saved_model(directory, model, tokenizer, options=GREEDY, with_alignments=False):
+def write_saved_model(
+    directory, model, tokenizer, options=GREEDY, with_alignments=False, single_loop=False
+):
     """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
 
     By `ExportArchive`: what `tf.saved_model.save` makes of Keras objects loads in Python only, not
@@ -78,7 +81,7 @@ def write_saved_model(directory, model, tokenizer, options=GREEDY, with_alignmen
     tokenizers = tokenizer.in_graph()
     holder = tf.Module(name="tokenizers")
     holder.source, holder.target = tokenizers
-    ids = ids_function(model, options, with_alignments)
+    ids = ids_function(model, options, with_alignments, single_loop)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(holder)

@@ -34,6 +34,7 @@ def export_run(
     formats=FORMATS,
     search=None,
     with_alignments=False,
+    single_loop=False,
     valid_source=None,
     valid_target=None,
     force=False,
@@ -47,6 +48,7 @@ def export_run(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         search: dict of fields of `keras_attention.decoding.SearchOptions`, over those of the run.
         with_alignments: whether the ids signature also gives the alignment.
+        single_loop: whether to search in one loop instead of a loop in a loop, for OpenVINO.
         valid_source: file of sentences to compare on; by default the run's validation sentences.
         valid_target: file of their references, for BLEU in the manifest.
         force: whether an existing `output` may be overwritten.
@@ -68,6 +70,7 @@ def export_run(
         formats=formats,
         search=translator.search,
         with_alignments=with_alignments,
+        single_loop=single_loop,
         references=None if references is None else references[:COMPARED_SENTENCES],
         description={"architecture": config.architecture, "preset": config.preset},
         force=force,

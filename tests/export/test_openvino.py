@@ -1,0 +1,47 @@
+"""OpenVINO, which reads both an artifact's SavedModel and its .tflite file."""
+
+import numpy as np
+import openvino
+import pytest
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  (the SavedModel's tokenizer)
+
+from keras_attention import load
+from keras_attention.exporting import export_translator
+from keras_attention.search_options import SearchOptions
+from keras_attention.text import phrase_corpus
+from keras_attention.text.sentencepiece_processor import pad
+
+TEXTS = phrase_corpus(6, split="test")[0]
+
+
+def token_ids(model, source_ids):
+    # Where the processor multiplies bfloat16, OpenVINO would do that unless told otherwise.
+    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    (found,) = [x for x in compiled([source_ids]).values() if x.dtype == np.int32]
+    return found
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
+    translator = load(run_directory)
+    search = SearchOptions(beam_size=beam_size)
+    artifact = export_translator(
+        translator.model,
+        translator.tokenizer,
+        tmp_path / "artifact",
+        TEXTS,
+        formats=("tf_saved_model", "tflite"),
+        search=search,
+        single_loop=True,
+    )
+    source_ids = pad(translator.encode(TEXTS))
+    expected = translator.model.generate(source_ids, beam_size=beam_size)["token_ids"]
+    loaded = tf.saved_model.load(str(artifact / "saved_model" / "1"))
+    models = {
+        "tf_saved_model": openvino.convert_model(loaded.signatures["ids"]),
+        "tflite": openvino.Core().read_model(artifact / "model.tflite"),
+    }
+    for name, model in models.items():
+        found = token_ids(model, source_ids)
+        np.testing.assert_array_equal(found, np.asarray(expected), err_msg=name)
