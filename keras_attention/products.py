@@ -53,10 +53,16 @@ def product(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
 
 def _multiply(inputs, kernel, dtype, rows, columns):
     if (rows, columns) != ((0, None), (0, None)):
-        kernel = kernel[..., slice(*rows), slice(*columns)]
+        kernel = _part(kernel, rows, columns)
     if len(kernel.shape) == 2:
         return linear(inputs, kernel, dtype)
     return ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+
+
+def _part(kernel, rows, columns):
+    # Without an ellipsis, for which tf2onnx would have to know the rank, in a loop in a loop too.
+    before = (slice(None),) * (len(kernel.shape) - 2)
+    return kernel[(*before, slice(*rows), slice(*columns))]
 
 
 class Recording:
@@ -113,7 +119,7 @@ class Replay(Recording):
                 # The product with the part's transpose.
                 part = tensor
                 if (rows, columns) != ((0, None), (0, None)):
-                    part = tensor[..., slice(*rows), slice(*columns)]
+                    part = _part(tensor, rows, columns)
                 part = ops.cast(ops.swapaxes(part, -1, -2), dtype)
                 if len(part.shape) == 2:
                     return linear(upstream, part, dtype), upstream
