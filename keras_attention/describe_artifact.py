@@ -26,7 +26,7 @@ def describe_artifact(directory):
             [
                 manifest["kind"],
                 " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest),
-                manifest["precision"],
+                _precision(manifest),
             ]
         ),
         "decoding: " + _options(manifest["decoding"]),
@@ -48,11 +48,31 @@ def describe_artifact(directory):
     return "\n".join(lines)
 
 
+def _precision(manifest):
+    """The precision, and the forms that are float32 for all that."""
+    exact = [
+        form for form in manifest["formats"] if form not in manifest.get("lower_precision", {})
+    ]
+    if manifest["precision"] == "float32" or not exact:
+        return manifest["precision"]
+    return f"{manifest['precision']} ({', '.join(exact)}: float32)"
+
+
 def _form(manifest, form):
     files = {
         name: entry for name, entry in manifest["files"].items() if name.startswith(FORMS[form])
     }
     yield f"{form}: {FORMS[form]}, {_megabytes(files)}"
+    lower = manifest.get("lower_precision", {}).get(form)
+    if lower:
+        yield (
+            f"  weights stored as {lower['precision']}: {lower['size_ratio']:.1%} of float32's "
+            f"{lower['float32_bytes'] / 1e6:.1f} MB; {lower['tensors']} tensors of "
+            f"{lower['elements']:,} elements"
+        )
+        yield f"  kept in float32: {lower['kept_float32']}"
+        yield f"  arithmetic: {lower['arithmetic']}"
+        yield f"  {_loss(lower)}"
     for report in manifest["parity"].get(form, []):
         yield (
             f"  batch {report['batch_size']}: the same as Keras on "
@@ -71,6 +91,17 @@ def _form(manifest, form):
     if operators:
         names = [name.removeprefix("ai.onnx:") for name in operators]
         yield f"  {len(names)} operators: {', '.join(names)}"
+
+
+def _loss(lower):
+    bound = f"{lower['bleu_loss_bound']:g}"
+    if lower["bleu_loss"] is None:
+        return f"BLEU not compared with float32: there were no references (its bound is {bound})"
+    verdict = "over its bound of" if lower["bleu_loss"] > lower["bleu_loss_bound"] else "at most"
+    return (
+        f"loses {lower['bleu_loss']:.2f} BLEU ({verdict} {bound}): {lower['bleu']:.2f}, float32 "
+        f"{lower['float32_bleu']:.2f}"
+    )
 
 
 def _options(values):

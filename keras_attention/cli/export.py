@@ -14,7 +14,18 @@ def add_parser(subparsers, common):
     add("--model", required=True, metavar="RUN")
     add("--output", required=True, metavar="ARTIFACT")
     add("--formats", default="tf_saved_model,tflite,onnx", help="separated by commas")
-    add("--precision", choices=("float32",), default="float32", help="of TFLite and ONNX")
+    add(
+        "--precision",
+        choices=("float32", "float16", "int8"),
+        default="float32",
+        help="in which TFLite and ONNX store the weights",
+    )
+    add(
+        "--allow-loss",
+        type=float,
+        metavar="BLEU",
+        help="that it may lose (by default 0.05 as float16, 0.3 as int8)",
+    )
     add_search_options(parser, n_best=True)
     add("--with-alignments", action="store_true", help="also give the attention of each token")
     add("--single-loop", action="store_true", help="no loop in a loop, for OpenVINO; slower")
@@ -40,6 +51,8 @@ def run(options):
         search=search_options(options),
         with_alignments=options.with_alignments,
         single_loop=options.single_loop,
+        precision=options.precision,
+        allow_loss=options.allow_loss,
         valid_source=options.valid_source,
         valid_target=options.valid_target,
         force=options.force,

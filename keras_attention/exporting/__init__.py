@@ -2,5 +2,15 @@
 
 from keras_attention.exporting.export_translator import FORMATS, export_translator
 from keras_attention.exporting.parity import ParityError, compare
+from keras_attention.exporting.precision import PrecisionError, PrecisionWarning
+from keras_attention.exporting.quantization import PRECISIONS
 
-__all__ = ["FORMATS", "ParityError", "compare", "export_translator"]
+__all__ = [
+    "FORMATS",
+    "PRECISIONS",
+    "ParityError",
+    "PrecisionError",
+    "PrecisionWarning",
+    "compare",
+    "export_translator",
+]

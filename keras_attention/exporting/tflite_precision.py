@@ -108,6 +108,7 @@ def _store_int8(file, array, uses):
         if readers["matrix"]:
             matrix = file.add_tensor(use.graph, b"/int8", use.tensor, int8, buffer, parameters)
             for operator, place in readers["matrix"]:
+                operator.inputs = np.array(operator.inputs)  # the file's own are read-only
                 operator.inputs[place] = matrix
                 operator.builtinOptions.asymmetricQuantizeInputs = True
                 file.set_version(operator, 12)  # the first with a scale for every row
