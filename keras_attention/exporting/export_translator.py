@@ -149,6 +149,8 @@ def export_translator(
                 loss = loss_report(precision, scores, expected, references, bleu_tokenize)
                 manifest.setdefault("lower_precision", {})[name] = {**lower, **loss}
                 losses[name] = loss
+                agreement = manifest["parity"][name][-1]["agreement"]
+                say(f"  {lower['size_ratio']:.1%} of float32's bytes, {agreement:.1%} the same")
         if losses:
             check_losses(precision, losses, len(texts), allow_loss)
         write_manifest(directory, manifest)

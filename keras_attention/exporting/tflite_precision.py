@@ -8,7 +8,7 @@ from keras_attention.exporting.quantization import is_weight, quantize
 from keras_attention.exporting.tflite_file import TFLiteFile
 
 ARITHMETIC = {
-    "float16": "float32: weights are converted once, before their first use",
+    "float16": "float32: weights are converted before their first use, tables when looked up",
     "int8": (
         "products with a matrix of weights in integers, activations quantised by row to 8 bits; "
         "all other float32"
@@ -65,57 +65,20 @@ def _uses_of_weights(file):
     return uses
 
 
-def _store_float16(file, array, uses):
-    buffer = file.add_buffer(array.astype("float16"))
-    for use in uses:
-        _dequantize(file, use, file.schema.TensorType.FLOAT16, buffer)
-
-
-def _dequantize(file, use, type, buffer, quantization=None):
-    """Gives the tensor its values by a DEQUANTIZE, which the runtime computes once and keeps."""
-    use.tensor.buffer = 0
-    if use.readers:
-        stored = file.add_tensor(use.graph, b"/stored", use.tensor, type, buffer, quantization)
-        options = file.schema.DequantizeOptionsT()
-        operator = file.make_operator("DEQUANTIZE", [stored], [use.index], options, version=5)
-        use.graph.operators.insert(0, operator)
-
-
-def _store_int8(file, array, uses):
-    """With a scale for every row where anything needs rows, for every column otherwise."""
+def _by_kind(file, use, ndim):
+    """The readers of a use, a dict of lists: of a "matrix", a "table" of rows, or "other"."""
     names = file.schema.BuiltinOperator
-
-    def kind(operator, place):
+    kinds = {"matrix": [], "table": [], "other": []}
+    for operator, place in use.readers:
         number = file.operator_of(operator)
         if (number, place) == (names.FULLY_CONNECTED, 1):
-            return "matrix"
-        if (number, place) == (names.GATHER, 0) and array.ndim == 2 and _takes_rows(operator):
-            return "table"
-        return "other"
-
-    by_row = any(kind(*reader) != "other" for use in uses for reader in use.readers)
-    axis = 0 if by_row else array.ndim - 1
-    values, scale = quantize(array, tuple(i for i in range(array.ndim) if i != axis))
-    parameters = file.schema.QuantizationParametersT()
-    parameters.scale = scale.reshape(-1)
-    parameters.zeroPoint = np.zeros(scale.size, "int64")
-    parameters.quantizedDimension = axis
-    int8, buffer, scale_buffer = file.schema.TensorType.INT8, file.add_buffer(values), None
-    for use in uses:
-        readers = collections.defaultdict(list)
-        for operator, place in use.readers:
-            readers[kind(operator, place)].append((operator, place))
-        if readers["matrix"]:
-            matrix = file.add_tensor(use.graph, b"/int8", use.tensor, int8, buffer, parameters)
-            for operator, place in readers["matrix"]:
-                operator.inputs = np.array(operator.inputs)  # the file's own are read-only
-                operator.inputs[place] = matrix
-                operator.builtinOptions.asymmetricQuantizeInputs = True
-                file.set_version(operator, 12)  # the first with a scale for every row
-        for operator, _ in readers["table"]:
-            scale_buffer = scale_buffer or file.add_buffer(scale)
-            _gather(file, use, operator, buffer, scale_buffer)
-        _dequantize(file, use._replace(readers=readers["other"]), int8, buffer, parameters)
+            kind = "matrix"
+        elif (number, place) == (names.GATHER, 0) and ndim == 2 and _takes_rows(operator):
+            kind = "table"
+        else:
+            kind = "other"
+        kinds[kind].append((operator, place))
+    return kinds
 
 
 def _takes_rows(gather):
@@ -123,7 +86,68 @@ def _takes_rows(gather):
     return options.axis == 0 and options.batchDims == 0
 
 
-def _gather(file, use, gather, buffer, scale_buffer):
+def _store_float16(file, array, uses):
+    float16, buffer = file.schema.TensorType.FLOAT16, file.add_buffer(array.astype("float16"))
+    for use in uses:
+        kinds = _by_kind(file, use, array.ndim)
+        for gather, _ in kinds["table"]:
+            _gather_float16(file, use, gather, buffer)
+        rest = [*kinds["matrix"], *kinds["other"]]
+        _dequantize(file, use._replace(readers=rest), float16, buffer)
+
+
+def _dequantize(file, use, type, buffer, quantization=None):
+    """Gives the tensor its values by a DEQUANTIZE, which the runtime computes once and keeps."""
+    use.tensor.buffer = 0
+    if use.readers:
+        stored = file.add_tensor(use.graph, b"/stored", use.tensor, type, buffer, quantization)
+        use.graph.operators.insert(0, _to_float32(file, stored, [use.index]))
+
+
+def _to_float32(file, stored, outputs):
+    options = file.schema.DequantizeOptionsT()
+    return file.make_operator("DEQUANTIZE", [stored], outputs, options, version=5)
+
+
+def _store_int8(file, array, uses):
+    """With a scale for every row where anything needs rows, for every column otherwise."""
+    kinds = [_by_kind(file, use, array.ndim) for use in uses]
+    axis = 0 if any(k["matrix"] or k["table"] for k in kinds) else array.ndim - 1
+    values, scale = quantize(array, tuple(i for i in range(array.ndim) if i != axis))
+    parameters = file.schema.QuantizationParametersT()
+    parameters.scale = scale.reshape(-1)
+    parameters.zeroPoint = np.zeros(scale.size, "int64")
+    parameters.quantizedDimension = axis
+    int8, buffer, scale_buffer = file.schema.TensorType.INT8, file.add_buffer(values), None
+    for use, readers in zip(uses, kinds, strict=True):
+        if readers["matrix"]:
+            matrix = file.add_tensor(use.graph, b"/int8", use.tensor, int8, buffer, parameters)
+            for operator, place in readers["matrix"]:
+                operator.inputs = np.array(operator.inputs)  # the file's own are read-only
+                operator.inputs[place] = matrix
+                operator.builtinOptions.asymmetricQuantizeInputs = True
+                file.set_version(operator, 12)  # the first with a scale for every row
+        for gather, _ in readers["table"]:
+            scale_buffer = scale_buffer or file.add_buffer(scale)
+            _gather_int8(file, use, gather, buffer, scale_buffer)
+        _dequantize(file, use._replace(readers=readers["other"]), int8, buffer, parameters)
+
+
+def _gather_float16(file, use, gather, buffer):
+    """Puts a conversion of the rows that are looked up in the place of a GATHER of float32."""
+    graph, like = use.graph, use.graph.tensors[gather.outputs[0]]
+    float16 = file.schema.TensorType.FLOAT16
+    table = file.add_tensor(graph, b"/rows", use.tensor, float16, buffer)
+    row = file.add_tensor(graph, b"/row", like, float16)
+    _replace(
+        graph,
+        gather,
+        file.make_operator("GATHER", [table, gather.inputs[1]], [row], gather.builtinOptions),
+        _to_float32(file, row, gather.outputs),
+    )
+
+
+def _gather_int8(file, use, gather, buffer, scale_buffer):
     """Puts `gather(values) * gather(scales)` in the place of a GATHER of float32 rows."""
     graph, like = use.graph, use.graph.tensors[gather.outputs[0]]
     int8, float32 = file.schema.TensorType.INT8, file.schema.TensorType.FLOAT32
@@ -135,10 +159,16 @@ def _gather(file, use, gather, buffer, scale_buffer):
     ids, options, cast = gather.inputs[1], gather.builtinOptions, file.schema.CastOptionsT()
     cast.inDataType, cast.outDataType = int8, float32
     multiply = file.schema.MulOptionsT()
-    place = next(i for i, operator in enumerate(graph.operators) if operator is gather)
-    graph.operators[place : place + 1] = [
+    _replace(
+        graph,
+        gather,
         file.make_operator("GATHER", [table, ids], [row], options, version=2),
         file.make_operator("CAST", [row], [values], cast),
         file.make_operator("GATHER", [scales, ids], [scale], options),
         file.make_operator("MUL", [values, scale], gather.outputs, multiply),
-    ]
+    )
+
+
+def _replace(graph, operator, *others):
+    place = next(i for i, other in enumerate(graph.operators) if other is operator)
+    graph.operators[place : place + 1] = others
