@@ -1,47 +1,14 @@
 """`export/c`, compiled and run without Python, without an environment."""
 
-import importlib.util
 import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from keras_attention import load
-from tests.export.test_python_consumers import EXPORT, TEXTS
+from tests.export.c_program import OP_LIBRARY, run
+from tests.export.test_python_consumers import TEXTS
 
-pytestmark = [
-    pytest.mark.skipif(not (shutil.which("cc") and shutil.which("make")), reason="no C compiler"),
-    pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning"),
-]
-
-
-def package(name):
-    return Path(importlib.util.find_spec(name).submodule_search_locations[0])
-
-
-OP_LIBRARY = package("tensorflow_text") / "python" / "ops" / "_sentencepiece_tokenizer.so"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("c")
-    shutil.copytree(EXPORT / "c", directory / "c")
-    run = subprocess.run(
-        ["make", "-C", directory / "c", f"TENSORFLOW={package('tensorflow')}"],
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    return directory / "c" / "translate"
-
-
-def run(program, *arguments, stdin=b""):
-    found = subprocess.run(
-        [program, *arguments], input=stdin, capture_output=True, env={}, timeout=300
-    )
-    return found.returncode, found.stdout.decode(), found.stderr.decode()
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
 
 
 def lines_of(texts):
