@@ -97,6 +97,7 @@ def test_the_manifest(manifest):
         "extra_length": 50,
         "max_source_length": 64,
         "with_alignments": True,
+        "single_loop": False,
     }
     assert manifest["packages"]["keras_attention"]
     assert manifest["signatures"]["ids"]["outputs"]["alignment"] == ["float32", ["N", "T", "S"]]
