@@ -1,6 +1,7 @@
 """What the tests of text, export and command line share: one small training, one export."""
 
 import os
+import warnings
 from pathlib import Path
 
 import hypothesis
@@ -73,6 +74,30 @@ def artifact_directory(run_directory):
     directory = run_directory.parent / "artifact"
     export_run(run_directory, directory, with_alignments=True)
     return directory
+
+
+def _in_precision(run_directory, precision):
+    from keras_attention.exporting import PrecisionWarning
+    from keras_attention.recipes import export_run
+
+    directory = run_directory.parent / f"{precision}_artifact"
+    with warnings.catch_warnings():
+        # On sixteen sentences one other word may be more than the bound.
+        warnings.simplefilter("ignore", PrecisionWarning)
+        export_run(run_directory, directory, precision=precision, allow_loss=100)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def float16_artifact_directory(run_directory):
+    """An artifact of the same run whose weights are stored as float16. Not to be changed."""
+    return _in_precision(run_directory, "float16")
+
+
+@pytest.fixture(scope="session")
+def int8_artifact_directory(run_directory):
+    """An artifact of the same run whose weights are stored as int8. Not to be changed."""
+    return _in_precision(run_directory, "int8")
 
 
 BEAM = dict(beam_size=4, n_best=3, length_penalty=0.6, coverage_penalty=0.2)

@@ -68,7 +68,15 @@ PUBLIC = {
         "artifact_translator",
         "keras_translator",
     ],
-    "keras_attention.exporting": ["FORMATS", "ParityError", "compare", "export_translator"],
+    "keras_attention.exporting": [
+        "FORMATS",
+        "PRECISIONS",
+        "ParityError",
+        "PrecisionError",
+        "PrecisionWarning",
+        "compare",
+        "export_translator",
+    ],
     "keras_attention.visualization": [
         "Attention",
         "attention_of_sentence",

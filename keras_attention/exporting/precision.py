@@ -151,20 +151,30 @@ def check_losses(precision, reports, sentences, allow_loss=None):
             stacklevel=3,
         )
         return
-    over = {name: loss for name, loss in losses.items() if loss > bound}
-    said = (
-        f"{precision} loses more than its bound of {bound:g} BLEU on {sentences:,} sentences: "
-        + ", ".join(
-            f"{name} {loss:.2f} ({reports[name]['bleu']:.2f} instead of "
-            f"{reports[name]['float32_bleu']:.2f})"
-            for name, loss in over.items()
-        )
-    )
-    if over and max(over.values()) <= (allow_loss or 0):
-        warnings.warn(f"{said}; allowed by --allow-loss {allow_loss:g}.", PrecisionWarning, 3)
-    elif over:
+    limit = bound if allow_loss is None else allow_loss
+    over = {name: loss for name, loss in losses.items() if loss > limit}
+    if over:
         needed = math.ceil(100 * max(over.values())) / 100
+        which = f"its bound of {bound:g} BLEU" if limit == bound else f"the {limit:g} BLEU allowed"
         raise PrecisionError(
-            f"{said}. Nothing was written; choose another precision, or accept it with "
-            f"--allow-loss {needed:g}."
+            f"{precision} loses more than {which} {_losses(over, reports, sentences)}. Nothing was "
+            "written; choose another precision, or accept it with --allow-loss "
+            f"{needed:g}."
         )
+    over = {name: loss for name, loss in losses.items() if loss > bound}
+    if over:
+        warnings.warn(
+            f"{precision} loses more than its bound of {bound:g} BLEU "
+            f"{_losses(over, reports, sentences)}; allowed by --allow-loss {allow_loss:g}.",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+
+
+def _losses(over, reports, sentences):
+    forms = ", ".join(
+        f"{name} {loss:.2f} ({reports[name]['bleu']:.2f} instead of "
+        f"{reports[name]['float32_bleu']:.2f})"
+        for name, loss in over.items()
+    )
+    return f"on {sentences:,} sentences: {forms}"
