@@ -176,6 +176,7 @@ def main():
                     artifacts[precision],
                     lines[:20],
                     search=SearchOptions(beam_size=beam_size, max_length=MAX_LENGTH),
+                    precision=precision,
                 )
             for size in BATCH_SIZES:
                 programs = {}
