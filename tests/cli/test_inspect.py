@@ -56,3 +56,18 @@ def test_a_file_that_was_added_is_shown(capfd, artifact):
 def test_no_artifact(capfd, tmp_path):
     status, out, error = run_here(capfd, "inspect", tmp_path)
     assert status == 2 and not out and "not an artifact" in error
+
+
+def test_it_shows_what_lower_precision_costs(capfd, int8_artifact_directory):
+    status, out, error = run_here(capfd, "inspect", int8_artifact_directory)
+    assert (status, error) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "translator, transformer tiny, int8 (tf_saved_model: float32)"
+    reports = read_manifest(int8_artifact_directory)["lower_precision"]
+    stored = [line for line in lines if line.startswith("  weights stored as int8: ")]
+    assert len(stored) == 2
+    for line, form in zip(stored, ("tflite", "onnx"), strict=True):
+        assert f"{reports[form]['size_ratio']:.1%} of float32's" in line
+    assert sum(line.startswith("  kept in float32: ") for line in lines) == 2
+    assert sum(line.startswith("  arithmetic: products with ") for line in lines) == 2
+    assert sum(line.startswith("  BLEU ") and ", float32 " in line for line in lines) == 2

@@ -35,6 +35,7 @@ def consumer(request, tmp_path_factory):
         assert run.returncode == 0, run.stderr.decode()
         return run.stdout.decode().split("\n")[:-1]
 
+    translate.folder = request.param
     return translate
 
 
@@ -49,6 +50,17 @@ def test_it_gives_keras_translations(consumer, run_directory, artifact_directory
 @pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
 def test_it_gives_the_best_of_a_beam(consumer, run_directory, beam_artifact_directory):
     assert consumer(beam_artifact_directory) == load(run_directory, **BEAM).translate(TEXTS)
+
+
+@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_it_runs_lower_precision(consumer, request, precision):
+    """Line by line it gives what our own runtime gives with one sentence in a batch."""
+    artifact = request.getfixturevalue(f"{precision}_artifact_directory")
+    runtime = {"onnxruntime": "onnx", "litert": "tflite"}[consumer.folder]
+    translator = load(artifact, runtime)
+    translator.batch_size = 1
+    assert consumer(artifact) == translator.translate(TEXTS)
 
 
 @pytest.mark.parametrize("path", sorted(EXPORT.rglob("*.py")), ids=str)
