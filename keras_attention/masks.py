@@ -68,8 +68,8 @@ def masked_softmax(logits, mask=None):
 
     Args:
         logits: (..., T, S).
-        mask: boolean, broadcasts to (..., T, S). A row without any True is as if it had no mask:
-            the layer zeroes it.
+        mask: boolean, broadcasts to (..., T, S). A row without any True has no meaning: the
+            layer zeroes it.
 
     Returns:
         (..., T, S) in the dtype of `logits`.

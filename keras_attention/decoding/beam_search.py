@@ -83,14 +83,18 @@ def beam_search(
         By one index over all rows, which runtimes gather faster than one along an axis.
         """
         inner = ops.shape(tensor)[2:]
-        sentences = ops.arange(ops.shape(slot)[0], dtype="int32")
-        rows = ops.expand_dims(sentences, 1) * tensor.shape[1] + slot  # (b, N)
-        found = ops.take(ops.reshape(tensor, (-1, *inner)), ops.reshape(rows, (-1,)), axis=0)
+        rows = flat_rows(slot, tensor.shape[1])
+        found = ops.take(ops.reshape(tensor, (-1, *inner)), rows, axis=0)
         return ops.reshape(found, (-1, slot.shape[1], *inner))
+
+    def flat_rows(slot, count):
+        """The rows (b * N,) of `slot` (b, N), where each sentence has `count` rows."""
+        sentences = ops.arange(ops.shape(slot)[0], dtype="int32")
+        return ops.reshape(ops.expand_dims(sentences, 1) * count + slot, (-1,))
 
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
-        "token": ops.full((batch_size * beam_size,), START_ID, dtype="int32"),
+        "token": ops.full((batch_size, beam_size), START_ID, dtype="int32"),
         "finished": ops.zeros((batch_size, beam_size), dtype="bool"),
         # All slots begin with the same hypothesis, so all but the first are dead.
         "log_probability": ops.where(slots == 0, 0.0, FORBIDDEN)
@@ -108,38 +112,10 @@ def beam_search(
         shape = (batch_size, beam_size, longest, source_length)
         state["alignment"] = ops.zeros(shape, dtype="float32")
 
-    def rows_at(sentence, slot):
-        """The rows (b * K,) of `slot` (b, K) or (1, K) of each sentence (b,)."""
-        return ops.reshape(ops.expand_dims(sentence, 1) * beam_size + slot, (-1,))
-
-    def extend(state, count):
-        return {**state, "model": model.extend(state["model"], count)}
-
-    def keep(state, constants, sentences):
-        rows = rows_at(sentences, slots)
-        if state is not None:
-            others = {
-                name: tensor if name == "position" else ops.take(tensor, sentences, axis=0)
-                for name, tensor in state.items()
-                if name not in ("token", "model")
-            }
-            state = {
-                **others,
-                "token": ops.take(state["token"], rows, axis=0),
-                "model": model.reorder(state["model"], rows),
-            }
-        if constants is not None:
-            constants = {
-                "limits": ops.take(constants["limits"], sentences, axis=0),
-                "model": model.keep(constants["model"], sentences, rows),
-            }
-        return state, constants
-
     def step(state, constants):
         position, limits = state["position"], constants["limits"]
-        logits, model_state = model.advance(
-            state["token"], position, state["model"], constants["model"]
-        )
+        token = ops.reshape(state["token"], (-1,))  # (b K,)
+        logits, model_state = model.advance(token, position, state["model"], constants["model"])
         total, token = continuations(state, allowed_logits(logits, position, min_length))
         slot, choice, log_probability = select(state["finished"], total)
         held = rows_of(state["finished"], slot)  # (B, K)
@@ -148,15 +124,14 @@ def beam_search(
         dead = log_probability <= IMPOSSIBLE
         length = rows_of(state["length"], slot) + ops.where(held, 0, 1)
         token_ids = rows_of(state["token_ids"], slot)
-        sentences = ops.arange(ops.shape(slot)[0], dtype="int32")
         here = ops.expand_dims(columns == position, 1)  # (1, 1, T)
         new_state = {
             "position": position + 1,
-            "token": ops.reshape(token, (-1,)),
+            "token": token,
             "log_probability": log_probability,
             "length": length,
             "token_ids": ops.where(here, ops.expand_dims(token, 2), token_ids),
-            "model": model.reorder(model_state, rows_at(sentences, slot)),
+            "model": model.reorder(model_state, flat_rows(slot, beam_size)),
         }
         if attends:
             attention = ops.reshape(new_state["model"]["alignment"], (-1, beam_size, source_length))
@@ -215,7 +190,7 @@ def beam_search(
 
     names = ("token_ids", "score", "alignment") if return_alignment else ("token_ids", "score")
     constants = {"limits": limits, "model": constants}
-    state = search_loop(step, state, constants, keep, extend, names, longest, single_loop)
+    state = search_loop(model, step, state, constants, names, longest, single_loop)
     score, slot = ops.top_k(state["score"], n_best)  # (B, N)
     slot = ops.cast(slot, "int32")
     token_ids = rows_of(state["token_ids"], slot)

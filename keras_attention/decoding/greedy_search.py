@@ -62,25 +62,6 @@ def greedy_search(
     rows = ops.arange(batch_size, dtype="int32")
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
 
-    def extend(state, count):
-        return {**state, "model": model.extend(state["model"], count)}
-
-    def keep(state, constants, sentences):
-        if state is not None:
-            rest = {
-                name: tensor if name == "position" else ops.take(tensor, sentences, axis=0)
-                for name, tensor in state.items()
-                if name != "model"
-            }
-            state = {**rest, "model": model.reorder(state["model"], sentences)}
-        if constants is not None:
-            constants = {
-                "limits": ops.take(constants["limits"], sentences, axis=0),
-                "rows": ops.take(constants["rows"], sentences, axis=0),
-                "model": model.keep(constants["model"], sentences, sentences),
-            }
-        return state, constants
-
     def step(state, constants):
         position, finished = state["position"], state["finished"]
         logits, model_state = model.advance(
@@ -109,4 +90,4 @@ def greedy_search(
 
     constants = {"limits": limits, "rows": rows, "model": constants}
     names = ("token_ids", "score", "alignment") if return_alignment else ("token_ids", "score")
-    return search_loop(step, state, constants, keep, extend, names, longest, single_loop)
+    return search_loop(model, step, state, constants, names, longest, single_loop)

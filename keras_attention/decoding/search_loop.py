@@ -4,7 +4,7 @@ from keras import ops
 
 from keras_attention.loops import loop
 
-ROOM = 16
+ROOM = 16  # steps that a model's state has room for at first, and by how many it is extended
 
 
 def first_room(size, maximum, single_loop):
@@ -15,24 +15,22 @@ def first_room(size, maximum, single_loop):
     return ROOM + 0 * size
 
 
-def search_loop(step, state, constants, keep, extend, outputs, maximum, single_loop=False):
+def search_loop(model, step, state, constants, outputs, maximum, single_loop=False):
     """Runs `state = step(state, constants)` until every sentence is finished.
 
     Where shapes are dynamic, this is a loop in a loop. The inner one keeps all shapes, for a
     runtime makes room for a step once as long as they stay. It ends when half of its sentences are
-    finished, which leave, or when the state is full, which is then extended. Where shapes are
-    static (JAX, XLA), or with `single_loop`, every sentence stays until the end, and there is room
-    for `maximum` steps.
+    finished, which leave, or when the model's state is full, which is then extended. Where shapes
+    are static (JAX, XLA), or with `single_loop`, every sentence stays until the end, and there is
+    room for `maximum` steps.
 
     Args:
+        model: what `step` advances: `reorder`, `extend` and `keep` of the step contract.
         step: function of a state and the constants that returns the next state.
-        state: dict of tensors with entries "position", the number of steps made, and "finished",
-            boolean (B, ...); all of its entries named in `outputs` have B rows.
-        constants: structure of tensors that `step` reads.
-        keep: function of a state (or None), constants and indices (b,) of sentences that returns
-            both with these sentences alone.
-        extend: function of a state and a number of steps that returns it with room for as many
-            more; that of `first_room` is there.
+        state: dict of tensors with one row a sentence (B, ...), except for "position", the number
+            of steps made, and "model", the model's own state, which `start` has given room for
+            `first_room` steps; "finished" is boolean, (B,) or (B, K).
+        constants: dict of tensors with one row a sentence, except for "model", the model's own.
         outputs: names of the entries of the last state to return.
         maximum: integer or scalar int32 tensor, steps at most.
         single_loop: whether to make one loop even where shapes are dynamic, for runtimes that have
@@ -51,11 +49,36 @@ def search_loop(step, state, constants, keep, extend, outputs, maximum, single_l
         )
         return {name: state[name] for name in outputs}
 
-    sentences = ops.arange(size, dtype="int32")
+    slots = ops.arange(_slots(state), dtype="int32")
+
+    def rows_of(sentences):
+        """The rows of the model's state that belong to `sentences` (b,)."""
+        return ops.reshape(ops.expand_dims(sentences, 1) * _slots(state) + slots, (-1,))
+
+    def constants_of(sentences):
+        return {
+            name: model.keep(value, sentences, rows_of(sentences))
+            if name == "model"
+            else ops.take(value, sentences, axis=0)
+            for name, value in constants.items()
+        }
+
+    def state_of(state, sentences, more_room):
+        kept = {
+            name: ops.take(value, sentences, axis=0)
+            for name, value in state.items()
+            if name not in ("position", "model")
+        }
+        model_state = model.reorder(state["model"], rows_of(sentences))
+        return {
+            **kept,
+            "position": state["position"],
+            "model": model.extend(model_state, more_room),
+        }
 
     def until_half_leave(every):
         present = every["present"]  # (b,)
-        _, present_constants = keep(None, constants, present)
+        present_constants = constants_of(present)
         most = ops.shape(present)[0] // 2  # of them may be left when the others leave
 
         def goes_on(state):
@@ -63,24 +86,15 @@ def search_loop(step, state, constants, keep, extend, outputs, maximum, single_l
             return ops.logical_and(left > most, state["position"] < every["room"])
 
         state = loop(goes_on, lambda state: step(state, present_constants), every["state"], maximum)
-        # Where each of all sentences stands among those present.
-        stands = ops.expand_dims(sentences, 1) == ops.expand_dims(present, 0)  # (B, b)
-        order = ops.arange(ops.shape(present)[0], dtype="int32")
-        place = ops.sum(ops.where(stands, order, 0), axis=1)
-        is_present = ops.any(stands, axis=1)
-
-        def updated(name):
-            new, old = state[name], every["outputs"][name]
-            mask = ops.reshape(is_present, (-1,) + (1,) * (len(new.shape) - 1))
-            return ops.where(mask, ops.take(new, place, axis=0), old)
-
         left = _true_indices(_running(state))
-        more = ops.where(state["position"] < every["room"], 0, ROOM)
+        more_room = ops.where(state["position"] < every["room"], 0, ROOM)
         return {
-            "outputs": {name: updated(name) for name in outputs},
+            "outputs": {
+                name: _updated(every["outputs"][name], state[name], present) for name in outputs
+            },
             "present": ops.take(present, left, axis=0),
-            "room": every["room"] + more,
-            "state": extend(keep(state, None, left)[0], more),
+            "room": every["room"] + more_room,
+            "state": state_of(state, left, more_room),
         }
 
     every = loop(
@@ -88,13 +102,27 @@ def search_loop(step, state, constants, keep, extend, outputs, maximum, single_l
         until_half_leave,
         {
             "outputs": {name: state[name] for name in outputs},
-            "present": sentences,
+            "present": ops.arange(size, dtype="int32"),
             "room": ops.convert_to_tensor(ROOM, dtype="int32"),
             "state": state,
         },
         maximum,
     )
     return every["outputs"]
+
+
+def _slots(state):
+    """How many rows of the model's state a sentence has: a static number."""
+    shape = state["finished"].shape
+    return 1 if len(shape) == 1 else shape[1]
+
+
+def _running(state):
+    """Which sentences (b,) are not finished."""
+    finished = state["finished"]
+    if len(finished.shape) > 1:
+        finished = ops.all(finished, axis=1)
+    return ops.logical_not(finished)
 
 
 def _true_indices(mask):
@@ -106,9 +134,11 @@ def _true_indices(mask):
     return ops.sum(ops.where(matches, index, 0), axis=1)
 
 
-def _running(state):
-    """Which sentences (b,) are not finished."""
-    finished = state["finished"]
-    if len(finished.shape) > 1:
-        finished = ops.all(finished, axis=1)
-    return ops.logical_not(finished)
+def _updated(tensor, rows, present):
+    """`tensor` (B, ...) with `rows` (b, ...) at the indices `present` (b,), all different."""
+    sentences = ops.arange(ops.shape(tensor)[0], dtype="int32")
+    stands = ops.expand_dims(sentences, 1) == ops.expand_dims(present, 0)  # (B, b)
+    order = ops.arange(ops.shape(present)[0], dtype="int32")
+    place = ops.sum(ops.where(stands, order, 0), axis=1)
+    changes = ops.reshape(ops.any(stands, axis=1), (-1,) + (1,) * (len(tensor.shape) - 1))
+    return ops.where(changes, ops.take(rows, place, axis=0), tensor)

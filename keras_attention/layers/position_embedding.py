@@ -52,23 +52,17 @@ class PositionEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
-        if positions is None:
-            self.check_length(inputs.shape)
-            positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
-        vectors = self.encode(positions, inputs.shape[-1])  # (T, D) or (B, T, D)
-        return ops.broadcast_to(vectors, ops.shape(inputs))
-
-    def check_length(self, shape):
-        """Raises `ValueError` if inputs of `shape` (..., T, D) have too many positions."""
-        if shape[-2] is not None and shape[-2] > self.sequence_length:
+        length = inputs.shape[-2]
+        if positions is None and length is not None and length > self.sequence_length:
             raise ValueError(
                 f"`inputs` must have at most `sequence_length` positions. Received: "
-                f"inputs.shape={tuple(shape)}, sequence_length={self.sequence_length}"
+                f"inputs.shape={tuple(inputs.shape)}, sequence_length={self.sequence_length}"
             )
-
-    def encode(self, positions, width):
-        """The vectors (..., D) of integer `positions` (...,), not yet of every sequence."""
-        return ops.take(ops.cast(self.position_embeddings, self.compute_dtype), positions, axis=0)
+        if positions is None:
+            positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
+        table = ops.cast(self.position_embeddings, self.compute_dtype)
+        vectors = ops.take(table, positions, axis=0)  # (T, D) or (B, T, D)
+        return ops.broadcast_to(vectors, ops.shape(inputs))
 
     def compute_output_shape(self, inputs_shape):
         return inputs_shape

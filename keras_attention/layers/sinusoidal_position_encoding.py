@@ -70,12 +70,8 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
     def call(self, inputs, start_index=0, positions=None):
         if positions is None:
             positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
-        return ops.broadcast_to(self.encode(positions, inputs.shape[-1]), ops.shape(inputs))
-
-    def encode(self, positions, width):
-        """The encoding (..., width) of integer `positions` (...,), not yet of every sequence."""
-        encoding = sinusoidal_encoding(positions, width, self.max_wavelength)
-        return ops.cast(encoding, self.compute_dtype)
+        encoding = sinusoidal_encoding(positions, inputs.shape[-1], self.max_wavelength)
+        return ops.broadcast_to(ops.cast(encoding, self.compute_dtype), ops.shape(inputs))
 
     def compute_output_shape(self, inputs_shape):
         return inputs_shape

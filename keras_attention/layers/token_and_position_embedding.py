@@ -115,10 +115,8 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         tokens = ops.cast(tokens, self.compute_dtype)
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
-        if self.positions == "learned":
-            self.position_layer.check_length(tokens.shape)
-        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
-        return tokens + self.position_layer.encode(positions, self.embedding_dim)
+        # Of one row: positions are the same in all of them.
+        return tokens + self.position_layer(tokens[:1], start_index=start_index)
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False):
         width = self.vocabulary_size if reverse else self.embedding_dim

@@ -45,7 +45,7 @@ class Table:
         state = dict(state, prefix=prefix)
         if "alignment" in state:
             weights = ops.take(self.attention.reshape(-1, 8), row, axis=0)
-            weights = weights[:, : constants["mask"].shape[1]] * constants["mask"]
+            weights = weights[:, : ops.shape(constants["mask"])[1]] * constants["mask"]
             state["alignment"] = weights / ops.sum(weights, axis=1, keepdims=True)
         return logits, state
 
