@@ -1,0 +1,43 @@
+// The alignment of a sentence as a table: source along the top, target down the side.
+
+/**
+ * @param alignment {target, source, weights}, as `mergeWords` gives it.
+ * @returns a table element; each cell's weight is its text and its style's --weight.
+ */
+export function heatmap({ target, source, weights }) {
+  const table = element("table");
+  table.append(element("caption", "Attention of each target word (row) to the source words"));
+  const top = table.createTHead().insertRow();
+  top.append(element("td", "source →\ntarget ↓"), ...source.map((word) => header(word, "col")));
+  const body = table.createTBody();
+  target.forEach((word, t) => {
+    const row = body.insertRow();
+    row.append(header(word, "row"));
+    source.forEach((from, s) => {
+      const cell = element("td", weights[t][s].toFixed(2));
+      cell.style.setProperty("--weight", weights[t][s]);
+      row.append(cell);
+    });
+  });
+  return table;
+}
+
+/** What a cell of the table says, or null for anything else. */
+export function describe(cell, { target, source, weights }) {
+  const row = cell?.closest?.("tbody tr");
+  if (!row || cell.tagName !== "TD") return null;
+  const [t, s] = [row.sectionRowIndex, cell.cellIndex - 1];
+  return `${target[t]} ← ${source[s]}: ${weights[t][s].toFixed(2)}`;
+}
+
+function header(word, scope) {
+  const cell = element("th");
+  cell.scope = scope;
+  cell.title = word;
+  cell.append(element("span", word));
+  return cell;
+}
+
+function element(name, text = "") {
+  return Object.assign(document.createElement(name), { textContent: text });
+}

@@ -1,0 +1,37 @@
+// The worker's model as promises.
+
+export class ModelClient {
+  /** @param progress function told how many bytes of how many have been loaded. */
+  constructor(progress) {
+    this.progress = progress;
+    this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    this.worker.onmessage = ({ data }) => this.receive(data);
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.waiting?.reject(new Error(event.message ?? "The page's worker.js cannot be loaded."));
+    };
+  }
+
+  /** Loads the artifact in a folder; gives {manifest, bytes, hasAlignment}. */
+  open(url) {
+    return this.ask({ open: url });
+  }
+
+  /** Runs the model on a text; one at a time. */
+  run(input) {
+    return this.ask({ input });
+  }
+
+  ask(message) {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject };
+      this.worker.postMessage(message);
+    });
+  }
+
+  receive(data) {
+    if ("total" in data) this.progress(data.received, data.total);
+    else if ("error" in data) this.waiting.reject(new Error(data.error));
+    else this.waiting.resolve(data.opened ?? data.result);
+  }
+}
