@@ -24,7 +24,7 @@ export class LineResults {
     return this.results.get(line);
   }
 
-  /** Runs one line after the other; what was typed over meanwhile is dropped. */
+  /** Runs the lines that still matter, one after the other. */
   async next() {
     if (this.busy) return;
     const candidates = [this.lines[this.first], ...this.lines];
@@ -34,7 +34,6 @@ export class LineResults {
     try {
       const result = await this.run(line);
       this.busy = false;
-      if (!this.lines.includes(line)) return;
       this.results.set(line, result);
       this.changed();
     } catch (error) {

@@ -26,7 +26,7 @@ from tests.export.web_page import (
 from tests.text import tokenizer_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
-LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 3)
+LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)
 PHONE = dict(width=390, height=844)
 DESKTOP = dict(width=1280, height=800)
 
@@ -67,9 +67,10 @@ def beside(site):
 
 
 def test_it_gives_keras_translations(browser, address, run_directory):
-    expected = load(run_directory).translate(TEXTS)
+    texts = [*TEXTS, "\u3000", "\x1f\x85", "\ufeff"]  # Python strips all but the last
+    expected = load(run_directory).translate(texts)
     with opened(browser, address) as page:
-        assert translations(page, TEXTS) == expected
+        assert translations(page, texts) == expected
         assert translations(page, [""]) == [""]
         # The worker's files are among those whose addresses were looked at.
         names = {"model.onnx", "shared.model", "ort-wasm-simd-threaded.wasm"}
@@ -105,9 +106,10 @@ def test_only_the_last_text_counts(browser, address, run_directory):
             page.wait_for_function("text => asked.includes(text)", arg=text + "!")
             page.fill("#source", text)  # before that was translated
         settle(page)
-        seen = dict(page.evaluate("seen"))
+        seen, asked = dict(page.evaluate("seen")), page.evaluate("asked")
         assert page.locator("#target").text_content() == seen[texts[-1]]
     assert texts[-1] + "!" not in seen
+    assert len(asked) == len(set(asked))
     assert list(seen.values()) == load(run_directory).translate(list(seen))
 
 
