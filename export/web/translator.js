@@ -55,10 +55,14 @@ export class Translator {
       logSeverityLevel: 3,
     });
     const { Tokenizer } = globalThis.tokenizers; // the module exports nothing
-    const [source, target = source] = await Promise.all(
-      vocabularies.map((bytes) => Tokenizer.fromSentencePiece(bytes.buffer)),
-    );
-    return Object.assign(translator, { source, target });
+    const tokenizers = [];
+    for (const bytes of vocabularies) {
+      // One after the other: begun at once, each would be of a WebAssembly module of its own, and
+      // the library knows only one.
+      tokenizers.push(await Tokenizer.fromSentencePiece(bytes.buffer));
+    }
+    [translator.source, translator.target = translator.source] = tokenizers;
+    return translator;
   }
 
   /** Whether the artifact was exported with alignments. */

@@ -90,7 +90,10 @@ def opened(browser, address, artifact=None, wait="#facts div", **options):
 
 def settle(page):
     """Waits until every line is translated."""
-    page.wait_for_function("document.getElementById('target').ariaBusy === 'false'")
+    page.wait_for_function(
+        "document.getElementById('target').ariaBusy === 'false' || !error.hidden"
+    )
+    assert page.is_hidden("#error"), page.inner_text("#reason")
 
 
 def translations(page, lines):
