@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.export.web_page import WEB, opened, serve
+from tests.export.web_page import copy, opened, serve
 
 FAULTS = [
     "no manifest",
@@ -64,7 +64,7 @@ def test_faults_are_sentences(browser, address, beside, artifact_directory, tmp_
 
 
 def test_missing_libraries_are_named(browser, artifact_directory, tmp_path):
-    shutil.copytree(WEB, tmp_path / "web", ignore=shutil.ignore_patterns("node_modules"))
+    copy(tmp_path / "web")
     (tmp_path / "web" / "artifact").symlink_to(artifact_directory)
     with serve(tmp_path / "web") as address, opened(browser, address, wait="#error") as page:
         assert 'Run "npm ci"' in page.inner_text("#reason")

@@ -21,11 +21,16 @@ ARGUMENTS = (
 TIMEOUT = 120_000  # milliseconds; machines are shared
 
 
+def copy(directory):
+    """The page's folder as it is in the repository."""
+    shutil.copytree(WEB, directory, ignore=shutil.ignore_patterns("node_modules", "artifact"))
+
+
 def install(directory):
     """A copy of the page's folder, with what its package-lock.json names."""
     if not NPM:
         pytest.skip("npm is not installed")
-    shutil.copytree(WEB, directory, ignore=shutil.ignore_patterns("node_modules"))
+    copy(directory)
     command = [NPM, "ci", "--no-audit", "--no-fund"]
     made = subprocess.run(command, cwd=directory, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
