@@ -9,7 +9,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 WEB = Path(__file__).parents[2] / "export" / "web"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -65,6 +64,8 @@ def chromium():
     """A browser of Playwright's."""
     if not CHROMIUM:
         pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright  # here: the other consumers do not need it
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
