@@ -37,6 +37,8 @@ def top_k(values, k):
     candidates = ops.take(groups, flat, axis=0)  # (R * k, width)
     best, place = ops.top_k(ops.reshape(candidates, (-1, k * width)), k)
     place = ops.cast(place, "int32")
+    if k == 1:
+        return best, chosen * width + place
     chosen = ops.take(ops.reshape(chosen, (-1,)), rows * k + place // width, axis=0)
     return best, chosen * width + place % width
 

@@ -86,10 +86,14 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         # One row a token: with more dimensions `Dense` goes through a general contraction.
-        x = self.intermediate(ops.reshape(inputs, (-1, inputs.shape[-1])))
+        flat = inputs
+        if len(inputs.shape) != 2:
+            flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        x = self.intermediate(flat)
         if self.dropout:
             x = self._dropout(x, training=training)
-        return unflatten(self.output_projection(x), inputs)
+        x = self.output_projection(x)
+        return x if len(inputs.shape) == 2 else unflatten(x, inputs)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])

@@ -40,16 +40,24 @@ def scaled_dot_product(query, key):
     return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
 
 
-def write_cache(cache, update, index):
-    """`cache` (B, H, S, K) with `update` (B, H, T, K) at positions `index` ... `index + T - 1`.
+def cache_offsets(cache, index):
+    """How far each position of `cache` (B, H, S, K) lies behind the position `index`: (S,) int32.
 
-    Written with `where`, which trains and converts everywhere, unlike `slice_update`.
+    Every layer that decodes the same step has the same: made once, it is computed once.
     """
-    offset = ops.arange(ops.shape(cache)[2], dtype="int32") - index  # (S,)
+    return ops.arange(ops.shape(cache)[2], dtype="int32") - index
+
+
+def write_cache(cache, update, offsets):
+    """`cache` (B, H, S, K) with `update` (B, H, T, K) at its T positions from offset 0 on.
+
+    These must hold zeros, as they do until they are written: to add costs runtimes less than to
+    select, and trains and converts everywhere, unlike `slice_update`.
+    """
     length = ops.shape(update)[2]
     if update.shape[2] == 1:  # a single position broadcasts by itself
-        inside = offset == 0
+        inside = offsets == 0
     else:
-        inside = ops.logical_and(offset >= 0, offset < length)
-        update = ops.take(update, ops.clip(offset, 0, length - 1), axis=2)
-    return ops.where(ops.reshape(inside, (1, 1, -1, 1)), update, cache)
+        inside = ops.logical_and(offsets >= 0, offsets < length)
+        update = ops.take(update, ops.clip(offsets, 0, length - 1), axis=2)
+    return cache + update * ops.cast(ops.reshape(inside, (1, 1, -1, 1)), cache.dtype)

@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.heads import (
+    cache_offsets,
     merge_heads,
     scaled_dot_product,
     split_heads,
@@ -42,7 +43,8 @@ class MultiHeadAttention(keras.layers.Layer):
         seed: integer for the dropout.
 
     Call arguments:
-        query: (B, T, D).
+        query: (B, T, D); with a `cache` also (B, D), one position without its axis, and so is the
+            output then: a runtime has fewer copies to make.
         value: (B, S, Dv), or None for self-attention.
         key: (B, S, Dv) if keys are not made from `value`.
         query_mask: boolean (B, T).
@@ -54,7 +56,9 @@ class MultiHeadAttention(keras.layers.Layer):
         cache: `{"key": (B, H, S, K), "value": (B, H, S, Kv)}` from `empty_cache` (self-attention;
             give `cache_index`) or from `project` (cross-attention; no `value` is needed).
         cache_index: scalar int32, the position of the first query: its keys and values are written
-            there and each query sees the positions up to its own.
+            there, where the cache must hold zeros, and each query sees the positions up to its
+            own.
+        offsets: `heads.cache_offsets` of the cache, if several layers share it.
         training: whether dropout is applied.
 
     Returns:
@@ -179,6 +183,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return_attention_scores=False,
         cache=None,
         cache_index=None,
+        offsets=None,
         training=None,
     ):
         require(
@@ -187,12 +192,11 @@ class MultiHeadAttention(keras.layers.Layer):
             "given together with `cache`",
             cache=cache,
         )
-        length = ops.shape(query)[1]
+        length = _length(query)
         if query_mask is None:
             query_mask = masks.implicit_mask(query)
         if value_mask is None and cache is None:
             value_mask = masks.implicit_mask(query if value is None else value)
-        is_causal = use_causal_mask or cache_index is not None
         if cache is None:
             query_heads, key_heads, value_heads = self._project(query, value, key)
         elif cache_index is None:
@@ -200,17 +204,20 @@ class MultiHeadAttention(keras.layers.Layer):
             key_heads, value_heads = cache["key"], cache["value"]
         else:
             query_heads, new_key, new_value = self._project(query, None, None)
-            key_heads = write_cache(cache["key"], new_key, cache_index)
-            value_heads = write_cache(cache["value"], new_value, cache_index)
+            if offsets is None:
+                offsets = cache_offsets(cache["key"], cache_index)
+            key_heads = write_cache(cache["key"], new_key, offsets)
+            value_heads = write_cache(cache["value"], new_value, offsets)
             cache = {"key": key_heads, "value": value_heads}
 
         mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
         # A purely causal row always sees itself: only other masks can leave a row with nothing.
         may_be_empty = mask is not None
-        if is_causal:
-            start = 0 if cache_index is None else cache_index
-            causal = masks.causal_mask(length, ops.shape(key_heads)[2], start)
-            mask = masks.combine(mask, causal)
+        if cache_index is not None:
+            rows = ops.arange(length, dtype="int32")
+            mask = masks.combine(mask, ops.expand_dims(rows, 1) >= ops.expand_dims(offsets, 0))
+        elif use_causal_mask:
+            mask = masks.combine(mask, masks.causal_mask(length, ops.shape(key_heads)[2]))
         if mask is not None and len(mask.shape) == 3:
             mask = ops.expand_dims(mask, 1)  # (B, 1, T, S)
 
@@ -220,10 +227,16 @@ class MultiHeadAttention(keras.layers.Layer):
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = merge_heads(ops.matmul(dropped, value_heads), length)  # (B, T, H * Kv)
+        context = ops.matmul(dropped, value_heads)  # (B, H, T, Kv)
+        if len(query.shape) == 2:
+            context = ops.reshape(context, (-1, self._value_width))
+        else:
+            context = merge_heads(context, length)  # (B, T, H * Kv)
         output = self._affine(context, self.output_kernel, self.output_bias)
         if may_be_empty:
             may_attend = ops.any(masks.row_may_attend(mask), axis=1)  # (B, T or 1, 1)
+            if len(query.shape) == 2:
+                may_attend = ops.squeeze(may_attend, 1)
             output = output * ops.cast(may_attend, output.dtype)
         results = [output]
         if return_attention_scores:
@@ -276,13 +289,13 @@ class MultiHeadAttention(keras.layers.Layer):
         """One step of a recurrence, as `AdditiveAttention.attend`; the alignment (B, S) is the mean
         of all heads."""
         output, scores = self(
-            ops.expand_dims(query, 1),
+            query,
             value_mask=value_mask,
             cache=projected_keys,
             return_attention_scores=True,
             training=training,
         )
-        return ops.squeeze(output, 1), ops.mean(scores, axis=1)[:, 0], state
+        return output, ops.mean(scores, axis=1)[:, 0], state
 
     def _split_key_value(self, projected, length):
         key, value = ops.split(projected, [self._key_width], axis=-1)
@@ -295,9 +308,13 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _project(self, query, value, key):
         """Queries, keys and values, each (B, H, length, K)."""
-        length = ops.shape(query)[1]
+        length = _length(query)
         if value is None and key is None:
             projected = self._apply(query, "query_key_value", 0, 3)
+            if isinstance(length, int) and length == 1 and self._value_width == self._key_width:
+                # One position has nothing to transpose, and LiteRT is fast at equal parts.
+                heads = ops.reshape(projected, (-1, 3 * self.num_heads, 1, self.key_dim))
+                return ops.split(heads, 3, axis=1)
             parts = ops.split(projected, [self._key_width, 2 * self._key_width], axis=-1)
             return [split_heads(part, self.num_heads, length) for part in parts]
         value = query if value is None else value
@@ -351,10 +368,12 @@ class MultiHeadAttention(keras.layers.Layer):
         return_attention_scores=False,
         cache=None,
         cache_index=None,
+        offsets=None,
         training=None,
     ):
         results = [keras.KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)]
-        batch_size, length = query.shape[:2]
+        batch_size = query.shape[0]
+        length = 1 if len(query.shape) == 2 else query.shape[1]
         if cache is not None:
             source_length = cache["key"].shape[2]
         else:
@@ -381,3 +400,8 @@ class MultiHeadAttention(keras.layers.Layer):
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "seed": self.seed,
         }
+
+
+def _length(query):
+    """How many positions a query (B, T, D) or (B, D) has."""
+    return 1 if len(query.shape) == 2 else ops.shape(query)[1]

@@ -52,13 +52,15 @@ class PositionEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
-        length = inputs.shape[-2]
+        length = 1 if len(inputs.shape) == 1 else inputs.shape[-2]
         if positions is None and length is not None and length > self.sequence_length:
             raise ValueError(
                 f"`inputs` must have at most `sequence_length` positions. Received: "
                 f"inputs.shape={tuple(inputs.shape)}, sequence_length={self.sequence_length}"
             )
-        if positions is None:
+        if positions is None and len(inputs.shape) == 1:
+            positions = start_index
+        elif positions is None:
             positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
         table = ops.cast(self.position_embeddings, self.compute_dtype)
         vectors = ops.take(table, positions, axis=0)  # (T, D) or (B, T, D)

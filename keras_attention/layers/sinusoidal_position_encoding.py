@@ -31,7 +31,7 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         max_wavelength: the longest wavelength, divided by 2 pi.
 
     Call arguments:
-        inputs: (..., T, D); only its shape is used.
+        inputs: (..., T, D); only its shape is used. (D,) is one position.
         start_index: integer or scalar tensor, the position of the first token.
         positions: integer (T,) or (B, T), the position of every token instead.
 
@@ -68,7 +68,9 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
-        if positions is None:
+        if positions is None and len(inputs.shape) == 1:
+            positions = start_index
+        elif positions is None:
             positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
         encoding = sinusoidal_encoding(positions, inputs.shape[-1], self.max_wavelength)
         return ops.broadcast_to(ops.cast(encoding, self.compute_dtype), ops.shape(inputs))

@@ -29,12 +29,13 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         position_initializer: of learned positions.
 
     Call arguments:
-        inputs: integer (B, T), or (B, T, D) with `reverse`.
+        inputs: integer (B, T), or (B,) for one token of each sequence; with `reverse` (B, T, D) or
+            (B, D).
         start_index: integer or scalar tensor, the position of the first token.
         reverse: whether to map vectors to logits.
 
     Returns:
-        (B, T, D), or logits (B, T, V) with `reverse`.
+        (B, T, D), or logits (B, T, V) with `reverse`; for one token without the axis T.
 
     Raises:
         ValueError: if a size is not a positive integer or `positions` is unknown.
@@ -116,7 +117,9 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
         # Of one row: positions are the same in all of them.
-        return tokens + self.position_layer(tokens[:1], start_index=start_index)
+        one_token = len(inputs.shape) == 1
+        row = ops.zeros((self.embedding_dim,), tokens.dtype) if one_token else tokens[:1]
+        return tokens + self.position_layer(row, start_index=start_index)
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False):
         width = self.vocabulary_size if reverse else self.embedding_dim

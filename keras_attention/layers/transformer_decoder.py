@@ -33,7 +33,8 @@ class TransformerDecoder(TransformerBlock):
         attention_bias: whether the attentions' projections have biases.
 
     Call arguments:
-        decoder_sequence: (B, T, D).
+        decoder_sequence: (B, T, D); with `self_attention_cache` also (B, D), one position without
+            its axis, and so is the output then.
         encoder_sequence: (B, S, D).
         decoder_padding_mask: boolean (B, T), True at tokens.
         decoder_attention_mask: boolean, broadcasts to (B, T, T).
@@ -41,6 +42,7 @@ class TransformerDecoder(TransformerBlock):
         encoder_attention_mask: boolean, broadcasts to (B, T, S).
         self_attention_cache: from `empty_cache`; with it goes
         self_attention_cache_update_index: scalar int32, position of the first token of the input.
+        self_attention_cache_offsets: `heads.cache_offsets` of the cache, if blocks share it.
         cross_attention_cache: from `project_encoder`, instead of `encoder_sequence`.
         queries_per_source: how many rows of `decoder_sequence`, one after the other, attend to the
             same row of the encoder (the hypotheses of a beam); B is that of `decoder_sequence`.
@@ -94,6 +96,7 @@ class TransformerDecoder(TransformerBlock):
         encoder_attention_mask=None,
         self_attention_cache=None,
         self_attention_cache_update_index=None,
+        self_attention_cache_offsets=None,
         cross_attention_cache=None,
         queries_per_source=1,
         use_causal_mask=True,
@@ -122,6 +125,7 @@ class TransformerDecoder(TransformerBlock):
                 return_attention_scores=return_attention_scores,
                 cache=self_attention_cache,
                 cache_index=self_attention_cache_update_index,
+                offsets=self_attention_cache_offsets,
                 training=training,
             )
             return result if isinstance(result, tuple) else (result,)
@@ -145,12 +149,14 @@ class TransformerDecoder(TransformerBlock):
             """(B, T, D) -> (B / G, G * T, D): attention does not mind which row a query is of."""
             if queries_per_source == 1:
                 return x
-            _, length, width = ops.shape(x)
-            return ops.reshape(x, (-1, queries_per_source * length, width))
+            length = 1 if len(x.shape) == 2 else ops.shape(x)[1]
+            return ops.reshape(x, (-1, queries_per_source * length, x.shape[-1]))
 
         def unshare_scores(scores):
             """(B / G, H, G * T, S) -> (B, H, T, S)."""
-            length, source_length = ops.shape(decoder_sequence)[1], ops.shape(scores)[3]
+            is_one = len(decoder_sequence.shape) == 2
+            length = 1 if is_one else ops.shape(decoder_sequence)[1]
+            source_length = ops.shape(scores)[3]
             shape = (-1, self.num_heads, queries_per_source, length, source_length)
             scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
             return ops.reshape(scores, (-1, self.num_heads, length, source_length))
@@ -192,6 +198,7 @@ class TransformerDecoder(TransformerBlock):
         encoder_attention_mask=None,
         self_attention_cache=None,
         self_attention_cache_update_index=None,
+        self_attention_cache_offsets=None,
         cross_attention_cache=None,
         queries_per_source=1,
         use_causal_mask=True,
@@ -201,7 +208,8 @@ class TransformerDecoder(TransformerBlock):
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-        batch_size, length, _ = decoder_sequence.shape
+        batch_size, *length, _ = decoder_sequence.shape
+        length = length[0] if length else 1
         results = [spec(*decoder_sequence.shape)]
         if return_attention_scores:
             cached = self_attention_cache is not None

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.heads import cache_offsets
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -243,7 +244,9 @@ class TransformerTranslator(Translator):
 
     def advance(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
-        x = self.target_embedding(ops.expand_dims(token, 1), start_index=position)  # (B, 1, D)
+        # Without an axis for the one position, which would be reshaped to and fro.
+        x = self.target_embedding(token, start_index=position)  # (B, D)
+        offsets = cache_offsets(state["cache"][0]["key"], position)
         caches, alignment = [], None
         for index, block in enumerate(self.decoder_blocks):
             # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align
@@ -254,6 +257,7 @@ class TransformerTranslator(Translator):
                 encoder_padding_mask=constants["source_mask"],
                 self_attention_cache=state["cache"][index],
                 self_attention_cache_update_index=position,
+                self_attention_cache_offsets=offsets,
                 cross_attention_cache=constants["encoder"][index],
                 queries_per_source=constants["beam_size"],
                 return_attention_scores=aligns,
@@ -264,7 +268,7 @@ class TransformerTranslator(Translator):
         new_state = {"cache": caches}
         if alignment is not None:
             new_state["alignment"] = alignment
-        return self._logits(ops.squeeze(x, 1)), new_state
+        return self._logits(x), new_state
 
     def get_config(self):
         return {

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras import ops
+from keras import ops, tree
 
 from keras_attention import masks
 from keras_attention.layers import MultiHeadAttention
-from keras_attention.layers.heads import write_cache
+from keras_attention.layers.heads import cache_offsets, write_cache
 from tests.backend import to_numpy
 
 B, T, S, D, DV, H, K = 3, 5, 7, 12, 10, 2, 4
@@ -267,16 +267,54 @@ def test_against_keras_own_layer():
 
 
 def test_write_cache_at_every_position():
-    cache = RNG.normal(size=(B, H, 6, K)).astype("float32")
+    full = RNG.normal(size=(B, H, 6, K)).astype("float32")
     for length in (1, 2, 3):
         update = RNG.normal(size=(B, H, length, K)).astype("float32")
         for index in range(6 - length + 1):
-            expected = cache.copy()
+            expected, cache = full.copy(), full.copy()
             expected[:, :, index : index + length] = update
-            found = write_cache(
-                ops.convert_to_tensor(cache), ops.convert_to_tensor(update), np.int32(index)
-            )
+            cache[:, :, index : index + length] = 0
+            cache = ops.convert_to_tensor(cache)
+            offsets = cache_offsets(cache, np.int32(index))
+            found = write_cache(cache, ops.convert_to_tensor(update), offsets)
             np.testing.assert_array_equal(to_numpy(found), expected)
+
+
+@pytest.mark.parametrize("value_dim", [None, 3])
+def test_one_position_without_its_axis(value_dim):
+    layer = MultiHeadAttention(num_heads=H, key_dim=K, value_dim=value_dim)
+    layer(X)
+    cache = shared = layer.empty_cache(B, T)
+    for index in range(T):
+        expected = layer(
+            X[:, index : index + 1], cache=cache, cache_index=index, return_attention_scores=True
+        )
+        found = layer(
+            X[:, index],
+            cache=shared,
+            cache_index=index,
+            offsets=cache_offsets(shared["key"], index),
+            return_attention_scores=True,
+        )
+        cache, shared = expected[2], found[2]
+        assert found[0].shape == (B, D)
+        np.testing.assert_allclose(
+            to_numpy(found[0]), to_numpy(expected[0])[:, 0], atol=1e-6, rtol=1e-5
+        )
+        for a, b in zip(to_numpy(found[1:]), to_numpy(expected[1:]), strict=True):
+            for x, y in zip(tree.flatten(a), tree.flatten(b), strict=True):
+                np.testing.assert_allclose(x, y, atol=1e-6, rtol=1e-5)
+
+
+def test_one_position_without_its_axis_may_attend_to_nothing():
+    layer = MultiHeadAttention(num_heads=H, key_dim=K)
+    layer(X, MEMORY)
+    mask = np.ones((B, S), bool)
+    mask[0] = False
+    arguments = dict(value_mask=mask, cache=layer.project(MEMORY))
+    found = to_numpy(layer(X[:, 0], **arguments))
+    np.testing.assert_allclose(found, to_numpy(layer(X[:, :1], **arguments))[:, 0], atol=1e-6)
+    assert (found[0] == 0).all() and (found[1:] != 0).any()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,15 @@ def test_start_index_and_positions_choose_rows():
     np.testing.assert_allclose(chosen, every[[7, 0, 7]], atol=1e-6)
 
 
+def test_one_position_needs_no_axis():
+    learned = PositionEmbedding(6)
+    learned(np.zeros((1, 6, 8), "float32"))
+    for layer in (SinusoidalPositionEncoding(), learned):
+        row = np.zeros((8,), "float32")
+        expected = to_numpy(layer(np.zeros((1, 1, 8), "float32"), start_index=3))[0, 0]
+        np.testing.assert_allclose(to_numpy(layer(row, start_index=3)), expected, atol=1e-6)
+
+
 def test_learned_positions_are_rows_of_a_table():
     layer = PositionEmbedding(6)
     x = np.zeros((2, 4, 3), "float32")

@@ -27,6 +27,16 @@ def test_tokens_plus_learned_positions():
     assert isinstance(layer.position_layer, PositionEmbedding)
 
 
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
+def test_one_token_of_each_sequence_needs_no_axis(positions):
+    layer = TokenAndPositionEmbedding(5, 9, 4, positions=positions, scale=True)
+    expected = to_numpy(layer(TOKENS[:, :1], start_index=3))
+    found = to_numpy(layer(TOKENS[:, 0], start_index=3))
+    np.testing.assert_allclose(found, expected[:, 0], atol=1e-6)
+    logits = to_numpy(layer(found, reverse=True))
+    np.testing.assert_allclose(logits, to_numpy(layer(expected, reverse=True))[:, 0], atol=1e-6)
+
+
 def test_the_output_projection_is_the_embedding_matrix_or_one_of_its_own():
     x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     tied = TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal")

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention.layers import MultiHeadAttention, TransformerDecoder, TransformerEncoder
+from keras_attention.layers.heads import cache_offsets
 from tests.backend import to_numpy
 
 B, T, S, D, F, H = 3, 5, 7, 12, 14, 2
@@ -41,6 +42,39 @@ def test_padding_changes_nothing_in_the_decoder(normalize_first):
     np.testing.assert_allclose(found[X_MASK], expected[X_MASK], atol=1e-5)
     alone = to_numpy(block(X[2:, :3], MEMORY[2:, :1]))
     np.testing.assert_allclose(alone[0], expected[2, :3], atol=1e-5)
+
+
+@both_norms
+@pytest.mark.parametrize("queries_per_source", [1, 3])
+def test_one_position_without_its_axis(normalize_first, queries_per_source):
+    block = TransformerDecoder(F, H, normalize_first=normalize_first)
+    block(X, MEMORY)
+    sources = B // queries_per_source
+    memory = block.project_encoder(MEMORY[:sources])
+    cache = block.empty_cache(B, T)
+    for index in range(T):
+        arguments = dict(
+            encoder_padding_mask=MEMORY_MASK[:sources],
+            self_attention_cache=cache,
+            self_attention_cache_update_index=index,
+            cross_attention_cache=memory,
+            queries_per_source=queries_per_source,
+            return_attention_scores=True,
+        )
+        expected = block(X[:, index : index + 1], **arguments)
+        found = block(
+            X[:, index],
+            self_attention_cache_offsets=cache_offsets(cache["key"], index),
+            **arguments,
+        )
+        cache = found[3]
+        assert found[0].shape == (B, D) and found[2].shape == (B, H, 1, S)
+        found, expected = to_numpy(found), to_numpy(expected)
+        np.testing.assert_allclose(found[0], expected[0][:, 0], atol=1e-5)
+        for a, b in zip(found[1:3], expected[1:3], strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+        for name in ("key", "value"):
+            np.testing.assert_allclose(found[3][name], expected[3][name], atol=1e-6)
 
 
 @both_norms

@@ -1,0 +1,129 @@
+"""Layer normalisation with fewer operators: the same numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_attention.exporting.tflite_norms import simplify_norms
+
+D = 24
+TABLE = np.random.default_rng(0).normal(0, 0.3, (50, D)).astype("float32")
+
+
+def norm():
+    """A layer whose scale and shift are of no special value."""
+    layer = keras.layers.LayerNormalization(epsilon=1e-5)
+    layer.build((None, D))
+    random = np.random.default_rng(1)
+    layer.set_weights([random.normal(1, 0.5, D), random.normal(0, 0.5, D)])
+    return layer
+
+
+def dense(bias):
+    layer = keras.layers.Dense(9, use_bias=bias, bias_initializer="random_normal")
+    layer.build((None, D))
+    return layer
+
+
+def product(bias):
+    layers = norm(), dense(bias)
+    return lambda x: layers[1](layers[0](x))
+
+
+def two_products():
+    layers = norm(), dense(True), dense(False)
+
+    def function(x):
+        y = layers[0](x)
+        return layers[1](y) + layers[2](y)
+
+    return function
+
+
+def product_and_residual():
+    layers = norm(), dense(True)
+
+    def function(x):
+        y = layers[0](x)
+        return tf.concat([layers[1](y), y], axis=1)
+
+    return function
+
+
+def tied_table():
+    """The matrix is a table too, and stays one."""
+    layer, table = norm(), tf.constant(TABLE)
+
+    def function(x):
+        rows = tf.gather(table, tf.cast(tf.abs(x[:, 0]), "int32"))
+        return tf.matmul(layer(x + rows), table, transpose_b=True)
+
+    return function
+
+
+def in_a_loop():
+    layers = norm(), keras.layers.Dense(D, bias_initializer="random_normal")
+    layers[1].build((None, D))
+
+    def function(x):
+        return tf.while_loop(
+            lambda i, x: i < 3, lambda i, x: (i + 1, x + layers[1](layers[0](x))), (0, x)
+        )[1]
+
+    return function
+
+
+def converted(function):
+    keras.utils.set_random_seed(0)
+    function = function()
+    signature = tf.function(
+        function, input_signature=[tf.TensorSpec((None, D), tf.float32)], autograph=False
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [signature.get_concrete_function()], tf.Module()
+    )
+    return function, converter.convert()
+
+
+def run(data, x):
+    interpreter = Interpreter(model_content=data, num_threads=1)
+    [given], [wanted] = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(wanted["index"])
+
+
+def operators(data):
+    return sum(len(g.operators) for g in schema.ModelT.InitFromPackedBuf(data, 0).subgraphs)
+
+
+@pytest.mark.parametrize(
+    "make, fewer",
+    [
+        (lambda: product(False), 4),
+        (lambda: product(True), 4),
+        (two_products, 4),
+        (product_and_residual, 2),
+        (tied_table, 2),
+        (in_a_loop, 4),
+    ],
+    ids=["product", "bias", "two products", "product and residual", "tied table", "loop"],
+)
+def test_the_same_numbers_from_fewer_operators(make, fewer):
+    function, data = converted(make)
+    simpler = simplify_norms(data)
+    assert operators(data) - operators(simpler) == fewer
+    x = np.random.default_rng(2).normal(3, 2, (5, D)).astype("float32")
+    expected = np.asarray(function(x))
+    np.testing.assert_allclose(run(data, x), expected, atol=2e-5)
+    np.testing.assert_allclose(run(simpler, x), expected, atol=2e-5)
+
+
+def test_a_file_without_norms_stays_what_it_is():
+    function, data = converted(lambda: tf.nn.relu)
+    assert operators(simplify_norms(data)) == operators(data)
