@@ -26,7 +26,12 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 c = ctypes.CDLL("libc.so.6")
 assert c.mallopt(M_MMAP_THRESHOLD, 1 << 30) and c.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 random = np.random.default_rng(0)
-for size in (32, 1, 8, 3, 32, 1):
+kept = []
+for size in (32, 1, 8, 3) * 4:
+    # Wherever memory lies: some of what stood between is kept.
+    blocks = [np.ones(random.integers(1, 1 << 16), "float32") for _ in range(200)]
+    kept.append(blocks[::7])
+    del blocks
     runner = Interpreter(sys.argv[1], num_threads=1).get_signature_runner("ids")
     source_ids = random.integers(4, int(sys.argv[2]), (size, 9)).astype("int32")
     source_ids[:, -1] = 3
