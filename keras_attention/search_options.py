@@ -143,15 +143,14 @@ def int32_seeds(seed):
     >>> int32_seeds([1, -1, 2**32 + 1])
     array([ 1, -1,  1], dtype=int32)
     """
-    values = np.asarray(seed)
-    values = np.asarray(seed, object) if values.dtype.kind == "f" else values
-    values = values.astype(object)
+    values = np.asarray(seed, object)  # numbers of any size
     integers = all(
         isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        for value in values.ravel()
+        for value in values.flat
     )
     require(integers, "seed", "an integer or integers", seed=seed)
-    return np.asarray(values % 2**32).astype("uint32").view("int32")
+    wrapped = np.array([int(value) % 2**32 for value in values.flat], "uint32")
+    return wrapped.view("int32").reshape(values.shape)
 
 
 def _is_number(value):
