@@ -9,7 +9,13 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.runtimes import RUNTIMES, artifact_translator, keras_translator
-from keras_attention.search_options import SearchOptions
+from keras_attention.search_options import (
+    SamplingOptions,
+    SearchOptions,
+    decoding_options,
+    refuse_without_sample,
+    require_decoding_names,
+)
 from keras_attention.text import TranslationTokenizer
 
 # What each runtime reads of an artifact.
@@ -20,16 +26,18 @@ FILES_OF_RUNTIME = {
 }
 
 
-def load(path, runtime=None, **search):
+def load(path, runtime=None, seed=None, **search):
     """Loads a run directory or an artifact.
 
     Args:
         path: what `keras-attention train` or `keras-attention export` wrote.
         runtime: "keras" for a run; "tf_saved_model", "tflite" or "onnx" for an artifact. By default
             Keras for a run and the first form that it holds for an artifact.
+        seed: integer, where it samples: the text at index i of a list is sampled with the seed
+            `seed + i`; 0 by default.
         **search: how to decode: fields of `keras_attention.decoding.SearchOptions`, such as
-            `beam_size`. A run has defaults in its config; an artifact can do what it was exported
-            with only.
+            `beam_size`, or `sample=True` and fields of `SamplingOptions`. A run has defaults in its
+            config; an artifact can do what it was exported with only.
 
     Returns:
         A `TextTranslator`: `translate(list of str) -> list of str`.
@@ -45,29 +53,45 @@ def load(path, runtime=None, **search):
     path = Path(path)
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    SearchOptions.require_names(search)
+    require_decoding_names(search)
     if (path / "manifest.json").exists():
         manifest = read_manifest(path)
         if runtime == "keras":
             raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
         if manifest["kind"] != "translator":
             raise InputError(f"{path} is an artifact of another kind: {manifest['kind']!r}.")
-        _refuse_other_search(path, manifest["decoding"], search)
+        _refuse_other_decoding(path, manifest["decoding"], search, seed)
         runtime = runtime or manifest["formats"][0]
         verify_files(path, FILES_OF_RUNTIME[runtime])
-        return artifact_translator(path, runtime, manifest)
+        return artifact_translator(path, runtime, manifest, 0 if seed is None else seed)
     if runtime not in (None, "keras"):
         raise InputError(
             f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
         )
-    return load_run(path, **search)
+    return load_run(path, seed, **search)
 
 
-def _refuse_other_search(path, decoding, search):
+def _refuse_other_decoding(path, decoding, search, seed):
     """Raises `InputError` if an artifact with the manifest's `decoding` cannot do `search`."""
-    names = [field.name for field in dataclasses.fields(SearchOptions)]
-    own = {name: decoding[name] for name in names}
-    asked = SearchOptions(**{**own, **search})  # out of range is out of range here too
+    method = decoding["method"]
+    is_sampling = method == "sampling"
+    kind = SamplingOptions if is_sampling else SearchOptions
+    own = {name: decoding[name] for name in (field.name for field in dataclasses.fields(kind))}
+    search = dict(search)
+    if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
+        raise InputError(
+            f"{path} was exported with the method {method}, not "
+            f"{'searching' if is_sampling else 'sampling'}: what an artifact does is fixed. Export "
+            f"it again {'without' if is_sampling else 'with'} --sample."
+        )
+    for name, value in search.items():
+        if name not in own:
+            raise InputError(
+                f"{path} was exported with the method {method}, not {name} {value}: what an "
+                "artifact does is fixed. Export it again with "
+                f"{'' if is_sampling else '--sample '}--{name.replace('_', '-')}."
+            )
+    asked = kind(**{**own, **search})  # out of range is out of range here too
     for name, value in asked.to_dict().items():
         fewer = name == "n_best" and value < own[name]  # the first of those that it gives
         if value != own[name] and not fewer:
@@ -77,12 +101,14 @@ def _refuse_other_search(path, decoding, search):
             )
 
 
-def load_run(path, **search):
+def load_run(path, seed=None, **search):
     """A `TextTranslator` of a run directory, its Keras model being `.model`.
 
     Args:
         path: the run directory.
-        **search: fields of `keras_attention.decoding.SearchOptions`, over those of its config.
+        seed: as that of `load`.
+        **search: fields of `keras_attention.decoding.SearchOptions`, over those of its config, or
+            `sample=True` and fields of `SamplingOptions`.
 
     Raises:
         InputError: if `path` is not a finished run of a translator.
@@ -100,7 +126,9 @@ def load_run(path, **search):
         )
     defaults = config.get("decoding", {})
     SearchOptions.require_names(defaults, f"{path / 'config.json'}: ")
-    options = SearchOptions(**{**defaults, **search})
+    options = decoding_options(search, defaults)
+    if seed is not None and not options.is_sampling:
+        refuse_without_sample("seed")
     tokenizer = TranslationTokenizer.load(path / "tokenizer")
     try:
         model = keras.saving.load_model(path / "model.keras", compile=False, safe_mode=True)
@@ -111,7 +139,7 @@ def load_run(path, **search):
             f"{path}: the tokenizer has {tokenizer.target.vocabulary_size:,} tokens and the model "
             f"{model.vocabulary_size:,}; they do not belong together."
         )
-    return keras_translator(model, tokenizer, options)
+    return keras_translator(model, tokenizer, options, 0 if seed is None else seed)
 
 
 def read_config(path):

@@ -1,6 +1,9 @@
 """How a translator decodes, as one value that configs and manifests keep."""
 
 import dataclasses
+import math
+
+import numpy as np
 
 from keras_attention._validation import InputError, require, require_positive_integer
 
@@ -27,14 +30,9 @@ class SearchOptions:
 
     def __post_init__(self):
         require_search(self.beam_size, self.length_penalty, self.coverage_penalty, self.n_best)
-        if self.max_length is not None:
-            require_positive_integer("max_length", self.max_length)
-        require(
-            isinstance(self.min_length, int) and self.min_length >= 0,
-            "min_length",
-            "an integer of at least 0",
-            min_length=self.min_length,
-        )
+        require_limits(self.min_length, self.max_length)
+
+    is_sampling = False
 
     @classmethod
     def require_names(cls, names, where=""):
@@ -52,8 +50,43 @@ class SearchOptions:
         """Whether these are the options of greedy search."""
         return self.beam_size == 1 and not self.length_penalty and not self.coverage_penalty
 
+    @property
+    def method(self):
+        """What a manifest calls it."""
+        return "greedy" if self.is_greedy else "beam"
+
     def to_dict(self):
         """A dict of JSON values, from which `SearchOptions(**dict)` makes an equal one."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingOptions:
+    """Sampling: see `decoding.sample` for each. The seeds are no options: they come with the texts.
+
+    Raises:
+        ValueError: if one is out of range.
+
+    >>> search(model, ids, SamplingOptions(temperature=0.8, top_p=0.9), seed=[1, 2])["token_ids"]
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_length: int = 0
+    max_length: int | None = None
+
+    def __post_init__(self):
+        require_sampling(self.temperature, self.top_k, self.top_p)
+        require_limits(self.min_length, self.max_length)
+
+    is_sampling = True
+    is_greedy = False
+    method = "sampling"  # what a manifest calls it
+    n_best = 1  # one sample for each seed
+
+    def to_dict(self):
+        """A dict of JSON values, from which `SamplingOptions(**dict)` makes an equal one."""
         return dataclasses.asdict(self)
 
 
@@ -68,8 +101,113 @@ def require_search(beam_size, length_penalty, coverage_penalty, n_best):
         ("length_penalty", length_penalty),
         ("coverage_penalty", coverage_penalty),
     ):
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(is_number and value >= 0, name, "a number of at least 0", **{name: value})
+        require(_is_number(value) and value >= 0, name, "a number of at least 0", **{name: value})
+
+
+def require_limits(min_length, max_length):
+    """Raises `ValueError` unless these are limits of a search."""
+    if max_length is not None:
+        require_positive_integer("max_length", max_length)
+    require(
+        isinstance(min_length, int) and min_length >= 0,
+        "min_length",
+        "an integer of at least 0",
+        min_length=min_length,
+    )
+
+
+def require_sampling(temperature, top_k, top_p):
+    """Raises `ValueError` unless these are options of `sample`."""
+    require(
+        _is_number(temperature) and 0 < temperature < math.inf,
+        "temperature",
+        "a finite number above 0",
+        temperature=temperature,
+    )
+    if top_k is not None:
+        require_positive_integer("top_k", top_k)
+    require(
+        top_p is None or (_is_number(top_p) and 0 < top_p <= 1),
+        "top_p",
+        "a number in (0, 1]",
+        top_p=top_p,
+    )
+
+
+def int32_seeds(seed):
+    """Integers of any size and sign, counted modulo 2**32, as the int32 that graphs take.
+
+    Raises:
+        ValueError: if they are no integers.
+
+    >>> int32_seeds([1, -1, 2**32 + 1])
+    array([ 1, -1,  1], dtype=int32)
+    """
+    values = np.asarray(seed, object)  # numbers of any size
+    integers = all(
+        isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        for value in values.flat
+    )
+    require(integers, "seed", "an integer or integers", seed=seed)
+    wrapped = np.array([int(value) % 2**32 for value in values.flat], "uint32")
+    return wrapped.view("int32").reshape(values.shape)
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(SearchOptions))
+SAMPLING_FIELDS = tuple(field.name for field in dataclasses.fields(SamplingOptions))
+
+
+def require_decoding_names(names):
+    """Raises `InputError` unless each is "sample" or a field of either kind of options."""
+    known = dict.fromkeys((*FIELDS, "sample", *SAMPLING_FIELDS))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(
+            f"Unknown decoding option {unknown[0]!r}; expected some of {', '.join(known)}."
+        )
+
+
+def decoding_options(given, defaults):
+    """The `SearchOptions` or `SamplingOptions` that a caller asks for.
+
+    Args:
+        given: dict of fields of either, and "sample", whether to sample.
+        defaults: dict of fields of `SearchOptions`, for what is not given. Sampling takes its
+            limits of length alone from them.
+
+    Raises:
+        InputError: if one is unknown, or belongs to the other kind.
+        ValueError: if one is out of range.
+
+    >>> decoding_options({"sample": True, "top_p": 0.9}, {"max_length": 40})
+    SamplingOptions(temperature=1.0, top_k=None, top_p=0.9, min_length=0, max_length=40)
+    """
+    require_decoding_names(given)
+    given = dict(given)
+    if given.pop("sample", False):
+        searching = [name for name in given if name not in SAMPLING_FIELDS]
+        if searching:
+            raise InputError(
+                f"{searching[0]} is an option of searching and cannot be given together with "
+                "--sample (in Python: sample=True): a sample is drawn, not searched for."
+            )
+        limits = {name: defaults[name] for name in ("min_length", "max_length") if name in defaults}
+        return SamplingOptions(**{**limits, **given})
+    sampling = [name for name in given if name not in FIELDS]
+    if sampling:
+        refuse_without_sample(sampling[0])
+    return SearchOptions(**{**defaults, **given})
+
+
+def refuse_without_sample(name):
+    """Raises the `InputError` of an option of sampling that is given to a search."""
+    raise InputError(
+        f"{name} is an option of sampling and needs --sample (in Python: sample=True) beside it."
+    )
 
 
 GREEDY = SearchOptions()

@@ -100,6 +100,19 @@ def int8_artifact_directory(run_directory):
     return _in_precision(run_directory, "int8")
 
 
+SAMPLING = dict(temperature=0.9, top_k=40, top_p=0.95)
+
+
+@pytest.fixture(scope="session")
+def sampling_artifact_directory(run_directory):
+    """An artifact of the same run that samples with `SAMPLING`. Not to be changed: copy it."""
+    from keras_attention.recipes import export_run
+
+    directory = run_directory.parent / "sampling_artifact"
+    export_run(run_directory, directory, search=dict(sample=True, **SAMPLING), with_alignments=True)
+    return directory
+
+
 BEAM = dict(beam_size=4, n_best=3, length_penalty=0.6, coverage_penalty=0.2)
 
 

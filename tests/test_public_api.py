@@ -26,6 +26,7 @@ PUBLIC = {
         "TransformerEncoder",
     ],
     "keras_attention.decoding": [
+        "SamplingOptions",
         "SearchOptions",
         "beam_search",
         "gnmt_score",

@@ -58,17 +58,24 @@ static int next_field(Bytes *message, uint64_t number, Bytes *field) {
   return 0;
 }
 
-/* The value under `key` in a map<string, message> that is field `number`; fails without it. */
-static Bytes entry(Bytes message, uint64_t number, const char *key) {
-  Bytes pair, name, value;
+/* Whether a map<string, message> that is field `number` has `key`; its value. */
+static int has_entry(Bytes message, uint64_t number, const char *key, Bytes *value) {
+  Bytes pair, name;
   while (next_field(&message, number, &pair)) {
     Bytes rest = pair;
     if (next_field(&pair, 1, &name) && (size_t)(name.end - name.at) == strlen(key) &&
-        !memcmp(name.at, key, strlen(key)) && next_field(&rest, 2, &value))
-      return value;
+        !memcmp(name.at, key, strlen(key)) && next_field(&rest, 2, value))
+      return 1;
   }
-  fail(key, "the SavedModel's signatures do not hold it");
-  return message;
+  return 0;
+}
+
+/* The value under `key`; fails without it. */
+static Bytes entry(Bytes message, uint64_t number, const char *key) {
+  Bytes value = message;
+  if (!has_entry(message, number, key, &value))
+    fail(key, "the SavedModel's signatures do not hold it");
+  return value;
 }
 
 /* The tensor that a signature's input (1) or output (2) `key` stands for: its name is "op:index". */
@@ -100,10 +107,21 @@ static void free_strings(TF_Tensor *tensor) {
   TF_DeleteTensor(tensor);
 }
 
-static void translate(TF_Session *session, TF_Output text, TF_Output translation, char **lines,
-                      int64_t count, TF_Status *status) {
-  TF_Tensor *input = strings(lines, count), *output = NULL;
-  TF_SessionRun(session, NULL, &text, &input, 1, &translation, &output, 1, NULL, 0, NULL, status);
+/* first, first + 1, ... */
+static TF_Tensor *seeds(int32_t first, int64_t count) {
+  TF_Tensor *tensor = TF_AllocateTensor(TF_INT32, &count, 1, count * sizeof(int32_t));
+  int32_t *values = TF_TensorData(tensor);
+  for (int64_t i = 0; i < count; i++) values[i] = first + (int32_t)i;
+  return tensor;
+}
+
+/* `inputs` are the text and, of an artifact that samples, the seed: of these there are `number`. */
+static void translate(TF_Session *session, const TF_Output *inputs, int number,
+                      TF_Output translation, char **lines, int32_t first, int64_t count,
+                      TF_Status *status) {
+  TF_Tensor *values_in[] = {strings(lines, count), seeds(first, count)}, *output = NULL;
+  TF_SessionRun(session, NULL, inputs, values_in, number, &translation, &output, 1, NULL, 0, NULL,
+                status);
   check(status, "translating");
   /* (N,), or (N, K) of an artifact that gives the K best, the best first. */
   int64_t best = TF_NumDims(output) > 1 ? TF_Dim(output, 1) : 1;
@@ -114,7 +132,8 @@ static void translate(TF_Session *session, TF_Output text, TF_Output translation
     putchar('\n');
     free(lines[i]);
   }
-  free_strings(input);
+  free_strings(values_in[0]);
+  TF_DeleteTensor(values_in[1]);
   free_strings(output);
 }
 
@@ -137,18 +156,26 @@ int main(int argc, char **argv) {
   /* MetaGraphDef.signature_def = 5; SignatureDef.inputs = 1, .outputs = 2; TensorInfo.name = 1. */
   const uint8_t *start = description->data;
   Bytes signature = entry((Bytes){start, start + description->length}, 5, "serving_default");
-  TF_Output text = endpoint(graph, signature, 1, "text");
+  TF_Output inputs[2] = {endpoint(graph, signature, 1, "text")};
+  Bytes seed;
+  int number = 1;
+  if (has_entry(signature, 1, "seed", &seed))
+    inputs[number++] = endpoint(graph, signature, 1, "seed");
   TF_Output translation = endpoint(graph, signature, 2, "text");
 
   char *lines[BATCH], *line = NULL;
   size_t capacity = 0;
   int64_t count = 0;
+  int32_t first = 0; /* the number of the batch's first line, from 0 on, is its seed */
   for (ssize_t size; (size = getline(&line, &capacity, stdin)) >= 0;) {
     if (size && line[size - 1] == '\n') line[size - 1] = '\0';
     lines[count++] = strdup(line);
-    if (count == BATCH) translate(session, text, translation, lines, count, status), count = 0;
+    if (count == BATCH) {
+      translate(session, inputs, number, translation, lines, first, count, status);
+      first += count, count = 0;
+    }
   }
-  if (count) translate(session, text, translation, lines, count, status);
+  if (count) translate(session, inputs, number, translation, lines, first, count, status);
 
   free(line);
   free(directory);

@@ -29,6 +29,7 @@ class Translator:
         ]
         decoding = json.loads((artifact / "manifest.json").read_text())["decoding"]
         self.max_source_length = decoding["max_source_length"]
+        self.samples = decoding["method"] == "sampling"
         # The interpreter must outlive its runner.
         self.interpreter = Interpreter(str(artifact / "model.tflite"), num_threads=2)
         self.runner = self.interpreter.get_signature_runner("ids")
@@ -42,13 +43,19 @@ class Translator:
         ids = ids[: ids.index(END)] if END in ids else ids
         return self.target.decode([i for i in ids if i not in (PADDING, START)])
 
-    def translate(self, texts):
-        """The best translation of each of a list of texts, all in one batch."""
+    def translate(self, texts, seed=0):
+        """The best translation of each of a list of texts, all in one batch.
+
+        Exported with --sample, the text at index i is drawn with the seed `seed + i`.
+        """
         rows = [self.encode(text) for text in texts]
         source_ids = np.full((len(rows), max(map(len, rows))), PADDING, dtype=np.int32)
         for padded, row in zip(source_ids, rows, strict=True):
             padded[: len(row)] = row
-        token_ids = self.runner(source_ids=source_ids)["token_ids"]
+        inputs = {"source_ids": source_ids}
+        if self.samples:
+            inputs["seed"] = np.arange(seed, seed + len(rows), dtype=np.int32)
+        token_ids = self.runner(**inputs)["token_ids"]
         if token_ids.ndim == 3:  # exported with --n-best: the best comes first
             token_ids = token_ids[:, 0]
         return [
@@ -63,8 +70,8 @@ def main():
         sys.exit(__doc__)
     translator = Translator(sys.argv[1])
     lines = sys.stdin.buffer.read().decode().split("\n")
-    for line in lines if lines[-1] else lines[:-1]:
-        sys.stdout.buffer.write((translator.translate([line])[0] + "\n").encode())
+    for seed, line in enumerate(lines if lines[-1] else lines[:-1]):
+        sys.stdout.buffer.write((translator.translate([line], seed)[0] + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ import urllib.request
 BATCH = 32
 
 
-def translate(texts, url, model, timeout):
-    """The best translation of each of a list of texts."""
+def translate(texts, url, model, timeout, seed=None):
+    """The best translation of each of a list of texts; with a seed, its sample with `seed + i`."""
+    if seed is not None:
+        texts = [{"text": text, "seed": seed + i} for i, text in enumerate(texts)]
     request = urllib.request.Request(
         f"{url}/v1/models/{model}:predict",
         json.dumps({"signature_name": "serving_default", "instances": texts}).encode(),
@@ -43,12 +45,14 @@ def main():
     parser.add_argument("--url", default="http://localhost:8501")
     parser.add_argument("--model", default="translator")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one request")
+    parser.add_argument("--seed", type=int, help="of the first line, where the model samples")
     options = parser.parse_args()
     lines = sys.stdin.buffer.read().decode().split("\n")
     lines = lines if lines[-1] else lines[:-1]
     for start in range(0, len(lines), BATCH):
         part = lines[start : start + BATCH]
-        for text in translate(part, options.url, options.model, options.timeout):
+        seed = None if options.seed is None else options.seed + start
+        for text in translate(part, options.url, options.model, options.timeout, seed):
             sys.stdout.buffer.write((text + "\n").encode())
 
 

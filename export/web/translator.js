@@ -47,6 +47,7 @@ export class Translator {
     ]);
     const translator = new Translator();
     translator.maxSourceLength = decoding.max_source_length;
+    translator.samples = decoding.method === "sampling";
     translator.runtime = runtime;
     runtime.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
     runtime.env.wasm.wasmBinary = binary;
@@ -76,8 +77,10 @@ export class Translator {
     if (!all.length) return { output: "", alignment: null, tokens: 0, cut: false };
     const ids = [...all.slice(0, this.maxSourceLength - 1), END]; // what is too long is cut
     const source = new this.runtime.Tensor("int32", Int32Array.from(ids), [1, ids.length]);
+    const inputs = { source_ids: source };
+    if (this.samples) inputs.seed = new this.runtime.Tensor("int32", Int32Array.of(0), [1]);
     const wanted = this.hasAlignment ? ["token_ids", "alignment"] : ["token_ids"];
-    const found = await this.session.run({ source_ids: source }, wanted);
+    const found = await this.session.run(inputs, wanted);
     // (1, T), or (1, K, T) when exported with --n-best: the best comes first.
     const tokens = [...found.token_ids.data.subarray(0, found.token_ids.dims.at(-1))];
     return {

@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_attention.cli.search import add_search_options, search_options
+from keras_attention.cli.search import add_sampling_options, add_search_options, search_options
 
 
 def add_parser(subparsers, common):
@@ -27,6 +27,7 @@ def add_parser(subparsers, common):
         help="that it may lose (by default 0.05 as float16, 0.3 as int8)",
     )
     add_search_options(parser, n_best=True)
+    add_sampling_options(parser)
     add("--with-alignments", action="store_true", help="also give the attention of each token")
     add("--single-loop", action="store_true", help="no loop in a loop, for OpenVINO; slower")
     add("--valid-source", metavar="F", help="sentences to compare on")

@@ -1,5 +1,6 @@
 """The options of decoding, which `train`, `translate`, `evaluate` and `export` share."""
 
+SAMPLING_NAMES = ("sample", "temperature", "top_k", "top_p")
 NAMES = ("beam_size", "length_penalty", "coverage_penalty", "min_length", "max_length", "n_best")
 
 
@@ -15,7 +16,16 @@ def add_search_options(parser, n_best=False):
         add("--n-best", type=int, metavar="N", help="N translations of each line, the best first")
 
 
+def add_sampling_options(parser):
+    """Adds those of sampling; those that are not given are None."""
+    add = parser.add_argument
+    add("--sample", action="store_true", default=None, help="draw each token by its probability")
+    add("--temperature", type=float, metavar="T", help="the higher, the more surprising; 1")
+    add("--top-k", type=int, metavar="K", help="draw from the K most probable tokens only")
+    add("--top-p", type=float, metavar="P", help="from the fewest whose probabilities reach P")
+
+
 def search_options(options):
-    """What was given of them: a dict of fields of `SearchOptions`."""
-    values = {name: getattr(options, name, None) for name in NAMES}
+    """What was given of them all: the keyword arguments of `load` that say how to decode."""
+    values = {name: getattr(options, name, None) for name in (*NAMES, *SAMPLING_NAMES)}
     return {name: value for name, value in values.items() if value is not None}

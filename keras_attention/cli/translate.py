@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_attention.cli.search import add_search_options, search_options
+from keras_attention.cli.search import add_sampling_options, add_search_options, search_options
 
 
 def add_parser(subparsers, common):
@@ -15,6 +15,10 @@ def add_parser(subparsers, common):
     )
     add_model_options(parser)
     add_search_options(parser, n_best=True)
+    add_sampling_options(parser)
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the first line's sample, N + 1 the next one's; 0"
+    )
     parser.add_argument("--input", metavar="F", help="one sentence a line; .gz is read too")
     parser.add_argument("--output", metavar="F", help="one translation a line")
     parser.add_argument(
@@ -43,7 +47,7 @@ def run(options):
         lines = read_lines(options.input)
     else:
         lines = decode_lines(sys.stdin.buffer.read(), "standard input")
-    translator = load(options.model, options.runtime, **search_options(options))
+    translator = load(options.model, options.runtime, options.seed, **search_options(options))
     data = "".join(
         f"{score:.4f}\t{text}\n" if options.scores else f"{text}\n"
         for hypotheses in translator.translate_n_best(lines)

@@ -5,6 +5,14 @@ from keras_attention.decoding.gnmt_score import gnmt_score
 from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.decoding.sample import sample
 from keras_attention.decoding.search import search
-from keras_attention.search_options import SearchOptions
+from keras_attention.search_options import SamplingOptions, SearchOptions
 
-__all__ = ["SearchOptions", "beam_search", "gnmt_score", "greedy_search", "sample", "search"]
+__all__ = [
+    "SamplingOptions",
+    "SearchOptions",
+    "beam_search",
+    "gnmt_score",
+    "greedy_search",
+    "sample",
+    "search",
+]

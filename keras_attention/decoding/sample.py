@@ -1,11 +1,12 @@
 """Random sampling, in the graph, over the step contract."""
 
-import numpy as np
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
 from keras_attention.decoding.greedy_search import greedy_search
-from keras_attention.search_options import IMPOSSIBLE
+from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.noise import gumbel_noise
+from keras_attention.decoding.top_k import top_k as largest_of
+from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds, require_sampling
 
 
 def sample(
@@ -18,6 +19,7 @@ def sample(
     max_length=None,
     min_length=0,
     return_alignment=False,
+    single_loop=False,
 ):
     """Each token drawn at random by its probability.
 
@@ -28,7 +30,7 @@ def sample(
     Args:
         model: anything with the step contract `start`, `advance` and `max_sequence_length`.
         source_ids: (B, S) int32, padded with 0.
-        seed: integer for all rows, or integers (B,), one for each.
+        seed: integer for all rows, or integers (B,), one for each; counted modulo 2**32.
         temperature: the logits are divided by it; above 0.
         top_k: draw from this many most probable tokens only.
         top_p: draw from the fewest most probable tokens whose probabilities add up to this, in (0,
@@ -36,6 +38,7 @@ def sample(
         max_length: tokens at most, END included; by default the sentence's unpadded length + 50.
         min_length: tokens before END at least.
         return_alignment: whether to return the attention that chose each token.
+        single_loop: see `search_loop`.
 
     Returns:
         As `greedy_search`; the score is the sum of the log-probabilities that the model itself
@@ -49,58 +52,45 @@ def sample(
     Reference: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration",
     https://arxiv.org/abs/1904.09751
     """
-    require(temperature > 0, "temperature", "above 0", temperature=temperature)
-    if top_k is not None:
-        require_positive_integer("top_k", top_k)
-    require(top_p is None or 0 < top_p <= 1, "top_p", "in (0, 1]", top_p=top_p)
+    require_sampling(temperature, top_k, top_p)
     batch_size, _ = ops.shape(source_ids)
-    if not ops.is_tensor(seed):  # whatever its size or sign
-        seed = (np.asarray(seed, "int64") % 2**32).astype("uint32")
-    seeds = ops.cast(seed, "uint32") + ops.zeros((batch_size,), "uint32")
+    if not ops.is_tensor(seed):
+        seed = int32_seeds(seed)
+    seeds = ops.cast(seed, "int32") + ops.zeros((batch_size,), "int32")
+    nucleus = top_p is not None and top_p < 1
 
     def choose(logits, position, rows):
         size = logits.shape[-1]
-        # In falling order of probability the two choices are beginnings of the list.
-        best, token = ops.top_k(logits, size if top_k is None else min(top_k, size))
-        weight = ops.exp((best - best[:, :1]) / temperature)
-        weight = ops.where(best <= IMPOSSIBLE, 0.0, weight)
-        until = ops.cumsum(weight, axis=1)
-        if top_p is not None:
-            before = until - weight
-            weight = ops.where(before < top_p * until[:, -1:], weight, 0.0)
+        if top_k is None and not nucleus:
+            candidates = logits  # (b, V)
+            tokens = ops.expand_dims(ops.arange(size, dtype="int32"), 0)  # (1, V)
+            largest = ops.max(logits, axis=1, keepdims=True)
+        else:
+            # In falling order of probability both choices are beginnings of the list.
+            candidates, tokens = largest_of(logits, size if top_k is None else min(top_k, size))
+            largest = candidates[:, :1]
+        warm = (candidates - largest) / temperature
+        possible = candidates > IMPOSSIBLE
+        if nucleus:
+            weight = ops.where(possible, ops.exp(warm), 0.0)
             until = ops.cumsum(weight, axis=1)
-        drawn = (
-            ops.expand_dims(uniform(ops.take(seeds, rows, axis=0), position), 1) * until[:, -1:]
-        )  # (B, 1)
-        # The first whose share of the unit interval reaches over the drawn number.
-        index = ops.sum(ops.cast(until <= drawn, "int32"), axis=1, keepdims=True)
-        last = ops.sum(ops.cast(weight > 0, "int32"), axis=1, keepdims=True) - 1
-        index = ops.minimum(index, last)  # where rounding made the drawn number the sum itself
-        logit = ops.take_along_axis(best, index, axis=1)[:, 0]
-        token = ops.take_along_axis(ops.cast(token, "int32"), index, axis=1)[:, 0]
-        return token, logit - ops.logsumexp(logits, axis=-1)
+            possible = ops.logical_and(possible, until - weight < top_p * until[:, -1:])
+        # The noise belongs to the token, and only which of two sums is larger matters: the order of
+        # equal ones and what a runtime rounds away draw another token as rarely as can be. A number
+        # in the running sum of probabilities would fall next to one of its V borders far oftener.
+        noise = gumbel_noise(ops.take(seeds, rows, axis=0), position, tokens)
+        _, index = largest_of(ops.where(possible, warm + noise, FORBIDDEN), 1)  # (b, 1)
+        logit = ops.take_along_axis(candidates, index, axis=1)
+        token = index if candidates is logits else ops.take_along_axis(tokens, index, axis=1)
+        log_probability = logit - log_normalizer(logits, largest)
+        return ops.squeeze(token, 1), ops.squeeze(log_probability, 1)
 
-    return greedy_search(model, source_ids, max_length, min_length, return_alignment, choose)
-
-
-def uniform(seeds, position):
-    """A number in [0, 1) for each of the seeds (B,), another at each position: float32 (B,).
-
-    Of the seed and the position alone, which no random generator of the backends offers for many
-    seeds at once: two rounds of the finalizer of MurmurHash3 (Appleby 2011), whose every output bit
-    depends on every input bit.
-    """
-
-    def mix(x):
-        x = ops.bitwise_xor(x, ops.right_shift(x, constant(16)))
-        x = x * constant(0x85EBCA6B)
-        x = ops.bitwise_xor(x, ops.right_shift(x, constant(13)))
-        x = x * constant(0xC2B2AE35)
-        return ops.bitwise_xor(x, ops.right_shift(x, constant(16)))
-
-    def constant(value):
-        return ops.convert_to_tensor(value, dtype="uint32")
-
-    step = mix(ops.cast(position, "uint32") + constant(0x9E3779B9))
-    words = mix(ops.bitwise_xor(mix(seeds + constant(0x9E3779B9)), step))
-    return ops.cast(ops.right_shift(words, constant(8)), "float32") * 2.0**-24
+    limits = {"max_length": max_length, "min_length": min_length}
+    return greedy_search(
+        model,
+        source_ids,
+        **limits,
+        return_alignment=return_alignment,
+        choose=choose,
+        single_loop=single_loop,
+    )

@@ -11,6 +11,7 @@ from keras_attention.exporting.parity import (
     best,
     check_ops,
     check_parity,
+    check_samples,
 )
 from keras_attention.exporting.precision import (
     check_losses,
@@ -60,7 +61,9 @@ def export_translator(
         output: path of the artifact.
         texts: list of strings to compare on.
         formats: any of "tf_saved_model", "tflite" and "onnx".
-        search: how every form decodes, a `keras_attention.decoding.SearchOptions`.
+        search: how every form decodes, a `keras_attention.decoding.SearchOptions`, or a
+            `SamplingOptions`: every form then takes a seed for each sentence too. Samples are
+            exported in float32 only.
         with_alignments: whether the ids signature also gives `alignment` (N, T, S).
         single_loop: whether to search in one loop instead of a loop in a loop, which takes about
             twice as long and is what OpenVINO can read.
@@ -90,7 +93,7 @@ def export_translator(
             f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
             f"{', '.join(FORMATS)}."
         )
-    require_precision(precision, allow_loss, formats)
+    require_precision(precision, allow_loss, formats, search)
     if not any(text.strip() for text in texts):
         raise InputError("There is no sentence to compare the exported forms with Keras on.")
     with new_directory(output, force) as directory:
@@ -120,14 +123,14 @@ def export_translator(
             "formats": list(formats),
             "precision": precision,
             "decoding": {
-                "method": "greedy" if search.is_greedy else "beam",
+                "method": search.method,
                 **search.to_dict(),
                 "extra_length": EXTRA_LENGTH,
                 "max_source_length": model.max_sequence_length,
                 "with_alignments": with_alignments,
                 "single_loop": single_loop,
             },
-            "signatures": _signatures(search.n_best, with_alignments),
+            "signatures": _signatures(search, with_alignments),
             "ops": ops,
             "parity": {},
         }
@@ -139,6 +142,8 @@ def export_translator(
             say(f"comparing {name} with Keras on {len(compared)} sentences")
             translator = artifact_translator(directory, name, manifest)
             check = measure_precision if lower else check_parity
+            if search.is_sampling:
+                check = check_samples
             manifest["parity"][name] = check(reference, translator, compared, name)
             scores = None
             if references is not None:
@@ -157,20 +162,21 @@ def export_translator(
     return output
 
 
-def _signatures(n_best, with_alignments):
-    rows = ["N"] if n_best == 1 else ["N", n_best]
+def _signatures(search, with_alignments):
+    rows = ["N"] if search.n_best == 1 else ["N", search.n_best]
+    seed = {"seed": ["int32", ["N"]]} if search.is_sampling else {}
     outputs = {"token_ids": ["int32", [*rows, "T"]], "score": ["float32", rows]}
     if with_alignments:
         outputs["alignment"] = ["float32", [*rows, "T", "S"]]
     return {
         "serving_default": {
             "formats": ["tf_saved_model"],
-            "inputs": {"text": ["string", ["N"]]},
+            "inputs": {"text": ["string", ["N"]], **seed},
             "outputs": {"text": ["string", rows], "score": ["float32", rows]},
         },
         "ids": {
             "formats": list(FORMATS),
-            "inputs": {"source_ids": ["int32", ["N", "S"]]},
+            "inputs": {"source_ids": ["int32", ["N", "S"]], **seed},
             "outputs": outputs,
         },
     }

@@ -12,6 +12,7 @@ from keras_attention.exporting.parity import (
     translate_timed,
 )
 from keras_attention.exporting.quantization import PRECISIONS
+from keras_attention.search_options import GREEDY
 from keras_attention.training import translation_scores
 
 LOWER_FORMATS = ("tflite", "onnx")
@@ -30,7 +31,7 @@ class PrecisionWarning(UserWarning):
     """What a form in lower precision loses is not known, or more than its bound and allowed."""
 
 
-def require_precision(precision, allow_loss, formats):
+def require_precision(precision, allow_loss, formats, search=GREEDY):
     """Raises `InputError` or `ValueError` unless these can be exported together."""
     if precision not in PRECISIONS:
         raise InputError(
@@ -40,6 +41,13 @@ def require_precision(precision, allow_loss, formats):
         raise InputError(
             f"The precision {precision} concerns {' and '.join(LOWER_FORMATS)}, of which none is "
             "asked for; tf_saved_model stays float32."
+        )
+    # What a precision may lose is bounded in BLEU, and samples lose more of it by chance than by
+    # rounding; by how many sentences are the same it is not bounded.
+    if precision != "float32" and search.is_sampling:
+        raise InputError(
+            f"Sampling is exported in float32 only, not in {precision}: what a precision loses is "
+            "measured in BLEU, which says nothing of samples."
         )
     if allow_loss is not None:
         is_number = isinstance(allow_loss, (int, float)) and not isinstance(allow_loss, bool)

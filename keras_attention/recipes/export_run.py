@@ -50,7 +50,8 @@ def export_run(
         run: path of the run directory.
         output: path of the artifact.
         formats: any of "tf_saved_model", "tflite" and "onnx".
-        search: dict of fields of `keras_attention.decoding.SearchOptions`, over those of the run.
+        search: dict of fields of `keras_attention.decoding.SearchOptions`, over those of the run,
+            or of `sample` and fields of `SamplingOptions`.
         with_alignments: whether the ids signature also gives the alignment.
         single_loop: whether to search in one loop instead of a loop in a loop, for OpenVINO.
         precision: of TFLite and ONNX: "float32", "float16" or "int8".

@@ -21,13 +21,14 @@ __all__ = [
 ]
 
 
-def artifact_translator(directory, runtime, manifest):
+def artifact_translator(directory, runtime, manifest, seed=0):
     """A `TextTranslator` that runs one of an artifact's forms.
 
     Args:
         directory: path of the artifact.
         runtime: "tf_saved_model", "tflite" or "onnx".
         manifest: the artifact's manifest, a dict.
+        seed: of the first text where it samples: see `TextTranslator`.
 
     Raises:
         InputError: if the artifact does not hold that form.
@@ -45,4 +46,6 @@ def artifact_translator(directory, runtime, manifest):
         run = ids_to_ids(tokenizer, tflite_generate(directory / "model.tflite"))
     else:
         run = ids_to_ids(tokenizer, onnx_generate(directory / "model.onnx"))
-    return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"])
+    decoding = manifest["decoding"]
+    seed = seed if decoding["method"] == "sampling" else None
+    return TextTranslator(tokenizer, run, decoding["max_source_length"], seed=seed)

@@ -4,7 +4,7 @@ from keras_attention._validation import missing_package
 
 
 def onnx_generate(path, num_threads=0):
-    """`generate(source_ids) -> (token_ids, score)` by an .onnx file.
+    """`generate(source_ids[, seed]) -> (token_ids, score)` by an .onnx file.
 
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.
@@ -19,8 +19,9 @@ def onnx_generate(path, num_threads=0):
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def generate(source_ids):
-        token_ids, score = session.run(["token_ids", "score"], {"source_ids": source_ids})
+    def generate(source_ids, **seeds):
+        inputs = {"source_ids": source_ids, **seeds}
+        token_ids, score = session.run(["token_ids", "score"], inputs)
         return token_ids, score
 
     return generate

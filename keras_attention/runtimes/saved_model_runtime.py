@@ -44,11 +44,11 @@ def saved_model_signature(directory, signature):
 
 
 def saved_model_generate(directory):
-    """`generate(source_ids) -> (token_ids, score)` by the signature `ids`."""
+    """`generate(source_ids[, seed]) -> (token_ids, score)` by the signature `ids`."""
     run = saved_model_signature(directory, "ids")
 
-    def generate(source_ids):
-        outputs = run(source_ids=source_ids)
+    def generate(source_ids, **seeds):
+        outputs = run(source_ids=source_ids, **seeds)
         return outputs["token_ids"], outputs["score"]
 
     return generate
@@ -58,8 +58,8 @@ def saved_model_strings(directory):
     """`run` of a `TextTranslator` by the signature `serving_default`."""
     run = saved_model_signature(directory, "serving_default")
 
-    def translate(texts, rows):
-        outputs = run(text=[text.encode() for text in texts])
+    def translate(texts, rows, **seeds):
+        outputs = run(text=[text.encode() for text in texts], **seeds)
         found = outputs["text"].reshape(len(texts), -1)
         return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
 

@@ -3,7 +3,7 @@
 import warnings
 
 from keras_attention._validation import require
-from keras_attention.search_options import IMPOSSIBLE
+from keras_attention.search_options import IMPOSSIBLE, int32_seeds
 from keras_attention.text.sentencepiece_processor import pad
 from keras_attention.token_ids import END_ID
 
@@ -19,20 +19,26 @@ class TextTranslator:
         tokenizer: a `TranslationTokenizer`.
         run: function `(texts, rows) -> (list of lists of strings, scores (B, N))` for one batch:
             the N best translations of each text, the best first; `rows` holds the source ids of
-            each text. Wrap a function of padded ids with `ids_to_ids`.
+            each text. Wrap a function of padded ids with `ids_to_ids`. One that samples is given
+            `seed` too, (B,) int32.
         max_source_length: the longest source in tokens, END included; the rest is dropped.
         batch_size: number of sentences translated at a time.
+        seed: integer, where `run` samples: the text at index i of a list has the seed `seed + i`,
+            so that equal texts give different samples, and the batches nothing to them.
 
     >>> translator = keras_attention.load("artifact", runtime="onnx")
     >>> translator.translate(["three hundred and two"])
     ['dreihundertzwei']
     """
 
-    def __init__(self, tokenizer, run, max_source_length, batch_size=32):
+    def __init__(self, tokenizer, run, max_source_length, batch_size=32, seed=None):
+        if seed is not None:
+            int32_seeds(seed)  # that it is one shows here, not at the first text
         self.tokenizer = tokenizer
         self.run = run
         self.max_source_length = max_source_length
         self.batch_size = batch_size
+        self.seed = seed
 
     def encode(self, texts):
         """The source ids of each text; what is too long is cut, with a warning of its line."""
@@ -72,7 +78,12 @@ class TextTranslator:
         found = [[("", 0.0)] for _ in texts]
         for start in range(0, len(order), self.batch_size):
             members = order[start : start + self.batch_size]
-            translations, scores = self.run([texts[i] for i in members], [rows[i] for i in members])
+            seeds = {}
+            if self.seed is not None:
+                seeds["seed"] = int32_seeds([self.seed + i for i in members])
+            translations, scores = self.run(
+                [texts[i] for i in members], [rows[i] for i in members], **seeds
+            )
             for index, row, values in zip(members, translations, scores, strict=True):
                 pairs = zip(row, map(float, values), strict=True)
                 found[index] = [(text, score) for text, score in pairs if not score <= IMPOSSIBLE]
@@ -97,13 +108,13 @@ class TextTranslator:
 
 
 def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(ids (B, S)) -> (token_ids, score)`.
+    """`run` for `TextTranslator` from `generate(ids (B, S)[, seed (B,)]) -> (token_ids, score)`.
 
     Their shapes are (B, T) and (B,), or with several hypotheses (B, N, T) and (B, N).
     """
 
-    def run(texts, rows):
-        token_ids, scores = generate(pad(rows))
+    def run(texts, rows, **seeds):
+        token_ids, scores = generate(pad(rows), **seeds)
         if token_ids.ndim == 2:
             token_ids, scores = token_ids[:, None], scores[:, None]
         return [

@@ -6,7 +6,7 @@ from keras_attention._validation import missing_package
 
 
 def tflite_generate(path, num_threads=None):
-    """`generate(source_ids) -> (token_ids, score)` by a .tflite file.
+    """`generate(source_ids[, seed]) -> (token_ids, score)` by a .tflite file.
 
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
@@ -19,8 +19,8 @@ def tflite_generate(path, num_threads=None):
     interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
     runner = interpreter.get_signature_runner("ids")
 
-    def generate(source_ids):
-        outputs = runner(source_ids=source_ids)
+    def generate(source_ids, **seeds):
+        outputs = runner(source_ids=source_ids, **seeds)
         return outputs["token_ids"], outputs["score"]
 
     return generate

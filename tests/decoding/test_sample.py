@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.decoding import greedy_search, sample
-from keras_attention.decoding.sample import uniform
+from keras_attention.decoding import SamplingOptions, greedy_search, sample, search
+from keras_attention.decoding.noise import gumbel_noise, random_words, unit_interval
 from keras_attention.token_ids import END_ID
 from tests.backend import compiled, to_numpy
 from tests.decoding.table import WORDS, Table
@@ -89,7 +89,7 @@ def test_a_sentence_depends_on_itself_and_its_seed_alone():
     assert (others != expected).any(axis=1).all()
 
 
-@pytest.mark.parametrize("seed", [-1, 2**31, 2**40 + 7])
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**40 + 7, 2**70])
 def test_any_integer_is_a_seed(seed):
     found = to_numpy(make().sample(SOURCE, seed=seed, max_length=4))["token_ids"]
     wrapped = to_numpy(make().sample(SOURCE, seed=[seed % 2**32] * len(SOURCE), max_length=4))
@@ -104,25 +104,95 @@ def test_compiled_as_eager():
         np.testing.assert_array_equal(to_numpy(found(source))["token_ids"], expected["token_ids"])
 
 
-def test_the_numbers_are_even_and_apart():
-    seeds = ops.cast(np.arange(2000), "uint32")
-    numbers = np.stack([to_numpy(uniform(seeds, position)) for position in range(50)])
-    assert 0 <= numbers.min() and numbers.max() < 1
-    counts = np.bincount((numbers.ravel() * 100).astype(int), minlength=100)
-    assert ((counts - 1000) ** 2 / 1000).sum() < 160  # chi-square, 99 degrees: p < 1e-4 above
-    between = np.corrcoef(numbers)  # steps with steps, over seeds
-    assert np.abs(between - np.eye(50)).max() < 0.12
-    neighbours = [np.corrcoef(numbers[:, i], numbers[:, i + 1])[0, 1] for i in range(1999)]
-    assert abs(np.mean(neighbours)) < 0.02
+def words(seeds=2000, positions=8, tokens=8):
+    """(positions, seeds, tokens) uint32."""
+    seeds, tokens = ops.arange(seeds, dtype="int32"), ops.arange(tokens, dtype="int32")[None]
+    return np.stack([to_numpy(random_words(seeds, p, tokens)) for p in range(positions)])
+
+
+def test_the_random_words_are_these():
+    """Known once and for all: what was drawn with a seed is drawn with it again."""
+    seeds = np.array([0, 1, -1, 2**31 - 1, -(2**31)], "int32")
+    found = to_numpy(random_words(ops.convert_to_tensor(seeds), 3, ops.convert_to_tensor([[0, 7]])))
+    assert found.dtype == "uint32"
+
+    def mix(x):
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            x = (x ^ (x >> shift)) * factor % 2**32
+        return x
+
+    def word(x):
+        return mix((x + 0x9E3779B9) % 2**32)
+
+    for row, seed in zip(found.tolist(), seeds.tolist(), strict=True):
+        assert row == [mix(mix(mix(word(seed)) ^ word(3)) ^ word(token)) for token in (0, 7)]
+
+
+def test_the_random_words_are_even_and_apart():
+    found = words()
+    # Every bit is set half of the time, and given any one bit every other half of the time.
+    bits = (found.ravel()[:, None] >> np.arange(32, dtype="uint32")) & 1
+    assert np.abs(bits.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(found.size)
+    between = np.corrcoef(bits.T.astype("float32")) - np.eye(32)
+    assert np.abs(between).max() < 5 / np.sqrt(found.size)
+    for shift in (0, 12, 24):  # chi-square of bytes, 255 degrees: p < 1e-5 above
+        counts = np.bincount((found.ravel() >> shift) & 0xFF, minlength=256)
+        expected = found.size / 256
+        assert ((counts - expected) ** 2 / expected).sum() < 360
+    numbers = (found / 2**32).astype("float64")
+    for axis in range(3):  # neighbours: positions, seeds, tokens
+        first, second = [np.delete(numbers, end, axis=axis).ravel() for end in (-1, 0)]
+        assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(first.size)
+        pairs = np.histogram2d(first, second, bins=16, range=[(0, 1), (0, 1)])[0]
+        expected = first.size / 256
+        assert ((pairs - expected) ** 2 / expected).sum() < 360
+    # Chance makes two equal words; seeds exchanged with positions or tokens would make hundreds.
+    assert len(np.unique(found)) > found.size - 20
+
+
+def test_gumbel_noise_is_gumbels():
+    seeds = ops.arange(20000, dtype="int32")
+    found = np.sort(to_numpy(gumbel_noise(seeds, 0, ops.arange(5, dtype="int32")[None])).ravel())
+    exact = np.exp(-np.exp(-found.astype("float64")))
+    distance = np.abs(exact - (np.arange(found.size) + 0.5) / found.size).max()
+    assert distance < 2.2 / np.sqrt(found.size)  # Kolmogorov and Smirnov: p < 1e-4 above
+
+
+def test_no_random_word_gives_noise_that_is_not_finite():
+    edges = ops.convert_to_tensor(np.array([[0, 1, 255, 256, 2**31, 2**32 - 1]], "uint32"))
+    share = to_numpy(unit_interval(edges))
+    assert (share > 0).all() and (share < 1).all() and (np.diff(share) > 0).all()
+    np.testing.assert_allclose(share[0, :3], (np.array([0, 1, 255]) + 0.5) / 2**32, rtol=1e-6)
+
+
+def test_top_k_and_top_p_that_leave_all_change_nothing():
+    """The noise belongs to a token, whatever its rank."""
+    model = make()
+    expected = to_numpy(model.sample(SOURCE, seed=3, max_length=9))
+    for options in (dict(top_k=10**6), dict(top_p=1.0), dict(top_p=1 - 1e-9, top_k=10**6)):
+        found = to_numpy(model.sample(SOURCE, seed=3, max_length=9, **options))
+        np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
+        np.testing.assert_allclose(found["score"], expected["score"], atol=1e-4)
+
+
+def test_search_samples():
+    model = make()
+    options = SamplingOptions(temperature=0.8, top_k=5, top_p=0.9, max_length=9)
+    expected = to_numpy(sample(model, SOURCE, [4, 5, 6], **options.to_dict()))
+    found = to_numpy(search(model, SOURCE, options, seed=[4, 5, 6]))
+    np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
+    assert SamplingOptions(**options.to_dict()) == options
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(temperature=0), "`temperature` must be above 0"),
+        (dict(temperature=0), "`temperature` must be a finite number above 0. Received: temp"),
+        (dict(temperature=float("inf")), "`temperature` must be a finite number above 0"),
         (dict(top_k=0), "`top_k` must be a positive integer"),
-        (dict(top_p=0), r"`top_p` must be in \(0, 1\]"),
-        (dict(top_p=1.1), r"`top_p` must be in \(0, 1\]"),
+        (dict(top_p=0), r"`top_p` must be a number in \(0, 1\]"),
+        (dict(top_p=1.1), r"`top_p` must be a number in \(0, 1\]"),
+        (dict(seed=1.5), "`seed` must be an integer or integers. Received: seed=1.5"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):

@@ -1,0 +1,116 @@
+"""`--sample` and its neighbours, from exporting to translating."""
+
+import pytest
+
+from keras_attention import load
+from keras_attention.text import phrase_corpus
+from tests.cli.command import run_here
+from tests.conftest import SAMPLING
+
+TEXTS = [phrase_corpus(1, split="test")[0][0]] * 3 + phrase_corpus(3, split="test")[0] + [" "]
+OPTIONS = [
+    part for name, value in SAMPLING.items() for part in (f"--{name.replace('_', '-')}", value)
+]
+
+
+@pytest.fixture
+def lines(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("".join(f"{text}\n" for text in TEXTS))
+    return path
+
+
+def test_a_run_samples(capfd, lines, run_directory):
+    command = ["translate", "--model", run_directory, "--input", lines, "--sample", *OPTIONS]
+    status, out, error = run_here(capfd, *command, "--seed", 7, "--scores")
+    assert status == 0, error
+    expected = load(run_directory, seed=7, sample=True, **SAMPLING).translate_with_scores(TEXTS)
+    found = [line.split("\t") for line in out.split("\n")[:-1]]
+    assert [text for _, text in found] == expected[0]
+    assert [float(score) for score, _ in found] == pytest.approx(expected[1], abs=1e-3)
+    assert len(set(expected[0][:3])) > 1
+    # The seed is 0 unless given, and the fourth line's is the first one's and 3.
+    _, unseeded, _ = run_here(capfd, *command)
+    _, zero, _ = run_here(capfd, *command, "--seed", 0)
+    assert unseeded == zero != "".join(f"{text}\n" for text in expected[0])
+    lines.write_text("".join(f"{text}\n" for text in TEXTS[3:]))
+    _, rest, _ = run_here(capfd, *command, "--seed", 3)
+    assert rest.split("\n") == zero.split("\n")[3:]
+
+
+def test_only_the_most_probable_is_greedy(capfd, lines, run_directory):
+    command = ["translate", "--model", run_directory, "--input", lines]
+    _, greedy, _ = run_here(capfd, *command)
+    _, found, _ = run_here(capfd, *command, "--sample", "--top-k", 1, "--seed", 9)
+    assert found == greedy
+
+
+@pytest.mark.parametrize("runtime", ["tf_saved_model", "tflite", "onnx"])
+def test_an_artifact_gives_the_samples_of_its_run(
+    capfd, lines, run_directory, sampling_artifact_directory, runtime
+):
+    command = ["translate", "--model", sampling_artifact_directory, "--runtime", runtime]
+    command += ["--input", lines]
+    status, out, error = run_here(capfd, *command, "--seed", 7)
+    assert status == 0, error
+    expected = load(run_directory, seed=7, sample=True, **SAMPLING).translate(TEXTS)
+    assert out.split("\n")[:-1] == expected
+    _, named, _ = run_here(capfd, *command, "--seed", 7, "--sample", *OPTIONS)
+    assert named == out
+
+
+def test_export_and_inspect(capfd, lines, run_directory, tmp_path):
+    artifact = tmp_path / "artifact"
+    command = ["export", "--model", run_directory, "--output", artifact, "--formats", "onnx"]
+    status, _, error = run_here(
+        capfd, *command, "--sample", "--top-p", 0.9, "--valid-source", lines
+    )
+    assert status == 0, error
+    status, out, _ = run_here(capfd, "inspect", artifact)
+    assert status == 0
+    assert "decoding: method sampling, temperature 1.0, top_k None, top_p 0.9" in out
+    assert "ids (onnx): source_ids int32 (N, S), seed int32 (N) -> token_ids int32 (N, T)" in out
+
+
+@pytest.mark.parametrize(
+    "command, options, message",
+    [
+        ("translate", ["--temperature", 0.5], "temperature is an option of sampling and needs --s"),
+        ("translate", ["--seed", 1], "seed is an option of sampling and needs --sample"),
+        ("translate", ["--sample", "--beam-size", 4], "beam_size is an option of searching and ca"),
+        ("translate", ["--sample", "--n-best", 2], "n_best is an option of searching and cannot"),
+        ("translate", ["--sample", "--top-p", 0], "`top_p` must be a number in (0, 1]. Received: "),
+        ("export", ["--sample", "--length-penalty", 1], "length_penalty is an option of searching"),
+        ("export", ["--top-k", 3], "top_k is an option of sampling and needs --sample"),
+        (
+            "export",
+            ["--sample", "--precision", "int8"],
+            "Sampling is exported in float32 only, not",
+        ),
+    ],
+)
+def test_what_does_not_fit_gives_one_sentence(
+    capfd, lines, run_directory, tmp_path, command, options, message
+):
+    where = {"translate": ["--input", lines], "export": ["--output", tmp_path / "artifact"]}
+    status, out, error = run_here(
+        capfd, command, "--model", run_directory, *where[command], *options
+    )
+    assert status == 2 and not out and message in error and "Traceback" not in error
+    assert len(error.splitlines()) == 1 and not (tmp_path / "artifact").exists()
+
+
+@pytest.mark.parametrize(
+    "fixture, options, message",
+    [
+        ("artifact_directory", ["--sample"], "the method greedy, not sampling"),
+        ("artifact_directory", ["--seed", 1], "the method greedy, not sampling"),
+        ("sampling_artifact_directory", ["--top-p", 0.5], "top_p 0.95, not 0.5"),
+        ("sampling_artifact_directory", ["--beam-size", 4], "the method sampling, not beam_size 4"),
+    ],
+)
+def test_an_artifact_refuses_others(capfd, request, lines, fixture, options, message):
+    model = request.getfixturevalue(fixture)
+    status, out, error = run_here(capfd, "translate", "--model", model, "--input", lines, *options)
+    assert status == 2 and not out
+    assert f"was exported with {message}" in error and len(error.splitlines()) == 1
