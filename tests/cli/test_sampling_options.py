@@ -59,17 +59,24 @@ def test_an_artifact_gives_the_samples_of_its_run(
     assert named == out
 
 
-def test_export_and_inspect(capfd, lines, run_directory, tmp_path):
-    artifact = tmp_path / "artifact"
-    command = ["export", "--model", run_directory, "--output", artifact, "--formats", "onnx"]
-    status, _, error = run_here(
-        capfd, *command, "--sample", "--top-p", 0.9, "--valid-source", lines
-    )
+def test_export_is_told(monkeypatch, capfd, tmp_path):
+    """Of what `sampling_artifact_directory` is then made."""
+    from keras_attention import recipes
+
+    told = []
+    monkeypatch.setattr(recipes, "export_run", lambda *_, search, **__: told.append(search))
+    command = ["export", "--model", tmp_path, "--output", tmp_path / "artifact", "--sample"]
+    status, _, error = run_here(capfd, *command, *OPTIONS)
     assert status == 0, error
-    status, out, _ = run_here(capfd, "inspect", artifact)
+    assert told == [dict(sample=True, **SAMPLING)]
+
+
+def test_inspect_shows_it(capfd, sampling_artifact_directory):
+    status, out, _ = run_here(capfd, "inspect", sampling_artifact_directory)
     assert status == 0
-    assert "decoding: method sampling, temperature 1.0, top_k None, top_p 0.9" in out
-    assert "ids (onnx): source_ids int32 (N, S), seed int32 (N) -> token_ids int32 (N, T)" in out
+    assert "decoding: method sampling, temperature 0.9, top_k 40, top_p 0.95, min_length 0" in out
+    ids = "ids (tf_saved_model, tflite, onnx): source_ids int32 (N, S), seed int32 (N) -> "
+    assert f"{ids}token_ids int32 (N, T), score float32 (N)" in out
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,17 @@ def test_it_gives_the_best_of_a_beam(program, beam_artifact_directory):
     assert out.split("\n")[:-1] == expected
 
 
+def test_it_samples_each_line_with_its_number(program, sampling_artifact_directory):
+    texts = TEXTS * 2  # more than one batch
+    translator = load(sampling_artifact_directory, runtime="tf_saved_model")
+    expected = translator.translate(texts)
+    artifact = sampling_artifact_directory
+    status, out, error = run(program, artifact, OP_LIBRARY, stdin=lines_of(texts))
+    assert status == 0, error
+    assert out.split("\n")[:-1] == expected
+    assert expected[: len(TEXTS)] != expected[len(TEXTS) :]
+
+
 def test_the_last_line_needs_no_newline(program, artifact_directory):
     text = TEXTS[0].encode()
     with_newline = run(program, artifact_directory, OP_LIBRARY, stdin=text + b"\n")

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention.text import phrase_corpus
-from tests.conftest import BEAM
+from tests.conftest import BEAM, SAMPLING
 from tests.export.environment import make_environment
 
 EXPORT = Path(__file__).parents[2] / "export"
@@ -50,6 +50,14 @@ def test_it_gives_keras_translations(consumer, run_directory, artifact_directory
 @pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
 def test_it_gives_the_best_of_a_beam(consumer, run_directory, beam_artifact_directory):
     assert consumer(beam_artifact_directory) == load(run_directory, **BEAM).translate(TEXTS)
+
+
+@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+def test_it_samples_each_line_with_its_number(consumer, run_directory, sampling_artifact_directory):
+    texts = [TEXTS[0], *TEXTS]
+    expected = load(run_directory, sample=True, **SAMPLING).translate(texts)
+    assert consumer(sampling_artifact_directory, texts) == expected
+    assert expected[0] != expected[1]
 
 
 @pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")

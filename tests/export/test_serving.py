@@ -50,7 +50,11 @@ def rest(predict):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path == "/v1/models/translator:predict":
                 assert body["signature_name"] == "serving_default"
-                texts = predict(body["instances"])
+                instances = body["instances"]
+                if isinstance(instances[0], dict):  # of a model that samples: what was asked for
+                    texts = [f"{row['text']} {row['seed']}" for row in instances]
+                else:
+                    texts = predict(instances)
                 status, answer = 200, {"predictions": [{"text": t, "score": 0.0} for t in texts]}
             else:
                 status, answer = 404, {"error": "Servable not found for request"}
@@ -84,7 +88,15 @@ def rpc(predict):
             assert tensor.dtype == types_pb2.DT_STRING
             assert [dim.size for dim in tensor.tensor_shape.dim] == [len(tensor.string_val)]
             response = predict_pb2.PredictResponse()
-            found = predict([value.decode() for value in tensor.string_val])
+            found = [value.decode() for value in tensor.string_val]
+            if "seed" in request.inputs:  # of a model that samples: what was asked for
+                seeds = request.inputs["seed"]
+                assert seeds.dtype == types_pb2.DT_INT32
+                assert seeds.tensor_shape == tensor.tensor_shape
+                pairs = zip(found, seeds.int_val, strict=True)
+                found = [f"{text} {seed}" for text, seed in pairs]
+            else:
+                found = predict(found)
             response.outputs["text"].dtype = types_pb2.DT_STRING
             response.outputs["text"].tensor_shape.dim.add(size=len(found))
             response.outputs["text"].string_val.extend(text.encode() for text in found)
@@ -127,6 +139,15 @@ def test_it_gives_keras_translations(kind, clients, request, run_directory):
     assert status == 0, error
     assert found == expected
     assert len(set(expected)) > 5
+
+
+@pytest.mark.parametrize("kind", ["rest", "rpc"])
+def test_it_sends_each_line_its_seed(kind, clients, request):
+    address = request.getfixturevalue(kind)
+    texts = [f"text {i}" for i in range(40)]  # more than one request
+    status, found, error = translated(clients[kind], address, texts, "--seed", "7")
+    assert status == 0, error
+    assert found == [f"{text} {7 + i}" for i, text in enumerate(texts)]
 
 
 @pytest.mark.parametrize("kind", ["rest", "rpc"])

@@ -10,7 +10,7 @@ from keras_attention import load
 from keras_attention.exporting import export_translator
 from keras_attention.models import RNNTranslator
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
-from tests.conftest import BEAM
+from tests.conftest import BEAM, SAMPLING
 from tests.export.test_python_consumers import TEXTS
 from tests.export.web_page import WEB, cells, opened, settle, translations
 from tests.text import tokenizer_texts
@@ -75,6 +75,16 @@ def test_it_gives_the_best_of_a_beam(
     with opened(browser, address, beside(beam_artifact_directory)) as page:
         assert translations(page, TEXTS) == load(run_directory, **BEAM).translate(TEXTS)
         assert "beam of 4" in page.inner_text("#facts")
+
+
+def test_it_samples_each_line_with_the_seed_0(
+    browser, address, beside, run_directory, sampling_artifact_directory
+):
+    translator = load(run_directory, sample=True, **SAMPLING)
+    with opened(browser, address, beside(sampling_artifact_directory)) as page:
+        expected = [translator.translate([text])[0] for text in TEXTS]
+        assert translations(page, TEXTS) == expected
+        assert "sampling" in page.inner_text("#facts")
 
 
 @pytest.mark.parametrize("precision", ["float16", "int8"])
