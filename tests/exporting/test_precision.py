@@ -39,6 +39,8 @@ SENTENCES, REFERENCES = [f"sentence {i}" for i in range(300)], [f"satz {i}" for 
 class Answers:
     """A translator whose answer is `answer(text, batch_size)`: a pair (translation, score)."""
 
+    seed = None  # it does not sample
+
     def __init__(self, answer, others=()):
         self.answer, self.others = answer, others
         self.batch_size = 32
