@@ -2,11 +2,14 @@
 
 from keras import ops
 
+from keras_attention._validation import require
 from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.decoding.log_normalizer import log_normalizer
 from keras_attention.decoding.noise import gumbel_noise
 from keras_attention.decoding.top_k import top_k as largest_of
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds, require_sampling
+
+COLDEST = 1e-30  # is as good as any below, which float32 may take for 0: 0 / 0 is no number
 
 
 def sample(
@@ -31,7 +34,7 @@ def sample(
         model: anything with the step contract `start`, `advance` and `max_sequence_length`.
         source_ids: (B, S) int32, padded with 0.
         seed: integer for all rows, or integers (B,), one for each; counted modulo 2**32.
-        temperature: the logits are divided by it; above 0.
+        temperature: the logits are divided by it; above 0, where the search becomes greedy.
         top_k: draw from this many most probable tokens only.
         top_p: draw from the fewest most probable tokens whose probabilities add up to this, in (0,
             1] (Holtzman et al. 2020, section 3.1); after `top_k`.
@@ -45,7 +48,7 @@ def sample(
         gives the tokens, before temperature and choice.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or there are not as many seeds as rows.
 
     >>> sample(model, np.repeat(ids, 3, axis=0), seed=[1, 2, 3], top_p=0.9)["token_ids"]
 
@@ -54,10 +57,9 @@ def sample(
     """
     require_sampling(temperature, top_k, top_p)
     batch_size, _ = ops.shape(source_ids)
-    if not ops.is_tensor(seed):
-        seed = int32_seeds(seed)
-    seeds = ops.cast(seed, "int32") + ops.zeros((batch_size,), "int32")
+    seeds = _seeds_of_rows(seed, batch_size)
     nucleus = top_p is not None and top_p < 1
+    temperature = max(temperature, COLDEST)
 
     def choose(logits, position, rows):
         size = logits.shape[-1]
@@ -94,3 +96,14 @@ def sample(
         choose=choose,
         single_loop=single_loop,
     )
+
+
+def _seeds_of_rows(seed, batch_size):
+    """An integer, or one for each row, as (B,) int32."""
+    if not ops.is_tensor(seed):
+        numbers = int32_seeds(seed)
+        if numbers.ndim and isinstance(batch_size, int):
+            fit = numbers.shape == (batch_size,)
+            require(fit, "seed", f"an integer or {batch_size}, one for each row", seed=seed)
+        seed = numbers
+    return ops.cast(seed, "int32") + ops.zeros((batch_size,), "int32")

@@ -74,8 +74,24 @@ def test_only_the_most_probable_is_greedy():
     found = to_numpy(sample(table, source, seed=7, top_k=1, max_length=6))
     np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
     np.testing.assert_allclose(found["score"], expected["score"], atol=1e-5)
-    cold = to_numpy(sample(table, source, seed=7, temperature=1e-3, max_length=6))
+
+
+@pytest.mark.parametrize("options", [{}, dict(top_k=3), dict(top_p=0.9), dict(min_length=2)])
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-40, 5e-324])  # float32 ends at 1e-38
+def test_the_colder_the_greedier(temperature, options):
+    table = Table(3, 6)
+    source = np.array([[1, 4], [2, 4], [3, 4]], "int32")
+    limit = {name: value for name, value in options.items() if name == "min_length"}
+    expected = to_numpy(greedy_search(table, source, 6, **limit))
+    cold = to_numpy(sample(table, source, 7, temperature=temperature, max_length=6, **options))
     np.testing.assert_array_equal(cold["token_ids"], expected["token_ids"])
+    np.testing.assert_allclose(cold["score"], expected["score"], atol=1e-5)
+
+
+def test_the_hottest_is_even():
+    allowed = np.isin(np.arange(6), [*WORDS, END_ID])
+    hot = shares(Table(3, 3), temperature=1e300)
+    np.testing.assert_allclose(hot, np.stack([allowed / 4] * 2), atol=0.02)
 
 
 def test_a_sentence_depends_on_itself_and_its_seed_alone():
@@ -193,6 +209,11 @@ def test_search_samples():
         (dict(top_p=0), r"`top_p` must be a number in \(0, 1\]"),
         (dict(top_p=1.1), r"`top_p` must be a number in \(0, 1\]"),
         (dict(seed=1.5), "`seed` must be an integer or integers. Received: seed=1.5"),
+        (
+            dict(seed=[1, 2]),
+            r"`seed` must be an integer or 3, one for each row. Rec.* seed=\[1, 2\]",
+        ),
+        (dict(seed=[[1], [2], [3]]), "`seed` must be an integer or 3, one for each row"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):
