@@ -3,7 +3,7 @@
 import json
 import time
 
-from keras_attention.cli.search import add_search_options, search_options
+from keras_attention.cli.search import add_sampling_options, add_search_options, search_options
 from keras_attention.cli.translate import add_model_options
 
 
@@ -14,6 +14,7 @@ def add_parser(subparsers, common):
     translator = kinds.add_parser("translator", parents=[common], help="BLEU and chrF")
     add_model_options(translator)
     add_search_options(translator)
+    add_sampling_options(translator)
     translator.add_argument("--source", required=True, metavar="F")
     translator.add_argument("--reference", required=True, metavar="F")
     translator.add_argument(
@@ -32,7 +33,7 @@ def run(options):
 
     require_bleu_tokenizer("tokenize", options.tokenize)  # before any work
     sources, references = read_parallel(options.source, options.reference)
-    translator = load(options.model, options.runtime, **search_options(options))
+    translator = load(options.model, options.runtime, options.seed, **search_options(options))
     started = time.perf_counter()
     translations = translator.translate(sources)
     seconds = time.perf_counter() - started

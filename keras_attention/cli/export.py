@@ -27,7 +27,7 @@ def add_parser(subparsers, common):
         help="that it may lose (by default 0.05 as float16, 0.3 as int8)",
     )
     add_search_options(parser, n_best=True)
-    add_sampling_options(parser)
+    add_sampling_options(parser, seed=False)  # it is an input of what is exported
     add("--with-alignments", action="store_true", help="also give the attention of each token")
     add("--single-loop", action="store_true", help="no loop in a loop, for OpenVINO; slower")
     add("--valid-source", metavar="F", help="sentences to compare on")

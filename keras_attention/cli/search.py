@@ -16,13 +16,15 @@ def add_search_options(parser, n_best=False):
         add("--n-best", type=int, metavar="N", help="N translations of each line, the best first")
 
 
-def add_sampling_options(parser):
+def add_sampling_options(parser, seed=True):
     """Adds those of sampling; those that are not given are None."""
     add = parser.add_argument
     add("--sample", action="store_true", default=None, help="draw each token by its probability")
     add("--temperature", type=float, metavar="T", help="the higher, the more surprising; 1")
     add("--top-k", type=int, metavar="K", help="draw from the K most probable tokens only")
     add("--top-p", type=float, metavar="P", help="from the fewest whose probabilities reach P")
+    if seed:
+        add("--seed", type=int, metavar="N", help="of the first line's sample, N + 1 the next's; 0")
 
 
 def search_options(options):

@@ -16,9 +16,6 @@ def add_parser(subparsers, common):
     add_model_options(parser)
     add_search_options(parser, n_best=True)
     add_sampling_options(parser)
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the first line's sample, N + 1 the next one's; 0"
-    )
     parser.add_argument("--input", metavar="F", help="one sentence a line; .gz is read too")
     parser.add_argument("--output", metavar="F", help="one translation a line")
     parser.add_argument(

@@ -1,5 +1,7 @@
 """`--sample` and its neighbours, from exporting to translating."""
 
+import json
+
 import pytest
 
 from keras_attention import load
@@ -59,6 +61,24 @@ def test_an_artifact_gives_the_samples_of_its_run(
     assert named == out
 
 
+@pytest.mark.parametrize("runtime", ["keras", "onnx"])
+def test_evaluate_draws_what_translate_draws(
+    capfd, lines, run_directory, sampling_artifact_directory, tmp_path, runtime
+):
+    options = ["--sample", *OPTIONS]
+    model = run_directory if runtime == "keras" else sampling_artifact_directory
+    drawn = load(run_directory, seed=7, sample=True, **SAMPLING).translate(TEXTS)
+    reference = tmp_path / "reference.txt"
+    reference.write_text("".join(f"{text}\n" for text in drawn))
+    command = ["evaluate", "translator", "--model", model, "--source", lines, *options]
+    exact = {}
+    for seed in (7, 8):
+        status, out, error = run_here(capfd, *command, "--reference", reference, "--seed", seed)
+        assert status == 0, error
+        exact[seed] = json.loads(out)["exact_match"]
+    assert exact[7] == 1 and exact[8] < 0.8
+
+
 def test_export_is_told(monkeypatch, capfd, tmp_path):
     """Of what `sampling_artifact_directory` is then made."""
     from keras_attention import recipes
@@ -88,6 +108,8 @@ def test_inspect_shows_it(capfd, sampling_artifact_directory):
         ("translate", ["--sample", "--n-best", 2], "n_best is an option of searching and cannot"),
         ("translate", ["--sample", "--top-p", 0], "`top_p` must be a number in (0, 1]. Received: "),
         ("export", ["--sample", "--length-penalty", 1], "length_penalty is an option of searching"),
+        ("evaluate", ["--seed", 1], "seed is an option of sampling and needs --sample"),
+        ("evaluate", ["--sample", "--beam-size", 4], "beam_size is an option of searching and can"),
         ("export", ["--top-k", 3], "top_k is an option of sampling and needs --sample"),
         (
             "export",
@@ -99,10 +121,12 @@ def test_inspect_shows_it(capfd, sampling_artifact_directory):
 def test_what_does_not_fit_gives_one_sentence(
     capfd, lines, run_directory, tmp_path, command, options, message
 ):
-    where = {"translate": ["--input", lines], "export": ["--output", tmp_path / "artifact"]}
-    status, out, error = run_here(
-        capfd, command, "--model", run_directory, *where[command], *options
-    )
+    where = {
+        "translate": ["translate", "--input", lines],
+        "evaluate": ["evaluate", "translator", "--source", lines, "--reference", lines],
+        "export": ["export", "--output", tmp_path / "artifact"],
+    }
+    status, out, error = run_here(capfd, *where[command], "--model", run_directory, *options)
     assert status == 2 and not out and message in error and "Traceback" not in error
     assert len(error.splitlines()) == 1 and not (tmp_path / "artifact").exists()
 
