@@ -97,7 +97,8 @@ def _refuse_other_decoding(path, decoding, search, seed):
         if value != own[name] and not fewer:
             raise InputError(
                 f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
-                f"is fixed. Export it again with --{name.replace('_', '-')}."
+                f"is fixed. Export it again with {'--sample ' if is_sampling else ''}"
+                f"--{name.replace('_', '-')}."
             )
 
 

@@ -9,7 +9,8 @@ from keras_attention.decoding.noise import gumbel_noise
 from keras_attention.decoding.top_k import top_k as largest_of
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds, require_sampling
 
-COLDEST = 1e-30  # is as good as any below, which float32 may take for 0: 0 / 0 is no number
+# Below, float32 divides by 0 or makes infinities, of which ONNX Runtime makes what is no number.
+COLDEST = 1e-20
 
 
 def sample(

@@ -67,6 +67,17 @@ def test_every_hypothesis_is_compared():
     assert [d["text"] for d in report["differences"]] == ["two"]
 
 
+def test_no_hypothesis_at_all_is_a_difference():
+    nothing = Answers()
+    nothing.translate_n_best = lambda texts: [[] for _ in texts]
+    report = compare(Answers(), nothing, TEXTS, 1)
+    assert [(d["expected"], d["found"]) for d in report["differences"]] == [
+        (text.upper(), "") for text in TEXTS
+    ]
+    with pytest.raises(ParityError, match=r"should give 'ONE' \(score -1.0000\), gives '' \(nan\)"):
+        check_parity(Answers(), nothing, TEXTS, "onnx")
+
+
 def test_check_parity_runs_both_batch_sizes():
     reports = check_parity(Answers(), Answers(), TEXTS, "onnx")
     assert [report["batch_size"] for report in reports] == [1, 32]
