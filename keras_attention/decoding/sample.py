@@ -9,8 +9,8 @@ from keras_attention.decoding.noise import gumbel_noise
 from keras_attention.decoding.top_k import top_k as largest_of
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds, require_sampling
 
-# Below, float32 divides by 0 or makes infinities, of which ONNX Runtime makes what is no number.
-COLDEST = 1e-20
+# Beyond, float32 divides by 0 or makes infinities, of which ONNX Runtime makes what is no number.
+COLDEST, HOTTEST = 1e-20, 1e20
 
 
 def sample(
@@ -60,7 +60,7 @@ def sample(
     batch_size, _ = ops.shape(source_ids)
     seeds = _seeds_of_rows(seed, batch_size)
     nucleus = top_p is not None and top_p < 1
-    temperature = max(temperature, COLDEST)
+    temperature = min(max(temperature, COLDEST), HOTTEST)
 
     def choose(logits, position, rows):
         size = logits.shape[-1]
