@@ -120,6 +120,7 @@ def of_ctranslate2(directory, precision, beam_size, rows, pieces, spread):
         length_penalty=0,
         max_decoding_length=MAX_LENGTH,
         suppress_sequences=[[piece] for piece in SUPPRESSED],
+        return_scores=True,  # as ours do
     )
 
     def translate(parts):

@@ -20,14 +20,20 @@ def linear(inputs, kernel, dtype):
     contraction, whose gradient XLA cannot compile in a loop over tensors of dynamic shape.
     """
     inputs, kernel = ops.cast(inputs, dtype), ops.cast(kernel, dtype)
-    if len(inputs.shape) == 2:
-        return ops.matmul(inputs, kernel)
-    flat = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
-    return unflatten(flat, inputs)
+    return unflatten(ops.matmul(flatten(inputs), kernel), inputs)
+
+
+def flatten(inputs):
+    """`inputs` (..., D) as rows (N, D)."""
+    if len(inputs.shape) == 2:  # some runtimes would copy it
+        return inputs
+    return ops.reshape(inputs, (-1, inputs.shape[-1]))
 
 
 def unflatten(flat, like):
     """`flat` (N, U) in the outer shape (..., D) of `like`: (..., U)."""
+    if len(like.shape) == 2:
+        return flat
     # The first size follows from the others: where these are static, no shape is computed.
     return ops.reshape(flat, (-1, *ops.shape(like)[1:-1], flat.shape[-1]))
 

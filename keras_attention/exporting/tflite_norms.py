@@ -27,7 +27,7 @@ def simplify_norms(data):
     file = TFLiteFile(data)
     uses = collections.Counter(t.buffer for graph in file.model.subgraphs for t in graph.tensors)
     for graph in file.model.subgraphs:
-        for norm in _norms(file, graph):
+        for norm in list(_norms(file, graph)):
             _simplify(file, graph, norm, uses)
     return file.to_bytes()
 
@@ -35,16 +35,18 @@ def simplify_norms(data):
 def _norms(file, graph):
     """The `_Norm`s of a graph."""
     maker = {int(i): operator for operator in graph.operators for i in operator.outputs}
-    readers = _readers(graph)
+    readers, results = _readers(graph), set(map(int, graph.outputs))
 
     def made(index, name):
         """The operator `name` that makes a tensor, or None."""
         operator = maker.get(int(index))
         return operator if operator is not None and _is(file, operator, name) else None
 
-    def read_by(index, name):
-        """The operators `name` that read a tensor."""
-        return [o for o in readers[int(index)] if _is(file, o, name)]
+    def reader(index, name):
+        """The operator that alone reads a tensor, if it is a `name`, or None."""
+        operators = readers[int(index)]
+        is_one = len(operators) == 1 and int(index) not in results
+        return operators[0] if is_one and _is(file, operators[0], name) else None
 
     def other(operator, index):
         """What an operator of two inputs reads beside a tensor."""
@@ -59,23 +61,22 @@ def _norms(file, graph):
             continue
         x, mean = map(int, square.inputs)
         inverse = int(rsqrt.outputs[0])
-        scales = read_by(inverse, "MUL")
-        negated = read_by(mean, "NEG")
-        if len(scales) != 1 or len(negated) != 1 or not made(mean, "MEAN"):
+        negated = [o for o in readers[mean] if _is(file, o, "NEG")]
+        scale = reader(inverse, "MUL")
+        if len(negated) != 1 or scale is None or not made(mean, "MEAN"):
             continue
-        scaled, minus = int(scales[0].outputs[0]), int(negated[0].outputs[0])
-        gamma = other(scales[0], inverse)
-        products = {other(o, scaled): o for o in read_by(scaled, "MUL")}
-        if set(products) != {x, minus} or len(readers[scaled]) != 2:
+        scaled, minus = int(scale.outputs[0]), int(negated[0].outputs[0])
+        products = {other(o, scaled): o for o in readers[scaled] if _is(file, o, "MUL")}
+        if set(products) != {x, minus} or len(readers[scaled]) != 2 or scaled in results:
             continue
-        [shift] = read_by(products[minus].outputs[0], "ADD") or [None]
-        [result] = read_by(products[x].outputs[0], "ADD") or [None]
-        if not shift or not result or int(shift.outputs[0]) not in map(int, result.inputs):
+        shift = reader(minus, "MUL") and reader(products[minus].outputs[0], "ADD")
+        result = shift and reader(shift.outputs[0], "ADD")
+        if not result or result is not reader(products[x].outputs[0], "ADD"):
             continue
-        beta = other(shift, products[minus].outputs[0])
+        gamma, beta = other(scale, inverse), other(shift, products[minus].outputs[0])
         if _constant(file, graph, gamma) is None or _constant(file, graph, beta) is None:
             continue
-        operators = [negated[0], scales[0], products[minus], shift, products[x], result]
+        operators = [negated[0], scale, products[minus], shift, products[x], result]
         yield _Norm(x, mean, inverse, gamma, beta, int(result.outputs[0]), operators)
 
 
@@ -88,10 +89,11 @@ def _simplify(file, graph, norm, uses):
     def multiply(inputs, output):
         new.append(file.make_operator("MUL", inputs, [output], schema.MulOptionsT()))
 
+    gamma, beta = (_constant(file, graph, i).reshape(-1) for i in (norm.gamma, norm.beta))
+    width = like.shape[-1]
     products = _products(file, graph, norm.output, uses)
-    if products:
+    if products and gamma.size == beta.size == width:
         multiply([centred, norm.inverse], norm.output)
-        gamma, beta = (_constant(file, graph, i).reshape(-1) for i in (norm.gamma, norm.beta))
         for product in products:
             _take_over(file, graph, product, gamma, beta)
     else:

@@ -1,11 +1,10 @@
 """The position-wise feed-forward network (Vaswani et al. 2017, section 3.3)."""
 
 import keras
-from keras import ops
 
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
-from keras_attention.products import unflatten
+from keras_attention.products import flatten, unflatten
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -86,14 +85,10 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         # One row a token: with more dimensions `Dense` goes through a general contraction.
-        flat = inputs
-        if len(inputs.shape) != 2:
-            flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        x = self.intermediate(flat)
+        x = self.intermediate(flatten(inputs))
         if self.dropout:
             x = self._dropout(x, training=training)
-        x = self.output_projection(x)
-        return x if len(inputs.shape) == 2 else unflatten(x, inputs)
+        return unflatten(self.output_projection(x), inputs)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])

@@ -13,9 +13,16 @@ def split_heads(projected, num_heads, length):
     return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
 
 
-def merge_heads(context, length):
-    """(B, H, T, K) -> (B, T, H * K)."""
-    width = context.shape[1] * context.shape[3]
+def query_length(query):
+    """How many positions a query (B, T, D), or (B, D) of one position, has."""
+    return 1 if len(query.shape) == 2 else ops.shape(query)[1]
+
+
+def merge_heads(context, query):
+    """(B, H, T, K) -> (B, T, H * K), or (B, H * K) if `query` has no axis T either."""
+    width, length = context.shape[1] * context.shape[3], query_length(query)
+    if len(query.shape) == 2:
+        return ops.reshape(context, (-1, width))
     if isinstance(length, int) and length == 1:
         return ops.reshape(context, (-1, 1, width))
     return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))

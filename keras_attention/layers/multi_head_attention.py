@@ -9,6 +9,7 @@ from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.heads import (
     cache_offsets,
     merge_heads,
+    query_length,
     scaled_dot_product,
     split_heads,
     write_cache,
@@ -192,7 +193,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "given together with `cache`",
             cache=cache,
         )
-        length = _length(query)
+        length = query_length(query)
         if query_mask is None:
             query_mask = masks.implicit_mask(query)
         if value_mask is None and cache is None:
@@ -227,11 +228,7 @@ class MultiHeadAttention(keras.layers.Layer):
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = ops.matmul(dropped, value_heads)  # (B, H, T, Kv)
-        if len(query.shape) == 2:
-            context = ops.reshape(context, (-1, self._value_width))
-        else:
-            context = merge_heads(context, length)  # (B, T, H * Kv)
+        context = merge_heads(ops.matmul(dropped, value_heads), query)  # (B, T, H * Kv)
         output = self._affine(context, self.output_kernel, self.output_bias)
         if may_be_empty:
             may_attend = ops.any(masks.row_may_attend(mask), axis=1)  # (B, T or 1, 1)
@@ -308,7 +305,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _project(self, query, value, key):
         """Queries, keys and values, each (B, H, length, K)."""
-        length = _length(query)
+        length = query_length(query)
         if value is None and key is None:
             projected = self._apply(query, "query_key_value", 0, 3)
             if isinstance(length, int) and length == 1 and self._value_width == self._key_width:
@@ -400,8 +397,3 @@ class MultiHeadAttention(keras.layers.Layer):
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "seed": self.seed,
         }
-
-
-def _length(query):
-    """How many positions a query (B, T, D) or (B, D) has."""
-    return 1 if len(query.shape) == 2 else ops.shape(query)[1]

@@ -76,6 +76,33 @@ def in_a_loop():
     return function
 
 
+def part_is_read_too():
+    """What looks like a norm until its end, but a part of it goes elsewhere."""
+    gamma, beta = (tf.constant(x, "float32") for x in norm().get_weights())
+
+    def function(x):
+        mean = tf.reduce_mean(x, -1, keepdims=True)
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean), -1, keepdims=True)
+        scale = tf.math.rsqrt(variance + 1e-5) * gamma
+        product, shift = x * scale, beta + -mean * scale
+        return tf.concat([product + shift, product], axis=1)
+
+    return function
+
+
+def one_scale():
+    """A norm whose scale and shift are single numbers."""
+    layer = dense(True)
+
+    def function(x):
+        mean = tf.reduce_mean(x, -1, keepdims=True)
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean), -1, keepdims=True)
+        scale = tf.math.rsqrt(variance + 1e-5) * 1.3
+        return layer(x * scale + (0.7 + -mean * scale))
+
+    return function
+
+
 def converted(function):
     keras.utils.set_random_seed(0)
     function = function()
@@ -111,8 +138,19 @@ def operators(data):
         (product_and_residual, 2),
         (tied_table, 2),
         (in_a_loop, 4),
+        (part_is_read_too, 0),
+        (one_scale, 2),
     ],
-    ids=["product", "bias", "two products", "product and residual", "tied table", "loop"],
+    ids=[
+        "product",
+        "bias",
+        "two products",
+        "product and residual",
+        "tied table",
+        "loop",
+        "part is read too",
+        "one scale",
+    ],
 )
 def test_the_same_numbers_from_fewer_operators(make, fewer):
     function, data = converted(make)
