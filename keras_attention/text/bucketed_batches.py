@@ -123,6 +123,9 @@ class BucketedBatches:
                 next(self.epochs(first_epoch)),
             ),
         )
+        if epochs is not None:  # so that `evaluate` knows when to stop
+            steps = epochs * len(self) - first_step
+            dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         return dataset.prefetch(8)
 
 
