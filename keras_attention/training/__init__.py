@@ -1,8 +1,10 @@
-"""Losses, metrics, schedules, callbacks and the exact training step."""
+"""Losses, metrics, optimizer, schedules, callbacks and the exact training step."""
 
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
+from keras_attention.training.classification_scores import classification_scores
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
+from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
 from keras_attention.training.noam_schedule import NoamSchedule
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
@@ -13,6 +15,7 @@ __all__ = [
     "AverageCheckpoints",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
+    "LayerwiseAdamW",
     "NoamSchedule",
     "Perplexity",
     "Snapshots",
@@ -20,6 +23,8 @@ __all__ = [
     "TranslationScores",
     "WarmupLinearSchedule",
     "average_weights",
+    "classification_scores",
+    "layer_rate_scales",
     "restore_latest",
     "save_snapshot",
     "translation_scores",
