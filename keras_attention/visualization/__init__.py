@@ -1,4 +1,4 @@
-"""Pictures of models: who attends to whom, and BLEU by the length of the sentence."""
+"""Pictures of models: who attends to whom, BLEU by length, which class is taken for which."""
 
 from keras_attention.visualization.attention_plot import (
     Attention,
@@ -8,6 +8,7 @@ from keras_attention.visualization.attention_plot import (
     save_attention_plot,
     word_spans,
 )
+from keras_attention.visualization.confusion_plot import plot_confusion, save_confusion_plot
 from keras_attention.visualization.length_plot import (
     bleu_by_length,
     plot_lengths,
@@ -20,8 +21,10 @@ __all__ = [
     "bleu_by_length",
     "merge_words",
     "plot_attention",
+    "plot_confusion",
     "plot_lengths",
     "save_attention_plot",
+    "save_confusion_plot",
     "save_length_plot",
     "word_spans",
 ]
