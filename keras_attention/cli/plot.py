@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from keras_attention.cli.search import add_search_options, search_options
+
 
 def add_parser(subparsers, common):
     """Adds the command and its options."""
@@ -53,6 +55,7 @@ def _add_length(kinds, common):
     add("--lowercase", action="store_true", help="ignore case")
     add("--bins", type=int, default=4, metavar="N", help="ranges of length (default: 4)")
     _add_output(add)
+    add_search_options(parser.add_argument_group("how all of them translate"))
     parser.set_defaults(run=run_length)
 
 
@@ -89,7 +92,8 @@ def run_length(options):
     names = model_names(options.models)
     sources, references = read_parallel(options.source, options.reference)
     # All are loaded before the first translates: a wrong path shows at once.
-    translators = [load(path, options.runtime) for path in options.models]
+    search = search_options(options)
+    translators = [load(path, options.runtime, **search) for path in options.models]
     curves = {
         name: bleu_by_length(
             translator.translate(sources),
