@@ -93,7 +93,9 @@ def run_length(options):
     sources, references = read_parallel(options.source, options.reference)
     # All are loaded before the first translates: a wrong path shows at once.
     search = search_options(options)
-    translators = [load(path, options.runtime, **search) for path in options.models]
+    translators = [
+        load(path, options.runtime, kind="translator", **search) for path in options.models
+    ]
     curves = {
         name: bleu_by_length(
             translator.translate(sources),
