@@ -1,4 +1,4 @@
-"""What a training begins with: an encoder and its tokenizer from a run or from published weights."""
+"""What a training begins with: encoder and tokenizer of a run or of published weights."""
 
 import json
 from pathlib import Path
