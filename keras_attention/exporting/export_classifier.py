@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.exporting.classification_functions import ids_function, text_function
-from keras_attention.exporting.classifier_parity import check_classifier
+from keras_attention.exporting.classifier_parity import check_classifier, probabilities_of
 from keras_attention.exporting.forms import FORMATS, require_formats, write_forms
 from keras_attention.exporting.precision_loss import (
     check_losses,
@@ -97,7 +97,7 @@ def export_classifier(
             "parity": {},
         }
         by_keras = keras_classifier(model, tokenizer, labels, max_length, takes_pairs)
-        reference = by_keras.probabilities(texts, pairs)
+        reference = probabilities_of(by_keras, texts, pairs)
         losses = {}
         for name in formats:
             lower = storage.get(name)

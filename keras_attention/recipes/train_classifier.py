@@ -1,6 +1,7 @@
 """Training of a classifier from labelled texts to a run directory."""
 
 import json
+import warnings
 
 import keras
 
@@ -10,7 +11,7 @@ from keras_attention.loading import load_run
 from keras_attention.models import BertClassifier, BertEncoder, LessonClassifier
 from keras_attention.recipes.initial_encoder import initial_encoder
 from keras_attention.recipes.training_run import TrainingRun
-from keras_attention.runtimes import keras_classifier
+from keras_attention.runtimes import TruncationWarning, keras_classifier
 from keras_attention.text import (
     ClassificationBatches,
     balanced_class_weights,
@@ -169,7 +170,9 @@ def train_classifier(config, output, resume=False, force=False, quiet=False):
     )
 
     def finish():
-        predicted = classifier.probabilities(valid.texts, valid.pairs).argmax(axis=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TruncationWarning)  # it has been said
+            predicted = classifier.probabilities(valid.texts, valid.pairs).argmax(axis=1)
         scores = classification_scores(valid_ids, predicted, names)
         run.say(f"validation: accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}")
         write_atomically(run.output / "scores.json", json.dumps(scores, indent=2).encode())
