@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -183,8 +184,8 @@ def test_special_tokens_with_their_options(tmp_path):
 )
 def test_settings_that_would_give_other_ids(tmp_path, name, value):
     saved(tmp_path, "tokenizer_config.json", lambda content: content.update({name: value}))
-    with pytest.raises(InputError, match=f"config.json: `{name}` must be .* Received: {value!r}"
-                       .replace("[", r"\[")):  # fmt: skip
+    received = re.escape(f"Received: {value!r}")
+    with pytest.raises(InputError, match=f"config.json: `{name}` must be .* {received}"):
         WordPieceTokenizer.load(tmp_path)
 
 

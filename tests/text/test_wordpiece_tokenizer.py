@@ -162,8 +162,7 @@ def test_real_texts(real_data, file):
 
 
 def test_real_texts_cased(real_data):
-    lines = [line for code in "en de fr".split() for line in read_lines(
-        real_data / f"multi30k/val.{code}.gz"
-    )]  # fmt: skip
+    files = [f"multi30k/val.{code}.gz" for code in ("en", "de", "fr")]
+    lines = [line for file in files for line in read_lines(real_data / file)]
     tokenizer, reference = trained(False)
     assert tokenizer.encode(lines).token_ids == reference_ids(reference, lines, special=True)

@@ -82,7 +82,9 @@ def test_the_size_asked_for(real_data):
     reference.train_from_iterator(lines, 8_000, show_progress=False)
     theirs = sum(len(row.ids) for row in reference.encode_batch(lines))
     assert sum(len(row) - 2 for row in encoded.token_ids) < 1.005 * theirs
-    assert len(set(reference.get_vocab()) & set(vocabulary)) > 0.95 * 8_000  # ties are broken otherwise
+    assert (
+        len(set(reference.get_vocab()) & set(vocabulary)) > 0.95 * 8_000
+    )  # ties are broken otherwise
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
