@@ -7,24 +7,31 @@ from keras_attention.text.sentencepiece_processor import SentencePieceProcessor
 from keras_attention.text.sentencepiece_vocabulary import train_sentencepiece
 from keras_attention.text.translation_batches import TranslationBatches
 from keras_attention.text.translation_tokenizer import TranslationTokenizer
+from keras_attention.text.wordpiece_vocabulary import train_wordpiece
 
 __all__ = [
     "SentencePieceProcessor",
     "SentencePieceTokenizer",
     "TranslationBatches",
     "TranslationTokenizer",
+    "WordPieceTokenizer",
     "download_multi30k",
     "drop_empty_pairs",
     "phrase_corpus",
     "read_lines",
     "read_parallel",
     "train_sentencepiece",
+    "train_wordpiece",
 ]
 
 
 def __getattr__(name):
-    if name == "SentencePieceTokenizer":  # the one that needs TensorFlow
+    if name == "SentencePieceTokenizer":  # these need TensorFlow
         from keras_attention.text.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer
+    if name == "WordPieceTokenizer":
+        from keras_attention.text.wordpiece_tokenizer import WordPieceTokenizer
+
+        return WordPieceTokenizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
