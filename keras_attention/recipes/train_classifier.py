@@ -5,7 +5,7 @@ import warnings
 
 import keras
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, require
 from keras_attention.files import write_atomically
 from keras_attention.loading import load_run
 from keras_attention.models import BertClassifier, BertEncoder, LessonClassifier
@@ -23,9 +23,10 @@ from keras_attention.text import (
 )
 from keras_attention.training import (
     BestCheckpoint,
+    LayerwiseAdamW,
     WarmupLinearSchedule,
-    bert_optimizer,
     classification_scores,
+    layer_rate_scales,
 )
 from keras_attention.visualization import save_confusion_plot
 
@@ -85,13 +86,21 @@ def make_batches(config, tokenizer, data, ids, seed=0, max_buckets=None, class_w
 def compile_classifier(model, config, total_steps):
     """AdamW with warm-up and linear decay, the cross-entropy, and the accuracy."""
     warmup = max(1, round(config.warmup_share * total_steps))
+    rate_scales = None
+    if config.layer_decay is not None:
+        require(
+            hasattr(model, "encoder"),
+            "layer_decay",
+            "None for a model that has no layers of an encoder",
+            layer_decay=config.layer_decay,
+        )
+        rate_scales = layer_rate_scales(model.encoder.layer_names(), config.layer_decay)
     model.compile(
-        optimizer=bert_optimizer(
-            model,
+        optimizer=LayerwiseAdamW(
             WarmupLinearSchedule(config.learning_rate, warmup, total_steps),
             weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-            layer_decay=config.layer_decay,
+            global_clipnorm=config.clip_norm,
+            rate_scales=rate_scales,
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"

@@ -11,7 +11,7 @@ from keras_attention.models import BertEncoder, BertMaskedLM
 from keras_attention.recipes.initial_encoder import initial_encoder
 from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.text import MaskedLMBatches, read_texts, train_wordpiece
-from keras_attention.training import BestCheckpoint, WarmupLinearSchedule, bert_optimizer
+from keras_attention.training import BestCheckpoint, LayerwiseAdamW, WarmupLinearSchedule
 
 SPLIT_OFF = 0.02  # share of the training texts that become validation texts where none are given
 
@@ -58,11 +58,10 @@ def compile_masked_lm(model, config, total_steps):
     """AdamW with warm-up and linear decay; loss and accuracy are means over the masked tokens."""
     warmup = max(1, round(config.warmup_share * total_steps))
     model.compile(
-        optimizer=bert_optimizer(
-            model,
+        optimizer=LayerwiseAdamW(
             WarmupLinearSchedule(config.learning_rate, warmup, total_steps),
             weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
+            global_clipnorm=config.clip_norm,
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
