@@ -8,6 +8,12 @@ from keras_attention.visualization.attention_plot import (
     save_attention_plot,
     word_spans,
 )
+from keras_attention.visualization.encoder_attention import (
+    attention_of_text,
+    encoder_scores,
+    plot_attention_grid,
+    save_attention_grid,
+)
 from keras_attention.visualization.length_plot import (
     bleu_by_length,
     plot_lengths,
@@ -17,10 +23,14 @@ from keras_attention.visualization.length_plot import (
 __all__ = [
     "Attention",
     "attention_of_sentence",
+    "attention_of_text",
     "bleu_by_length",
+    "encoder_scores",
     "merge_words",
     "plot_attention",
+    "plot_attention_grid",
     "plot_lengths",
+    "save_attention_grid",
     "save_attention_plot",
     "save_length_plot",
     "word_spans",
