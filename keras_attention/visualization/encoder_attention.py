@@ -102,10 +102,11 @@ def plot_attention_grid(layers, words, title=""):
     )
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
     panels = figure.subplots(rows, columns, squeeze=False)
+    largest = max(float(weights.max()) for weights in layers)  # heads rarely look at one word alone
     labelled = size / len(words) >= 0.085  # inches a word, below which letters overlap
     for layer, row in enumerate(panels):
         for head, axes in enumerate(row):
-            image = axes.imshow(layers[layer][head], cmap="Blues", vmin=0, vmax=1)
+            image = axes.imshow(layers[layer][head], cmap="Blues", vmin=0, vmax=largest)
             axes.set_xticks([])
             axes.set_yticks([])
             if layer == 0:
