@@ -10,9 +10,9 @@ THINGS = (
     "film plot song café book meal room train phone keyboard garden lecture museum match play"
 ).split()
 WORDS = {
-    "negative": "dull awful noisy broken overpriced clumsy boring cold dreadful tasteless".split(),
-    "neutral 😐": "ordinary usual average plain expected typical standard common fair quiet".split(),
-    "positive": "gripping lovely funny naïve brilliant warm splendid clever charming fresh".split(),
+    "negative": "dull awful noisy broken overpriced clumsy boring cold dreadful stale".split(),
+    "neutral 😐": "ordinary usual average plain expected typical standard common fair".split(),
+    "positive": "gripping lovely funny naïve brilliant warm splendid clever fresh".split(),
 }
 CARRIERS = (
     "The {0} was {1}.",
