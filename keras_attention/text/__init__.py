@@ -22,6 +22,7 @@ from keras_attention.text.sentencepiece_vocabulary import train_sentencepiece
 from keras_attention.text.split_without_overlap import split_without_overlap
 from keras_attention.text.translation_batches import TranslationBatches
 from keras_attention.text.translation_tokenizer import TranslationTokenizer
+from keras_attention.text.wordpiece_vocabulary import train_wordpiece
 
 __all__ = [
     "ClassificationBatches",
@@ -31,6 +32,7 @@ __all__ = [
     "SentencePieceTokenizer",
     "TranslationBatches",
     "TranslationTokenizer",
+    "WordPieceTokenizer",
     "balanced_class_weights",
     "download_multi30k",
     "drop_empty_pairs",
@@ -45,12 +47,17 @@ __all__ = [
     "split_labelled",
     "split_without_overlap",
     "train_sentencepiece",
+    "train_wordpiece",
 ]
 
 
 def __getattr__(name):
-    if name == "SentencePieceTokenizer":  # the one that needs TensorFlow
+    if name == "SentencePieceTokenizer":  # these need TensorFlow
         from keras_attention.text.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer
+    if name == "WordPieceTokenizer":
+        from keras_attention.text.wordpiece_tokenizer import WordPieceTokenizer
+
+        return WordPieceTokenizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Losses, metrics, optimizer, schedules, callbacks and the exact training step."""
 
+from keras_attention.training.best_checkpoint import BestCheckpoint
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
 from keras_attention.training.classification_scores import classification_scores
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
@@ -13,6 +14,7 @@ from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
 
 __all__ = [
     "AverageCheckpoints",
+    "BestCheckpoint",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
     "LayerwiseAdamW",

@@ -9,6 +9,12 @@ from keras_attention.visualization.attention_plot import (
     word_spans,
 )
 from keras_attention.visualization.confusion_plot import plot_confusion, save_confusion_plot
+from keras_attention.visualization.encoder_attention import (
+    attention_of_text,
+    encoder_scores,
+    plot_attention_grid,
+    save_attention_grid,
+)
 from keras_attention.visualization.length_plot import (
     bleu_by_length,
     plot_lengths,
@@ -18,11 +24,15 @@ from keras_attention.visualization.length_plot import (
 __all__ = [
     "Attention",
     "attention_of_sentence",
+    "attention_of_text",
     "bleu_by_length",
+    "encoder_scores",
     "merge_words",
     "plot_attention",
+    "plot_attention_grid",
     "plot_confusion",
     "plot_lengths",
+    "save_attention_grid",
     "save_attention_plot",
     "save_confusion_plot",
     "save_length_plot",
