@@ -11,7 +11,12 @@ from keras_attention.models import BertEncoder, BertMaskedLM
 from keras_attention.recipes.initial_encoder import initial_encoder
 from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.text import MaskedLMBatches, read_texts, train_wordpiece
-from keras_attention.training import BestCheckpoint, LayerwiseAdamW, WarmupLinearSchedule
+from keras_attention.training import (
+    BestCheckpoint,
+    LayerwiseAdamW,
+    TokenAccuracy,
+    WarmupLinearSchedule,
+)
 
 SPLIT_OFF = 0.02  # share of the training texts that become validation texts where none are given
 
@@ -66,7 +71,7 @@ def compile_masked_lm(model, config, total_steps):
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[TokenAccuracy()],
         jit_compile=config.jit_compile,
     )
 
