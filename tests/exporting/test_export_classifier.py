@@ -1,4 +1,4 @@
-"""A classifier's artifact: three forms that agree with Keras, and what happens where one does not."""
+"""A classifier's artifact: forms that agree with Keras, and what happens where one does not."""
 
 import json
 import shutil
@@ -79,7 +79,8 @@ import json
 import tensorflow as tf, tensorflow_text
 loaded = tf.saved_model.load({str(classifier_artifact_directory / "saved_model" / "1")!r})
 out = loaded.signatures["serving_default"](text=tf.constant({TEXTS!r}))
-print(json.dumps([[l.decode() for l in out["label"].numpy()], out["probabilities"].numpy().tolist()]))
+labels = [label.decode() for label in out["label"].numpy()]
+print(json.dumps([labels, out["probabilities"].numpy().tolist()]))
 """
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300
