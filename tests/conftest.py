@@ -76,15 +76,15 @@ def artifact_directory(run_directory):
     return directory
 
 
-def _in_precision(run_directory, precision):
+def _in_precision(run_directory, precision, **options):
     from keras_attention.exporting import PrecisionWarning
     from keras_attention.recipes import export_run
 
     directory = run_directory.parent / f"{precision}_artifact"
     with warnings.catch_warnings():
-        # On sixteen sentences one other word may be more than the bound.
+        # On so few sentences one other word, or label, may be more than the bound.
         warnings.simplefilter("ignore", PrecisionWarning)
-        export_run(run_directory, directory, precision=precision, allow_loss=100)
+        export_run(run_directory, directory, precision=precision, allow_loss=100, **options)
     return directory
 
 
@@ -171,6 +171,12 @@ def classifier_run_directory(tmp_path_factory):
 def classifier_artifact_directory(classifier_run_directory):
     """Its artifact with all three forms. Not to be changed: copy it."""
     return _export_classifier(classifier_run_directory)
+
+
+@pytest.fixture(scope="session")
+def int8_classifier_artifact_directory(classifier_run_directory):
+    """An artifact of the same run whose weights are stored as int8, without a SavedModel."""
+    return _in_precision(classifier_run_directory, "int8", formats=("tflite", "onnx"))
 
 
 @pytest.fixture(scope="session")
