@@ -76,15 +76,15 @@ def artifact_directory(run_directory):
     return directory
 
 
-def _in_precision(run_directory, precision):
+def _in_precision(run_directory, precision, **options):
     from keras_attention.exporting import PrecisionWarning
     from keras_attention.recipes import export_run
 
     directory = run_directory.parent / f"{precision}_artifact"
     with warnings.catch_warnings():
-        # On sixteen sentences one other word may be more than the bound.
+        # On so few sentences one other word, or label, may be more than the bound.
         warnings.simplefilter("ignore", PrecisionWarning)
-        export_run(run_directory, directory, precision=precision, allow_loss=100)
+        export_run(run_directory, directory, precision=precision, allow_loss=100, **options)
     return directory
 
 
@@ -124,3 +124,77 @@ def beam_artifact_directory(run_directory):
     directory = run_directory.parent / "beam_artifact"
     export_run(run_directory, directory, search=BEAM, with_alignments=True)
     return directory
+
+
+CLASSIFIER = dict(
+    preset="tiny",
+    vocabulary_size=600,
+    max_sequence_length=48,
+    max_buckets=1,
+    epochs=2,
+    learning_rate=3e-3,
+    pooling="mean",
+    dropout=0.0,
+    seed=3,
+)
+
+
+def _train_classifier(directory, **options):
+    from keras_attention.recipes import ClassifierConfig, train_classifier
+
+    config = ClassifierConfig.for_weights(**CLASSIFIER, **options)
+    train_classifier(config, directory / "run", quiet=True)
+    return directory / "run"
+
+
+def _export_classifier(run):
+    from keras_attention.recipes import export_run
+
+    export_run(run, run.parent / "artifact")
+    return run.parent / "artifact"
+
+
+@pytest.fixture(scope="session")
+def classifier_run_directory(tmp_path_factory):
+    """A finished run of BERT's preset tiny on 480 sentences of three labels. Not to be changed."""
+    from tests.labelled_sentences import labelled_sentences, write_table
+
+    directory = tmp_path_factory.mktemp("classifier")
+    files = {}
+    for part, count, seed in (("train", 480, 0), ("valid", 40, 1)):
+        texts, labels = labelled_sentences(count, seed)
+        files[part] = write_table(directory / f"{part}.jsonl", text=texts, label=labels)
+    return _train_classifier(directory, **files)
+
+
+@pytest.fixture(scope="session")
+def classifier_artifact_directory(classifier_run_directory):
+    """Its artifact with all three forms. Not to be changed: copy it."""
+    return _export_classifier(classifier_run_directory)
+
+
+@pytest.fixture(scope="session")
+def int8_classifier_artifact_directory(classifier_run_directory):
+    """An artifact of the same run whose weights are stored as int8, without a SavedModel."""
+    return _in_precision(classifier_run_directory, "int8", formats=("tflite", "onnx"))
+
+
+@pytest.fixture(scope="session")
+def pair_classifier_run_directory(tmp_path_factory):
+    """The same of pairs of sentences: 480, two labels. Not to be changed."""
+    from tests.labelled_sentences import labelled_pairs, write_table
+
+    directory = tmp_path_factory.mktemp("pair_classifier")
+    files = {}
+    for part, count, seed in (("train", 480, 0), ("valid", 40, 1)):
+        first, second, labels = labelled_pairs(count, seed)
+        path = directory / f"{part}.jsonl"
+        files[part] = write_table(path, text=first, other=second, label=labels)
+    # Which of two is the better one takes more updates to learn.
+    return _train_classifier(directory, pair_column="other", batch_size=8, **files)
+
+
+@pytest.fixture(scope="session")
+def pair_classifier_artifact_directory(pair_classifier_run_directory):
+    """Its artifact with all three forms. Not to be changed: copy it."""
+    return _export_classifier(pair_classifier_run_directory)
