@@ -1,4 +1,4 @@
-"""The classifier of a `BertClassifier` with mean pooling, made of KerasHub's and of PyTorch's BERT."""
+"""The classifier of a `BertClassifier` with mean pooling, made of KerasHub's and PyTorch's BERT."""
 
 import tempfile
 
