@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
+# Processes that share the tests, a file at a time; each needs about 4 GB.
+PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test lint test-jax bench clean
@@ -11,7 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
