@@ -128,7 +128,9 @@ def _refuse_others(options, what, **others):
     """Raises `InputError` if one of these options is given."""
     from keras_attention._validation import InputError
 
-    given = [f"--{name}" for name, value in others.items() if value not in (None, False)]
+    given = [
+        f"--{name}" for name, value in others.items() if value is not None and value is not False
+    ]
     if given:
         raise InputError(f"{', '.join(given)}: of no meaning for {what}.")
 
