@@ -81,3 +81,17 @@ def masked_softmax(logits, mask=None):
     if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
         return ops.exp(logits - logits)
     return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)
+
+
+def masked_mean(inputs, mask):
+    """The mean over the positions that `mask` (B, T) allows of `inputs` (B, T, D): (B, D).
+
+    Computed in float32. A row without any is zeros.
+
+    >>> masked_mean([[[1.0], [3.0], [8.0]]], [[True, True, False]])  # [[2.0]]
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    weights = ops.expand_dims(ops.cast(mask, "float32"), -1)  # (B, T, 1)
+    total = ops.sum(ops.cast(inputs, "float32") * weights, axis=1)
+    count = ops.maximum(ops.sum(weights, axis=1), 1.0)
+    return ops.cast(total / count, keras.backend.standardize_dtype(inputs.dtype))

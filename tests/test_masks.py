@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -56,3 +57,14 @@ def test_the_fill_value_is_finite_in_its_dtype_and_vanishes_in_a_softmax():
 def test_row_may_attend():
     mask = np.array([[[False, True], [False, False]]])
     np.testing.assert_array_equal(to_numpy(masks.row_may_attend(mask)), [[[True], [False]]])
+
+
+def test_masked_mean():
+    inputs = np.array([[[1.0, 2.0], [3.0, 8.0], [99.0, -99.0]], [[5.0, 6.0]] * 3], "float32")
+    mask = np.array([[True, True, False], [False, False, False]])
+    np.testing.assert_allclose(to_numpy(masks.masked_mean(inputs, mask)), [[2, 5], [0, 0]])
+    # In half precision the sum of many is more than its type holds.
+    many = np.full((1, 300, 1), 300.0, "float16")
+    found = masks.masked_mean(many, np.ones((1, 300), "int32"))
+    np.testing.assert_array_equal(to_numpy(found), [[300.0]])
+    assert keras.backend.standardize_dtype(found.dtype) == "float16"

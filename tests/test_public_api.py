@@ -14,6 +14,7 @@ PUBLIC = {
         "Dropout",
         "FeedForward",
         "GNMTCell",
+        "MaskedLMHead",
         "Maxout",
         "MultiHeadAttention",
         "MultiplicativeAttention",

@@ -5,6 +5,7 @@ from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gnmt_cell import GNMTCell
+from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
@@ -22,6 +23,7 @@ __all__ = [
     "Dropout",
     "FeedForward",
     "GNMTCell",
+    "MaskedLMHead",
     "Maxout",
     "MultiHeadAttention",
     "MultiplicativeAttention",

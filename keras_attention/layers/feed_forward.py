@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.products import flatten, unflatten
@@ -14,7 +15,7 @@ class FeedForward(keras.layers.Layer):
     Args:
         intermediate_dim: width F between the two matrices.
         output_dim: width of the output; that of the input by default.
-        activation: between the two.
+        activation: between the two: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
         dropout: rate on the intermediate activations, in [0, 1).
         kernel_initializer: of both matrices.
         bias_initializer: of both biases.
@@ -57,7 +58,7 @@ class FeedForward(keras.layers.Layer):
         require_rate("dropout", dropout)
         self.intermediate_dim = intermediate_dim
         self.output_dim = output_dim
-        self.activation = keras.activations.get(activation)
+        self.activation = activations.get(activation)
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -98,7 +99,7 @@ class FeedForward(keras.layers.Layer):
             **super().get_config(),
             "intermediate_dim": self.intermediate_dim,
             "output_dim": self.output_dim,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": activations.serialize(self.activation),
             "dropout": self.dropout,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),

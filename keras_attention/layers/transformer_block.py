@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
@@ -26,27 +27,35 @@ class TransformerBlock(keras.layers.Layer):
         bias_initializer="zeros",
         normalize_first=False,
         attention_bias=True,
+        key_dim=None,
+        attention_dropout=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         require_positive_integer("intermediate_dim", intermediate_dim)
         require_positive_integer("num_heads", num_heads)
         require_rate("dropout", dropout)
+        if key_dim is not None:
+            require_positive_integer("key_dim", key_dim)
+        if attention_dropout is not None:
+            require_rate("attention_dropout", attention_dropout)
         self.intermediate_dim = intermediate_dim
         self.num_heads = num_heads
         self.dropout = dropout
-        self.activation = keras.activations.get(activation)
+        self.activation = activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.normalize_first = normalize_first
         self.attention_bias = attention_bias
+        self.key_dim = key_dim
+        self.attention_dropout = attention_dropout
         self.supports_masking = True
 
     def make_attention(self, hidden_dim, name):
         """A new attention layer for inputs of width `hidden_dim`: a `MultiHeadAttention`."""
         require(
-            hidden_dim % self.num_heads == 0,
+            self.key_dim is not None or hidden_dim % self.num_heads == 0,
             "num_heads",
             "a divisor of the input's width",
             num_heads=self.num_heads,
@@ -54,8 +63,8 @@ class TransformerBlock(keras.layers.Layer):
         )
         return MultiHeadAttention(
             num_heads=self.num_heads,
-            key_dim=hidden_dim // self.num_heads,
-            dropout=self.dropout,
+            key_dim=self.key_dim or hidden_dim // self.num_heads,
+            dropout=self.dropout if self.attention_dropout is None else self.attention_dropout,
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
@@ -109,10 +118,12 @@ class TransformerBlock(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "num_heads": self.num_heads,
             "dropout": self.dropout,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": activations.serialize(self.activation),
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "normalize_first": self.normalize_first,
             "attention_bias": self.attention_bias,
+            "key_dim": self.key_dim,
+            "attention_dropout": self.attention_dropout,
         }

@@ -23,14 +23,16 @@ class TransformerDecoder(TransformerBlock):
 
     Args:
         intermediate_dim: width F of the feed-forward layer.
-        num_heads: number of heads H; a divisor of the input's width.
+        num_heads: number of heads H; a divisor of the input's width unless `key_dim` is given.
         dropout: rate on attention weights and on each sublayer's output, in [0, 1).
-        activation: of the feed-forward layer.
+        activation: of the feed-forward layer: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
         layer_norm_epsilon: epsilon of the norms.
         kernel_initializer: of every matrix.
         bias_initializer: of every bias.
         normalize_first: True for pre-norm, False for the paper's post-norm.
         attention_bias: whether the attentions' projections have biases.
+        key_dim: width K of a head's queries, keys and values; the input's width / H by default.
+        attention_dropout: rate on attention weights where it is another.
 
     Call arguments:
         decoder_sequence: (B, T, D); with `self_attention_cache` also (B, D), one position without

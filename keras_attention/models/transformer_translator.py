@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention import masks
+from keras_attention import activations, masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.heads import cache_offsets
@@ -161,7 +161,7 @@ class TransformerTranslator(Translator):
         self.max_sequence_length = max_sequence_length
         self.normalize_first = normalize_first
         self.attention_bias = attention_bias
-        self.activation = keras.activations.get(activation)
+        self.activation = activations.get(activation)
 
     @classmethod
     def from_preset(cls, preset, **overrides):
@@ -284,6 +284,6 @@ class TransformerTranslator(Translator):
             "max_sequence_length": self.max_sequence_length,
             "normalize_first": self.normalize_first,
             "attention_bias": self.attention_bias,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": activations.serialize(self.activation),
             "dtype": keras.dtype_policies.serialize(self.encoder_blocks[0].dtype_policy),
         }

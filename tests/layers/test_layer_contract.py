@@ -14,6 +14,8 @@ X = RNG.normal(size=(B, T, D)).astype("float32")
 MEMORY = RNG.normal(size=(B, S, D)).astype("float32")
 NARROW_MEMORY = RNG.normal(size=(B, S, DV)).astype("float32")
 TOKENS = RNG.integers(0, V, (B, T)).astype("int32")
+# The last token is predicted last, all others in another order.
+POSITIONS = np.array([[2, 0, 3, 1, 4], [1, 1, 0, 0, 4], [3, 2, 1, 0, 4]], "int32")
 X_MASK = np.arange(T) < np.array([[5], [2], [3]])
 MEMORY_MASK = np.arange(S) < np.array([[4], [7], [1]])
 
@@ -71,6 +73,16 @@ def decoder(constructor, cells=1):
     make.__name__ = constructor.__name__
     return make
 
+
+def masked_lm_head(dtype):
+    """A head with an embedding of its own."""
+    embedding = layers.TokenAndPositionEmbedding(
+        V, 6, 8, positions="sinusoidal", name="embedding", dtype=dtype
+    )
+    return layers.MaskedLMHead(embedding, activation="gelu_new", dtype=dtype)
+
+
+masked_lm_head.__name__ = "MaskedLMHead"
 
 DECODER_INPUTS = {
     "inputs": X,
@@ -218,6 +230,20 @@ CASES = {
         {"token_embeddings": (V, D)},
         {"reverse": True},
     ),
+    "MaskedLMHead": (
+        masked_lm_head,
+        {},
+        {"inputs": X, "mask_positions": POSITIONS},
+        {
+            "token_bias": (V,),
+            "token_embeddings": (V, 8),
+            "dense/kernel": (D, 8),
+            "dense/bias": (8,),
+            "normalization/gamma": (8,),
+            "normalization/beta": (8,),
+        },
+        {},
+    ),
     "Dropout": (layers.Dropout, dict(rate=0.3, seed=1), {"inputs": X}, {}, {}),
     "FeedForward": (
         layers.FeedForward,
@@ -241,6 +267,19 @@ CASES = {
         )
         for name, first in (("pre-norm", True), ("post-norm", False))
     },
+    "TransformerEncoder, key_dim": (
+        layers.TransformerEncoder,
+        dict(intermediate_dim=F, num_heads=3, key_dim=5, activation="gelu_new"),
+        {"inputs": X, "padding_mask": X_MASK},
+        SELF_ATTENTION
+        | FEED_FORWARD
+        | {
+            "self_attention/query_key_value_kernel": (D, 3 * 15),
+            "self_attention/query_key_value_bias": (3 * 15,),
+            "self_attention/output_kernel": (15, D),
+        },
+        SCORES,
+    ),
     **{
         f"TransformerDecoder, {name}": (
             layers.TransformerDecoder,

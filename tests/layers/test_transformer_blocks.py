@@ -231,3 +231,17 @@ def test_calls_that_make_no_sense_are_refused():
     block(X, MEMORY)
     with pytest.raises(ValueError, match="`encoder_sequence` must be given"):
         block(ops.convert_to_tensor(X))
+
+
+def test_the_dropout_of_attention_may_be_another():
+    block = TransformerEncoder(F, H, dropout=0.1, attention_dropout=0.0)
+    block.build(X.shape)
+    assert block.self_attention.dropout == 0.0
+    assert block.self_attention_dropout.rate == block.feed_forward_dropout.rate == 0.1
+    block = TransformerDecoder(F, H, dropout=0.2)
+    block.build(X.shape, MEMORY.shape)
+    assert block.self_attention.dropout == block.cross_attention.dropout == 0.2
+    with pytest.raises(ValueError, match="`attention_dropout` must be a number in"):
+        TransformerEncoder(F, H, attention_dropout=1.0)
+    with pytest.raises(ValueError, match="`key_dim` must be a positive integer"):
+        TransformerEncoder(F, H, key_dim=0)

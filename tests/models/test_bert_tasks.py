@@ -1,0 +1,294 @@
+"""The models that read what a BertEncoder gives."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.models import (
+    BertClassifier,
+    BertEncoder,
+    BertMaskedLM,
+    BertTokenClassifier,
+)
+from keras_attention.training import LabelSmoothedCrossEntropy
+from tests.backend import BACKEND, to_numpy
+from tests.models.bert_models import (
+    INPUTS,
+    LAYERS,
+    MASK,
+    POSITIONS,
+    B,
+    D,
+    P,
+    T,
+    V,
+    make_encoder,
+    row_alone,
+    with_other_padding,
+)
+
+C = 5
+WITH_POSITIONS = {**INPUTS, "mask_positions": POSITIONS}
+
+# name -> (constructor, arguments beside the encoder, inputs)
+TASKS = {
+    "masked_lm": (BertMaskedLM, {}, WITH_POSITIONS),
+    "next_sentence": (BertMaskedLM, dict(next_sentence=True), WITH_POSITIONS),
+    "pooled": (BertClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
+    "mean": (BertClassifier, dict(num_classes=C, pooling="mean", classifier_dim=7), INPUTS),
+    "tokens": (BertTokenClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
+}
+
+
+def make(task, **options):
+    constructor, arguments, inputs = TASKS[task]
+    return constructor(make_encoder(**options), **arguments), inputs
+
+
+def outputs_of(task, model, inputs):
+    """Outputs whose every row means something, by name."""
+    outputs = to_numpy(model(inputs))
+    if task == "tokens":
+        return {"logits": outputs[:, :T][MASK]}
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+
+def assert_same(found, expected, atol=1e-5):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_padding_changes_nothing(task):
+    model, inputs = make(task)
+    expected = outputs_of(task, model, inputs)
+    assert_same(outputs_of(task, model, with_other_padding(inputs)), expected)
+    if task in ("pooled", "mean"):
+        for row in range(B):
+            alone = to_numpy(model(row_alone(inputs, row)))
+            np.testing.assert_allclose(alone[0], expected["logits"][row], atol=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_keras_file_holds_it_all(task, tmp_path):
+    model, inputs = make(task, activation="gelu_new")
+    expected = outputs_of(task, model, inputs)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    assert_same(outputs_of(task, loaded, inputs), expected, atol=1e-6)
+    assert type(loaded).from_config(loaded.get_config()).get_config() == model.get_config()
+    # The encoder comes back whole, a pooler that this model does not read included.
+    assert_same(to_numpy(loaded.encoder(INPUTS)), to_numpy(model.encoder(INPUTS)), atol=1e-6)
+
+
+def reads_pooler(model):
+    return any(weight is model.encoder.pooler.kernel for weight in model.weights)
+
+
+def test_a_pooler_is_a_part_only_of_what_reads_it():
+    assert {task: reads_pooler(make(task)[0]) for task in TASKS} == {
+        "masked_lm": False,
+        "next_sentence": True,
+        "pooled": True,
+        "mean": False,
+        "tokens": False,
+    }
+
+
+def test_parameters():
+    encoder = make_encoder().count_params()
+    pooler = D * D + D
+    head = D * D + D + 2 * D + V
+    expected = {
+        "masked_lm": encoder - pooler + head,
+        "next_sentence": encoder + head + 2 * D + 2,
+        "pooled": encoder + C * D + C,
+        "mean": encoder - pooler + 7 * D + 7 + C * 7 + C,
+        "tokens": encoder - pooler + C * D + C,
+    }
+    assert {task: make(task)[0].count_params() for task in TASKS} == expected
+
+
+def test_shapes_and_scores():
+    shapes = {task: keras.tree.map_structure(np.shape, make_outputs(task)) for task in TASKS}
+    assert shapes == {
+        "masked_lm": (B, P, V),
+        "next_sentence": {"masked_lm": (B, P, V), "next_sentence": (B, 2)},
+        "pooled": (B, C),
+        "mean": (B, C),
+        "tokens": (B, T, C),
+    }
+    model, inputs = make("pooled")
+    assert len(model.attention_scores(inputs)) == LAYERS
+
+
+def make_outputs(task):
+    model, inputs = make(task)
+    return to_numpy(model(inputs))
+
+
+def test_heads_in_numpy():
+    model, inputs = make("pooled")
+    kernel, bias = model.classifier.get_weights()
+    encoded = to_numpy(model.encoder(INPUTS))
+    expected = encoded["pooled_output"] @ kernel + bias
+    np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
+
+    model, inputs = make("mean")
+    sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
+    mean = (sequence * MASK[..., None]).sum(1) / MASK.sum(1, keepdims=True)
+    (dense, dense_bias), (kernel, bias) = model.dense.get_weights(), model.classifier.get_weights()
+    expected = np.maximum(mean @ dense + dense_bias, 0) @ kernel + bias
+    np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
+
+    model, inputs = make("tokens")
+    kernel, bias = model.classifier.get_weights()
+    sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
+    np.testing.assert_allclose(to_numpy(model(inputs)), sequence @ kernel + bias, atol=1e-6)
+
+    model, inputs = make("next_sentence")
+    kernel, bias = model.next_sentence_classifier.get_weights()
+    expected = to_numpy(model.encoder(INPUTS))["pooled_output"] @ kernel + bias
+    np.testing.assert_allclose(to_numpy(model(inputs))["next_sentence"], expected, atol=1e-6)
+
+
+def cross_entropies(logits, targets):
+    """-log softmax(logits)[target]."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    normalised = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return -np.take_along_axis(normalised, targets[..., None], -1)[..., 0]
+
+
+WEIGHTS = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]], "float32")
+TARGETS = np.random.default_rng(6).integers(1, V, (B, P)).astype("int32")
+LOSSES = {
+    "sparse": keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction="mean_with_sample_weight"
+    ),
+    "smoothed": LabelSmoothedCrossEntropy(0.0),
+}
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the exact step is TensorFlow's")
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "XLA"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_of_masked_tokens_counts_no_empty_slot(loss, jit):
+    """sum(w * ce) / sum(w), whatever the split into micro-batches."""
+    model, inputs = make("masked_lm", dropout=0.0)
+    losses = cross_entropies(to_numpy(model(inputs)), TARGETS)
+    expected = (losses * WEIGHTS).sum() / WEIGHTS.sum()
+    weights = []
+    for parts in (1, 3):
+        model, inputs = make("masked_lm", dropout=0.0)
+        optimizer = keras.optimizers.SGD(0.1)
+        model.compile(optimizer, LOSSES[loss], micro_batches=parts, jit_compile=jit)
+        evaluated = model.evaluate(inputs, TARGETS, sample_weight=WEIGHTS, verbose=0)
+        history = model.fit(inputs, TARGETS, sample_weight=WEIGHTS, verbose=0).history
+        np.testing.assert_allclose([evaluated, history["loss"][0]], expected, rtol=1e-5)
+        weights.append(model.get_weights())
+    for one, three in zip(*weights, strict=True):
+        np.testing.assert_allclose(three, one, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the exact step is TensorFlow's")
+def test_both_pretraining_losses():
+    model, inputs = make("next_sentence", dropout=0.0)
+    outputs = to_numpy(model(inputs))
+    follows = np.array([1, 0, 1], "int32")
+    losses = cross_entropies(outputs["masked_lm"], TARGETS)
+    expected = (losses * WEIGHTS).sum() / WEIGHTS.sum()
+    expected += cross_entropies(outputs["next_sentence"], follows).mean()
+    sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", {"masked_lm": LOSSES["sparse"], "next_sentence": sparse})
+    history = model.fit(
+        inputs,
+        {"masked_lm": TARGETS, "next_sentence": follows},
+        sample_weight={"masked_lm": WEIGHTS, "next_sentence": np.ones(B, "float32")},
+        verbose=0,
+    ).history
+    np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["pooled", "mean", "tokens"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_classifiers_train(task, policy):
+    """They learn three texts by heart, each weight having its part (or Keras would warn)."""
+    model, inputs = make(task, dtype=policy, dropout=0.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.AdamW(3e-2)
+    model.compile(optimizer, loss, weighted_metrics=["accuracy"], jit_compile=BACKEND == "jax")
+    y = np.array([4, 0, 2], "int32")
+    weights = np.array([1.0, 2.0, 1.0], "float32")
+    if task == "tokens":
+        y, weights = np.repeat(y[:, None], T, 1), MASK.astype("float32")
+    model.fit(inputs, y, sample_weight=weights, epochs=30, verbose=0)
+    found = to_numpy(model(inputs)).argmax(-1)
+    np.testing.assert_array_equal(found[weights > 0], y[weights > 0])
+
+
+def test_a_frozen_encoder_stays():
+    model, inputs = make("pooled", trainable=False)
+    before = model.encoder.get_weights()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=BACKEND == "jax")
+    model.fit(inputs, np.array([4, 0, 2]), verbose=0)
+    assert len(model.trainable_weights) == 2
+    for a, b in zip(model.encoder.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert BertClassifier.from_config(model.get_config()).encoder.trainable is False
+
+
+def test_presets():
+    small = dict(vocabulary_size=20, max_sequence_length=9)
+    model = BertClassifier.from_preset("tiny", num_classes=3, pooling="mean", **small)
+    assert (model.encoder.hidden_dim, model.pooling, model.num_classes) == (128, "mean", 3)
+    model = BertTokenClassifier.from_preset("tiny", 4, dropout=0.3, **small)
+    assert (model.encoder.dropout, model.classifier_dropout, model.num_classes) == (0.3, 0.1, 4)
+    assert BertMaskedLM.from_preset("tiny", next_sentence=True, **small).next_sentence
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Scaled(BertClassifier):
+    """A subclass with an argument of its own."""
+
+    head_config = (*BertClassifier.head_config, "scale")
+
+    def __init__(self, encoder, num_classes, scale=1.0, **kwargs):
+        super().__init__(encoder, num_classes, **kwargs)
+        self.scale = scale
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=training) * self.scale
+
+
+def test_a_subclass_with_an_argument_of_its_own(tmp_path):
+    model = Scaled(make_encoder(), C, scale=3.0)
+    expected = 3 * to_numpy(BertClassifier.from_config(config_without_scale(model))(INPUTS))
+    assert expected.shape == (B, C)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is Scaled
+    assert loaded.scale == 3.0
+    np.testing.assert_allclose(to_numpy(loaded(INPUTS)), to_numpy(model(INPUTS)), atol=1e-6)
+
+
+def config_without_scale(model):
+    return {name: value for name, value in model.get_config().items() if name != "scale"}
+
+
+def test_what_is_out_of_range_is_refused():
+    encoder = BertEncoder.from_config(make_encoder(has_pooler=False).get_config())
+    for faulty in (
+        lambda: BertMaskedLM(encoder, next_sentence=True),
+        lambda: BertClassifier(encoder, C),
+    ):
+        with pytest.raises(ValueError, match="given an encoder with a pooler. Received: .*=False"):
+            faulty()
+    with pytest.raises(ValueError, match="`num_classes` must be a positive integer"):
+        BertTokenClassifier(encoder, 0)
+    with pytest.raises(ValueError, match="`pooling` must be one of.*Received: pooling='max'"):
+        BertClassifier(encoder, C, pooling="max")
+    with pytest.raises(ValueError, match="`classifier_dropout` must be a number in"):
+        BertClassifier(encoder, C, pooling="mean", classifier_dropout=-0.1)
