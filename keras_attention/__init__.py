@@ -9,8 +9,8 @@ with quiet_start():
 __all__ = ["__version__", "decoding", "layers", "load", "masks", "models"]
 
 
-def load(path, runtime=None, seed=None, **search):
+def load(path, runtime=None, seed=None, kind=None, **search):
     """Loads a run or an artifact: see `keras_attention.loading.load`."""
     from keras_attention.loading import load  # here: layers alone need none of its packages
 
-    return load(path, runtime, seed, **search)
+    return load(path, runtime, seed, kind, **search)

@@ -29,7 +29,7 @@ def describe_artifact(directory):
                 _precision(manifest),
             ]
         ),
-        "decoding: " + _options(manifest["decoding"]),
+        *_of_kind(manifest),
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
         "signatures:",
     ]
@@ -46,6 +46,16 @@ def describe_artifact(directory):
     if others:
         lines.append(f"not part of the artifact: {', '.join(others)}")
     return "\n".join(lines)
+
+
+def _of_kind(manifest):
+    """What a translator or a classifier alone has."""
+    if "decoding" in manifest:
+        yield "decoding: " + _options(manifest["decoding"])
+    if "labels" in manifest:
+        of = "pairs of texts" if manifest["takes_pairs"] else "texts"
+        yield f"labels: {', '.join(manifest['labels'])}"
+        yield f"of {of} of at most {manifest['max_length']} tokens"
 
 
 def _precision(manifest):
@@ -76,8 +86,8 @@ def _form(manifest, form):
     for report in manifest["parity"].get(form, []):
         yield (
             f"  batch {report['batch_size']}: the same as Keras on "
-            f"{report['agreement']:.1%} of {report['sentences']} sentences"
-            f" ({report['ties']} ties), {report['milliseconds_per_sentence']:.1f} ms a sentence"
+            f"{report['agreement']:.1%} of {report['sentences']} texts"
+            f" ({report['ties']} ties), {report['milliseconds_per_sentence']:.1f} ms a text"
         )
     if form in manifest.get("scores", {}):
         yield "  scores: " + _options(
@@ -94,13 +104,13 @@ def _form(manifest, form):
 
 
 def _loss(lower):
-    bound = f"{lower['bleu_loss_bound']:g}"
-    if lower["bleu_loss"] is None:
-        return f"BLEU not compared with float32: there were no references (it may lose {bound})"
-    bleus = f"BLEU {lower['bleu']:.2f}, float32 {lower['float32_bleu']:.2f}"
-    if lower["bleu_loss"] > lower["bleu_loss_bound"]:
-        return f"{bleus}: more than the {bound} that it may lose, allowed by whoever exported it"
-    return f"{bleus} (it may lose {bound})"
+    measure, bound = lower["measure"], f"{lower['loss_bound']:g}"
+    if lower["loss"] is None:
+        return f"not compared with float32 in {measure} (it may lose {bound})"
+    scores = f"{measure}: {lower['score']:.2f}, float32 {lower['float32_score']:.2f}"
+    if lower["loss"] > lower["loss_bound"]:
+        return f"{scores}: more than the {bound} that it may lose, allowed by whoever exported it"
+    return f"{scores} (it may lose {bound})"
 
 
 def _options(values):

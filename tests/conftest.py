@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.made_once import made_once
+
 # The first example of a test may compile, and machines are shared: nothing is measured in seconds.
 hypothesis.settings.register_profile(
     "keras_attention", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -27,29 +29,36 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def corpus_files(tmp_path_factory):
-    """Built-in phrases as files: `{"train_source": path, ...}`, the values as strings."""
-    from keras_attention.text import phrase_corpus
-
-    directory = tmp_path_factory.mktemp("corpus")
-    files = {}
-    for part, pairs in (("train", 1500), ("valid", 16)):
-        for side, lines in zip(("source", "target"), phrase_corpus(pairs, split=part), strict=True):
-            path = directory / f"{part}.{side}"
-            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            files[f"{part}_{side}"] = str(path)
-    return files
+def once(tmp_path_factory):
+    """`once(name, make)`: see `made_once`."""
+    return lambda name, make: made_once(tmp_path_factory, name, make)
 
 
 @pytest.fixture(scope="session")
-def run_directory(tmp_path_factory, corpus_files):
+def corpus_files(once):
+    """Built-in phrases as files: `{"train_source": path, ...}`, the values as strings."""
+    folder = once("corpus", _write_corpus)
+    names = [f"{part}_{side}" for part in ("train", "valid") for side in ("source", "target")]
+    return {name: str(folder / name.replace("_", ".")) for name in names}
+
+
+def _write_corpus(folder):
+    from keras_attention.text import phrase_corpus
+
+    for part, pairs in (("train", 1500), ("valid", 16)):
+        for side, lines in zip(("source", "target"), phrase_corpus(pairs, split=part), strict=True):
+            text = "".join(f"{line}\n" for line in lines)
+            (folder / f"{part}.{side}").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def run_directory(once, corpus_files):
     """A finished run of the tiny preset on 1,500 phrases: weak, but its answers differ.
 
     Two epochs, at most 64 tokens in a sentence, a vocabulary of 300. Not to be changed: copy it.
     """
     from keras_attention.recipes import TranslatorConfig, train_translator
 
-    directory = tmp_path_factory.mktemp("trained") / "run"
     config = TranslatorConfig.for_preset(
         "tiny",
         epochs=2,
@@ -62,65 +71,131 @@ def run_directory(tmp_path_factory, corpus_files):
         average_checkpoints=1,
         **corpus_files,
     )
-    train_translator(config, directory, quiet=True)
-    return directory
+    make = lambda folder: train_translator(config, folder / "run", quiet=True)  # noqa: E731
+    return once("trained", make) / "run"
 
 
 @pytest.fixture(scope="session")
-def artifact_directory(run_directory):
+def artifact_of(once):
+    """`artifact_of(run, name, **options)`: its artifact in the folder `name`, exported so."""
+
+    def export(run, name, **options):
+        from keras_attention.exporting import PrecisionWarning
+        from keras_attention.recipes import export_run
+
+        def make(folder):
+            with warnings.catch_warnings():
+                # On so few sentences one other word, or label, may be more than the bound.
+                warnings.simplefilter("ignore", PrecisionWarning)
+                export_run(run, folder / "artifact", **options)
+
+        return once(name, make) / "artifact"
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def artifact_directory(run_directory, artifact_of):
     """Its artifact with all three forms and alignments. Not to be changed: copy it."""
-    from keras_attention.recipes import export_run
-
-    directory = run_directory.parent / "artifact"
-    export_run(run_directory, directory, with_alignments=True)
-    return directory
-
-
-def _in_precision(run_directory, precision):
-    from keras_attention.exporting import PrecisionWarning
-    from keras_attention.recipes import export_run
-
-    directory = run_directory.parent / f"{precision}_artifact"
-    with warnings.catch_warnings():
-        # On sixteen sentences one other word may be more than the bound.
-        warnings.simplefilter("ignore", PrecisionWarning)
-        export_run(run_directory, directory, precision=precision, allow_loss=100)
-    return directory
+    return artifact_of(run_directory, "exported", with_alignments=True)
 
 
 @pytest.fixture(scope="session")
-def float16_artifact_directory(run_directory):
+def float16_artifact_directory(run_directory, artifact_of):
     """An artifact of the same run whose weights are stored as float16. Not to be changed."""
-    return _in_precision(run_directory, "float16")
+    return artifact_of(run_directory, "float16", precision="float16", allow_loss=100)
 
 
 @pytest.fixture(scope="session")
-def int8_artifact_directory(run_directory):
+def int8_artifact_directory(run_directory, artifact_of):
     """An artifact of the same run whose weights are stored as int8. Not to be changed."""
-    return _in_precision(run_directory, "int8")
+    return artifact_of(run_directory, "int8", precision="int8", allow_loss=100)
 
 
 SAMPLING = dict(temperature=0.9, top_k=40, top_p=0.95)
 
 
 @pytest.fixture(scope="session")
-def sampling_artifact_directory(run_directory):
+def sampling_artifact_directory(run_directory, artifact_of):
     """An artifact of the same run that samples with `SAMPLING`. Not to be changed: copy it."""
-    from keras_attention.recipes import export_run
-
-    directory = run_directory.parent / "sampling_artifact"
-    export_run(run_directory, directory, search=dict(sample=True, **SAMPLING), with_alignments=True)
-    return directory
+    search = dict(sample=True, **SAMPLING)
+    return artifact_of(run_directory, "sampling", search=search, with_alignments=True)
 
 
 BEAM = dict(beam_size=4, n_best=3, length_penalty=0.6, coverage_penalty=0.2)
 
 
 @pytest.fixture(scope="session")
-def beam_artifact_directory(run_directory):
+def beam_artifact_directory(run_directory, artifact_of):
     """An artifact of the same run that searches with `BEAM`. Not to be changed: copy it."""
-    from keras_attention.recipes import export_run
+    return artifact_of(run_directory, "beam", search=BEAM, with_alignments=True)
 
-    directory = run_directory.parent / "beam_artifact"
-    export_run(run_directory, directory, search=BEAM, with_alignments=True)
-    return directory
+
+CLASSIFIER = dict(
+    preset="tiny",
+    vocabulary_size=600,
+    max_sequence_length=48,
+    max_buckets=1,
+    epochs=2,
+    learning_rate=3e-3,
+    pooling="mean",
+    dropout=0.0,
+    seed=3,
+)
+
+
+def _train_classifier(folder, columns, **options):
+    """A run on the tables that `columns(count, seed)` gives."""
+    from keras_attention.recipes import ClassifierConfig, train_classifier
+    from tests.labelled_sentences import write_table
+
+    files = {
+        part: write_table(folder / f"{part}.jsonl", **columns(count, seed))
+        for part, count, seed in (("train", 480, 0), ("valid", 40, 1))
+    }
+    config = ClassifierConfig.for_weights(**CLASSIFIER, **files, **options)
+    train_classifier(config, folder / "run", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def classifier_run_directory(once):
+    """A finished run of BERT's preset tiny on 480 sentences of three labels. Not to be changed."""
+    from tests.labelled_sentences import labelled_sentences
+
+    def columns(count, seed):
+        return dict(zip(("text", "label"), labelled_sentences(count, seed), strict=True))
+
+    return once("classifier", lambda folder: _train_classifier(folder, columns)) / "run"
+
+
+@pytest.fixture(scope="session")
+def classifier_artifact_directory(classifier_run_directory, artifact_of):
+    """Its artifact with all three forms. Not to be changed: copy it."""
+    return artifact_of(classifier_run_directory, "exported_classifier")
+
+
+@pytest.fixture(scope="session")
+def int8_classifier_artifact_directory(classifier_run_directory, artifact_of):
+    """An artifact of the same run whose weights are stored as int8, without a SavedModel."""
+    options = dict(precision="int8", allow_loss=100, formats=("tflite", "onnx"))
+    return artifact_of(classifier_run_directory, "int8_classifier", **options)
+
+
+@pytest.fixture(scope="session")
+def pair_classifier_run_directory(once):
+    """The same of pairs of sentences: 480, two labels. Not to be changed."""
+    from tests.labelled_sentences import labelled_pairs
+
+    def columns(count, seed):
+        return dict(zip(("text", "other", "label"), labelled_pairs(count, seed), strict=True))
+
+    # Which of two is the better one takes more updates to learn.
+    options = dict(pair_column="other", batch_size=8)
+    make = lambda folder: _train_classifier(folder, columns, **options)  # noqa: E731
+    return once("pair_classifier", make) / "run"
+
+
+@pytest.fixture(scope="session")
+def pair_classifier_artifact_directory(pair_classifier_run_directory, artifact_of):
+    """Its artifact with all three forms. Not to be changed: copy it."""
+    return artifact_of(pair_classifier_run_directory, "exported_pair_classifier")

@@ -21,13 +21,16 @@ class Translator:
 
     def __init__(self, artifact):
         artifact = Path(artifact)
+        manifest = json.loads((artifact / "manifest.json").read_text())
+        if manifest["kind"] != "translator":
+            sys.exit(f"{artifact} is a {manifest['kind']}, not a translator.")
         tokenizer = artifact / "tokenizer"
         shared = json.loads((tokenizer / "tokenizer.json").read_text())["shared"]
         names = ["shared.model"] * 2 if shared else ["source.model", "target.model"]
         self.source, self.target = [
             sentencepiece.SentencePieceProcessor(model_file=str(tokenizer / name)) for name in names
         ]
-        decoding = json.loads((artifact / "manifest.json").read_text())["decoding"]
+        decoding = manifest["decoding"]
         self.max_source_length = decoding["max_source_length"]
         self.samples = decoding["method"] == "sampling"
         self.session = onnxruntime.InferenceSession(

@@ -1,5 +1,7 @@
 // The alignment of a sentence as a table: source along the top, target down the side.
 
+import { element } from "./dom.js";
+
 /**
  * @param alignment {target, source, weights}, as `mergeWords` gives it.
  * @returns a table element; each cell's weight is its text and its style's --weight.
@@ -36,8 +38,4 @@ function header(word, scope) {
   cell.title = word;
   cell.append(element("span", word));
   return cell;
-}
-
-function element(name, text = "") {
-  return Object.assign(document.createElement(name), { textContent: text });
 }

@@ -12,12 +12,17 @@ export class ModelClient {
     };
   }
 
-  /** Loads the artifact in a folder; gives {manifest, bytes, hasAlignment}. */
+  /** The manifest of the artifact in a folder. */
   open(url) {
     return this.ask({ open: url });
   }
 
-  /** Runs the model on a text; one at a time. */
+  /** Loads the model of that artifact; gives {bytes, hasAlignment}. */
+  load() {
+    return this.ask({ load: true });
+  }
+
+  /** Runs the model on what it takes; one at a time. */
   run(input) {
     return this.ask({ input });
   }
@@ -32,6 +37,6 @@ export class ModelClient {
   receive(data) {
     if ("total" in data) this.progress(data.received, data.total);
     else if ("error" in data) this.waiting.reject(new Error(data.error));
-    else this.waiting.resolve(data.opened ?? data.result);
+    else this.waiting.resolve(data.answer);
   }
 }

@@ -1,25 +1,39 @@
 // Loads and runs the model away from the page, which stays responsive.
 //
-// {open: url} is answered by {received, total} again and again and then {opened: {...}};
-// {input: text} by {result: {...}}; either by {error: message} where it fails.
+// {open: url} is answered by {answer: manifest}, {load: true} by {received, total} again and again
+// and then {answer: {bytes, hasAlignment}}, {input} by {answer: result}; each by {error: message}
+// where it fails.
 
 import { Artifact, ArtifactError } from "./artifact.js";
+import { Classifier } from "./classifier.js";
 import { Translator } from "./translator.js";
 
-const KINDS = { translator: Translator };
+const KINDS = { translator: Translator, classifier: Classifier };
 
+let artifact;
 let model;
 
+/** Reads the manifest, and what of it tells whether the page can use the artifact. */
 async function open(url) {
-  const artifact = await Artifact.open(url);
-  const { manifest } = artifact;
-  const Model = Object.hasOwn(KINDS, manifest.kind) && KINDS[manifest.kind];
-  if (!Model) {
+  artifact = await Artifact.open(url);
+  const { kind, formats } = artifact.manifest;
+  if (!Object.hasOwn(KINDS, kind)) {
     const known = Object.keys(KINDS).join(", ");
-    throw new ArtifactError(`The artifact is a ${manifest.kind}; this page knows only: ${known}.`);
+    throw new ArtifactError(`The artifact is a ${kind}; this page knows only: ${known}.`);
   }
+  if (!formats.includes("onnx")) {
+    throw new ArtifactError(
+      `The artifact holds no model.onnx, only ${formats.join(", ")}. ` +
+        "Export it with onnx among its --formats.",
+    );
+  }
+  return artifact.manifest;
+}
+
+async function load() {
+  const Model = KINDS[artifact.manifest.kind];
   model = await Model.open(artifact, (received, total) => self.postMessage({ received, total }));
-  return { manifest, bytes: artifact.size("model.onnx"), hasAlignment: model.hasAlignment };
+  return { bytes: artifact.size("model.onnx"), hasAlignment: model.hasAlignment };
 }
 
 async function run(input) {
@@ -30,8 +44,8 @@ async function run(input) {
 
 self.onmessage = async ({ data }) => {
   try {
-    if ("open" in data) self.postMessage({ opened: await open(data.open) });
-    else self.postMessage({ result: await run(data.input) });
+    const answer = "open" in data ? open(data.open) : "load" in data ? load() : run(data.input);
+    self.postMessage({ answer: await answer });
   } catch (error) {
     const message = error instanceof ArtifactError ? error.message : `The model failed: ${error}`;
     self.postMessage({ error: message });

@@ -23,8 +23,9 @@ def add_parser(subparsers, common):
     add(
         "--allow-loss",
         type=float,
-        metavar="BLEU",
-        help="that it may lose (by default 0.05 as float16, 0.3 as int8)",
+        metavar="X",
+        help="BLEU that it may lose (by default 0.05 as float16, 0.3 as int8), or points of "
+        "accuracy (0.1, 0.5)",
     )
     add_search_options(parser, n_best=True)
     add_sampling_options(parser, seed=False)  # it is an input of what is exported
@@ -32,6 +33,7 @@ def add_parser(subparsers, common):
     add("--single-loop", action="store_true", help="no loop in a loop, for OpenVINO; slower")
     add("--valid-source", metavar="F", help="sentences to compare on")
     add("--valid-target", metavar="F", help="their references: BLEU of each form in the manifest")
+    add("--valid", metavar="F", help="labelled texts to compare a classifier on")
     add("--force", action="store_true", help="overwrite an existing artifact")
     add("--quiet", action="store_true")
     parser.set_defaults(run=run)
@@ -56,6 +58,7 @@ def run(options):
         allow_loss=options.allow_loss,
         valid_source=options.valid_source,
         valid_target=options.valid_target,
+        valid=options.valid,
         force=options.force,
         say=say,
     )

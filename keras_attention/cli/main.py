@@ -6,16 +6,16 @@ import sys
 import traceback
 import warnings
 
-from keras_attention.cli import evaluate, export, inspect, plot, train, translate
+from keras_attention.cli import classify, evaluate, export, inspect, plot, train, translate
 
-COMMANDS = (train, translate, evaluate, export, inspect, plot)
+COMMANDS = (train, translate, classify, evaluate, export, inspect, plot)
 
 
 def make_parser():
     """The parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="keras-attention",
-        description="Train translators, and deploy them as SavedModel, TFLite and ONNX.",
+        description="Train translators and classifiers; deploy as SavedModel, TFLite and ONNX.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from keras_attention.cli.search import add_search_options, search_options
+
 
 def add_parser(subparsers, common):
     """Adds the command and its options."""
@@ -23,9 +25,16 @@ def _add_attention(kinds, common):
         action="append",
         help="a source sentence; each further --text makes a further panel",
     )
-    add("--kind", dest="attention", choices=("cross", "encoder", "decoder"), default="cross")
+    add("--pair", help="the second text, of a classifier of pairs")
+    add(
+        "--kind",
+        dest="attention",
+        choices=("cross", "encoder", "decoder"),
+        help="cross by default for a translator; encoders have no other than encoder",
+    )
     add("--layer", type=int, metavar="L", help="from 0 (default: the last but one)")
     add("--head", type=int, metavar="H", help="from 0 (default: the mean of all heads)")
+    add("--grid", action="store_true", help="every head of every layer of an encoder")
     _add_output(add)
     parser.set_defaults(run=run_attention)
 
@@ -53,6 +62,7 @@ def _add_length(kinds, common):
     add("--lowercase", action="store_true", help="ignore case")
     add("--bins", type=int, default=4, metavar="N", help="ranges of length (default: 4)")
     _add_output(add)
+    add_search_options(parser.add_argument_group("how all of them translate"))
     parser.set_defaults(run=run_length)
 
 
@@ -63,16 +73,66 @@ def _add_output(add):
 
 def run_attention(options):
     """Plots attention."""
-    from keras_attention.loading import load_run
+    from keras_attention.loading import load_run, read_config
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
     require_writable(options.output, options.force)
+    if read_config(options.model).get("kind") in ("classifier", "masked-lm"):
+        return _run_encoder(options)
+    _refuse_others(options, "a translator", grid=options.grid, pair=options.pair)
     translator = load_run(options.model)
+    kind = options.attention or "cross"
     attentions = [
-        attention_of_sentence(translator, text, options.attention, options.layer, options.head)
+        attention_of_sentence(translator, text, kind, options.layer, options.head)
         for text in options.text
     ]
     save_attention_plot(attentions, options.output, force=options.force)
+
+
+def _run_encoder(options):
+    """Plots the attention of a classifier, or of a masked language model."""
+    from keras_attention._validation import InputError
+    from keras_attention.loading import read_config, read_model
+    from keras_attention.text import WordPieceTokenizer
+    from keras_attention.visualization import (
+        attention_of_text,
+        encoder_scores,
+        save_attention_grid,
+        save_attention_plot,
+    )
+
+    if options.attention not in (None, "encoder"):
+        raise InputError(
+            f"{options.model} is an encoder: it has no {options.attention} attention; it has only "
+            "encoder."
+        )
+    model = read_model(options.model)
+    tokenizer = WordPieceTokenizer.load(Path(options.model) / "tokenizer")
+    length = read_config(options.model)["max_sequence_length"]
+    if options.grid:
+        _refuse_others(options, "a grid", layer=options.layer, head=options.head)
+        if len(options.text) > 1:
+            raise InputError("--grid draws one text; --text is given several times.")
+        (text,) = options.text
+        layers, words = encoder_scores(model, tokenizer, text, options.pair, length)
+        save_attention_grid(layers, words, options.output, "encoder self-attention", options.force)
+        return
+    attentions = [
+        attention_of_text(model, tokenizer, text, options.pair, options.layer, options.head, length)
+        for text in options.text
+    ]
+    save_attention_plot(attentions, options.output, force=options.force)
+
+
+def _refuse_others(options, what, **others):
+    """Raises `InputError` if one of these options is given."""
+    from keras_attention._validation import InputError
+
+    given = [
+        f"--{name}" for name, value in others.items() if value is not None and value is not False
+    ]
+    if given:
+        raise InputError(f"{', '.join(given)}: of no meaning for {what}.")
 
 
 def run_length(options):
@@ -89,7 +149,10 @@ def run_length(options):
     names = model_names(options.models)
     sources, references = read_parallel(options.source, options.reference)
     # All are loaded before the first translates: a wrong path shows at once.
-    translators = [load(path, options.runtime) for path in options.models]
+    search = search_options(options)
+    translators = [
+        load(path, options.runtime, kind="translator", **search) for path in options.models
+    ]
     curves = {
         name: bleu_by_length(
             translator.translate(sources),

@@ -1,4 +1,4 @@
-"""The options of decoding, which `train`, `translate`, `evaluate` and `export` share."""
+"""The options of decoding, which all commands that translate or export share."""
 
 SAMPLING_NAMES = ("sample", "temperature", "top_k", "top_p")
 NAMES = ("beam_size", "length_penalty", "coverage_penalty", "min_length", "max_length", "n_best")

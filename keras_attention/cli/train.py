@@ -1,69 +1,11 @@
-"""`keras-attention train translator`."""
+"""`keras-attention train translator|classifier|masked-lm`."""
 
-from keras_attention.cli.search import NAMES, add_search_options, search_options
+from keras_attention.cli import train_classifier, train_masked_lm, train_translator
 
 
 def add_parser(subparsers, common):
-    """Adds the command and its options."""
+    """Adds the command and its kinds."""
     parser = subparsers.add_parser("train", help="train a model to a run directory")
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    translator = kinds.add_parser(
-        "translator",
-        parents=[common],
-        help="a translator, from parallel files or the built-in corpus",
-        description="Without files, the built-in corpus of English and German phrases is used.",
-    )
-    add = translator.add_argument
-    for part in ("train", "valid"):
-        for side in ("source", "target"):
-            add(f"--{part}-{side}", metavar="F", help="one sentence a line; .gz is read too")
-    add("--architecture", default="transformer", help="transformer (default) or rnn")
-    add(
-        "--preset",
-        metavar="NAME",
-        help="transformer: tiny (default), base, big; "
-        "rnn: small (default), small-fixed, rnnencdec, rnnsearch, gnmt",
-    )
-    add("--epochs", type=int, metavar="N")
-    add("--output", required=True, metavar="RUN", help="the run directory to make")
-    add("--vocabulary-size", type=int, metavar="N", help="tokens in the shared vocabulary")
-    add("--vocabulary-type", choices=("bpe", "unigram"))
-    add("--normalization", metavar="RULE", help="SentencePiece's; 'identity' for tokenised text")
-    add("--batch-tokens", type=int, metavar="N", help="padded tokens of a batch, on each side")
-    add("--initial-weights", metavar="RUN", help="start from the weights of this run")
-    add("--learning-rate", type=float, metavar="X", help="the highest")
-    add("--schedule", choices=("linear", "noam"))
-    add("--warmup-steps", type=int, metavar="N")
-    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
-    add("--dropout", type=float, metavar="X")
-    add("--label-smoothing", type=float, metavar="X")
-    add("--average-checkpoints", type=int, metavar="N", help="epochs averaged at the end")
-    add("--bleu-tokenize", metavar="NAME", help="sacrebleu's tokenizer for validation: 13a, none")
-    add_search_options(
-        translator.add_argument_group("how the trained model translates, unless told otherwise")
-    )
-    add("--jit", dest="jit_compile", choices=("yes", "no"), help="compile with XLA (default: no)")
-    add("--seed", type=int, metavar="N")
-    add("--resume", action="store_true", help="go on from the last snapshot, if there is one")
-    add("--snapshot-every", type=int, metavar="STEPS", help="beside one at the end of an epoch")
-    add("--distribute", choices=("none",), default="none")
-    add("--force", action="store_true", help="overwrite an existing run")
-    add("--quiet", action="store_true")
-    translator.set_defaults(run=run)
-
-
-NOT_CONFIG = {"command", "kind", "run", "debug", "output", "resume", "distribute", "force", "quiet"}
-
-
-def run(options):
-    """Trains."""
-    from keras_attention.recipes import TranslatorConfig, train_translator
-
-    left_out = {*NOT_CONFIG, *NAMES}
-    values = {name: value for name, value in vars(options).items() if name not in left_out}
-    if values["jit_compile"] is not None:
-        values["jit_compile"] = values["jit_compile"] == "yes"
-    config = TranslatorConfig.for_preset(**values, decoding=search_options(options))
-    train_translator(
-        config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
-    )
+    for kind in (train_translator, train_classifier, train_masked_lm):
+        kind.add_parser(kinds, common)

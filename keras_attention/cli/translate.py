@@ -1,7 +1,5 @@
 """`keras-attention translate`: one line in, one line out, or with `--n-best N` N lines."""
 
-import sys
-
 from keras_attention.cli.search import add_sampling_options, add_search_options, search_options
 
 
@@ -34,27 +32,21 @@ def add_model_options(parser):
 def run(options):
     """Translates."""
     from keras_attention import load
-    from keras_attention.files import refuse_existing, write_atomically
-    from keras_attention.text import read_lines
-    from keras_attention.text.parallel_corpus import decode_lines
+    from keras_attention.cli.lines import read_input, write_output
+    from keras_attention.files import refuse_existing
 
     if options.output:
         refuse_existing(options.output, options.force)
-    if options.input:
-        lines = read_lines(options.input)
-    else:
-        lines = decode_lines(sys.stdin.buffer.read(), "standard input")
-    translator = load(options.model, options.runtime, options.seed, **search_options(options))
-    data = "".join(
+    lines = read_input(options.input)
+    translator = load(
+        options.model, options.runtime, options.seed, "translator", **search_options(options)
+    )
+    text = "".join(
         f"{score:.4f}\t{text}\n" if options.scores else f"{text}\n"
         for hypotheses in translator.translate_n_best(lines)
         for text, score in pad(hypotheses, options.n_best or 1)
-    ).encode()
-    if options.output:
-        write_atomically(options.output, data)
-    else:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    )
+    write_output(options.output, text.encode())
 
 
 def pad(hypotheses, count):

@@ -1,33 +1,27 @@
 """From a trained translator to an artifact directory."""
 
-import shutil
-
 from keras_attention._validation import InputError
 from keras_attention.decoding.length_limits import EXTRA_LENGTH
-from keras_attention.exporting.onnx import onnx_ops, write_onnx
+from keras_attention.exporting.forms import FORMATS, require_formats, write_forms
 from keras_attention.exporting.parity import (
     COMPARED_SENTENCES,
     Remembered,
     best,
-    check_ops,
     check_parity,
     check_samples,
 )
-from keras_attention.exporting.precision import (
+from keras_attention.exporting.precision import measure_precision
+from keras_attention.exporting.precision_loss import (
     check_losses,
     loss_report,
-    measure_precision,
     require_precision,
 )
-from keras_attention.exporting.saved_model import ids_function, saved_model_ops, write_saved_model
-from keras_attention.exporting.tflite import tflite_ops, write_tflite
+from keras_attention.exporting.translation_functions import ids_function, text_function
 from keras_attention.files import new_directory
 from keras_attention.manifest import write_manifest
 from keras_attention.runtimes import artifact_translator, keras_translator
 from keras_attention.search_options import GREEDY
 from keras_attention.training import translation_scores
-
-FORMATS = ("tf_saved_model", "tflite", "onnx")
 
 
 def export_translator(
@@ -87,36 +81,17 @@ def export_translator(
         PrecisionError: if a form in lower precision loses more than it may.
         Whatever was raised, nothing is left behind.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(
-            f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
-            f"{', '.join(FORMATS)}."
-        )
+    require_formats(formats)
     require_precision(precision, allow_loss, formats, search)
     if not any(text.strip() for text in texts):
         raise InputError("There is no sentence to compare the exported forms with Keras on.")
     with new_directory(output, force) as directory:
         tokenizer.save(directory / "tokenizer")
-        # The SavedModel is always made: TFLite is converted from it.
-        saved_model = directory / "saved_model" / "1"
-        say("writing the SavedModel")
-        write_saved_model(saved_model, model, tokenizer, search, with_alignments, single_loop)
-        ops, storage = {}, {}
-        if "tflite" in formats:
-            say("converting to TFLite")
-            storage["tflite"] = write_tflite(directory / "model.tflite", saved_model, precision)
-            ops["tflite"] = tflite_ops(directory / "model.tflite")
-        if "onnx" in formats:
-            say("converting to ONNX")
-            ids = ids_function(model, search, with_alignments, single_loop)
-            storage["onnx"] = write_onnx(directory / "model.onnx", ids, precision)
-            ops["onnx"] = onnx_ops(directory / "model.onnx")
-        check_ops(ops)
-        if "tf_saved_model" not in formats:
-            shutil.rmtree(directory / "saved_model")
-        else:
-            ops["tf_saved_model"] = saved_model_ops(saved_model)
+        ids = ids_function(model, search, with_alignments, single_loop)
+        tokenizers = tokenizer.in_graph()
+        text = text_function(ids, tokenizers, model.max_sequence_length, search.n_best)
+        named = dict(zip(("source", "target"), tokenizers, strict=True))
+        ops, storage = write_forms(directory, formats, model, named, ids, text, precision, say)
         manifest = {
             "kind": "translator",
             **(description or {}),
@@ -150,8 +125,10 @@ def export_translator(
                 scores = translation_scores(best(translator, texts), references, bleu_tokenize)
                 manifest.setdefault("scores", {})[name] = scores
             if lower:
-                expected = best(reference, texts)
-                loss = loss_report(precision, scores, expected, references, bleu_tokenize)
+                loss = loss_report(precision, "BLEU")
+                if scores:
+                    exact = translation_scores(best(reference, texts), references, bleu_tokenize)
+                    loss = loss_report(precision, "BLEU", scores["bleu"], exact["bleu"])
                 manifest.setdefault("lower_precision", {})[name] = {**lower, **loss}
                 losses[name] = loss
                 agreement = manifest["parity"][name][-1]["agreement"]

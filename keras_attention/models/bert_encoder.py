@@ -190,6 +190,14 @@ class BertEncoder(Model):
         """What the pooler makes (B, D) of the first token of `encode`'s output."""
         return self.pooler(sequence[:, 0])
 
+    def layer_names(self):
+        """The names of the layers from the bottom up, those of one level in a list.
+
+        For `keras_attention.training.layer_rate_scales`.
+        """
+        bottom = ["embedding", "segment_embedding", "embedding_normalization"]
+        return [bottom, *(block.name for block in self.blocks)]
+
     def attention_scores(self, inputs):
         """The attention of every layer while reading.
 

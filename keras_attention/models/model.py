@@ -22,6 +22,16 @@ class Model(keras.Model):
         super().compile(*args, **kwargs)
         self.micro_batches = micro_batches
 
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and {**config, "micro_batches": self.micro_batches}
+
+    def compile_from_config(self, config):
+        # The stock method compiles no model whose class has a `compile` of its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
     if keras.backend.backend() == "tensorflow":
 
         def train_step(self, data):

@@ -1,12 +1,20 @@
 """From a run directory to an artifact directory."""
 
 from keras_attention._validation import InputError
-from keras_attention.exporting import FORMATS, export_translator
+from keras_attention.exporting import export_classifier, export_translator
 from keras_attention.files import refuse_existing
 from keras_attention.loading import load_run, read_config
+from keras_attention.recipes.classifier_config import ClassifierConfig
+from keras_attention.recipes.train_classifier import load_examples
 from keras_attention.recipes.train_translator import load_corpus
 from keras_attention.recipes.translator_config import TranslatorConfig
-from keras_attention.text import drop_empty_pairs, phrase_corpus, read_lines, read_parallel
+from keras_attention.text import (
+    drop_empty_pairs,
+    label_ids,
+    phrase_corpus,
+    read_lines,
+    read_parallel,
+)
 
 PHRASES = 200  # where there is no other text
 
@@ -30,43 +38,60 @@ def _texts_to_compare_on(config, valid_source, valid_target, precision):
         return phrase_corpus(PHRASES, split="valid")[0], None
 
 
-def export_run(
-    run,
-    output,
-    formats=FORMATS,
-    search=None,
-    with_alignments=False,
-    single_loop=False,
-    precision="float32",
-    allow_loss=None,
-    valid_source=None,
-    valid_target=None,
-    force=False,
-    say=lambda text: None,
-):
-    """Exports the translator of a run directory: see `export_translator`.
+def export_run(run, output, valid_source=None, valid_target=None, valid=None, **options):
+    """Exports what a run directory holds: see `export_translator` and `export_classifier`.
 
     Args:
         run: path of the run directory.
         output: path of the artifact.
-        formats: any of "tf_saved_model", "tflite" and "onnx".
-        search: dict of fields of `keras_attention.decoding.SearchOptions`, over those of the run,
-            or of `sample` and fields of `SamplingOptions`.
-        with_alignments: whether the ids signature also gives the alignment.
-        single_loop: whether to search in one loop instead of a loop in a loop, for OpenVINO.
-        precision: of TFLite and ONNX: "float32", "float16" or "int8".
-        allow_loss: BLEU that a lower precision may lose, in the place of its bound.
-        valid_source: file of sentences to compare on; by default the run's validation sentences.
+        valid_source: of a translator, file of sentences to compare on; by default the run's
+            validation sentences.
         valid_target: file of their references, for BLEU in the manifest.
-        force: whether an existing `output` may be overwritten.
-        say: function that is told of progress.
+        valid: of a classifier, file of labelled texts to compare on; by default the run's
+            validation texts.
+        **options: of a translator `search` (dict of fields of `SearchOptions`, over those of the
+            run, or of `sample` and fields of `SamplingOptions`), `with_alignments` and
+            `single_loop`; of both `formats`, `precision`, `allow_loss`, `force` and `say`, those of
+            `export_translator` and `export_classifier`.
 
     Returns:
         The path of the artifact.
+
+    Raises:
+        InputError: if an option does not concern what the run holds.
     """
-    refuse_existing(output, force)
+    refuse_existing(output, options.get("force", False))
+    kind = read_config(run).get("kind")
+    if kind == "classifier":
+        _refuse(
+            run,
+            kind,
+            valid_source=valid_source,
+            valid_target=valid_target,
+            **_of_translator(options),
+        )
+        return _export_classifier_run(run, output, valid, **options)
+    _refuse(run, kind, valid=valid)
+    return _export_translator_run(run, output, valid_source, valid_target, **options)
+
+
+def _of_translator(options):
+    """The options that concern translators alone, taken out of `options`."""
+    return {name: options.pop(name, None) for name in ("search", "with_alignments", "single_loop")}
+
+
+def _refuse(run, kind, **options):
+    given = [name for name, value in options.items() if value]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{run} is a {kind}, which {names} does not concern.")
+
+
+def _export_translator_run(
+    run, output, valid_source, valid_target, search=None, precision="float32", **options
+):
     values = read_config(run)
-    translator = load_run(run, **(search or {}))
+    translator = load_run(run, kind="translator", **(search or {}))
     config = TranslatorConfig.from_dict(values)
     texts, references = _texts_to_compare_on(config, valid_source, valid_target, precision)
     return export_translator(
@@ -74,15 +99,36 @@ def export_run(
         translator.tokenizer,
         output,
         texts,
-        formats=formats,
         search=translator.search,
-        with_alignments=with_alignments,
-        single_loop=single_loop,
         precision=precision,
-        allow_loss=allow_loss,
         references=references,
         bleu_tokenize=config.bleu_tokenize,
         description={"architecture": config.architecture, "preset": config.preset},
-        force=force,
-        say=say,
+        **options,
+    )
+
+
+def _export_classifier_run(run, output, valid, **options):
+    config = ClassifierConfig.from_dict(read_config(run))
+    classifier = load_run(run, kind="classifier")
+    if valid is not None:
+        config.valid = valid
+    try:
+        data = load_examples(config, say=lambda text: None)[1]
+    except InputError as error:
+        if valid is not None:
+            raise
+        raise InputError(f"{error} Give --valid a file of labelled texts to compare on.") from error
+    label_ids(data, config.labels)  # every label is a known one
+    return export_classifier(
+        classifier.model,
+        classifier.tokenizer,
+        classifier.labels,
+        output,
+        data.texts,
+        data.pairs,
+        data.labels,
+        classifier.max_length,
+        description={"preset": config.preset or "published weights"},
+        **options,
     )

@@ -1,17 +1,11 @@
 """Training of a translator from files or the built-in corpus to a run directory."""
 
-import json
-import os
-import time
-from pathlib import Path
-
 import keras
 
 from keras_attention._validation import InputError, require
-from keras_attention.files import new_directory, refuse_existing, write_atomically
-from keras_attention.loading import load_run, read_config, save_model_atomically
+from keras_attention.loading import load_run
 from keras_attention.models import RNNTranslator, TransformerTranslator
-from keras_attention.recipes.translator_config import TranslatorConfig
+from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.runtimes import keras_translator
 from keras_attention.text import (
     TranslationBatches,
@@ -26,11 +20,9 @@ from keras_attention.training import (
     LabelSmoothedCrossEntropy,
     NoamSchedule,
     Perplexity,
-    Snapshots,
     TokenAccuracy,
     TranslationScores,
     WarmupLinearSchedule,
-    restore_latest,
 )
 
 SPLIT_OFF = 0.02  # share of the training pairs that becomes validation data where none is given
@@ -137,10 +129,7 @@ def compile_translator(model, config, total_steps):
 
 
 def train_translator(config, output, resume=False, force=False, quiet=False):
-    """Trains a translator and leaves a run directory.
-
-    The directory holds `model.keras`, `tokenizer/`, `config.json`, `history.csv`, `snapshots/` and
-    `logs/` (TensorBoard). `model.keras` appears when training is finished.
+    """Trains a translator and leaves a run directory: see `TrainingRun`.
 
     Args:
         config: a `TranslatorConfig`.
@@ -156,119 +145,45 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
         given.
     """
-    output = Path(output)
-
-    def say(text):
-        if not quiet:
-            print(text, flush=True)
-
-    resumes = resume and (output / "config.json").exists()
-    if resumes:
-        config = TranslatorConfig.from_dict(read_config(output))
-        if (output / "model.keras").exists():
-            say(f"{output} is finished: nothing to do.")
-            return load_run(output)
-    elif not (resume and _is_empty(output)):
-        refuse_existing(output, force)
-
-    keras.utils.set_random_seed(config.seed)
-    train, valid = load_corpus(config, say)  # before anything is written
-    if resumes:
-        tokenizer = TranslationTokenizer.load(output / "tokenizer")
+    run = TrainingRun(config, output, resume, force, quiet)
+    if run.is_finished:
+        return load_run(output)
+    config = run.config
+    train, valid = load_corpus(config, run.say)  # before anything is written
+    if run.resumes:
+        tokenizer = TranslationTokenizer.load(run.output / "tokenizer")
     elif config.initial_weights is not None:
         tokenizer = load_run(config.initial_weights).tokenizer
     else:
-        tokenizer = train_tokenizer(config, train, say)
+        tokenizer = train_tokenizer(config, train, run.say)
     batches = make_batches(config, tokenizer, train, config.seed)
     # XLA compiles the validation step for each of its shapes, which takes longer than padding.
     valid_batches = make_batches(
         config, tokenizer, valid, max_buckets=2 if config.jit_compile else None
     )
     if batches.dropped:
-        say(f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left out.")
+        run.say(
+            f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left out."
+        )
     model = make_model(config, tokenizer.target.vocabulary_size)
     if config.initial_weights is not None:
         _copy_weights(config.initial_weights, model)
-    total_steps = config.epochs * len(batches)
-    compile_translator(model, config, total_steps)
-    if not resumes:
-        _start_run(output, config, tokenizer, force)
-
-    position = restore_latest(output / "snapshots", model) if resumes else None
-    step = position["step"] if position else 0
-    if position:
-        say(f"resumed at step {step}")
-    first_epoch, first_step = divmod(step, len(batches))
-    say(
-        f"{model.count_params():,} parameters, {len(train[0]):,} pairs, "
-        f"{tokenizer.target.vocabulary_size:,} tokens in the vocabulary, {len(batches)} updates an "
-        f"epoch, {batches.padding:.0%} padding"
-    )
+    compile_translator(model, config, config.epochs * len(batches))
+    run.start(tokenizer)
     translator = keras_translator(model, tokenizer)
     scored = tuple(side[:SCORED_SENTENCES] for side in valid)
-    averaging = AverageCheckpoints(
-        output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
-    )
-    _drop_history(output / "history.csv", first_epoch)
-    callbacks = [
-        TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize),
-        keras.callbacks.CSVLogger(str(output / "history.csv"), append=step > 0),
-        *_tensorboard(output / "logs"),
-        averaging,  # before the snapshots: none stands without what is to be averaged
-        Snapshots(
-            output / "snapshots", len(batches), config.snapshot_every, first_step=step, keep=3
+    run.fit(
+        model,
+        batches,
+        valid_batches,
+        selection=AverageCheckpoints(
+            run.output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
         ),
-    ]
-    started = time.time()
-    if first_epoch < config.epochs:
-        _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet)
-    else:  # stopped between the last snapshot and model.keras
-        averaging.apply(model)
-    save_model_atomically(model, output / "model.keras")
-    say(f"Trained in {time.time() - started:.0f} s; the run is in {output}.")
+        description=f"{len(train[0]):,} pairs, {tokenizer.target.vocabulary_size:,} tokens in the "
+        f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding",
+        scores=[TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize)],
+    )
     return translator
-
-
-def _fit(model, batches, valid_batches, first_epoch, first_step, config, callbacks, quiet):
-    """`model.fit`, called twice when training resumes within an epoch: that has fewer steps."""
-    calls = [(first_epoch, first_step, config.epochs)]
-    if first_step:
-        calls = [(first_epoch, first_step, first_epoch + 1), (first_epoch + 1, 0, config.epochs)]
-    for epoch, step, last_epoch in calls:
-        if epoch < last_epoch:
-            model.fit(
-                batches.dataset(epoch, step),
-                steps_per_epoch=len(batches) - step,
-                initial_epoch=epoch,
-                epochs=last_epoch,
-                validation_data=valid_batches.dataset(epochs=1),
-                validation_steps=len(valid_batches),
-                callbacks=callbacks,
-                shuffle=False,  # the batches come in an order of their own
-                verbose=0 if quiet else "auto",
-            )
-
-
-def _drop_history(path, first_epoch):
-    """Drops the rows of epochs that are trained again, because no snapshot followed them."""
-    if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
-        kept = [row for row in rows if int(row.split(",")[0]) < first_epoch]
-        write_atomically(path, "".join(f"{line}\n" for line in [header, *kept] if line).encode())
-
-
-def _is_empty(directory):
-    return directory.is_dir() and not any(directory.iterdir())
-
-
-def _start_run(output, config, tokenizer, force):
-    """Makes the run directory with what does not change while training."""
-    if _is_empty(output):
-        output.rmdir()
-    with new_directory(output, force) as directory:
-        tokenizer.save(directory / "tokenizer")
-        text = json.dumps(config.to_dict(), indent=2)
-        write_atomically(directory / "config.json", text.encode())
 
 
 def _copy_weights(run, model):
@@ -281,11 +196,3 @@ def _copy_weights(run, model):
         initial_weights=str(run),
     )
     model.set_weights(weights)
-
-
-def _tensorboard(directory):
-    """The TensorBoard callback, which stock Keras builds on TensorFlow's summaries."""
-    if keras.backend.backend() != "tensorflow":
-        return []
-    os.makedirs(directory, exist_ok=True)
-    return [keras.callbacks.TensorBoard(str(directory), write_graph=False, update_freq="epoch")]

@@ -1,22 +1,26 @@
-"""One translator, four runtimes: Keras, SavedModel, TFLite and ONNX."""
+"""One model, four runtimes: Keras, SavedModel, TFLite and ONNX."""
 
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.runtimes.keras_runtime import keras_translator
-from keras_attention.runtimes.onnx_runtime import onnx_generate
-from keras_attention.runtimes.saved_model_runtime import saved_model_strings
+from keras_attention.runtimes.keras_runtime import keras_classifier, keras_translator
+from keras_attention.runtimes.onnx_runtime import onnx_function, onnx_generate
+from keras_attention.runtimes.saved_model_runtime import saved_model_strings, saved_model_texts
+from keras_attention.runtimes.text_classifier import TextClassifier, ids_to_probabilities
 from keras_attention.runtimes.text_translator import TextTranslator, TruncationWarning, ids_to_ids
-from keras_attention.runtimes.tflite_runtime import tflite_generate
+from keras_attention.runtimes.tflite_runtime import tflite_generate, tflite_signature
 from keras_attention.text import TranslationTokenizer
 
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
 
 __all__ = [
     "RUNTIMES",
+    "TextClassifier",
     "TextTranslator",
     "TruncationWarning",
+    "artifact_classifier",
     "artifact_translator",
+    "keras_classifier",
     "keras_translator",
 ]
 
@@ -33,11 +37,7 @@ def artifact_translator(directory, runtime, manifest, seed=0):
     Raises:
         InputError: if the artifact does not hold that form.
     """
-    if runtime not in manifest["formats"]:
-        raise InputError(
-            f"{directory} holds no form for the runtime {runtime!r}; it holds "
-            f"{', '.join(manifest['formats'])}."
-        )
+    _require_form(directory, runtime, manifest)
     directory = Path(directory)
     tokenizer = TranslationTokenizer.load(directory / "tokenizer")
     if runtime == "tf_saved_model":
@@ -49,3 +49,41 @@ def artifact_translator(directory, runtime, manifest, seed=0):
     decoding = manifest["decoding"]
     seed = seed if decoding["method"] == "sampling" else None
     return TextTranslator(tokenizer, run, decoding["max_source_length"], seed=seed)
+
+
+def artifact_classifier(directory, runtime, manifest):
+    """A `TextClassifier` that runs one of an artifact's forms.
+
+    Args:
+        directory: path of the artifact.
+        runtime: "tf_saved_model", "tflite" or "onnx".
+        manifest: the artifact's manifest, a dict.
+
+    Raises:
+        InputError: if the artifact does not hold that form.
+    """
+    from keras_attention.text import WordPieceTokenizer  # here: it needs TensorFlow
+
+    _require_form(directory, runtime, manifest)
+    directory = Path(directory)
+    tokenizer = WordPieceTokenizer.load(directory / "tokenizer")
+    takes_pairs = manifest["takes_pairs"]
+    if runtime == "tf_saved_model":
+        run = saved_model_texts(directory / "saved_model" / "1")
+    else:
+        if runtime == "tflite":
+            signature = tflite_signature(directory / "model.tflite")
+            classify = lambda **ids: signature(**ids)["probabilities"]  # noqa: E731
+        else:
+            function = onnx_function(directory / "model.onnx", ["probabilities"])
+            classify = lambda **ids: function(**ids)[0]  # noqa: E731
+        run = ids_to_probabilities(classify, tokenizer.padding_id, takes_pairs)
+    return TextClassifier(tokenizer, run, manifest["labels"], manifest["max_length"], takes_pairs)
+
+
+def _require_form(directory, runtime, manifest):
+    if runtime not in manifest["formats"]:
+        raise InputError(
+            f"{directory} holds no form for the runtime {runtime!r}; it holds "
+            f"{', '.join(manifest['formats'])}."
+        )

@@ -3,8 +3,8 @@
 from keras_attention._validation import missing_package
 
 
-def onnx_generate(path, num_threads=0):
-    """`generate(source_ids[, seed]) -> (token_ids, score)` by an .onnx file.
+def onnx_function(path, outputs, num_threads=0):
+    """A function of named arrays that gives the list of `outputs` of an .onnx file.
 
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.
@@ -18,10 +18,15 @@ def onnx_generate(path, num_threads=0):
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda **inputs: session.run(outputs, inputs)
+
+
+def onnx_generate(path, num_threads=0):
+    """`generate(source_ids[, seed]) -> (token_ids, score)` by an .onnx file."""
+    run = onnx_function(path, ["token_ids", "score"], num_threads)
 
     def generate(source_ids, **seeds):
-        inputs = {"source_ids": source_ids, **seeds}
-        token_ids, score = session.run(["token_ids", "score"], inputs)
+        token_ids, score = run(source_ids=source_ids, **seeds)
         return token_ids, score
 
     return generate

@@ -64,3 +64,16 @@ def saved_model_strings(directory):
         return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
 
     return translate
+
+
+def saved_model_texts(directory):
+    """`run` of a `TextClassifier` by the signature `serving_default`."""
+    run = saved_model_signature(directory, "serving_default")
+
+    def classify(texts, pairs, token_ids, segment_ids):
+        inputs = {"text": [text.encode() for text in texts]}
+        if pairs is not None:
+            inputs["text_pair"] = [text.encode() for text in pairs]
+        return run(**inputs)["probabilities"]
+
+    return classify

@@ -5,8 +5,8 @@ import os
 from keras_attention._validation import missing_package
 
 
-def tflite_generate(path, num_threads=None):
-    """`generate(source_ids[, seed]) -> (token_ids, score)` by a .tflite file.
+def tflite_signature(path, num_threads=None):
+    """The signature `ids` of a .tflite file: a function of named arrays to a dict of arrays.
 
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
@@ -17,10 +17,15 @@ def tflite_generate(path, num_threads=None):
         raise missing_package("ai-edge-litert", "litert") from error
 
     interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
-    runner = interpreter.get_signature_runner("ids")
+    return interpreter.get_signature_runner("ids")
+
+
+def tflite_generate(path, num_threads=None):
+    """`generate(source_ids[, seed]) -> (token_ids, score)` by a .tflite file."""
+    run = tflite_signature(path, num_threads)
 
     def generate(source_ids, **seeds):
-        outputs = runner(source_ids=source_ids, **seeds)
+        outputs = run(source_ids=source_ids, **seeds)
         return outputs["token_ids"], outputs["score"]
 
     return generate

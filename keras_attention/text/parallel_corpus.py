@@ -7,8 +7,8 @@ from pathlib import Path
 from keras_attention._validation import InputError
 
 
-def read_lines(path):
-    """The lines of a UTF-8 file; `.gz` is decompressed.
+def read_lines(path, expected="one sentence a line"):
+    """The lines of a UTF-8 file; `.gz` is decompressed. An empty one is not what was `expected`.
 
     Only a line feed (with or without a carriage return before it) ends a line: other separators
     that Unicode knows are text. A byte order mark is dropped.
@@ -29,7 +29,7 @@ def read_lines(path):
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     lines = decode_lines(data, path)
     if not lines:
-        raise InputError(f"{path}: the file is empty; expected one sentence a line.")
+        raise InputError(f"{path}: the file is empty; expected {expected}.")
     return lines
 
 

@@ -65,10 +65,10 @@ class SentencePieceProcessor:
         return self._processor.decode(pieces)
 
 
-def pad(rows, length=None):
-    """(N, longest) int32 from lists of ids, padded with 0 at the end."""
+def pad(rows, length=None, value=PADDING_ID):
+    """(N, longest) int32 from lists of ids, padded with `value` at the end."""
     length = max(map(len, rows), default=0) if length is None else length
-    padded = np.full((len(rows), length), PADDING_ID, dtype=np.int32)
+    padded = np.full((len(rows), length), value, dtype=np.int32)
     for padded_row, row in zip(padded, rows, strict=True):
         padded_row[: len(row)] = row
     return padded

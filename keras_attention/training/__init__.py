@@ -1,8 +1,11 @@
-"""Losses, metrics, schedules, callbacks and the exact training step."""
+"""Losses, metrics, optimizer, schedules, callbacks and the exact training step."""
 
+from keras_attention.training.best_checkpoint import BestCheckpoint
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
+from keras_attention.training.classification_scores import classification_scores
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
+from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
 from keras_attention.training.noam_schedule import NoamSchedule
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
@@ -11,8 +14,10 @@ from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
 
 __all__ = [
     "AverageCheckpoints",
+    "BestCheckpoint",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
+    "LayerwiseAdamW",
     "NoamSchedule",
     "Perplexity",
     "Snapshots",
@@ -20,6 +25,8 @@ __all__ = [
     "TranslationScores",
     "WarmupLinearSchedule",
     "average_weights",
+    "classification_scores",
+    "layer_rate_scales",
     "restore_latest",
     "save_snapshot",
     "translation_scores",

@@ -1,4 +1,4 @@
-"""Pictures of models: who attends to whom, and BLEU by the length of the sentence."""
+"""Pictures of models: who attends to whom, BLEU by length, which class is taken for which."""
 
 from keras_attention.visualization.attention_plot import (
     Attention,
@@ -7,6 +7,13 @@ from keras_attention.visualization.attention_plot import (
     plot_attention,
     save_attention_plot,
     word_spans,
+)
+from keras_attention.visualization.confusion_plot import plot_confusion, save_confusion_plot
+from keras_attention.visualization.encoder_attention import (
+    attention_of_text,
+    encoder_scores,
+    plot_attention_grid,
+    save_attention_grid,
 )
 from keras_attention.visualization.length_plot import (
     bleu_by_length,
@@ -17,11 +24,17 @@ from keras_attention.visualization.length_plot import (
 __all__ = [
     "Attention",
     "attention_of_sentence",
+    "attention_of_text",
     "bleu_by_length",
+    "encoder_scores",
     "merge_words",
     "plot_attention",
+    "plot_attention_grid",
+    "plot_confusion",
     "plot_lengths",
+    "save_attention_grid",
     "save_attention_plot",
+    "save_confusion_plot",
     "save_length_plot",
     "word_spans",
 ]

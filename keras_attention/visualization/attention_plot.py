@@ -86,7 +86,7 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
     target = [int(token) for token in output if token != PADDING_ID]
     read = [START_ID, *target[:-1]]
     scores = model.attention_scores(pad([source]), pad([read]))
-    weights, title = _choose(scores, kind, layer, head)
+    weights, title = choose_attention(scores, kind, layer, head)
     source, target, read = (
         [_label(processor, token) for token in tokens]
         for processor, tokens in (
@@ -104,8 +104,18 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
     return Attention(*merge_words(weights, *pieces), title, *axes)
 
 
-def _choose(scores, kind, layer, head):
-    """The weights (rows, columns) that were asked for, of one sentence's scores, and their name."""
+def choose_attention(scores, kind, layer, head):
+    """The weights (rows, columns) that were asked for, of one sentence's scores, and their name.
+
+    Args:
+        scores: dict of a kind to a list of (1, H, rows, columns), one a layer.
+        kind: one of `KINDS`.
+        layer: index from 0; None for the last but one.
+        head: index from 0; None for the mean of all.
+
+    Raises:
+        InputError: if there is none such.
+    """
     kinds = [name for name in KINDS if scores.get(name)]
     if not kinds:
         raise InputError("The model has no attention.")

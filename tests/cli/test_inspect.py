@@ -70,4 +70,4 @@ def test_it_shows_what_lower_precision_costs(capfd, int8_artifact_directory):
         assert f"{reports[form]['size_ratio']:.1%} of float32's" in line
     assert sum(line.startswith("  kept in float32: ") for line in lines) == 2
     assert sum(line.startswith("  arithmetic: products with ") for line in lines) == 2
-    assert sum(line.startswith("  BLEU ") and ", float32 " in line for line in lines) == 2
+    assert sum(line.startswith("  BLEU: ") and ", float32 " in line for line in lines) == 2

@@ -114,6 +114,18 @@ def test_length_by_a_runtime_and_directories_of_one_name(
     assert path.read_bytes().startswith(PNG)
 
 
+def test_length_by_a_beam(capfd, tmp_path, texts, run_directory):
+    command = ("plot", "length", "--model", run_directory, *texts, "--output")
+    search = ("--beam-size", 3, "--length-penalty", 1.5, "--max-length", 20)
+    status, out, err = run_here(capfd, *command, tmp_path / "length.png", *search)
+    assert status == 0, err
+    translations = load(run_directory, beam_size=3, length_penalty=1.5, max_length=20).translate(
+        SOURCES
+    )
+    expected = bleu_by_length(translations, SOURCES, REFERENCES)
+    assert json.loads(out)[run_directory.name] == json.loads(json.dumps(expected))
+
+
 def test_names_differ_by_as_much_of_the_path_as_it_takes():
     assert model_names(["a/run"]) == ["run"]
     assert model_names(["runs/small/", "runs/../runs/fixed"]) == ["small", "fixed"]

@@ -1,4 +1,4 @@
-"""The program of `export/c`: TensorFlow's C++ loader without Python."""
+"""The programs of `export/c`: TensorFlow's C++ loader without Python."""
 
 import importlib.util
 import shutil
@@ -13,11 +13,13 @@ def package(name):
     return Path(importlib.util.find_spec(name).submodule_search_locations[0])
 
 
-OP_LIBRARY = package("tensorflow_text") / "python" / "ops" / "_sentencepiece_tokenizer.so"
+OPERATORS = package("tensorflow_text") / "python" / "ops"
+OP_LIBRARY = OPERATORS / "_sentencepiece_tokenizer.so"
+WORDPIECE_LIBRARY = OPERATORS / "_fast_wordpiece_tokenizer.so"
 
 
 def build(directory):
-    """Compiles it in a copy of its folder; the path of the program."""
+    """Compiles them in a copy of their folder; the path of the copy."""
     shutil.copytree(EXPORT / "c", Path(directory) / "c")
     made = subprocess.run(
         ["make", "-C", Path(directory) / "c", f"TENSORFLOW={package('tensorflow')}"],
@@ -25,7 +27,7 @@ def build(directory):
         text=True,
     )
     assert made.returncode == 0, made.stderr
-    return Path(directory) / "c" / "translate"
+    return Path(directory) / "c"
 
 
 def run(program, *arguments, stdin=b""):

@@ -5,15 +5,34 @@ import shutil
 import pytest
 
 from tests.export.c_program import build
+from tests.export.python_consumer import PythonConsumer
 from tests.export.web_page import chromium, install, serve
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory):
-    """The compiled program of `export/c`."""
+def programs(tmp_path_factory):
+    """The folder of the compiled programs of `export/c`."""
     if not (shutil.which("cc") and shutil.which("make")):
         pytest.skip("no C compiler")
     return build(tmp_path_factory.mktemp("c"))
+
+
+@pytest.fixture(scope="session")
+def program(programs):
+    """`translate`."""
+    return programs / "translate"
+
+
+@pytest.fixture(scope="session")
+def classify_program(programs):
+    """`classify`."""
+    return programs / "classify"
+
+
+@pytest.fixture(scope="session", params=["onnxruntime", "litert"])
+def consumer(request, tmp_path_factory):
+    """Either folder of programs in Python."""
+    return PythonConsumer(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(scope="session")

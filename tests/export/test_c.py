@@ -2,10 +2,12 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from keras_attention import load
-from tests.export.c_program import OP_LIBRARY, run
+from tests.export.c_program import OP_LIBRARY, WORDPIECE_LIBRARY, run
+from tests.export.classified import CLASSIFIERS, PAIRS, answers, line_of
 from tests.export.test_python_consumers import TEXTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
@@ -51,15 +53,50 @@ def test_the_last_line_needs_no_newline(program, artifact_directory):
     assert run(program, artifact_directory, OP_LIBRARY)[:2] == (0, "")
 
 
-@pytest.mark.parametrize("missing", ["artifact", "library", "arguments"])
-def test_what_is_missing_is_named(program, artifact_directory, tmp_path, missing):
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_it_gives_the_saved_models_labels(classify_program, request, kind):
+    artifact = request.getfixturevalue(f"{kind}_artifact_directory")
+    texts = CLASSIFIERS[kind] * 3  # more than one batch
+    classifier = load(artifact, runtime="tf_saved_model")
+    labels, probabilities = answers(classifier, texts)
+    lines = lines_of(map(line_of, texts))
+    status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
+    assert status == 0, error
+    rows = [line.split("\t") for line in out.split("\n")[:-1]]
+    assert [row[0] for row in rows] == labels
+    found = np.array([row[1:] for row in rows], float)
+    np.testing.assert_allclose(found, probabilities, atol=1e-4)
+    assert len(set(labels)) == len(classifier.labels)
+
+
+def test_a_pair_is_two_texts(classify_program, pair_classifier_artifact_directory):
+    artifact = pair_classifier_artifact_directory
+    good = [line_of(pair) for pair in PAIRS]
+    for bad in ("no tab", "one\ttab\ttoo many"):
+        lines = lines_of([*(good * 2)[:40], bad])  # in the second batch
+        status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
+        assert status == 2
+        last = error.strip().split("\n")[-1]
+        assert last == "classify: line 41: expected two texts with one tab between them"
+
+
+@pytest.mark.parametrize("missing", ["artifact", "library", "arguments", "kind"])
+@pytest.mark.parametrize("name", ["translate", "classify"])
+def test_what_is_missing_is_named(name, missing, programs, request, tmp_path):
+    fixtures = ["artifact_directory", "classifier_artifact_directory"]
+    libraries = [OP_LIBRARY, WORDPIECE_LIBRARY]
+    if name == "classify":
+        fixtures.reverse(), libraries.reverse()
+    artifact, other = map(request.getfixturevalue, fixtures)
     nowhere = os.fspath(tmp_path / "nowhere")
-    arguments = {
-        "artifact": [nowhere, OP_LIBRARY],
-        "library": [artifact_directory, nowhere],
-        "arguments": [],
+    arguments, said = {
+        "artifact": ([nowhere, libraries[0]], nowhere),
+        "library": ([artifact, nowhere], nowhere),
+        "arguments": ([], "usage"),
+        "kind": ([other, libraries[1]], "the SavedModel's signatures do not hold it"),
     }[missing]
-    status, out, error = run(program, *arguments)
+    status, out, error = run(programs / name, *arguments)
     assert (status, out) == (2, "")
-    assert error.strip().split("\n")[-1].startswith("translate: ")
-    assert ("usage" if missing == "arguments" else nowhere) in error
+    last = error.strip().split("\n")[-1]
+    assert last.startswith(f"{name}: ")
+    assert said in last

@@ -1,4 +1,4 @@
-"""OpenVINO, which reads both an artifact's SavedModel and its .tflite file."""
+"""OpenVINO, which reads an artifact's SavedModel, its .tflite file and a classifier's .onnx."""
 
 import numpy as np
 import openvino
@@ -11,14 +11,18 @@ from keras_attention.exporting import export_translator
 from keras_attention.search_options import SearchOptions
 from keras_attention.text import phrase_corpus
 from keras_attention.text.sentencepiece_processor import pad
+from tests.export.classified import CLASSIFIERS, SENTENCES
 
 TEXTS = phrase_corpus(6, split="test")[0]
 
 
-def token_ids(model, source_ids):
+def compiled(model):
     # Where the processor multiplies bfloat16, OpenVINO would do that unless told otherwise.
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    (found,) = [x for x in compiled([source_ids]).values() if x.dtype == np.int32]
+    return openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def token_ids(model, source_ids):
+    (found,) = [x for x in compiled(model)([source_ids]).values() if x.dtype == np.int32]
     return found
 
 
@@ -45,3 +49,29 @@ def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
     for name, model in models.items():
         found = token_ids(model, source_ids)
         np.testing.assert_array_equal(found, np.asarray(expected), err_msg=name)
+
+
+@pytest.mark.parametrize("form", ["tf_saved_model", "tflite", "onnx"])
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_it_gives_keras_probabilities(request, kind, form):
+    classifier = load(request.getfixturevalue(f"{kind}_run_directory"))
+    artifact = request.getfixturevalue(f"{kind}_artifact_directory")
+    if form == "tf_saved_model":
+        loaded = tf.saved_model.load(str(artifact / "saved_model" / "1"))
+        model = openvino.convert_model(loaded.signatures["ids"])
+    else:
+        model = openvino.Core().read_model(artifact / f"model.{form}")
+    model = compiled(model)
+    texts = [CLASSIFIERS[kind][:7], CLASSIFIERS[kind][7:10]]  # two shapes
+    for batch in texts:
+        columns = (batch,) if batch[0] in SENTENCES else map(list, zip(*batch, strict=True))
+        columns = list(columns)
+        encoded = classifier.encode(*columns)
+        names = {"token_ids": encoded.token_ids, "segment_ids": encoded.segment_ids}
+        inputs = {
+            name: pad(rows)
+            for name, rows in names.items()
+            if name == "token_ids" or classifier.takes_pairs
+        }
+        (found,) = model(inputs).values()
+        np.testing.assert_allclose(found, classifier.probabilities(*columns), atol=1e-4)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.export.test_python_consumers import TEXTS
-from tests.export.web_page import cells, opened, translations
+from tests.export.web_page import bars, cells, fill_texts, opened, translations
 
 LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)
 PHONE = dict(width=390, height=844)
@@ -35,7 +35,39 @@ def test_it_fits_the_window(browser, address, size, scheme, tmp_path):
             colours.append(picture.getpixel((picture.width // 2, picture.height // 4)))
     least, most = colours
     assert most < least if scheme == "light" else most > least
-    picture = Image.open(tmp_path / "page.png").convert("RGB")
+    check_picture(tmp_path / "page.png", size, scheme)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_labels_fit_the_window(
+    browser, address, beside, pair_classifier_artifact_directory, size, scheme, tmp_path
+):
+    name = beside(pair_classifier_artifact_directory)
+    # Bars move to where they belong, which takes a moment.
+    options = dict(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    with opened(browser, address, name, **options) as page:
+        fill_texts(page, ("The film was dull, to be honest.", f"What a brilliant song! {LONG}"))
+        width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width <= inner == size["width"]
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        _, rows = bars(page)
+        filled = []
+        for i, (_, share, _) in enumerate(rows, start=1):
+            shot = page.locator(f"#bars li:nth-child({i}) div").screenshot()
+            picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), int)
+            middle = picture[len(picture) // 2]
+            empty = np.abs(middle - middle[-6]).sum(axis=1) < 20  # what is right of the bar
+            assert abs((~empty).mean() - share) < 0.02
+            filled.append(middle[2].sum())
+        best = np.argmax([share for _, share, _ in rows])
+        # The most probable label's bar stands out.
+        assert filled[best] == (min(filled) if scheme == "light" else max(filled))
+    check_picture(tmp_path / "page.png", size, scheme)
+
+
+def check_picture(path, size, scheme):
+    picture = Image.open(path).convert("RGB")
     assert picture.width == size["width"]
     assert len(picture.getcolors(1 << 24)) > 100
     corner = sum(picture.getpixel((1, 1)))

@@ -11,7 +11,7 @@ FAULTS = [
     "no manifest",
     "not JSON",
     "another manifest",
-    "classifier",
+    "another kind",
     "no onnx",
     "cut short",
     "no tokenizer",
@@ -32,9 +32,9 @@ def break_artifact(fault, artifact):
         case "another manifest":
             (artifact / "manifest.json").write_text("{}")
             return "is not the manifest of an artifact"
-        case "classifier":
-            manifest["kind"] = "classifier"
-            said = "The artifact is a classifier"
+        case "another kind":
+            manifest["kind"] = "tagger"
+            said = "The artifact is a tagger; this page knows only: translator, classifier."
         case "no onnx":
             manifest["formats"] = ["tflite"]
             said = "holds no model.onnx, only tflite"
@@ -43,8 +43,9 @@ def break_artifact(fault, artifact):
             path.write_bytes(path.read_bytes()[:-1])
             said = "was not copied completely"
         case "no tokenizer":
-            (artifact / "tokenizer" / "shared.model").unlink()
-            said = "tokenizer/shared.model cannot be read (status 404)"
+            name = {"translator": "shared.model", "classifier": "tokenizer.json"}[manifest["kind"]]
+            (artifact / "tokenizer" / name).unlink()
+            said = f"tokenizer/{name} cannot be read (status 404)"
         case "not a model":
             manifest["files"]["model.onnx"]["bytes"] = 5
             (artifact / "model.onnx").write_bytes(b"hello")
@@ -53,14 +54,17 @@ def break_artifact(fault, artifact):
     return said
 
 
+@pytest.mark.parametrize("kind", ["", "classifier_"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_sentences(browser, address, beside, artifact_directory, tmp_path, fault):
+def test_faults_are_sentences(browser, address, beside, request, tmp_path, fault, kind):
     ignored = shutil.ignore_patterns("saved_model", "model.tflite")
-    artifact = shutil.copytree(artifact_directory, tmp_path / "copy", ignore=ignored)
+    artifact = request.getfixturevalue(f"{kind}artifact_directory")
+    artifact = shutil.copytree(artifact, tmp_path / "copy", ignore=ignored)
     said = break_artifact(fault, artifact)
     with opened(browser, address, beside(artifact), wait="#error") as page:
         assert said in page.inner_text("#reason")
         assert page.is_disabled("#source")
+        assert page.is_hidden("#workspace")
 
 
 def test_missing_libraries_are_named(browser, artifact_directory, tmp_path):

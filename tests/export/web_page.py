@@ -94,10 +94,10 @@ def opened(browser, address, artifact=None, wait="#facts div", **options):
     assert not strangers
 
 
-def settle(page):
-    """Waits until every line is translated."""
+def settle(page, output="target"):
+    """Waits until everything typed is answered."""
     page.wait_for_function(
-        "document.getElementById('target').ariaBusy === 'false' || !error.hidden"
+        f"document.getElementById('{output}').ariaBusy === 'false' || !error.hidden"
     )
     assert page.is_hidden("#error"), page.inner_text("#reason")
 
@@ -107,6 +107,28 @@ def translations(page, lines):
     page.fill("#source", "\n".join(lines))
     settle(page)
     return page.eval_on_selector_all("#target p", "each => each.map(p => p.textContent)")
+
+
+def fill_texts(page, text):
+    """Types a text, or a pair of them, and waits for the answer."""
+    texts = [text] if isinstance(text, str) else text
+    for field, each in zip(("#source", "#second"), texts, strict=False):
+        page.fill(field, each)
+    settle(page, "labels")
+
+
+def bars(page):
+    """The label that the page gives, and the rows of bars: name, share as number and as text."""
+    return page.evaluate(
+        """() => [
+            document.getElementById("verdict").textContent,
+            [...document.querySelectorAll("#bars li")].map((row) => {
+              const [name, text, bar] = row.children;
+              const share = Number(bar.style.getPropertyValue("--share"));
+              return [name.textContent, share, text.textContent];
+            }),
+        ]"""
+    )
 
 
 def cells(page):

@@ -13,8 +13,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_attention import load
 from keras_attention.exporting.onnx import onnx_ops
-from keras_attention.exporting.saved_model import BLANK, ids_function
 from keras_attention.exporting.tflite import tflite_ops
+from keras_attention.exporting.translation_functions import BLANK, ids_function
 from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.runtimes.saved_model_runtime import saved_model_generate, saved_model_signature
 from keras_attention.text import TranslationTokenizer, phrase_corpus

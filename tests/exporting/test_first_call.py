@@ -11,8 +11,8 @@ import sys
 import keras
 import pytest
 
-from keras_attention.exporting.saved_model import ids_function
 from keras_attention.exporting.tflite import write_tflite
+from keras_attention.exporting.translation_functions import ids_function
 from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.search_options import SearchOptions
 

@@ -16,11 +16,11 @@ from keras_attention.exporting import (
     onnx_precision,
 )
 from keras_attention.exporting.parity import Remembered
-from keras_attention.exporting.precision import (
+from keras_attention.exporting.precision import measure_precision
+from keras_attention.exporting.precision_loss import (
     BOUNDS,
     check_losses,
     loss_report,
-    measure_precision,
     require_precision,
 )
 from keras_attention.exporting.quantization import is_weight
@@ -123,28 +123,27 @@ def test_a_text_is_translated_once():
 
 
 def test_the_loss():
-    expected = ["a small house it is", "the sea is deep and blue"]
-    report = loss_report("int8", {"bleu": 12.5}, expected, expected, "none")
-    assert report == {
-        "bleu_loss_bound": 0.3,
-        "bleu": 12.5,
-        "float32_bleu": pytest.approx(100),
-        "bleu_loss": pytest.approx(87.5),
+    assert loss_report("int8", "BLEU", 12.5, 100.0) == {
+        "measure": "BLEU",
+        "loss_bound": 0.3,
+        "score": 12.5,
+        "float32_score": 100.0,
+        "loss": 87.5,
     }
-    without = loss_report("float16", None, expected, None, "none")
-    assert without == {"bleu_loss_bound": 0.05, "bleu_loss": None}
+    without = loss_report("float16", "BLEU")
+    assert without == {"measure": "BLEU", "loss_bound": 0.05, "loss": None}
 
 
 def losses(**values):
     return {
-        name: {"bleu_loss": loss, "bleu": 40 - loss, "float32_bleu": 40.0}
+        name: {"measure": "BLEU", "loss": loss, "score": 40 - loss, "float32_score": 40.0}
         for name, loss in values.items()
     }
 
 
-@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("precision", BOUNDS["BLEU"])
 def test_the_bound(precision):
-    bound = BOUNDS[precision]
+    bound = BOUNDS["BLEU"][precision]
     check_losses(precision, losses(tflite=bound, onnx=-3.0), 1014)
     with pytest.raises(PrecisionError, match="loses more than its bound"):
         check_losses(precision, losses(tflite=-3.0, onnx=bound + 0.001), 1014)
@@ -154,7 +153,7 @@ def test_a_missed_bound_says_what_to_do():
     with pytest.raises(PrecisionError) as error:
         check_losses("int8", losses(tflite=0.421, onnx=0.1), 1014)
     assert str(error.value) == (
-        "int8 loses more than its bound of 0.3 BLEU on 1,014 sentences: tflite 0.42 (39.58 instead "
+        "int8 loses more than its bound of 0.3 BLEU on 1,014 texts: tflite 0.42 (39.58 instead "
         "of 40.00). Nothing was written; choose another precision, or accept it with --allow-loss "
         "0.43."
     )
@@ -222,9 +221,9 @@ def test_the_manifest(lower_artifact, artifact_directory, run_directory):
         assert report["size_ratio"] < {"float16": 0.62, "int8": 0.45}[precision]  # a small model
         assert report["elements"] == elements
         assert "norms, biases" in report["kept_float32"] and "float32" in report["arithmetic"]
-        assert report["bleu_loss"] == report["float32_bleu"] - report["bleu"]
-        assert report["bleu"] == manifest["scores"][form]["bleu"]
-        assert report["float32_bleu"] == manifest["scores"]["tf_saved_model"]["bleu"]
+        assert report["loss"] == report["float32_score"] - report["score"]
+        assert report["score"] == manifest["scores"][form]["bleu"]
+        assert report["float32_score"] == manifest["scores"]["tf_saved_model"]["bleu"]
         for parity in manifest["parity"][form]:
             assert parity["agreement"] >= {"float16": 15 / 16, "int8": 12 / 16}[precision]
     assert [r["agreement"] for r in manifest["parity"]["tf_saved_model"]] == [1.0, 1.0]
@@ -281,7 +280,7 @@ def test_recurrent_translators(tmp_path, precision):
     manifest = read_manifest(tmp_path / "artifact")
     for form, report in manifest["lower_precision"].items():
         assert report["tensors"] > 5
-        assert report["bleu_loss"] is None and "bleu" not in report
+        assert report["loss"] is None and "score" not in report
         assert len(load(tmp_path / "artifact", form).translate(TEXTS)) == len(TEXTS)
 
 
@@ -310,7 +309,7 @@ def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
         export_run(run_directory, tmp_path / "artifact", **options, allow_loss=100)
-    assert read_manifest(tmp_path / "artifact")["lower_precision"]["tflite"]["bleu_loss"] > 0.3
+    assert read_manifest(tmp_path / "artifact")["lower_precision"]["tflite"]["loss"] > 0.3
 
 
 def test_the_precisions_of_the_command_line():

@@ -1,11 +1,6 @@
 import csv
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +10,7 @@ from keras_attention.loading import load_run
 from keras_attention.recipes import TranslatorConfig, train_translator
 from keras_attention.recipes.train_translator import load_corpus, train_tokenizer
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from tests.recipes.kill import kill_in_first_epoch
 from tests.recipes.small_run import small_config, write_corpus
 
 
@@ -159,30 +155,9 @@ def test_a_corpus_too_small_for_the_vocabulary_gets_the_largest_and_says_so(corp
     assert out.count("too small for a vocabulary of 5,000") == 1 and f", {size:,}." in out
 
 
-def wait_for_snapshot(run, step, process):
-    deadline = time.time() + 240
-    while time.time() < deadline:
-        assert process.poll() is None, process.stderr.read()[-3000:]
-        paths = snapshot_paths(run / "snapshots")
-        if paths and int(paths[-1].stem.split("-")[1]) >= step:
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"no snapshot of step {step} after 240 s")
-
-
 def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(corpus, whole, tmp_path, capsys):
     run = tmp_path / "run"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.recipes.small_run", str(corpus), str(run)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for_snapshot(run, 3, process)  # within the first epoch
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not (run / "model.keras").exists()
+    kill_in_first_epoch(run, "tests.recipes.small_run", corpus, run)
     with pytest.raises(InputError, match="is not finished"):
         load_run(run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]  # sound, by its checksum

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import TranslationBatches
-from keras_attention.text.translation_batches import bucket_bounds
+from keras_attention.text.bucketed_batches import bucket_bounds
 from keras_attention.token_ids import END_ID, START_ID
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,62 @@
+"""The classifier of a `BertClassifier` with mean pooling, made of KerasHub's and PyTorch's BERT."""
+
+import tempfile
+
+import keras
+import numpy as np
+from keras import ops
+from keras_attention.checkpoints import save_hugging_face, to_keras_hub
+
+INPUTS = ("token_ids", "segment_ids", "padding_mask")
+
+
+def keras_hub_classifier(ours):
+    """KerasHub's BertBackbone with the weights of `ours`; its GELU is always the one by tanh."""
+    backbone = to_keras_hub(ours.encoder)
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
+    x = backbone(inputs)["sequence_output"]
+    mask = ops.cast(ops.expand_dims(inputs["padding_mask"], -1), x.dtype)
+    x = ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
+    x = keras.layers.Dropout(ours.classifier_dropout)(x)
+    dense = keras.layers.Dense(ours.num_classes)
+    model = keras.Model(inputs, dense(x))
+    dense.set_weights(ours.classifier.get_weights())
+    return model
+
+
+def torch_classifier(ours, quantised=False, threads=2):
+    """`logits(token_ids, segment_ids, padding_mask)` by transformers on PyTorch, NumPy in and out.
+
+    Args:
+        ours: the `BertClassifier`.
+        quantised: whether linear layers are quantised to int8 (PyTorch's dynamic quantisation).
+        threads: of PyTorch.
+
+    Raises:
+        ImportError: if transformers or PyTorch is not installed.
+    """
+    import torch
+    from transformers import BertModel
+
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as directory:
+        save_hugging_face(ours.encoder, None, f"{directory}/bert")
+        bert = BertModel.from_pretrained(f"{directory}/bert", add_pooling_layer=False)
+    bert.eval()
+    if quantised:
+        bert = torch.ao.quantization.quantize_dynamic(bert, {torch.nn.Linear}, dtype=torch.qint8)
+    kernel, bias = (torch.from_numpy(np.array(w)) for w in ours.classifier.get_weights())
+
+    def logits(token_ids, segment_ids, padding_mask):
+        with torch.inference_mode():
+            mask = torch.from_numpy(padding_mask)
+            x = bert(
+                input_ids=torch.from_numpy(token_ids),
+                token_type_ids=torch.from_numpy(segment_ids),
+                attention_mask=mask,
+            ).last_hidden_state
+            weights = mask[..., None].to(x.dtype)
+            x = (x * weights).sum(dim=1) / weights.sum(dim=1)
+            return (x @ kernel + bias).numpy()
+
+    return logits

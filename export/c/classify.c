@@ -1,0 +1,55 @@
+/* Classifies standard input line by line with an artifact's SavedModel, through TensorFlow's C API.
+
+       ./classify ARTIFACT OP_LIBRARY < texts.txt > labels.txt
+
+   A line of it is the label and, in the order of the manifest's `labels`, the probability of each,
+   with tabs between. Of a classifier of pairs an input line holds two texts with a tab between.
+   OP_LIBRARY is tensorflow_text's _fast_wordpiece_tokenizer.so. Exit status 2 on bad input. */
+
+#include "common.h"
+
+/* Ends each line at its tab; what follows the tab. `first` is the number of the first line. */
+static void split(char **lines, char **others, int64_t first, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    char *tab = strchr(lines[i], '\t');
+    if (!tab || strchr(tab + 1, '\t')) {
+      char where[40];
+      snprintf(where, sizeof where, "line %lld", (long long)(first + i));
+      fail(where, "expected two texts with one tab between them");
+    }
+    *tab = '\0';
+    others[i] = tab + 1;
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) fail("usage", "classify ARTIFACT OP_LIBRARY < texts.txt > labels.txt");
+  Model model = load_model(argv[1], argv[2]);
+  int takes_pairs = has_input(&model, "text_pair");
+  TF_Output inputs[2] = {input(&model, "text")};
+  if (takes_pairs) inputs[1] = input(&model, "text_pair");
+  TF_Output outputs[] = {output(&model, "label"), output(&model, "probabilities")};
+
+  char *lines[BATCH], *others[BATCH];
+  int64_t first = 1;
+  for (int64_t count; (count = read_lines(lines)); first += count) {
+    if (takes_pairs) split(lines, others, first, count);
+    TF_Tensor *values_in[2] = {strings(lines, count)}, *found[2] = {NULL, NULL};
+    if (takes_pairs) values_in[1] = strings(others, count);
+    run(&model, inputs, values_in, 1 + takes_pairs, outputs, found, 2);
+    const TF_TString *labels = TF_TensorData(found[0]);   /* (N,) */
+    const float *probabilities = TF_TensorData(found[1]); /* (N, C) */
+    int64_t number = TF_Dim(found[1], 1);
+    for (int64_t i = 0; i < count; i++) {
+      print_string(&labels[i]);
+      for (int64_t j = 0; j < number; j++) printf("\t%.6f", probabilities[i * number + j]);
+      putchar('\n');
+      free(lines[i]);
+    }
+    for (int i = 0; i <= takes_pairs; i++) free_strings(values_in[i]);
+    free_strings(found[0]);
+    TF_DeleteTensor(found[1]);
+  }
+  free_model(&model);
+  return finish();
+}

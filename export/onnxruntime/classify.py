@@ -1,0 +1,69 @@
+"""Classifies standard input line by line with an artifact's model.onnx.
+
+    python classify.py ARTIFACT < texts.txt > labels.jsonl
+
+Of a classifier of pairs each line holds two texts with a tab between them. Needs onnxruntime,
+tokenizers and numpy; neither TensorFlow nor keras_attention.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+
+class Classifier:
+    """The model and the tokenizer of an artifact."""
+
+    def __init__(self, artifact):
+        artifact = Path(artifact)
+        manifest = json.loads((artifact / "manifest.json").read_text())
+        if manifest["kind"] != "classifier":
+            sys.exit(f"{artifact} is a {manifest['kind']}, not a classifier.")
+        self.labels = manifest["labels"]
+        self.takes_pairs = manifest["takes_pairs"]
+        self.tokenizer = Tokenizer.from_file(str(artifact / "tokenizer" / "tokenizer.json"))
+        self.tokenizer.enable_truncation(manifest["max_length"])
+        self.tokenizer.enable_padding(pad_id=self.tokenizer.token_to_id("[PAD]"))
+        self.session = onnxruntime.InferenceSession(
+            str(artifact / "model.onnx"), providers=["CPUExecutionProvider"]
+        )
+
+    def probabilities(self, texts):
+        """The probability of each label, (N, C), of a list of texts, or of pairs of texts."""
+        rows = self.tokenizer.encode_batch(texts)
+        inputs = {"token_ids": np.array([row.ids for row in rows], np.int32)}
+        if self.takes_pairs:
+            inputs["segment_ids"] = np.array([row.type_ids for row in rows], np.int32)
+        return self.session.run(["probabilities"], inputs)[0]
+
+    def classify(self, texts):
+        """The most probable label of each text, and the probabilities of all by their names."""
+        for row in self.probabilities(texts):
+            scores = {
+                label: round(float(value), 6) for label, value in zip(self.labels, row, strict=True)
+            }
+            yield {"label": self.labels[row.argmax()], "scores": scores}
+
+
+def main():
+    """One line in, one JSON object a line out."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    classifier = Classifier(sys.argv[1])
+    lines = sys.stdin.buffer.read().decode().split("\n")
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
+        text = line
+        if classifier.takes_pairs:
+            text = tuple(line.split("\t"))
+            if len(text) != 2:
+                sys.exit(f"Line {number}: expected two texts with one tab between them.")
+        (found,) = classifier.classify([text])
+        sys.stdout.buffer.write((json.dumps(found, ensure_ascii=False) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What both clients of a classifier know of it: its artifact's manifest.json."""
+
+import json
+
+
+class Classifier:
+    """The names that a classifier's numbers stand for.
+
+    Args:
+        path: of the manifest.json of its artifact.
+    """
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            manifest = json.load(file)
+        if manifest["kind"] != "classifier":
+            raise SystemExit(f"{path} is of a {manifest['kind']}, not of a classifier.")
+        self.labels, self.takes_pairs = manifest["labels"], manifest["takes_pairs"]
+
+    def inputs(self, start, lines):
+        """The inputs of lines by their names; `start` is the number of the first, from 0 on."""
+        if not self.takes_pairs:
+            return {"text": lines}
+        pairs = [line.split("\t") for line in lines]
+        for number, pair in enumerate(pairs, start + 1):
+            if len(pair) != 2:
+                raise SystemExit(f"Line {number}: expected two texts with one tab between them.")
+        return {"text": [one for one, _ in pairs], "text_pair": [other for _, other in pairs]}
+
+    def line(self, label, probabilities):
+        """What is said of one text, as JSON."""
+        scores = {
+            name: round(float(value), 6)
+            for name, value in zip(self.labels, probabilities, strict=True)
+        }
+        return json.dumps({"label": label, "scores": scores}, ensure_ascii=False)

@@ -1,0 +1,70 @@
+"""`keras-attention classify`: one text a line in, one JSON object a line out."""
+
+import json
+
+from keras_attention.cli.translate import add_model_options
+
+
+def add_parser(subparsers, common):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "classify",
+        parents=[common],
+        help="classify lines of text",
+        description="Reads standard input and writes standard output unless files are given. Of a "
+        "classifier of pairs each line holds the two texts with a tab between them.",
+    )
+    add_model_options(parser)
+    parser.add_argument("--input", metavar="F", help="one text a line; .gz is read too")
+    parser.add_argument("--output", metavar="F", help="one JSON object a line: label and scores")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Classifies."""
+    from keras_attention import load
+    from keras_attention.cli.lines import read_input, write_output
+    from keras_attention.files import refuse_existing
+
+    if options.output:
+        refuse_existing(options.output, options.force)
+    lines = read_input(options.input)
+    classifier = load(options.model, options.runtime, kind="classifier")
+    texts, pairs = lines, None
+    if classifier.takes_pairs:
+        texts, pairs = split_pairs(lines, options.input or "standard input")
+    probabilities = classifier.probabilities(texts, pairs)
+    text = "".join(
+        json.dumps(
+            {
+                "label": classifier.labels[row.argmax()],
+                "scores": {
+                    label: round(float(value), 6)
+                    for label, value in zip(classifier.labels, row, strict=True)
+                },
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+        for row in probabilities
+    )
+    write_output(options.output, text.encode())
+
+
+def split_pairs(lines, name):
+    """The texts before and after the tab of each line.
+
+    Raises:
+        InputError: if a line has not exactly one.
+    """
+    from keras_attention._validation import InputError
+
+    pairs = [line.split("\t") for line in lines]
+    for number, parts in enumerate(pairs, start=1):
+        if len(parts) != 2:
+            raise InputError(
+                f"{name}, line {number}: {len(parts) - 1} tabs; a classifier of pairs expects two "
+                "texts with one tab between them."
+            )
+    return [first for first, _ in pairs], [second for _, second in pairs]

@@ -1,0 +1,59 @@
+"""`keras-attention train masked-lm`."""
+
+from keras_attention.cli.run_options import add_run_options, given_options
+
+
+def add_parser(kinds, common):
+    """Adds the command and its options."""
+    masked_lm = kinds.add_parser(
+        "masked-lm",
+        parents=[common],
+        help="an encoder, from texts without labels",
+        description="Files are plain text, a text a line, or .csv, .tsv or .jsonl; optionally .gz.",
+    )
+    add = masked_lm.add_argument
+    add("--train", required=True, metavar="F")
+    add("--valid", metavar="F", help="a fiftieth of the training texts by default")
+    add("--text-column", metavar="NAME", help="of a table; text by default")
+    add("--preset", metavar="NAME", help="tiny (default), mini, small, medium, base, large")
+    add(
+        "--initial-weights",
+        metavar="DIR",
+        help="begin with this run of masked-lm or HuggingFace directory",
+    )
+    add("--epochs", type=int, metavar="N")
+    add("--vocabulary-size", type=int, metavar="N")
+    add(
+        "--cased",
+        dest="lowercase",
+        action="store_const",
+        const=False,
+        help="tell upper and lower case apart",
+    )
+    add("--max-length", dest="max_sequence_length", type=int, metavar="N", help="tokens of a text")
+    add("--batch-size", type=int, metavar="N")
+    add("--masked-share", type=float, metavar="X", help="of the tokens; 0.15 by default")
+    add(
+        "--single-pieces",
+        dest="whole_words",
+        action="store_const",
+        const=False,
+        help="mask pieces of words, not whole words",
+    )
+    add("--dropout", type=float, metavar="X")
+    add("--learning-rate", type=float, metavar="X", help="the highest")
+    add("--warmup-share", type=float, metavar="X", help="of all updates")
+    add("--weight-decay", type=float, metavar="X")
+    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
+    add_run_options(add)
+    masked_lm.set_defaults(run=run)
+
+
+def run(options):
+    """Trains."""
+    from keras_attention.recipes import MaskedLMConfig, train_masked_lm
+
+    config = MaskedLMConfig.for_preset(**given_options(options))
+    train_masked_lm(
+        config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
+    )

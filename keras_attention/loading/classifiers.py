@@ -1,0 +1,59 @@
+"""Classifiers from runs and artifacts."""
+
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.loading.run_files import read_model
+from keras_attention.runtimes import artifact_classifier, keras_classifier
+
+
+def classifier_of_run(path, config, **decoding):
+    """A `TextClassifier` of a run directory, its Keras model being `.model`.
+
+    Args:
+        path: the run directory.
+        config: its `config.json`, a dict.
+        **decoding: must be empty.
+    """
+    from keras_attention.text import WordPieceTokenizer  # here: it needs TensorFlow
+
+    path = Path(path)
+    _refuse_decoding(path, decoding)
+    model = read_model(path)
+    tokenizer = WordPieceTokenizer.load(path / "tokenizer")
+    rows = getattr(model, "encoder", model).vocabulary_size
+    if tokenizer.vocabulary_size > rows:  # published embeddings may have rows to spare
+        raise InputError(
+            f"{path}: the tokenizer has {tokenizer.vocabulary_size:,} tokens and the model "
+            f"{rows:,}; they do not belong together."
+        )
+    labels = config.get("labels")
+    if not isinstance(labels, list) or len(labels) != model.num_classes:
+        raise InputError(
+            f"{path / 'config.json'}: the model tells {model.num_classes} labels apart, of which "
+            f"the config names {len(labels) if isinstance(labels, list) else 'none'}."
+        )
+    return keras_classifier(
+        model, tokenizer, labels, config["max_sequence_length"], config["pair_column"] is not None
+    )
+
+
+def classifier_of_artifact(path, runtime, manifest, **decoding):
+    """A `TextClassifier` of one form of an artifact.
+
+    Args:
+        path: the artifact.
+        runtime: "tf_saved_model", "tflite" or "onnx".
+        manifest: its manifest, a dict.
+        **decoding: must be empty.
+    """
+    _refuse_decoding(path, decoding)
+    return artifact_classifier(path, runtime, manifest)
+
+
+def _refuse_decoding(path, decoding):
+    if decoding:
+        raise InputError(
+            f"{path} is a classifier, which decodes nothing: {', '.join(decoding)} "
+            f"{'concerns' if len(decoding) == 1 else 'concern'} translators."
+        )

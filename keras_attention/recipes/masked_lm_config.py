@@ -1,0 +1,103 @@
+"""Everything that is needed to repeat the pretraining of an encoder."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, require, require_rate
+from keras_attention.models.bert_presets import PRESETS
+
+# Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
+PRESET_OPTIONS = {
+    "tiny": dict(learning_rate=1e-3),
+    "mini": dict(learning_rate=1e-3),
+    "small": dict(learning_rate=5e-4),
+    "medium": dict(learning_rate=3e-4),
+    "base": {},
+    "large": {},
+}
+
+
+@dataclasses.dataclass
+class MaskedLMConfig:
+    """The options of `train_masked_lm`; `config.json` of a run holds them all.
+
+    >>> MaskedLMConfig.for_preset("mini", train="texts.txt")
+    """
+
+    train: str | None = None
+    valid: str | None = None
+    text_column: str = "text"
+    preset: str | None = "tiny"
+    initial_weights: str | None = None
+    epochs: int = 10
+    seed: int = 0
+    # text
+    vocabulary_size: int = 8000
+    lowercase: bool = True
+    max_sequence_length: int = 128
+    # batches
+    batch_size: int = 64
+    max_buckets: int = 4
+    masked_share: float = 0.15
+    whole_words: bool = True
+    # model
+    dropout: float = 0.1
+    # optimisation
+    learning_rate: float = 1e-4
+    warmup_share: float = 0.1  # of all updates
+    weight_decay: float = 0.01
+    clip_norm: float | None = 1.0
+    jit_compile: bool = False
+    snapshot_every: int | None = None
+    kind: str = "masked-lm"
+
+    @classmethod
+    def for_preset(cls, preset=None, initial_weights=None, **options):
+        """The options that suit a preset, changed by `options`; those that are None are left alone.
+
+        Raises:
+            InputError: if the preset is unknown, or given together with `initial_weights`.
+        """
+        if initial_weights is not None and preset is not None:
+            raise InputError(
+                "--preset is for random weights: with --initial-weights the architecture is theirs."
+            )
+        if initial_weights is None:
+            preset = preset or next(iter(PRESETS))
+            if preset not in PRESETS:
+                raise InputError(
+                    f"Unknown preset {preset!r}; expected one of {', '.join(PRESETS)}."
+                )
+        given = {name: value for name, value in options.items() if value is not None}
+        suited = PRESET_OPTIONS.get(preset, {})
+        return cls(preset=preset, initial_weights=initial_weights, **{**suited, **given})
+
+    def __post_init__(self):
+        if not self.train:
+            raise InputError("Pretraining needs texts: give --train a file.")
+        for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
+            )
+        require_rate("dropout", self.dropout)
+        require(
+            0 < self.masked_share < 1,
+            "masked_share",
+            "a number between 0 and 1",
+            masked_share=self.masked_share,
+        )
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is not of masked-LM pretraining.
+        """
+        if values.get("kind") != "masked-lm":
+            raise InputError(f"This run is of another kind: {values.get('kind')!r}, not masked-lm.")
+        return cls(**values)

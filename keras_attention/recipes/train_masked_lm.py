@@ -1,0 +1,154 @@
+"""Pretraining of an encoder by masked tokens (Devlin et al. 2018, section 3.1)."""
+
+import collections
+
+import keras
+import numpy as np
+
+from keras_attention._validation import InputError
+from keras_attention.loading import read_model
+from keras_attention.models import BertEncoder, BertMaskedLM
+from keras_attention.recipes.initial_encoder import initial_encoder
+from keras_attention.recipes.training_run import TrainingRun
+from keras_attention.text import MaskedLMBatches, read_texts, train_wordpiece
+from keras_attention.training import (
+    BestCheckpoint,
+    LayerwiseAdamW,
+    TokenAccuracy,
+    WarmupLinearSchedule,
+)
+
+SPLIT_OFF = 0.02  # share of the training texts that become validation texts where none are given
+
+
+def load_texts(config, say=print):
+    """The training and the validation texts of `config`: two lists of strings."""
+    train = read_texts(config.train, config.text_column)
+    if config.valid is not None:
+        return train, read_texts(config.valid, config.text_column)
+    if len(train) < 2:
+        raise InputError(
+            f"{config.train}: one text; give two or more, or a validation file, so that one is "
+            "left to validate on."
+        )
+    count = max(1, round(SPLIT_OFF * len(train)))
+    order = np.random.default_rng(config.seed).permutation(len(train))
+    held_out = set(order[:count].tolist())
+    say(f"{count:,} of the training texts are set aside to validate on.")
+    return (
+        [text for i, text in enumerate(train) if i not in held_out],
+        [text for i, text in enumerate(train) if i in held_out],
+    )
+
+
+def make_batches(config, tokenizer, texts, seed=0, max_buckets=None):
+    """The batches of texts, and how many of these were cut."""
+    encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
+    batches = MaskedLMBatches(
+        encoded.token_ids,
+        None,
+        config.batch_size,
+        mask_id=tokenizer.mask_id,
+        special_ids=[tokenizer.padding_id, tokenizer.start_id, tokenizer.end_id],
+        is_continuation=[token.startswith("##") for token in tokenizer.vocabulary],
+        whole_words=config.whole_words,
+        rate=config.masked_share,
+        max_buckets=max_buckets or config.max_buckets,
+        seed=seed,
+    )
+    return batches, sum(encoded.truncated)
+
+
+def compile_masked_lm(model, config, total_steps):
+    """AdamW with warm-up and linear decay; loss and accuracy are means over the masked tokens."""
+    warmup = max(1, round(config.warmup_share * total_steps))
+    model.compile(
+        optimizer=LayerwiseAdamW(
+            WarmupLinearSchedule(config.learning_rate, warmup, total_steps),
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[TokenAccuracy()],
+        jit_compile=config.jit_compile,
+    )
+
+
+def train_masked_lm(config, output, resume=False, force=False, quiet=False):
+    """Pretrains an encoder and leaves a run directory: see `TrainingRun`.
+
+    Tokens are masked anew in every epoch, but those of the validation texts once and for all. The
+    weights are those of the epoch with the lowest validation loss.
+
+    Args:
+        config: a `MaskedLMConfig`.
+        output: path of the run directory.
+        resume: whether to go on from the last snapshot in `output`, if there is one.
+        force: whether an existing run may be overwritten.
+        quiet: whether to print nothing.
+
+    Returns:
+        The `BertMaskedLM`.
+
+    Raises:
+        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
+        given.
+    """
+    from keras_attention.text import WordPieceTokenizer
+
+    run = TrainingRun(config, output, resume, force, quiet)
+    if run.is_finished:
+        return read_model(output)
+    config = run.config
+    train, valid = load_texts(config, run.say)  # before anything is written
+    encoder, tokenizer = None, None
+    if config.initial_weights is not None:
+        encoder, tokenizer = initial_encoder(config.initial_weights, config.dropout)
+    if run.resumes:
+        tokenizer = WordPieceTokenizer.load(run.output / "tokenizer")
+    elif tokenizer is None:
+        tokenizer = WordPieceTokenizer(
+            train_wordpiece(train, config.vocabulary_size, config.lowercase), config.lowercase
+        )
+    batches, cut = make_batches(config, tokenizer, train, config.seed)
+    # XLA compiles the validation step for each of its shapes, which takes longer than padding.
+    valid_batches, valid_cut = make_batches(
+        config, tokenizer, valid, max_buckets=1 if config.jit_compile else None
+    )
+    if cut or valid_cut:
+        run.say(
+            f"{cut + valid_cut:,} of {len(train) + len(valid):,} texts are longer than "
+            f"{config.max_sequence_length} tokens; only their beginnings are read."
+        )
+    if encoder is None:
+        encoder = BertEncoder.from_preset(
+            config.preset,
+            vocabulary_size=tokenizer.vocabulary_size,
+            max_sequence_length=config.max_sequence_length,
+            dropout=config.dropout,
+        )
+    model = BertMaskedLM(encoder)
+    compile_masked_lm(model, config, config.epochs * len(batches))
+    run.start(tokenizer)
+    run.fit(
+        model,
+        batches,
+        valid_batches,
+        selection=BestCheckpoint(
+            run.output / "snapshots" / "best", patience=None, final_epoch=config.epochs
+        ),
+        description=f"{len(train):,} texts, {tokenizer.vocabulary_size:,} tokens in the "
+        f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding; guessing the "
+        f"most frequent token is right for {most_frequent_rate(valid_batches):.1%}",
+    )
+    return model
+
+
+def most_frequent_rate(batches):
+    """The share of the masked tokens that are the most frequent one of them."""
+    counts = collections.Counter()
+    for _, labels, weights in batches.epochs(epochs=1):
+        counts.update(labels[weights > 0].tolist())
+    return max(counts.values(), default=0) / max(1, counts.total())

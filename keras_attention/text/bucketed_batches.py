@@ -1,0 +1,143 @@
+"""What all batches share: length buckets, few static shapes, an order that a seed fixes."""
+
+import numpy as np
+
+from keras_attention.token_ids import PADDING_ID
+
+
+def bucket_bounds(lengths, max_buckets):
+    """Upper bounds of at most `max_buckets` length buckets with the least padding in all.
+
+    Exact, by dynamic programming over the histogram of lengths.
+
+    Args:
+        lengths: integers, one a row.
+        max_buckets: number of bounds at most.
+
+    Returns:
+        Increasing list; the last is the greatest length.
+
+    >>> bucket_bounds([3, 3, 4, 9, 9], 2)
+    [4, 9]
+    """
+    values, counts = np.unique(lengths, return_counts=True)
+    n = len(values)
+    total = np.concatenate([[0], np.cumsum(counts)])
+    # cost[j]: padded size of the first j lengths in the buckets used so far.
+    cost = np.concatenate([[0.0], np.full(n, np.inf)])
+    choices = []
+    for _ in range(min(max_buckets, n)):
+        candidates = cost[:, None] + (total[None, 1:] - total[:, None]) * values[None, :]
+        candidates[np.arange(n + 1)[:, None] > np.arange(n)[None, :]] = np.inf
+        choice = np.argmin(candidates, axis=0)
+        cost = np.concatenate([[0.0], candidates[choice, np.arange(n)]])
+        choices.append(choice)
+    bounds, end = [], n
+    for choice in reversed(choices):
+        bounds.append(int(values[end - 1]))
+        end = int(choice[end - 1])
+        if end == 0:
+            break
+    return bounds[::-1]
+
+
+def batch_count(members, rows):
+    """The number of batches of `rows` rows that hold `members` rows; the last may not be full."""
+    return -(-members // rows)
+
+
+class BucketedBatches:
+    """Batches of few static shapes, in an order that `seed` fixes.
+
+    Rows of like lengths share a bucket, and each bucket has one shape, so that XLA compiles each
+    bucket once. The order is a pure function of (seed, epoch), so training resumes at any step of
+    any epoch. Batches are assembled with numpy in a generator under `tf.data`: a shuffling
+    `tf.data` pipeline would keep its order in an iterator, to be saved and restored, and a
+    `keras.utils.PyDataset` cannot start within an epoch.
+
+    Subclasses define `batch`, or `batch_at` where a batch has random parts.
+
+    Args:
+        buckets: list of integer arrays, the indices of the rows in each bucket.
+        rows: list of integers, the rows of a batch of each bucket.
+        seed: integer.
+        pass_on: whether the rows that fill no batch join the next bucket in that epoch, so that
+            only one batch is not full; every row must fit into all later buckets.
+    """
+
+    def __init__(self, buckets, rows, seed, pass_on=False):
+        self._buckets, self._rows, self._pass_on = buckets, rows, pass_on
+        self.seed = seed
+        # How many batches of each bucket: which rows they hold changes, their number does not.
+        self._counts = [len(batches) for batches in self._batches_of(np.random.default_rng(0))]
+
+    def __len__(self):
+        """Number of batches, the same in every epoch."""
+        return sum(self._counts)
+
+    def _batches_of(self, random):
+        """For each bucket, the list of its batches: arrays of indices of rows."""
+        passed_on = np.array([], int)
+        for bucket, (members, rows) in enumerate(zip(self._buckets, self._rows, strict=True)):
+            members = random.permutation(np.concatenate([passed_on, members]))
+            if self._pass_on and bucket + 1 < len(self._buckets):
+                whole = len(members) // rows * rows
+                members, passed_on = members[:whole], members[whole:]
+            yield [members[i : i + rows] for i in range(0, len(members), rows)]
+
+    def order(self, epoch):
+        """The batches of an epoch as a list of (bucket, indices of rows)."""
+        random = np.random.default_rng([self.seed, epoch])
+        batches = [
+            (bucket, indices)
+            for bucket, of_bucket in enumerate(self._batches_of(random))
+            for indices in of_bucket
+        ]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def batch(self, bucket, indices):
+        """The arrays of one batch, as `fit` takes them."""
+        raise NotImplementedError
+
+    def batch_at(self, epoch, step, bucket, indices):
+        """The batch of a step; what is random in it depends on (seed, epoch, step) alone."""
+        return self.batch(bucket, indices)
+
+    def epochs(self, first_epoch=0, first_step=0, epochs=None):
+        """Batches from a step of an epoch on, for `epochs` epochs or for ever."""
+        epoch = first_epoch
+        while epochs is None or epoch < first_epoch + epochs:
+            order = self.order(epoch)
+            for step in range(first_step, len(order)):
+                yield self.batch_at(epoch, step, *order[step])
+            epoch, first_step = epoch + 1, 0
+
+    def dataset(self, first_epoch=0, first_step=0, epochs=None):
+        """`epochs` as a prefetched `tf.data.Dataset`; give `fit` `steps_per_epoch=len(batches)`."""
+        import tensorflow as tf
+
+        dataset = tf.data.Dataset.from_generator(
+            lambda: self.epochs(first_epoch, first_step, epochs),
+            output_signature=tf.nest.map_structure(
+                lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype),
+                next(self.epochs(first_epoch)),
+            ),
+        )
+        if epochs is not None:  # so that `evaluate` knows when to stop
+            steps = epochs * len(self) - first_step
+            dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+        return dataset.prefetch(8)
+
+
+def id_arrays(rows):
+    """The id lists as int32 arrays, and their lengths (N,)."""
+    arrays = [np.asarray(row, np.int32) for row in rows]
+    return arrays, np.array([len(array) for array in arrays], int)
+
+
+def padded(arrays, indices, shape):
+    """The rows `indices` of `arrays` as int32 of `shape`, filled with padding."""
+    result = np.full(shape, PADDING_ID, np.int32)
+    for row, index in enumerate(indices):
+        result[row, : len(arrays[index])] = arrays[index]
+    return result

@@ -1,0 +1,115 @@
+"""What BERT's tokenizer makes of each character, and so the words of a text, in plain Python.
+
+The graph (`wordpiece_splitter`) takes its tables from here. The reference is the `tokenizers`
+package (`BertNormalizer` and `BertPreTokenizer`), whose categories are those of Unicode 8: what
+came later is a letter to it. Every character of Unicode 14 gives what it gives there, with two
+exceptions that a word's own characters have to be in the vocabulary to show: capitals younger than
+this Python's Unicode are not lowered, and marks that stay in a word keep their order (the reference
+sorts U+1D16D U+1D165, and a few like them).
+"""
+
+import functools
+import unicodedata
+from bisect import bisect
+
+# Where Unicode 8 has no punctuation, no combining and no format characters, and later ones may.
+_YOUNGER = (
+    "61d-61d 7fa-815 85f-8e2 9e4-a00 a76-a80 af1-b00 b4e-b55 c01-c3d c64-c80 c82-cbb ce4-d00 "
+    "d02-d40 d64-dc9 eba-eba 180f-18a8 1abe-1aff 1b74-1b7f 1df6-1dfb 2e43-3000 a827-a873 a8c5-a8cd "
+    "a8fd-a925 a9bd-a9c0 10b9d-11000 1104e-1107e 110c2-110ff 111ce-111da 1123e-112a8 11302-1133b "
+    "11375-114b2 11644-116aa 116b8-1171c 1173f-1246f 12475-16a6d 16b45-16f8e 16f93-1bc9c "
+    "1bca4-1d166 1dab0-1e8cf 1e8d7-e0000"
+)
+_BOUNDS = [
+    bound
+    for first, last in (limits.split("-") for limits in _YOUNGER.split())
+    for bound in (int(first, 16), int(last, 16) + 1)
+]
+_CHANGED = {"\u166d": "Po", "\u1734": "Mn", "\U000111c9": "Po"}  # categories that Unicode moved
+_UNDECOMPOSED = "\U00011938"  # the one decomposition younger than the reference's
+
+# Blocks whose every character is a word: CJK ideographs, as BERT draws them.
+IDEOGRAPHS = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B920, 0x2CEAF),  # BERT's own code begins at 2B820, the reference does not
+    (0x2F800, 0x2FA1F),
+)
+_ASCII_PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+
+def _category(character):
+    if character in _CHANGED:
+        return _CHANGED[character]
+    category = unicodedata.category(character)
+    is_younger = bisect(_BOUNDS, ord(character)) % 2 == 1
+    return "Lo" if is_younger and category[0] in "PMC" and category != "Co" else category
+
+
+def stands_alone(character):
+    """Whether a character is a word of its own: punctuation and CJK ideographs."""
+    code = ord(character)
+    return (
+        character in _ASCII_PUNCTUATION
+        or (code > 127 and _category(character)[0] == "P")
+        or (code > 0x33FF and any(first <= code <= last for first, last in IDEOGRAPHS))
+    )
+
+
+def rewrite(character, lowercase, strip_accents=None):
+    """What a character becomes: blanks around it make words.
+
+    Args:
+        character: string of length 1.
+        lowercase: whether the vocabulary is uncased.
+        strip_accents: whether accents are dropped; None does as `lowercase` says.
+
+    >>> rewrite("É", lowercase=True), rewrite("É", lowercase=False), rewrite("!", lowercase=True)
+    ('e', 'É', ' ! ')
+    >>> rewrite("\\u00a0", lowercase=True), rewrite("\\x00", lowercase=True)
+    (' ', '')
+    """
+    category = _category(character)
+    if character in "\t\n\r" or category[0] == "Z":
+        return " "
+    if category in ("Cc", "Cf", "Co", "Cs") or character == "\ufffd":
+        return ""
+    text = character
+    if lowercase if strip_accents is None else strip_accents:
+        if character != _UNDECOMPOSED:
+            text = unicodedata.normalize("NFD", character)
+        text = "".join(part for part in text if _category(part) != "Mn")
+    if lowercase:
+        text = "".join(part.lower() for part in text)  # one by one: no final sigma
+    return "".join(f" {part} " if stands_alone(part) else part for part in text)
+
+
+class _Rewriting(dict):
+    """A table for `str.translate` that fills itself."""
+
+    def __init__(self, lowercase, strip_accents):
+        super().__init__()
+        self._how = lowercase, strip_accents
+
+    def __missing__(self, code):
+        self[code] = rewrite(chr(code), *self._how)
+        return self[code]
+
+
+@functools.cache
+def _rewriting(lowercase, strip_accents):
+    return _Rewriting(lowercase, strip_accents)
+
+
+def split_words(text, lowercase, strip_accents=None):
+    """The words of a text as BERT's vocabulary sees them; special tokens are text here.
+
+    >>> split_words("Naïve, isn't it?", lowercase=True)
+    ['naive', ',', 'isn', "'", 't', 'it', '?']
+    """
+    rewritten = text.translate(_rewriting(bool(lowercase), strip_accents))
+    return [word for word in rewritten.split(" ") if word]

@@ -1,0 +1,39 @@
+"""A folder of `export/` whose programs need Python and its requirements.txt alone."""
+
+import subprocess
+
+from tests.export.c_program import EXPORT
+from tests.export.environment import make_environment
+
+
+class PythonConsumer:
+    """The programs of a folder, in an environment without anything else.
+
+    Args:
+        name: of the folder.
+        directory: where the environment is made.
+    """
+
+    def __init__(self, name, directory):
+        self.name, self.directory = name, directory
+        self.python = make_environment(directory, EXPORT / name / "requirements.txt")
+        for package in ("tensorflow", "keras"):
+            run = subprocess.run([self.python, "-c", f"import {package}"], capture_output=True)
+            assert run.returncode, f"{package} is there"
+
+    def run(self, script, artifact, lines):
+        """Status, lines of standard output, standard error."""
+        run = subprocess.run(
+            [self.python, EXPORT / self.name / script, artifact],
+            input="".join(f"{line}\n" for line in lines).encode(),
+            capture_output=True,
+            cwd=self.directory,
+            timeout=300,
+        )
+        return run.returncode, run.stdout.decode().split("\n")[:-1], run.stderr.decode()
+
+    def __call__(self, script, artifact, lines):
+        """The lines that it writes for lines."""
+        status, found, error = self.run(script, artifact, lines)
+        assert status == 0, error
+        return found

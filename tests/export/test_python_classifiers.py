@@ -1,0 +1,47 @@
+"""Classifiers in `export/onnxruntime` and `export/litert`, run where nothing else is installed."""
+
+import pytest
+
+from keras_attention import load
+from tests.export import classified
+from tests.export.classified import CLASSIFIERS, SENTENCES, line_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_it_gives_keras_answers(consumer, request, kind):
+    run = request.getfixturevalue(f"{kind}_run_directory")
+    artifact = request.getfixturevalue(f"{kind}_artifact_directory")
+    texts = CLASSIFIERS[kind]
+    found = consumer("classify.py", artifact, map(line_of, texts))
+    expected = classified.expected(run, texts)
+    classified.require_answers(found, expected, classified.labels_of(artifact))
+    assert consumer("classify.py", artifact, []) == []
+
+
+def test_it_runs_lower_precision(consumer, int8_classifier_artifact_directory):
+    """Line by line it gives what our own runtime gives with one sentence in a batch."""
+    artifact = int8_classifier_artifact_directory
+    classifier = load(artifact, {"onnxruntime": "onnx", "litert": "tflite"}[consumer.name])
+    classifier.batch_size = 1
+    found = consumer("classify.py", artifact, SENTENCES)
+    expected = classified.answers(classifier, SENTENCES)
+    classified.require_answers(found, expected, classifier.labels)
+
+
+@pytest.mark.parametrize("line", ["no tab", "one\ttab\ttoo many"])
+def test_a_pair_is_two_texts(consumer, pair_classifier_artifact_directory, line):
+    artifact = pair_classifier_artifact_directory
+    status, found, error = consumer.run("classify.py", artifact, ["one\ttwo", line])
+    assert (status, len(found)) == (1, 1)
+    assert error.endswith("Line 2: expected two texts with one tab between them.\n")
+
+
+def test_the_kinds_are_told_apart(consumer, artifact_directory, classifier_artifact_directory):
+    status, found, error = consumer.run("classify.py", artifact_directory, ["text"])
+    assert (status, found) == (1, [])
+    assert error == f"{artifact_directory} is a translator, not a classifier.\n"
+    status, found, error = consumer.run("translate.py", classifier_artifact_directory, ["text"])
+    assert (status, found) == (1, [])
+    assert error == f"{classifier_artifact_directory} is a classifier, not a translator.\n"

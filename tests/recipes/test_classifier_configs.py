@@ -1,0 +1,49 @@
+import pytest
+
+from keras_attention._validation import InputError
+from keras_attention.recipes import ClassifierConfig, MaskedLMConfig
+
+
+def test_defaults_suit_the_weights():
+    lesson = ClassifierConfig.for_weights(train="a.csv")
+    assert (lesson.preset, lesson.vocabulary_size, lesson.epochs) == ("lesson", 20_000, 5)
+    given = ClassifierConfig.for_weights(train="a.csv", preset="lesson", epochs=2, dropout=None)
+    assert (given.epochs, given.dropout, given.learning_rate) == (2, None, lesson.learning_rate)
+    published = ClassifierConfig.for_weights("weights", train="a.csv")
+    assert published.preset is None and published.learning_rate == 5e-5
+    assert MaskedLMConfig.for_preset("mini", train="a").learning_rate == 1e-3
+    assert MaskedLMConfig.for_preset(train="a").preset == "tiny"
+
+
+@pytest.mark.parametrize("make", [ClassifierConfig.for_weights, MaskedLMConfig.for_preset])
+def test_unknown_presets_and_contradictions(make):
+    with pytest.raises(InputError, match="Unknown preset 'huge'; expected one of .*tiny, mini"):
+        make(train="a.csv", preset="huge")
+    with pytest.raises(InputError, match="--preset is for random weights: with --initial-weights"):
+        make(train="a.csv", preset="tiny", initial_weights="weights")
+    with pytest.raises(InputError, match="give --train a file"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(epochs=0), "`epochs` must be a positive integer. Received: epochs=0"),
+        (dict(batch_size=-1), "`batch_size` must be a positive integer"),
+        (dict(pooling="max"), "`pooling` must be one of"),
+        (dict(dropout=1.0), "`dropout` must be a number in"),
+        (dict(layer_decay=0), "`layer_decay` must be a number above 0"),
+        (dict(class_weights="some"), "`class_weights` must be one of"),
+    ],
+)
+def test_values_out_of_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        ClassifierConfig(train="a.csv", **options)
+
+
+@pytest.mark.parametrize("config", [ClassifierConfig, MaskedLMConfig])
+def test_there_and_back(config):
+    made = config(train="a.csv", epochs=7)
+    assert config.from_dict(made.to_dict()) == made
+    with pytest.raises(InputError, match="of another kind: 'translator', not"):
+        config.from_dict({**made.to_dict(), "kind": "translator"})

@@ -1,0 +1,111 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from keras_attention._validation import InputError
+from keras_attention.loading import load, read_model
+from keras_attention.recipes import MaskedLMConfig, train_classifier, train_masked_lm
+from keras_attention.recipes.train_masked_lm import load_texts, most_frequent_rate
+from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from tests.recipes.kill import kill_in_first_epoch
+from tests.recipes.small_classifier import small_classifier, small_masked_lm, write_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("texts"))
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """A run that nothing interrupted."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    train_masked_lm(small_masked_lm(data), run, quiet=True)
+    return run
+
+
+def history(run):
+    with open(run / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_a_run_directory_holds(whole, data):
+    found = {path.name for path in whole.iterdir()}
+    assert found == {"model.keras", "tokenizer", "config.json", "history.csv", "snapshots", "logs"}
+    assert [row["epoch"] for row in history(whole)] == ["0", "1"]
+    values = json.loads((whole / "config.json").read_text())
+    assert MaskedLMConfig.from_dict(values) == small_masked_lm(data)
+
+
+def test_it_learns_more_than_the_most_frequent_token(data, tmp_path, capsys):
+    config = small_masked_lm(data, epochs=12, learning_rate=3e-3)
+    train_masked_lm(config, tmp_path / "run")
+    said = capsys.readouterr().out
+    rate = float(said.split("guessing the most frequent token is right for ")[1].split("%")[0])
+    rows = history(tmp_path / "run")
+    assert float(rows[-1]["val_accuracy"]) > 2 * rate / 100
+    assert float(rows[-1]["val_loss"]) < float(rows[0]["val_loss"])
+
+
+def test_the_rate_of_the_most_frequent_token():
+    class Batches:
+        def epochs(self, epochs):
+            assert epochs == 1
+            yield None, np.array([[3, 3, 8], [3, 5, 0]]), np.array([[1.0, 1, 1], [1, 1, 0]])
+            yield None, np.array([[8, 8, 0]]), np.array([[1.0, 0, 0]])
+
+    assert most_frequent_rate(Batches()) == 3 / 6
+
+
+def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, tmp_path, capsys):
+    run = tmp_path / "run"
+    kill_in_first_epoch(run, "tests.recipes.small_classifier", "masked-lm", data, run)
+    newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]
+    model = train_masked_lm(small_masked_lm(data), run, resume=True)
+    assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
+    expected = read_model(whole)
+    for left, right in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert history(run)[1]["val_loss"] == history(whole)[1]["val_loss"]
+
+
+def test_a_classifier_begins_with_it(data, whole, tmp_path):
+    config = small_classifier(data, initial_weights=str(whole), learning_rate=1e-12, epochs=1)
+    classifier = train_classifier(config, tmp_path / "run", quiet=True)
+    pretrained = read_model(whole).encoder
+    blocks = zip(classifier.model.encoder.blocks, pretrained.blocks, strict=True)
+    for ours, theirs in blocks:
+        for left, right in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_pretraining_goes_on_from_it(data, whole, tmp_path):
+    config = small_masked_lm(data, initial_weights=str(whole), learning_rate=1e-12, epochs=1)
+    train_masked_lm(config, tmp_path / "run", quiet=True)
+    before, after = (read_model(run).encoder.get_weights() for run in (whole, tmp_path / "run"))
+    for left, right in zip(before, after, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_it_is_neither_a_translator_nor_a_classifier(whole):
+    with pytest.raises(InputError, match="is a run of another kind: 'masked-lm', not a translator"):
+        load(whole)
+
+
+def test_the_validation_texts_are_split_off(data, capsys):
+    config = small_masked_lm(data)
+    config.valid = None
+    train, valid = load_texts(config)
+    assert (len(train), len(valid)) == (157, 3)
+    assert load_texts(config) == (train, valid)
+
+
+def test_one_text_cannot_be_split(data, tmp_path):
+    (tmp_path / "one.txt").write_text("one\n")
+    config = small_masked_lm(data, train=str(tmp_path / "one.txt"))
+    config.valid = None
+    with pytest.raises(InputError, match="one.txt: one text; give two or more, or a validation"):
+        train_masked_lm(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
