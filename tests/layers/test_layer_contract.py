@@ -236,7 +236,7 @@ CASES = {
         {"inputs": X, "mask_positions": POSITIONS},
         {
             "token_bias": (V,),
-            "token_embeddings": (V, 8),
+            "embedding/token_embeddings": (V, 8),
             "dense/kernel": (D, 8),
             "dense/bias": (8,),
             "normalization/gamma": (8,),
