@@ -106,6 +106,8 @@ class ClassifierConfig:
                 "a number above 0 and at most 1",
                 layer_decay=self.layer_decay,
             )
+        if self.layer_decay is not None and self.freeze_encoder:
+            raise InputError("--layer-decay concerns the layers that --freeze-encoder freezes.")
         weights = ("none", "balanced")
         require(
             self.class_weights in weights,

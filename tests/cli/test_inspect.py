@@ -26,7 +26,7 @@ def test_it_shows_what_the_artifact_holds(capfd, artifact):
     ) in lines
     size = (artifact / "model.tflite").stat().st_size / 1e6
     assert f"tflite: model.tflite, {size:.1f} MB" in lines
-    assert sum("the same as Keras on 100.0% of 16 sentences" in line for line in lines) == 6
+    assert sum("the same as Keras on 100.0% of 16 texts" in line for line in lines) == 6
     operators = [line for line in lines if " operators: " in line]
     assert len(operators) == 3
     assert "SentencepieceTokenizeOp" in operators[0] and "WHILE" in operators[1]

@@ -33,6 +33,7 @@ def test_unknown_presets_and_contradictions(make):
         (dict(pooling="max"), "`pooling` must be one of"),
         (dict(dropout=1.0), "`dropout` must be a number in"),
         (dict(layer_decay=0), "`layer_decay` must be a number above 0"),
+        (dict(layer_decay=0.9, freeze_encoder=True), "--layer-decay concerns the layers that"),
         (dict(class_weights="some"), "`class_weights` must be one of"),
     ],
 )
