@@ -5,10 +5,10 @@ import { ArtifactError, download } from "./artifact.js";
 const LIBRARIES = new URL("node_modules/", import.meta.url);
 const RUNTIME = new URL("onnxruntime-web/dist/", LIBRARIES);
 
-/** Loads a library's module. */
-async function library(url) {
+/** A library's file, by default as a module. */
+async function library(url, load = (href) => import(href)) {
   try {
-    return await import(url);
+    return await load(url.href);
   } catch {
     throw new ArtifactError(`${url.href} cannot be loaded. Run "npm ci" in the page's folder.`);
   }
@@ -29,7 +29,7 @@ export async function loadRuntime(artifact, names, progress) {
     library(new URL("ort.wasm.bundle.min.mjs", RUNTIME)),
     library(new URL("@mlc-ai/web-tokenizers/lib/index.js", LIBRARIES)),
     artifact.read("model.onnx", count()),
-    download(wasm.href, undefined, count()),
+    library(wasm, (href) => download(href, undefined, count())),
     ...names.map((name) => artifact.read(name, count())),
   ]);
   runtime.env.wasm.numThreads = 1; // more need headers that a plain static server does not send

@@ -25,10 +25,14 @@ def line_of(text):
     return text if isinstance(text, str) else "\t".join(text)
 
 
+def columns_of(texts):
+    """Texts, or pairs of them, as a list of one list, or of two."""
+    return [texts] if isinstance(texts[0], str) else [list(x) for x in zip(*texts, strict=True)]
+
+
 def answers(classifier, texts):
     """The labels and probabilities of a `TextClassifier`."""
-    columns = (texts,) if isinstance(texts[0], str) else map(list, zip(*texts, strict=True))
-    probabilities = classifier.probabilities(*columns)
+    probabilities = classifier.probabilities(*columns_of(texts))
     return [classifier.labels[i] for i in probabilities.argmax(axis=1)], probabilities
 
 

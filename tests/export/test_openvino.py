@@ -11,7 +11,7 @@ from keras_attention.exporting import export_translator
 from keras_attention.search_options import SearchOptions
 from keras_attention.text import phrase_corpus
 from keras_attention.text.sentencepiece_processor import pad
-from tests.export.classified import CLASSIFIERS, SENTENCES
+from tests.export.classified import CLASSIFIERS, columns_of
 
 TEXTS = phrase_corpus(6, split="test")[0]
 
@@ -62,16 +62,13 @@ def test_it_gives_keras_probabilities(request, kind, form):
     else:
         model = openvino.Core().read_model(artifact / f"model.{form}")
     model = compiled(model)
-    texts = [CLASSIFIERS[kind][:7], CLASSIFIERS[kind][7:10]]  # two shapes
-    for batch in texts:
-        columns = (batch,) if batch[0] in SENTENCES else map(list, zip(*batch, strict=True))
-        columns = list(columns)
+    # TFLite's are called "ids_token_ids:0".
+    names = ["token_ids", *(["segment_ids"] if classifier.takes_pairs else [])]
+    inputs = [next(n for n in names if n in port.get_any_name()) for port in model.inputs]
+    assert sorted(inputs) == sorted(names)
+    for texts in (CLASSIFIERS[kind][:7], CLASSIFIERS[kind][7:10]):  # two shapes
+        columns = columns_of(texts)
         encoded = classifier.encode(*columns)
-        names = {"token_ids": encoded.token_ids, "segment_ids": encoded.segment_ids}
-        inputs = {
-            name: pad(rows)
-            for name, rows in names.items()
-            if name == "token_ids" or classifier.takes_pairs
-        }
-        (found,) = model(inputs).values()
+        arrays = [pad(getattr(encoded, name)) for name in inputs]
+        (found,) = model(arrays).values()
         np.testing.assert_allclose(found, classifier.probabilities(*columns), atol=1e-4)
