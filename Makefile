@@ -43,5 +43,5 @@ $(JAX_VENV)/installed: setup.cfg pyproject.toml
 	rm -rf $(JAX_VENV)
 	$(PYTHON) -m venv $(JAX_VENV)
 	$(JAX_VENV)/bin/python -m pip install -q --upgrade pip
-	$(JAX_VENV)/bin/python -m pip install -q 'keras>=3.15,<3.16' 'jax>=0.10,<0.11' safetensors sacrebleu sentencepiece num2words Babel 'pytest>=9' 'pytest-timeout>=2.4' 'hypothesis>=6.150'
+	$(JAX_VENV)/bin/python -m pip install -q 'keras>=3.15,<3.16' 'jax>=0.10,<0.11' safetensors sacrebleu sentencepiece num2words Babel 'pytest>=9' 'pytest-timeout>=2.4' 'filelock>=3.20' 'hypothesis>=6.150'
 	touch $@
