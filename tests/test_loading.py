@@ -56,11 +56,11 @@ def test_neither_a_run_nor_an_artifact(tmp_path):
 
 
 def test_another_kind(run, artifact):
-    change_json(run / "config.json", kind="classifier")
-    with pytest.raises(InputError, match="is a run of another kind: 'classifier'"):
+    change_json(run / "config.json", kind="parser")
+    with pytest.raises(InputError, match="is a run of another kind: 'parser', not a translator"):
         load(run)
-    change_json(artifact / "manifest.json", kind="classifier")
-    with pytest.raises(InputError, match="is an artifact of another kind: 'classifier'"):
+    change_json(artifact / "manifest.json", kind="parser")
+    with pytest.raises(InputError, match="is an artifact of another kind: 'parser', not a"):
         load(artifact)
 
 

@@ -128,14 +128,14 @@ def test_a_run_directory_of_another_kind(fails, tmp_path, run_directory):
     run = tmp_path / "run"
     shutil.copytree(run_directory, run)
     config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(config | {"kind": "classifier"}))
+    (run / "config.json").write_text(json.dumps(config | {"kind": "parser"}))
     text = tmp_path / "in.txt"
     text.write_text("three\n")
     said = fails("translate", "--model", run, "--input", text)
-    assert said == f"{run} is a run of another kind: 'classifier'."
+    assert said == f"{run} is a run of another kind: 'parser', not a translator."
     said = fails("export", "--model", run, "--output", tmp_path / "out", "--quiet")
-    assert "another kind: 'classifier'" in said
-    assert "another kind: 'classifier'" in fails(*train("--output", run, "--resume"))
+    assert "another kind: 'parser'" in said
+    assert "another kind: 'parser'" in fails(*train("--output", run, "--resume"))
     said = fails("translate", "--model", tmp_path, "--input", text)
     assert said.startswith(f"{tmp_path}: neither a run directory (no config.json) nor an artifact")
 

@@ -17,7 +17,8 @@ from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.recipes import export_run
 from tests.exporting.small_translator import TEXTS, small_translator, tokenizer
 
-MODULE = sys.modules["keras_attention.exporting.export_translator"]
+FORMS = sys.modules["keras_attention.exporting.forms"]
+EXPORT = sys.modules["keras_attention.exporting.export_translator"]
 
 
 def export(output, texts=TEXTS, model=None, **options):
@@ -84,12 +85,12 @@ def test_only_the_formats_asked_for_with_scores_and_a_limit(tmp_path):
 
 
 def test_a_form_that_disagrees_is_never_seen(tmp_path, monkeypatch):
-    write = MODULE.write_saved_model
-
-    def write_another_model(directory, model, *options):
-        write(directory, small_translator(seed=1), *options)
-
-    monkeypatch.setattr(MODULE, "write_saved_model", write_another_model)
+    other = small_translator(seed=1)
+    make, write = EXPORT.ids_function, FORMS.write_saved_model
+    monkeypatch.setattr(EXPORT, "ids_function", lambda model, *options: make(other, *options))
+    monkeypatch.setattr(
+        FORMS, "write_saved_model", lambda directory, model, *rest: write(directory, other, *rest)
+    )
     earlier_artifact(tmp_path / "artifact")
     with pytest.raises(ParityError, match=r"tf_saved_model does not agree with Keras on \d of 6"):
         export(tmp_path / "artifact", formats=("tf_saved_model",), force=True)
@@ -98,11 +99,11 @@ def test_a_form_that_disagrees_is_never_seen(tmp_path, monkeypatch):
 
 
 def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr(MODULE, "tflite_ops", lambda path: ["ADD", "custom:FlexErf"])
+    monkeypatch.setattr(FORMS, "tflite_ops", lambda path: ["ADD", "custom:FlexErf"])
     monkeypatch.setattr(
-        MODULE, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
+        FORMS, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
     )
-    monkeypatch.setattr(MODULE, "write_tflite", lambda *rest: None)
+    monkeypatch.setattr(FORMS, "write_tflite", lambda *rest: None)
     with pytest.raises(ParityError, match="tflite needs operators that .*: custom:FlexErf"):
         export(tmp_path / "artifact", formats=("tflite",))
     assert names(tmp_path) == []
@@ -112,7 +113,7 @@ def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):
 def test_a_missing_package_names_the_extra_and_leaves_nothing(tmp_path, monkeypatch, extra):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     monkeypatch.setattr(
-        MODULE, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
+        FORMS, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
     )
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
         export(tmp_path / "artifact", formats=(extra,))
