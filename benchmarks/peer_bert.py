@@ -5,6 +5,7 @@ import tempfile
 import keras
 import numpy as np
 from keras import ops
+
 from keras_attention.checkpoints import save_hugging_face, to_keras_hub
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")

@@ -1,9 +1,8 @@
 """BERT in a HuggingFace directory: config.json, model.safetensors and the tokenizer's files."""
 
 import json
+import math
 from pathlib import Path
-
-import keras
 
 from keras_attention._validation import InputError, require
 from keras_attention.checkpoints.hugging_face_config import (
@@ -121,11 +120,9 @@ def _load(directory, make, overrides, with_head=True):
         types = {name: file.types[stored] for name, stored in names.items()}
         has_pooler = any("pooler." in name for name in names)
         arguments = {**encoder_arguments(config), "has_pooler": has_pooler, **overrides}
-        # Without values first: sizes that do not fit the tensors may be of any magnitude.
-        with keras.StatelessScope(initialize_variables=False):
-            _, parts = make(dict(arguments), shapes)
-        _require_fit(path, parts, shapes, types)
+        _require_possible(path, arguments, shapes)
         model, parts = make(arguments, shapes)
+        _require_fit(path, parts, shapes, types)
         values = {}
         for name, part in parts.items():
             value = file.read(names[name])
@@ -151,6 +148,40 @@ def _names(stored, with_head):
             known = PREFIX + known
         names[known] = name
     return names
+
+
+def _require_possible(path, arguments, shapes):
+    """Raises `InputError` if the sizes that a config names are of another magnitude than the
+    checkpoint's: they may be more than any memory, so the model is not built to compare them.
+
+    Args:
+        path: of the checkpoint.
+        arguments: of `BertEncoder`.
+        shapes: of the checkpoint's tensors, a dict by name.
+    """
+    width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
+    tables = {
+        "word_embeddings": arguments["vocabulary_size"],
+        "position_embeddings": arguments["max_sequence_length"],
+        "token_type_embeddings": arguments["num_segments"],
+    }
+    matrices = arguments["num_layers"] * (4 * width**2 + 2 * width * inner)
+    if sum(tables.values()) * width + matrices <= 2 * sum(map(math.prod, shapes.values())):
+        return
+    prefix = PREFIX if any(name.startswith(PREFIX) for name in shapes) else ""
+    expected = {f"{prefix}embeddings.{name}.weight": (n, width) for name, n in tables.items()}
+    expected[f"{prefix}encoder.layer.0.intermediate.dense.weight"] = (inner, width)
+    faults = [
+        f"{name} is {shapes[name]}, not {shape}"
+        for name, shape in expected.items()
+        if name in shapes and shapes[name] != shape
+    ]
+    faults += [f"{name} is missing" for name in expected if name not in shapes]
+    faults.append(f"num_layers is {arguments['num_layers']:,}")
+    raise InputError(
+        f"{path} does not hold the tensors that are needed, and config.json describes a model of "
+        f"more than twice the size; {', '.join(faults)}."
+    )
 
 
 def _require_fit(path, parts, shapes, types):

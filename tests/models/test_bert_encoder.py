@@ -48,8 +48,7 @@ def test_parameters_by_formula(preset, vocabulary, published):
         vocabulary, sizes["num_layers"], sizes["hidden_dim"], sizes["intermediate_dim"]
     )
     assert published in (None, expected)
-    with keras.StatelessScope(initialize_variables=False):  # shapes only
-        model = BertEncoder.from_preset(preset, vocabulary_size=vocabulary)
+    model = BertEncoder.from_preset(preset, vocabulary_size=vocabulary)
     assert model.count_params() == expected
 
 
@@ -69,8 +68,7 @@ def test_the_sizes_of_the_presets():
 
 
 def test_parameters_of_the_pretraining_heads():
-    with keras.StatelessScope(initialize_variables=False):
-        model = BertMaskedLM.from_preset("base", vocabulary_size=30522, next_sentence=True)
+    model = BertMaskedLM.from_preset("base", vocabulary_size=30522, next_sentence=True)
     head = model.masked_lm.count_params() - model.encoder.embedding.count_params()
     assert head == 622_650
     assert model.next_sentence_classifier.count_params() == 1_538
