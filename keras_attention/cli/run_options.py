@@ -15,6 +15,26 @@ def add_run_options(add):
     add("--quiet", action="store_true")
 
 
+def add_encoder_options(add):
+    """Adds those of the trainings of encoders."""
+    add("--epochs", type=int, metavar="N")
+    add("--vocabulary-size", type=int, metavar="N", help="for random weights")
+    add(
+        "--cased",
+        dest="lowercase",
+        action="store_const",
+        const=False,
+        help="tell upper and lower case apart; for random weights",
+    )
+    add("--max-length", dest="max_sequence_length", type=int, metavar="N", help="tokens of a text")
+    add("--batch-size", type=int, metavar="N")
+    add("--dropout", type=float, metavar="X")
+    add("--learning-rate", type=float, metavar="X", help="the highest")
+    add("--warmup-share", type=float, metavar="X", help="of all updates")
+    add("--weight-decay", type=float, metavar="X")
+    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
+
+
 def given_options(options, left_out=()):
     """The fields of a config, as given: a dict; what was not given is None."""
     others = {*NOT_CONFIG, *left_out}

@@ -1,6 +1,10 @@
 """`keras-attention train classifier`."""
 
-from keras_attention.cli.run_options import add_run_options, given_options
+from keras_attention.cli.run_options import (
+    add_encoder_options,
+    add_run_options,
+    given_options,
+)
 
 
 def add_parser(kinds, common):
@@ -27,25 +31,10 @@ def add_parser(kinds, common):
         metavar="NAME",
         help="of random weights: lesson (default), tiny, mini, small, medium, base, large",
     )
-    add("--epochs", type=int, metavar="N")
-    add("--vocabulary-size", type=int, metavar="N", help="for random weights")
-    add(
-        "--cased",
-        dest="lowercase",
-        action="store_const",
-        const=False,
-        help="tell upper and lower case apart; for random weights",
-    )
-    add("--max-length", dest="max_sequence_length", type=int, metavar="N", help="tokens of a text")
-    add("--batch-size", type=int, metavar="N")
+    add_encoder_options(add)
     add("--pooling", metavar="NAME", help="pooled (default) or mean")
-    add("--dropout", type=float, metavar="X")
     add("--freeze-encoder", action="store_true", default=None, help="train the head alone")
-    add("--learning-rate", type=float, metavar="X", help="the highest")
-    add("--warmup-share", type=float, metavar="X", help="of all updates")
-    add("--weight-decay", type=float, metavar="X")
     add("--layer-decay", type=float, metavar="X", help="of the learning rate, from block to block")
-    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
     add("--class-weights", metavar="NAME", help="none (default) or balanced")
     add(
         "--early-stopping",

@@ -1,6 +1,10 @@
 """`keras-attention train masked-lm`."""
 
-from keras_attention.cli.run_options import add_run_options, given_options
+from keras_attention.cli.run_options import (
+    add_encoder_options,
+    add_run_options,
+    given_options,
+)
 
 
 def add_parser(kinds, common):
@@ -21,17 +25,7 @@ def add_parser(kinds, common):
         metavar="DIR",
         help="begin with this run of masked-lm or HuggingFace directory",
     )
-    add("--epochs", type=int, metavar="N")
-    add("--vocabulary-size", type=int, metavar="N")
-    add(
-        "--cased",
-        dest="lowercase",
-        action="store_const",
-        const=False,
-        help="tell upper and lower case apart",
-    )
-    add("--max-length", dest="max_sequence_length", type=int, metavar="N", help="tokens of a text")
-    add("--batch-size", type=int, metavar="N")
+    add_encoder_options(add)
     add("--masked-share", type=float, metavar="X", help="of the tokens; 0.15 by default")
     add(
         "--single-pieces",
@@ -40,11 +34,6 @@ def add_parser(kinds, common):
         const=False,
         help="mask pieces of words, not whole words",
     )
-    add("--dropout", type=float, metavar="X")
-    add("--learning-rate", type=float, metavar="X", help="the highest")
-    add("--warmup-share", type=float, metavar="X", help="of all updates")
-    add("--weight-decay", type=float, metavar="X")
-    add("--clip-norm", type=float, metavar="X", help="limit on the norm of all gradients together")
     add_run_options(add)
     masked_lm.set_defaults(run=run)
 

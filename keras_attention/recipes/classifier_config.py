@@ -2,8 +2,14 @@
 
 import dataclasses
 
-from keras_attention._validation import InputError, require, require_rate
+from keras_attention._validation import (
+    InputError,
+    require,
+    require_positive_integer,
+    require_rate,
+)
 from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
+from keras_attention.recipes.run_config import config_from_dict, preset_for
 
 PRESETS = ("lesson", *BERT_PRESETS)
 POOLINGS = ("pooled", "mean")
@@ -74,16 +80,7 @@ class ClassifierConfig:
         Raises:
             InputError: if the preset is unknown, or given together with `initial_weights`.
         """
-        if initial_weights is not None and preset is not None:
-            raise InputError(
-                "--preset is for random weights: with --initial-weights the architecture is theirs."
-            )
-        if initial_weights is None:
-            preset = preset or PRESETS[0]
-            if preset not in PRESETS:
-                raise InputError(
-                    f"Unknown preset {preset!r}; expected one of {', '.join(PRESETS)}."
-                )
+        preset = preset_for(preset, initial_weights, PRESETS)
         given = {name: value for name, value in options.items() if value is not None}
         suited = PRESET_OPTIONS.get(preset, {})
         return cls(initial_weights=initial_weights, preset=preset, **{**suited, **given})
@@ -92,10 +89,7 @@ class ClassifierConfig:
         if not self.train:
             raise InputError("A classifier needs labelled texts: give --train a file.")
         for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
-            )
+            require_positive_integer(name, getattr(self, name))
         require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
         if self.dropout is not None:
             require_rate("dropout", self.dropout)
@@ -127,8 +121,4 @@ class ClassifierConfig:
         Raises:
             InputError: if it is not of a classifier.
         """
-        if values.get("kind") != "classifier":
-            raise InputError(
-                f"This run is of another kind: {values.get('kind')!r}, not a classifier."
-            )
-        return cls(**values)
+        return config_from_dict(cls, values, "a classifier")

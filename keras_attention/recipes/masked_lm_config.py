@@ -2,8 +2,14 @@
 
 import dataclasses
 
-from keras_attention._validation import InputError, require, require_rate
+from keras_attention._validation import (
+    InputError,
+    require,
+    require_positive_integer,
+    require_rate,
+)
 from keras_attention.models.bert_presets import PRESETS
+from keras_attention.recipes.run_config import config_from_dict, preset_for
 
 # Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
 PRESET_OPTIONS = {
@@ -57,16 +63,7 @@ class MaskedLMConfig:
         Raises:
             InputError: if the preset is unknown, or given together with `initial_weights`.
         """
-        if initial_weights is not None and preset is not None:
-            raise InputError(
-                "--preset is for random weights: with --initial-weights the architecture is theirs."
-            )
-        if initial_weights is None:
-            preset = preset or next(iter(PRESETS))
-            if preset not in PRESETS:
-                raise InputError(
-                    f"Unknown preset {preset!r}; expected one of {', '.join(PRESETS)}."
-                )
+        preset = preset_for(preset, initial_weights, PRESETS)
         given = {name: value for name, value in options.items() if value is not None}
         suited = PRESET_OPTIONS.get(preset, {})
         return cls(preset=preset, initial_weights=initial_weights, **{**suited, **given})
@@ -75,10 +72,7 @@ class MaskedLMConfig:
         if not self.train:
             raise InputError("Pretraining needs texts: give --train a file.")
         for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
-            )
+            require_positive_integer(name, getattr(self, name))
         require_rate("dropout", self.dropout)
         require(
             0 < self.masked_share < 1,
@@ -98,6 +92,4 @@ class MaskedLMConfig:
         Raises:
             InputError: if it is not of masked-LM pretraining.
         """
-        if values.get("kind") != "masked-lm":
-            raise InputError(f"This run is of another kind: {values.get('kind')!r}, not masked-lm.")
-        return cls(**values)
+        return config_from_dict(cls, values, "masked-lm")

@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
+from keras_attention.recipes.run_config import config_from_dict
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -113,10 +114,7 @@ class TranslatorConfig:
 
     def __post_init__(self):
         for name in ("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, int) and value > 0, name, "a positive integer", **{name: value}
-            )
+            require_positive_integer(name, getattr(self, name))
         self.decoding = SearchOptions(**self.decoding).to_dict()
         require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)
         schedules = ("linear", "noam")
@@ -135,8 +133,4 @@ class TranslatorConfig:
         Raises:
             InputError: if it is not of a translator.
         """
-        if values.get("kind") != "translator":
-            raise InputError(
-                f"This run is of another kind: {values.get('kind')!r}, not a translator."
-            )
-        return cls(**values)
+        return config_from_dict(cls, values, "a translator")
