@@ -12,6 +12,7 @@ class Model(keras.Model):
     """
 
     micro_batches = 1
+    jit_gradients = False
 
     def compile(self, *args, micro_batches=1, **kwargs):
         """As `keras.Model.compile`.

@@ -8,6 +8,8 @@ Masks that Keras attaches to tensors play no part: a loss that leaves out paddin
 with a method `token_weights(y_true, sample_weight)`.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 from keras import tree
@@ -49,17 +51,22 @@ def _values(loss, y, y_pred):
     return tf.cast(values, tf.float32)
 
 
-def _weights(loss, y, sample_weight, values):
-    """What each loss value counts; `values` may be those of other rows, their shape matters."""
+def _weights(loss, y, output_rank, sample_weight):
+    """What each loss value counts: of the shape of `y`, without its last axis if the output has it.
+
+    Known before the forward pass, so that replicas agree on their counts first.
+    """
     if hasattr(loss, "token_weights"):
         return loss.token_weights(y, sample_weight)
-    weights = tf.ones(tf.concat([tf.shape(y)[:1], tf.shape(values)[1:]], 0))
+    y = tf.convert_to_tensor(y)
+    weights = tf.ones(tf.shape(y)[:-1] if 1 < y.shape.rank == output_rank else tf.shape(y))
     if sample_weight is None:
         return weights
+    rank = y.shape.rank - (1 < y.shape.rank == output_rank)
     sample_weight = tf.cast(sample_weight, tf.float32)
-    if sample_weight.shape.rank == values.shape.rank + 1:
+    if sample_weight.shape.rank == rank + 1:
         sample_weight = tf.squeeze(sample_weight, -1)
-    while sample_weight.shape.rank < values.shape.rank:
+    while sample_weight.shape.rank < rank:
         sample_weight = sample_weight[..., None]
     return weights * sample_weight
 
@@ -81,18 +88,28 @@ def _count(loss, weights):
     )
 
 
-def _sums_and_counts(model, part, batch, y_pred):
-    """For each output: factor times the weighted sum of `part`, and the count of all `batch`."""
-    sums, counts = [], []
-    of_part = _loss_terms(model, part[1], y_pred, part[2])
-    of_batch = _loss_terms(model, batch[1], y_pred, batch[2])
-    for (loss, factor, y, output, weight), (_, _, all_y, _, all_weight) in zip(
-        of_part, of_batch, strict=True
-    ):
+def _counts(model, batch):
+    """For each output, what the sum of its loss values over a batch is divided by.
+
+    Known before the forward pass: replicas agree on it first, and XLA compiles what follows.
+    """
+    _, y, sample_weight = batch
+    terms = _loss_terms(model, y, model.compute_output_spec(model.input), sample_weight)
+    return [
+        _count(loss, _weights(loss, y, len(output.shape), weight))
+        for loss, _, y, output, weight in terms
+    ]
+
+
+def _sums(model, part, y_pred):
+    """For each output: its factor times the weighted sum of the loss values of `part`."""
+    _, y, sample_weight = part
+    sums = []
+    for loss, factor, y, output, weight in _loss_terms(model, y, y_pred, sample_weight):
         values = _values(loss, y, output)
-        sums.append(factor * tf.reduce_sum(values * _weights(loss, y, weight, values)))
-        counts.append(_count(loss, _weights(loss, all_y, all_weight, values)))
-    return sums, counts
+        weights = _weights(loss, y, output.shape.rank, weight)
+        sums.append(factor * tf.reduce_sum(values * weights))
+    return sums
 
 
 def _over_replicas(counts, context):
@@ -174,13 +191,40 @@ def _update_loss_metric(model, loss, counts, x):
             metric.update_state(loss, sample_weight=weight)
 
 
+def _forward_and_backward(model, part, counts, share):
+    """The gradients of a part of a batch, and what they come from.
+
+    Args:
+        model: see `exact_train_step`.
+        part: `(x, y, sample_weight)`.
+        counts: what the sums of all parts and replicas together are divided by.
+        share: the part's share of the regularization.
+
+    Returns:
+        Gradients, one for each trainable variable, dense or None; the sums; the regularization; the
+        outputs.
+    """
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        y_pred = model(part[0], training=True)
+        sums = _sums(model, part, y_pred)
+        regularization = tf.add_n(model.losses) if model.losses else tf.zeros(())
+        loss = model.optimizer.scale_loss(_divide(sums, counts) + share * regularization)
+    gradients = tape.gradient(loss, variables)
+    gradients = [_dense(g, variable) for g, variable in zip(gradients, variables, strict=True)]
+    return gradients, sums, regularization, y_pred
+
+
 def exact_train_step(model, data):
     """One update of `model` on `data`, in `model.micro_batches` parts. Returns the metrics.
 
-    Works on one device (XLA included) and in a replica of `tf.distribute.MirroredStrategy`.
+    Works on one device (XLA included) and in a replica of `tf.distribute.MirroredStrategy` and
+    `MultiWorkerMirroredStrategy`. With `model.jit_gradients` XLA compiles the forward and backward
+    pass of each part, and neither the exchange between replicas nor the update.
 
     Args:
-        model: a compiled `keras.Model` whose `loss` is one loss, or a dict of them keyed by output.
+        model: a compiled functional `keras.Model` whose `loss` is one loss, or a dict of them keyed
+            by output.
         data: `(x, y)` or `(x, y, sample_weight)`.
 
     Raises:
@@ -191,7 +235,8 @@ def exact_train_step(model, data):
     replicas = context.num_replicas_in_sync
     variables = model.trainable_variables
     parts = _split(batch, model.micro_batches)
-    all_counts = None
+    counts = _counts(model, batch)
+    all_counts = _over_replicas(counts, context)
     loss = 0.0
     gradients = [None] * len(variables)
     for part in parts:
@@ -200,20 +245,15 @@ def exact_train_step(model, data):
             # One part after the other, or nothing of the memory would be saved.
             with tf.control_dependencies([g for g in gradients if g is not None]):
                 x = tree.map_structure(tf.identity, x)
-        with tf.GradientTape() as tape:
-            y_pred = model(x, training=True)
-            sums, counts = _sums_and_counts(model, part, batch, y_pred)
-            if all_counts is None:
-                all_counts = _over_replicas(counts, context)
-            regularization = tf.add_n(model.losses) / len(parts) if model.losses else 0.0
-            step_loss = _divide(sums, all_counts) + regularization / replicas
-            scaled = model.optimizer.scale_loss(step_loss)
-        found = tape.gradient(scaled, variables)
-        gradients = [
-            _add(total, _dense(new, variable))
-            for total, new, variable in zip(gradients, found, variables, strict=True)
-        ]
-        loss += _divide(sums, counts) + regularization
+        run = functools.partial(_forward_and_backward, model)
+        if model.jit_gradients:
+            # A function of this trace alone: one traced in another replica has its variables.
+            run = tf.function(run, jit_compile=True, autograph=False)
+        found, sums, regularization, y_pred = run(
+            (x, y, sample_weight), all_counts, 1.0 / (len(parts) * replicas)
+        )
+        gradients = [_add(total, new) for total, new in zip(gradients, found, strict=True)]
+        loss += _divide(sums, counts) + regularization / len(parts)
         metrics = model.compute_metrics(x, y, y_pred, sample_weight)
     if replicas > 1:
         gradients = _reduced(gradients, model.optimizer, context)
@@ -227,8 +267,8 @@ def exact_test_step(model, data):
     batch = keras.utils.unpack_x_y_sample_weight(data)
     x, y, sample_weight = batch
     y_pred = model(x, training=False)
-    sums, counts = _sums_and_counts(model, batch, batch, y_pred)
-    loss = _divide(sums, counts)
+    counts = _counts(model, batch)
+    loss = _divide(_sums(model, batch, y_pred), counts)
     if model.losses:
         loss += tf.add_n(model.losses)
     _update_loss_metric(model, loss, counts, x)
