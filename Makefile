@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint test-jax bench clean
+.PHONY: demo test test-slow lint test-jax bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
+
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest -q -m slow
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -39,7 +39,9 @@ ROOT_NAMES = {"load": "loading", "__version__": "version"}
 
 MAY_IMPORT_TENSORFLOW = (
     "backend.py",
+    "training/distribution.py",
     "training/exact_step.py",
+    "training/workers.py",
     "text/",
     "exporting/",
     "runtimes/",

@@ -2,13 +2,15 @@
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 import warnings
 
-from keras_attention.cli import classify, evaluate, export, inspect, plot, train, translate
+from keras_attention.cli import classify, evaluate, export, inspect, launch, plot, train, translate
 
-COMMANDS = (train, translate, classify, evaluate, export, inspect, plot)
+LOST = 75  # exit status: another worker is gone, start again (EX_TEMPFAIL of sysexits.h)
+COMMANDS = (train, translate, classify, evaluate, export, inspect, plot, launch)
 
 
 def make_parser():
@@ -38,6 +40,13 @@ def hide_native_notes():
     os.close(nowhere)
 
 
+def leave_at_once(status):
+    """Ends the process: with a worker gone, TensorFlow's own end waits for it, or aborts."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     print(f"warning: {message}", file=sys.stderr)
 
@@ -57,9 +66,16 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        from keras_attention.training import TrainingInterrupted, WorkerLost
+
+        if isinstance(error, TrainingInterrupted):
+            print(f"keras-attention: {error}", file=sys.stderr)
+            return 128 + (error.signal or signal.SIGTERM)
         if options.debug:
             traceback.print_exc()
         print(f"keras-attention: {error}", file=sys.stderr)
+        if isinstance(error, WorkerLost):
+            leave_at_once(LOST)
         return 2 if isinstance(error, (ValueError, ImportError, OSError)) else 1
 
 

@@ -1,6 +1,17 @@
 """The options that every training takes."""
 
+import contextlib
+
 NOT_CONFIG = {"command", "kind", "run", "debug", "output", "resume", "distribute", "force", "quiet"}
+
+
+def distributed(options):
+    """The block in which a training runs on the devices that the options ask for."""
+    if options.distribute == "none":
+        return contextlib.nullcontext()
+    from keras_attention.training.distribution import make_strategy
+
+    return make_strategy(options.distribute).scope()
 
 
 def add_run_options(add):
@@ -10,7 +21,12 @@ def add_run_options(add):
     add("--seed", type=int, metavar="N")
     add("--resume", action="store_true", help="go on from the last snapshot, if there is one")
     add("--snapshot-every", type=int, metavar="STEPS", help="beside one at the end of an epoch")
-    add("--distribute", choices=("none",), default="none")
+    add(
+        "--distribute",
+        choices=("none", "mirrored", "multi-worker"),
+        default="none",
+        help="over the GPUs of this machine, or of those that TF_CONFIG lists (default: none)",
+    )
     add("--force", action="store_true", help="overwrite an existing run")
     add("--quiet", action="store_true")
 

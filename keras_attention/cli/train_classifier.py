@@ -3,6 +3,7 @@
 from keras_attention.cli.run_options import (
     add_encoder_options,
     add_run_options,
+    distributed,
     given_options,
 )
 
@@ -52,6 +53,7 @@ def run(options):
     from keras_attention.recipes import ClassifierConfig, train_classifier
 
     config = ClassifierConfig.for_weights(**given_options(options))
-    train_classifier(
-        config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
-    )
+    with distributed(options):
+        train_classifier(
+            config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
+        )

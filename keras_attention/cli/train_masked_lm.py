@@ -3,6 +3,7 @@
 from keras_attention.cli.run_options import (
     add_encoder_options,
     add_run_options,
+    distributed,
     given_options,
 )
 
@@ -43,6 +44,7 @@ def run(options):
     from keras_attention.recipes import MaskedLMConfig, train_masked_lm
 
     config = MaskedLMConfig.for_preset(**given_options(options))
-    train_masked_lm(
-        config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
-    )
+    with distributed(options):
+        train_masked_lm(
+            config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
+        )

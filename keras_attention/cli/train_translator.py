@@ -1,6 +1,6 @@
 """`keras-attention train translator`."""
 
-from keras_attention.cli.run_options import add_run_options, given_options
+from keras_attention.cli.run_options import add_run_options, distributed, given_options
 from keras_attention.cli.search import NAMES, add_search_options, search_options
 
 
@@ -50,6 +50,7 @@ def run(options):
 
     values = given_options(options, NAMES)
     config = TranslatorConfig.for_preset(**values, decoding=search_options(options))
-    train_translator(
-        config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
-    )
+    with distributed(options):
+        train_translator(
+            config, options.output, resume=options.resume, force=options.force, quiet=options.quiet
+        )

@@ -8,24 +8,40 @@ class Model(keras.Model):
 
     On the TensorFlow backend the loss of a step is the sum over all tokens divided by their count,
     over micro-batches and replicas alike, so that splitting a batch never changes the gradient: see
-    `keras_attention.training.exact_step`. On other backends the stock step of Keras runs.
+    `keras_attention.training.exact_step`. Make and compile the model in the scope of a
+    `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy` to train it on many devices.
+    On other backends the stock step of Keras runs.
     """
 
     micro_batches = 1
     jit_gradients = False
 
-    def compile(self, *args, micro_batches=1, **kwargs):
+    def compile(self, *args, micro_batches=1, jit_gradients=False, **kwargs):
         """As `keras.Model.compile`.
 
         Args:
             micro_batches: into how many parts each batch is split, to save memory.
+            jit_gradients: whether XLA compiles the forward and backward pass alone. Under a
+                strategy of several replicas it is what takes the place of `jit_compile`.
+
+        Raises:
+            ValueError: if Keras cannot do something under the model's strategy.
         """
         super().compile(*args, **kwargs)
         self.micro_batches = micro_batches
+        self.jit_gradients = jit_gradients
+        if keras.backend.backend() == "tensorflow":
+            from keras_attention.training.distribution import require_supported
+
+            require_supported(self)
 
     def get_compile_config(self):
         config = super().get_compile_config()
-        return config and {**config, "micro_batches": self.micro_batches}
+        return config and {
+            **config,
+            "micro_batches": self.micro_batches,
+            "jit_gradients": self.jit_gradients,
+        }
 
     def compile_from_config(self, config):
         # The stock method compiles no model whose class has a `compile` of its own.
@@ -44,3 +60,29 @@ class Model(keras.Model):
             from keras_attention.training.exact_step import exact_test_step
 
             return exact_test_step(self, data)
+
+        def make_train_function(self, force=False):
+            from keras_attention.training import distribution
+
+            if not distribution.is_multi_worker(self.distribute_strategy):
+                return super().make_train_function(force)
+            if self.train_function is None or force:
+                self.train_function = distribution.multi_worker_function(self, self.train_step)
+            return self.train_function
+
+        def make_test_function(self, force=False):
+            from keras_attention.training import distribution
+
+            if not distribution.is_multi_worker(self.distribute_strategy):
+                return super().make_test_function(force)
+            if self.test_function is None or force:
+                self.test_function = distribution.multi_worker_function(self, self.test_step)
+            return self.test_function
+
+        def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+            from keras_attention.training import distribution
+
+            strategy = self.distribute_strategy
+            if iterator is None or not distribution.takes_batches_apart(strategy):
+                return super()._maybe_symbolic_build(iterator, data_batch)
+            return distribution.build_from_iterator(self, iterator)

@@ -26,8 +26,10 @@ from keras_attention.training import (
     LayerwiseAdamW,
     WarmupLinearSchedule,
     classification_scores,
+    is_chief,
     layer_rate_scales,
 )
+from keras_attention.training.distribution import jit_options
 from keras_attention.visualization import save_confusion_plot
 
 SPLIT_OFF = 0.1  # share of the training texts that become validation data where none are given
@@ -106,7 +108,7 @@ def compile_classifier(model, config, total_steps):
             from_logits=True, reduction="mean_with_sample_weight"
         ),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=config.jit_compile,
+        **jit_options(config.jit_compile),
     )
 
 
@@ -134,28 +136,31 @@ def train_classifier(config, output, resume=False, force=False, quiet=False):
 
     run = TrainingRun(config, output, resume, force, quiet)
     if run.is_finished:
-        return load_run(output)
+        return load_run(output) if is_chief() else None
     config = run.config
     train, valid = load_examples(config, run.say)  # before anything is written
     if config.labels is None:
         config.labels = label_names(train.labels, config.train)
     names = config.labels
     train_ids, valid_ids = label_ids(train, names), label_ids(valid, names)
-    encoder, tokenizer = None, None
+    encoder, encoder_tokenizer = None, None
     if config.initial_weights is not None:
-        encoder, tokenizer = initial_encoder(config.initial_weights, config.dropout)
+        encoder, encoder_tokenizer = initial_encoder(config.initial_weights, config.dropout)
         if config.max_sequence_length > encoder.max_sequence_length:
             raise InputError(
                 f"--max-length {config.max_sequence_length} is more than the "
                 f"{encoder.max_sequence_length} positions of {config.initial_weights}."
             )
-    if run.resumes:
-        tokenizer = WordPieceTokenizer.load(run.output / "tokenizer")
-    elif tokenizer is None:
+
+    def make_tokenizer():
+        if encoder_tokenizer is not None:
+            return encoder_tokenizer
         texts = [*train.texts, *(train.pairs or ())]
-        tokenizer = WordPieceTokenizer(
+        return WordPieceTokenizer(
             train_wordpiece(texts, config.vocabulary_size, config.lowercase), config.lowercase
         )
+
+    tokenizer = run.tokenizer(make_tokenizer, WordPieceTokenizer.load)
     class_weights = None
     if config.class_weights == "balanced":
         class_weights = balanced_class_weights(train_ids, len(names))

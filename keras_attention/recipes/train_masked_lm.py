@@ -16,7 +16,9 @@ from keras_attention.training import (
     LayerwiseAdamW,
     TokenAccuracy,
     WarmupLinearSchedule,
+    is_chief,
 )
+from keras_attention.training.distribution import jit_options
 
 SPLIT_OFF = 0.02  # share of the training texts that become validation texts where none are given
 
@@ -72,7 +74,7 @@ def compile_masked_lm(model, config, total_steps):
             from_logits=True, reduction="mean_with_sample_weight"
         ),
         weighted_metrics=[TokenAccuracy()],
-        jit_compile=config.jit_compile,
+        **jit_options(config.jit_compile),
     )
 
 
@@ -100,18 +102,21 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
 
     run = TrainingRun(config, output, resume, force, quiet)
     if run.is_finished:
-        return read_model(output)
+        return read_model(output) if is_chief() else None
     config = run.config
     train, valid = load_texts(config, run.say)  # before anything is written
-    encoder, tokenizer = None, None
+    encoder, encoder_tokenizer = None, None
     if config.initial_weights is not None:
-        encoder, tokenizer = initial_encoder(config.initial_weights, config.dropout)
-    if run.resumes:
-        tokenizer = WordPieceTokenizer.load(run.output / "tokenizer")
-    elif tokenizer is None:
-        tokenizer = WordPieceTokenizer(
+        encoder, encoder_tokenizer = initial_encoder(config.initial_weights, config.dropout)
+
+    def make_tokenizer():
+        if encoder_tokenizer is not None:
+            return encoder_tokenizer
+        return WordPieceTokenizer(
             train_wordpiece(train, config.vocabulary_size, config.lowercase), config.lowercase
         )
+
+    tokenizer = run.tokenizer(make_tokenizer, WordPieceTokenizer.load)
     batches, cut = make_batches(config, tokenizer, train, config.seed)
     # XLA compiles the validation step for each of its shapes, which takes longer than padding.
     valid_batches, valid_cut = make_batches(

@@ -23,7 +23,9 @@ from keras_attention.training import (
     TokenAccuracy,
     TranslationScores,
     WarmupLinearSchedule,
+    is_chief,
 )
+from keras_attention.training.distribution import jit_options
 
 SPLIT_OFF = 0.02  # share of the training pairs that becomes validation data where none is given
 SCORED_SENTENCES = 500  # validation sentences that are translated after every epoch
@@ -124,7 +126,7 @@ def compile_translator(model, config, total_steps):
         ),
         loss=LabelSmoothedCrossEntropy(config.label_smoothing),
         metrics=[TokenAccuracy(), Perplexity()],
-        jit_compile=config.jit_compile,
+        **jit_options(config.jit_compile),
     )
 
 
@@ -147,15 +149,16 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
     """
     run = TrainingRun(config, output, resume, force, quiet)
     if run.is_finished:
-        return load_run(output)
+        return load_run(output) if is_chief() else None
     config = run.config
     train, valid = load_corpus(config, run.say)  # before anything is written
-    if run.resumes:
-        tokenizer = TranslationTokenizer.load(run.output / "tokenizer")
-    elif config.initial_weights is not None:
-        tokenizer = load_run(config.initial_weights).tokenizer
-    else:
-        tokenizer = train_tokenizer(config, train, run.say)
+
+    def make_tokenizer():
+        if config.initial_weights is not None:
+            return load_run(config.initial_weights).tokenizer
+        return train_tokenizer(config, train, run.say)
+
+    tokenizer = run.tokenizer(make_tokenizer, TranslationTokenizer.load)
     batches = make_batches(config, tokenizer, train, config.seed)
     # XLA compiles the validation step for each of its shapes, which takes longer than padding.
     valid_batches = make_batches(

@@ -1,7 +1,9 @@
 """What every training does around `fit`: the run directory, its snapshots, and resuming."""
 
+import base64
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,12 +11,24 @@ import keras
 
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import read_config, save_model_atomically
-from keras_attention.training import Snapshots, restore_latest
+from keras_attention.training import (
+    Interruption,
+    Snapshots,
+    StopAtNaN,
+    any_worker,
+    decide,
+    is_chief,
+    share_weights,
+    worker_lost,
+)
 
 
 class TrainingRun:
     """A run directory in the making: `model.keras`, `tokenizer/`, `config.json`, `history.csv`,
     `snapshots/` and `logs/` (TensorBoard). `model.keras` appears when training is finished.
+
+    In the scope of a `tf.distribute` strategy training is distributed. Of several workers the chief
+    alone reads and writes the directory, and tells the others what they need of it.
 
     Args:
         config: a dataclass with `to_dict`, `from_dict`, `seed`, `epochs` and `snapshot_every`.
@@ -35,32 +49,72 @@ class TrainingRun:
     def __init__(self, config, output, resume=False, force=False, quiet=False):
         self.output = Path(output)
         self.force = force
-        self.quiet = quiet
-        self.resumes = resume and (self.output / "config.json").exists()
-        self.config = type(config).from_dict(read_config(output)) if self.resumes else config
-        self.is_finished = self.resumes and (self.output / "model.keras").exists()
+        self.quiet = quiet or not is_chief()
+        found = decide(lambda: self._look(config, resume))
+        self.resumes, self.is_finished = found["resumes"], found["is_finished"]
+        self.config = type(config).from_dict(found["config"])
         if self.is_finished:
             self.say(f"{output} is finished: nothing to do.")
             return
-        if not self.resumes and not (resume and _is_empty(self.output)):
-            refuse_existing(output, force)
         keras.utils.set_random_seed(self.config.seed)
+
+    def _look(self, config, resume):
+        """What the directory holds, as JSON values."""
+        resumes = resume and (self.output / "config.json").exists()
+        values = read_config(self.output) if resumes else config.to_dict()
+        type(config).from_dict(values)
+        is_finished = resumes and (self.output / "model.keras").exists()
+        if not resumes and not (resume and _is_empty(self.output)):
+            refuse_existing(self.output, self.force)
+        return {"resumes": resumes, "is_finished": is_finished, "config": values}
 
     def say(self, text):
         """Prints progress."""
         if not self.quiet:
             print(text, flush=True)
 
+    def tokenizer(self, make, load):
+        """The run's tokenizer: of the directory where it resumes, else a new one.
+
+        Args:
+            make: function without arguments that makes it. The chief alone calls it.
+            load: function that reads it from a directory.
+        """
+
+        def files():
+            with tempfile.TemporaryDirectory() as directory:
+                if self.resumes:
+                    directory = self.output / "tokenizer"
+                else:
+                    make().save(directory)
+                paths = [path for path in sorted(Path(directory).rglob("*")) if path.is_file()]
+                return {
+                    path.relative_to(directory).as_posix(): base64.b64encode(
+                        path.read_bytes()
+                    ).decode()
+                    for path in paths
+                }
+
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in decide(files).items():
+                path = Path(directory) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(base64.b64decode(text))
+            return load(directory)
+
     def start(self, tokenizer):
         """Makes the directory with what does not change while training, unless it resumes."""
-        if self.resumes:
-            return
-        if _is_empty(self.output):
-            self.output.rmdir()
-        with new_directory(self.output, self.force) as directory:
-            tokenizer.save(directory / "tokenizer")
-            text = json.dumps(self.config.to_dict(), indent=2, ensure_ascii=False)
-            write_atomically(directory / "config.json", text.encode())
+
+        def make():
+            if _is_empty(self.output):
+                self.output.rmdir()
+            with new_directory(self.output, self.force) as directory:
+                tokenizer.save(directory / "tokenizer")
+                text = json.dumps(self.config.to_dict(), indent=2, ensure_ascii=False)
+                write_atomically(directory / "config.json", text.encode())
+
+        if not self.resumes:
+            decide(make)
 
     def fit(self, model, batches, valid_batches, selection, description, scores=(), finish=None):
         """Trains `model` from where the run stands to its end, and saves it.
@@ -75,33 +129,50 @@ class TrainingRun:
             scores: callbacks that add to an epoch's row of `history.csv`.
             finish: function without arguments that is called before `model.keras` appears.
         """
-        snapshots = self.output / "snapshots"
-        position = restore_latest(snapshots, model) if self.resumes else None
-        step = position["step"] if position else 0
-        if position:
-            self.say(f"resumed at step {step}")
-        first_epoch, first_step = divmod(step, len(batches))
+        directory = self.output / "snapshots"
+        steps = len(batches)
+        snapshots = Snapshots(directory, steps, self.config.snapshot_every, keep=3)
+        first_epoch, first_step = 0, 0
+        if self.resumes:
+            first_epoch, first_step = snapshots.restore(model, next(batches.epochs()))
+            if snapshots.step:
+                self.say(f"resumed at step {snapshots.step}")
         self.say(f"{model.count_params():,} parameters, {description}")
-        _drop_history(self.output / "history.csv", first_epoch)
-        callbacks = [
-            *scores,
-            keras.callbacks.CSVLogger(str(self.output / "history.csv"), append=step > 0),
-            *_tensorboard(self.output / "logs"),
-            selection,  # before the snapshots: none stands without what is to be chosen from
-            Snapshots(snapshots, len(batches), self.config.snapshot_every, first_step=step, keep=3),
-        ]
+        callbacks = [StopAtNaN(directory, steps, snapshots.step, batches.describe)]
+        if is_chief():
+            _drop_history(self.output / "history.csv", first_epoch)
+            callbacks += [
+                *scores,
+                keras.callbacks.CSVLogger(
+                    str(self.output / "history.csv"), append=snapshots.step > 0
+                ),
+                *_tensorboard(self.output / "logs"),
+                selection,  # before the snapshots: none stands without what is to be chosen from
+            ]
+        callbacks += [snapshots, _StopTogether()]
+        if not self.resumes:
+            share_weights(model)
         started = time.time()
-        if first_epoch < self.config.epochs and not selection.is_over(first_epoch):
-            self._fit(model, batches, valid_batches, first_epoch, first_step, callbacks)
-        else:  # stopped between the last snapshot and model.keras
+        is_over = first_epoch >= self.config.epochs or model.stop_training
+        if not is_over:
+            with worker_lost(), Interruption() as snapshots.interruption:
+                self._fit(model, batches, valid_batches, first_epoch, first_step, callbacks)
+        elif is_chief():  # stopped between the last snapshot and model.keras
             selection.apply(model)
-        if finish is not None:
-            finish()
-        save_model_atomically(model, self.output / "model.keras")
+        share_weights(model)
+
+        def save():
+            if finish is not None:
+                finish()
+            save_model_atomically(model, self.output / "model.keras")
+
+        decide(save)
         self.say(f"Trained in {time.time() - started:.0f} s; the run is in {self.output}.")
 
     def _fit(self, model, batches, valid_batches, first_epoch, first_step, callbacks):
         """`model.fit`, called twice when training resumes within an epoch: that has fewer steps."""
+        from keras_attention.training.distribution import distributed_dataset
+
         epochs = self.config.epochs
         calls = [(first_epoch, first_step, epochs)]
         if first_step:
@@ -109,16 +180,23 @@ class TrainingRun:
         for epoch, step, last_epoch in calls:
             if epoch < last_epoch and not model.stop_training:
                 model.fit(
-                    batches.dataset(epoch, step),
+                    distributed_dataset(batches, first_epoch=epoch, first_step=step),
                     steps_per_epoch=len(batches) - step,
                     initial_epoch=epoch,
                     epochs=last_epoch,
-                    validation_data=valid_batches.dataset(epochs=1),
+                    validation_data=distributed_dataset(valid_batches, epochs=1),
                     validation_steps=len(valid_batches),
                     callbacks=callbacks,
                     shuffle=False,  # the batches come in an order of their own
                     verbose=0 if self.quiet else "auto",
                 )
+
+
+class _StopTogether(keras.callbacks.Callback):
+    """Ends training on all workers when the chief's callbacks have ended it."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = any_worker(self.model.stop_training)
 
 
 def _drop_history(path, first_epoch):

@@ -1,6 +1,7 @@
 """What all batches share: length buckets, few static shapes, an order that a seed fixes."""
 
 import numpy as np
+from keras import tree
 
 from keras_attention.token_ids import PADDING_ID
 
@@ -95,6 +96,12 @@ class BucketedBatches:
         ]
         return [batches[i] for i in random.permutation(len(batches))]
 
+    def describe(self, epoch, step):
+        """Which rows the batch of a step of an epoch holds, in words."""
+        _, indices = self.order(epoch)[step]
+        shown = ", ".join(str(index) for index in sorted(indices)[:20])
+        return f"rows {shown}{', ...' if len(indices) > 20 else ''} of the data, counted from 0"
+
     def batch(self, bucket, indices):
         """The arrays of one batch, as `fit` takes them."""
         raise NotImplementedError
@@ -112,21 +119,45 @@ class BucketedBatches:
                 yield self.batch_at(epoch, step, *order[step])
             epoch, first_step = epoch + 1, 0
 
-    def dataset(self, first_epoch=0, first_step=0, epochs=None):
-        """`epochs` as a prefetched `tf.data.Dataset`; give `fit` `steps_per_epoch=len(batches)`."""
+    def dataset(self, first_epoch=0, first_step=0, epochs=None, shares=None):
+        """`epochs` as a prefetched `tf.data.Dataset`; give `fit` `steps_per_epoch=len(batches)`.
+
+        Args:
+            first_epoch, first_step, epochs: those of `epochs`.
+            shares: `(indices, count)`, to take each batch apart by its rows into `count` shares of
+                like size and give those of `indices` one after the other; together the shares
+                hold every row once.
+        """
         import tensorflow as tf
 
+        def batches():
+            for batch in self.epochs(first_epoch, first_step, epochs):
+                if shares is None:
+                    yield batch
+                else:
+                    indices, count = shares
+                    yield from (share_of(batch, index, count) for index in indices)
+
         dataset = tf.data.Dataset.from_generator(
-            lambda: self.epochs(first_epoch, first_step, epochs),
+            batches,
             output_signature=tf.nest.map_structure(
                 lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype),
                 next(self.epochs(first_epoch)),
             ),
         )
         if epochs is not None:  # so that `evaluate` knows when to stop
-            steps = epochs * len(self) - first_step
+            steps = (epochs * len(self) - first_step) * (1 if shares is None else len(shares[0]))
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         return dataset.prefetch(8)
+
+
+def share_of(batch, index, count):
+    """Share `index` of `count` of a batch's rows, in every array of the structure."""
+
+    def rows(array):
+        return array[len(array) * index // count : len(array) * (index + 1) // count]
+
+    return tree.map_structure(rows, batch)
 
 
 def id_arrays(rows):

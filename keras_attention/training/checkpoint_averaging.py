@@ -85,10 +85,6 @@ class AverageCheckpoints(keras.callbacks.Callback):
         """The files that stand, oldest first."""
         return sorted(self.directory.glob("epoch-*.safetensors"))
 
-    def is_over(self, epoch):
-        """Whether training ends before `epoch` (from 0): it never ends early."""
-        return False
-
     def apply(self, model):
         """Gives `model` the mean of the files that stand; nothing where there is none."""
         from safetensors.numpy import load_file

@@ -103,9 +103,8 @@ def _counts(model, batch):
 
 def _sums(model, part, y_pred):
     """For each output: its factor times the weighted sum of the loss values of `part`."""
-    _, y, sample_weight = part
     sums = []
-    for loss, factor, y, output, weight in _loss_terms(model, y, y_pred, sample_weight):
+    for loss, factor, y, output, weight in _loss_terms(model, part[1], y_pred, part[2]):
         values = _values(loss, y, output)
         weights = _weights(loss, y, output.shape.rank, weight)
         sums.append(factor * tf.reduce_sum(values * weights))

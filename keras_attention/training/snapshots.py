@@ -1,18 +1,23 @@
 """Atomic, hashed snapshots of everything that training changes."""
 
 import hashlib
+import inspect
 import json
 import re
+import struct
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, require
 from keras_attention.files import write_atomically
+from keras_attention.training.interruption import TrainingInterrupted
+from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
 _NAME = re.compile(r"^step-(\d{9})\.safetensors$")
+VOTE_EVERY = 10  # steps after which workers ask one another whether a signal has come
 
 
 def _variables(model):
@@ -38,7 +43,7 @@ def snapshot_paths(directory):
     return sorted(path for path in paths if _NAME.match(path.name))
 
 
-def save_snapshot(directory, model, position, keep=5):
+def save_snapshot(directory, model, position, keep=5, extra=None):
     """Writes one snapshot and deletes all but the last `keep`.
 
     Args:
@@ -47,6 +52,7 @@ def save_snapshot(directory, model, position, keep=5):
         position: dict of JSON values that says where training stands; "step", the number of updates
             so far, names the file.
         keep: number of snapshots to keep.
+        extra: dict of further arrays; their names begin neither with "model/" nor "optimizer/".
 
     Returns:
         The path of the snapshot.
@@ -56,13 +62,35 @@ def save_snapshot(directory, model, position, keep=5):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
+    arrays.update(extra or {})
     text = json.dumps(position)
-    path = directory / f"step-{position['step']:09d}.safetensors"
+    path = _path(directory, position["step"])
     write_atomically(path, save(arrays, {"sha256": _digest(arrays, text), "position": text}))
     # What a killed process left half written goes with the snapshots that are not kept.
     for old in [*snapshot_paths(directory)[:-keep], *directory.glob(".step-*")]:
         old.unlink(missing_ok=True)
     return path
+
+
+def _path(directory, step):
+    return directory / f"step-{step:09d}.safetensors"
+
+
+def _parse(data, path):
+    """The arrays and the position that the bytes of a snapshot hold."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(data)
+        (size,) = struct.unpack("<Q", data[:8])
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except (SafetensorError, ValueError, struct.error) as error:
+        raise InputError(f"{path}: not a readable snapshot ({error}).") from error
+    position = metadata.get("position", "")
+    if metadata.get("sha256") != _digest(arrays, position):
+        raise InputError(f"{path}: the snapshot's checksum does not match its contents.")
+    return arrays, json.loads(position)
 
 
 def read_snapshot(path):
@@ -71,78 +99,239 @@ def read_snapshot(path):
     Raises:
         InputError: if the file is torn or changed.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            names = file.keys()
-            arrays = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError) as error:
+        data = Path(path).read_bytes()
+    except OSError as error:
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
-    position = metadata.get("position", "")
-    if metadata.get("sha256") != _digest(arrays, position):
-        raise InputError(f"{path}: the snapshot's checksum does not match its contents.")
-    return arrays, json.loads(position)
+    return _parse(data, path)
+
+
+def _newest_sound(directory):
+    """The path of the newest snapshot that is whole, or None; warns of each that is not."""
+    for path in reversed(snapshot_paths(directory)):
+        try:
+            read_snapshot(path)
+        except InputError as error:
+            warnings.warn(f"{error} Falling back to the one before.", stacklevel=3)
+        else:
+            return path
+    return None
 
 
 def restore_latest(directory, model):
     """Puts the newest sound snapshot of `directory` into `model` and its optimizer.
 
-    A torn or corrupted file is passed over, with a warning that names it.
+    A torn or corrupted file is passed over, with a warning that names it. Of several workers the
+    chief reads and all are given what it finds.
 
     Returns:
-        The snapshot's position, or None if there is no sound snapshot.
+        The snapshot's position and its further arrays, or None if there is no sound snapshot.
 
     Raises:
         InputError: if the snapshot is of another model.
     """
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    path = _newest_sound(directory) if is_chief() else None
+    data = share_bytes(path.read_bytes() if path else b"")
+    if not data:
+        return None
+    arrays, position = _parse(data, path)
     variables = _variables(model)
-    for path in reversed(snapshot_paths(directory)):
-        try:
-            arrays, position = read_snapshot(path)
-        except InputError as error:
-            warnings.warn(f"{error} Falling back to the one before.", stacklevel=2)
+    extra = {name: arrays[name] for name in arrays if not name.startswith(("model/", "optimizer/"))}
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != {name: array.shape for name, array in arrays.items() if name not in extra}:
+        raise InputError(f"{path}: the snapshot is of another model or optimizer.")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return position, extra
+
+
+def _callback_state(callback):
+    """What a callback has noted, such as the best value so far: `(JSON values, arrays)`.
+
+    What it was made with is left out: `EarlyStopping` changes the sign of its own `min_delta`.
+    """
+    made_with = inspect.signature(type(callback)).parameters
+    values, arrays = {}, {}
+    for name, value in vars(callback).items():
+        if name.startswith("_") or name in ("model", "params") or name in made_with:
             continue
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        if shapes != {name: array.shape for name, array in arrays.items()}:
-            raise InputError(f"{path}: the snapshot is of another model or optimizer.")
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
-        return position
-    return None
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
+            arrays.update({f"{name}/{i:04d}": array for i, array in enumerate(value)})
+        elif isinstance(value, np.ndarray) and value.ndim:
+            arrays[name] = value
+        elif isinstance(value, (np.generic, np.ndarray)):
+            values[name] = value.item()
+        elif value is None or isinstance(value, (bool, int, float, str)):
+            values[name] = value
+    return values, arrays
+
+
+def _restore_callback(callback, values, arrays):
+    for name, value in values.items():
+        setattr(callback, name, value)
+    lists = {}
+    for name, array in sorted(arrays.items()):
+        name, _, index = name.partition("/")
+        if index:
+            lists.setdefault(name, []).append(array)
+        else:
+            setattr(callback, name, array)
+    for name, value in lists.items():
+        setattr(callback, name, value)
+
+
+def _build_metrics(model, batch):
+    """Lets Keras make the variables of the metrics, which it does when they see a first batch."""
+    require(
+        batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
+    )
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    model.compute_metrics(x, y, model(x, training=False), sample_weight)
 
 
 class Snapshots(keras.callbacks.Callback):
     """Takes a snapshot at the end of every epoch, and every `every_steps` updates if given.
 
+    A snapshot holds the weights, the optimizer with its step and loss scale, the seeds, what the
+    metrics have seen of the epoch and what other callbacks have noted, so that training goes on
+    from it bit by bit as if nothing had happened, be it in several calls of `fit`; the order of the
+    data must be a function of epoch and step, as that of `keras_attention.text`'s batches is. Put
+    it last.
+
     Args:
         directory: where the snapshots stand.
         steps_per_epoch: number of updates in an epoch.
         every_steps: number of updates between snapshots, or None.
-        first_step: number of updates done before this `fit`.
         keep: number of snapshots to keep.
+        state_of: callbacks whose numbers and arrays are part of a snapshot, such as
+            `keras.callbacks.EarlyStopping`.
+        interruption: an `Interruption`; when its signal has come, a last snapshot is taken at the
+            end of the step and `TrainingInterrupted` raised.
+
+    Attributes:
+        step: number of updates so far.
+
+    >>> snapshots = Snapshots("snapshots", steps_per_epoch=len(batches), every_steps=500)
+    >>> epoch, step = snapshots.restore(model)  # (0, 0) where there is nothing to restore
+    >>> model.fit(
+    ...     batches.dataset(epoch, step),
+    ...     initial_epoch=epoch,
+    ...     epochs=epoch + 1,  # the rest of this one; then the others, in a second call
+    ...     steps_per_epoch=len(batches) - step,
+    ...     callbacks=[snapshots],
+    ...     shuffle=False,
+    ... )
     """
 
-    def __init__(self, directory, steps_per_epoch, every_steps=None, first_step=0, keep=3):
+    def __init__(
+        self,
+        directory,
+        steps_per_epoch,
+        every_steps=None,
+        keep=3,
+        state_of=(),
+        interruption=None,
+    ):
         super().__init__()
         self.directory = Path(directory)
         self.steps_per_epoch = steps_per_epoch
         self.every_steps = every_steps
-        self.step = first_step
         self.keep = keep
+        self.state_of = list(state_of)
+        self.interruption = interruption
+        self.step = 0
+        self._noted = None  # the last snapshot's position and further arrays
+        self._begins = False
+        self._batch = None
+
+    def restore(self, model, batch=None):
+        """Puts the newest sound snapshot into `model`: see `restore_latest`.
+
+        What metrics and callbacks had noted they are given when `fit` begins its first epoch.
+
+        Args:
+            model: a compiled model.
+            batch: `(x, y)` or `(x, y, sample_weight)`, such as `fit` will read. Keras knows the
+                variables of metrics only when they have seen one; needed to go on within an epoch.
+
+        Returns:
+            The epoch and the step in it with which training goes on, both from 0. If a callback had
+            ended training, `model.stop_training` is true.
+        """
+        self._noted = restore_latest(self.directory, model)
+        self._batch = batch
+        position = self._noted[0] if self._noted else {}
+        self.step = position.get("step", 0)
+        model.stop_training = position.get("stopped", False)
+        return divmod(self.step, self.steps_per_epoch)
+
+    def on_train_begin(self, logs=None):
+        self._begins = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Not before: `fit` resets metrics, and some callbacks forget, when they begin.
+        if self._begins and self._noted is not None:
+            self._give_back(*self._noted)
+        self._begins = False
+
+    def _give_back(self, position, extra):
+        saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
+        if saved:  # within an epoch
+            if len(self.model.metrics_variables) < len(saved):
+                _build_metrics(self.model, self._batch)
+            for variable, array in zip(self.model.metrics_variables, saved, strict=True):
+                variable.assign(array)
+        for i, (callback, values) in enumerate(
+            zip(self.state_of, position.get("callbacks", []), strict=False)
+        ):
+            prefix = f"callback/{i}/"
+            own = {n.removeprefix(prefix): a for n, a in extra.items() if n.startswith(prefix)}
+            _restore_callback(callback, values, own)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        if self.every_steps and self.step % self.every_steps == 0:
+        if self.step % self.steps_per_epoch == 0:
+            return  # the epoch's end is to come: its scores are part of what has happened
+        if self._is_interrupted():
+            self._stop(self._save())
+        elif self.every_steps and self.step % self.every_steps == 0:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save()
+        path = self._save()
+        if self._is_interrupted(ask=True):
+            self._stop(path)
+
+    def _is_interrupted(self, ask=False):
+        if self.interruption is None:
+            return False
+        came = self.interruption.signal is not None
+        if current_strategy() is None:
+            return came
+        return (ask or self.step % VOTE_EVERY == 0) and any_worker(came)
+
+    def _stop(self, path):
+        raise TrainingInterrupted(
+            f"stopped at step {self.step}; the snapshot is {path}. Go on with --resume.",
+            self.interruption.signal,
+        )
 
     def _save(self):
         epoch, step_in_epoch = divmod(self.step, self.steps_per_epoch)
         position = {"step": self.step, "epoch": epoch, "step_in_epoch": step_in_epoch}
-        save_snapshot(self.directory, self.model, position, self.keep)
+        extra = {}
+        if step_in_epoch:  # read by all workers, because it is a sum over them
+            for i, variable in enumerate(self.model.metrics_variables):
+                extra[f"metric/{i:04d}"] = np.array(variable.numpy())
+        position["stopped"] = bool(self.model.stop_training)
+        position["callbacks"] = []
+        for i, callback in enumerate(self.state_of):
+            values, arrays = _callback_state(callback)
+            position["callbacks"].append(values)
+            extra.update({f"callback/{i}/{name}": np.array(a) for name, a in arrays.items()})
+        self._noted = position, extra
+        if not is_chief():
+            return _path(self.directory, self.step)
+        return save_snapshot(self.directory, self.model, position, self.keep, extra)

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention.training import NoamSchedule, Snapshots, restore_latest
+from keras_attention.training import Interruption, NoamSchedule, Snapshots, TrainingInterrupted
 from keras_attention.training.snapshots import _variables
 
 STEPS, EPOCHS, ROWS = 7, 3, 4
@@ -31,20 +31,22 @@ def build():
     return model
 
 
-def batches(epoch, first_step):
-    """The batches of an epoch: a pure function of the epoch."""
-    random = np.random.default_rng(epoch)
-    x = random.normal(size=(STEPS, ROWS, 3)).astype("f")
-    y = x.sum(-1, keepdims=True)
-    yield from list(zip(x, y, strict=True))[first_step:]
+def batches(epoch, step):
+    """The batches from a step of an epoch on, for ever: a pure function of the position."""
+    while True:
+        random = np.random.default_rng(epoch)
+        x = random.normal(size=(STEPS, ROWS, 3)).astype("f")
+        y = x.sum(-1, keepdims=True)
+        yield from list(zip(x, y, strict=True))[step:]
+        epoch, step = epoch + 1, 0
 
 
-def fit(model, epoch, first_step=0, callbacks=()):
+def fit(model, epoch, first_step=0, callbacks=(), last_epoch=None):
     model.fit(
         batches(epoch, first_step),
         steps_per_epoch=STEPS - first_step,
         initial_epoch=epoch,
-        epochs=epoch + 1,
+        epochs=last_epoch or epoch + 1,
         shuffle=False,
         verbose=0,
         callbacks=list(callbacks),
@@ -53,19 +55,31 @@ def fit(model, epoch, first_step=0, callbacks=()):
 
 def train(directory, seconds=0.0):
     model = build()
-    position = restore_latest(directory, model)
-    step = position["step"] if position else 0
-    print(f"starting at step {step}", flush=True)
+    # No epoch counts as better than the first, so training ends by what the callback has noted.
+    stopping = keras.callbacks.EarlyStopping("loss", min_delta=99.0, patience=EPOCHS - 1)
+    logs = keras.callbacks.CSVLogger(str(Path(directory) / "log.csv"), append=True)
     wait = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: time.sleep(seconds)
     )
-    snapshots = Snapshots(directory, STEPS, every_steps=2, first_step=step)
-    for epoch in range(step // STEPS, EPOCHS):
-        first = step % STEPS if epoch == step // STEPS else 0
-        fit(model, epoch, first, [snapshots, wait])
+    with Interruption() as interruption:
+        snapshots = Snapshots(
+            directory, STEPS, every_steps=2, state_of=[stopping], interruption=interruption
+        )
+        epoch, step = snapshots.restore(model, next(batches(0, 0)))
+        print(f"starting at step {snapshots.step}", flush=True)
+        callbacks = [stopping, logs, snapshots, wait]
+        if step and not model.stop_training:
+            fit(model, epoch, step, callbacks)
+            epoch += 1
+        if not model.stop_training:
+            fit(model, epoch, 0, callbacks, last_epoch=99)
     return {name: v.numpy() for name, v in _variables(model).items()}
 
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    np.savez(path / "final.npz", **train(path, float(sys.argv[2])))
+    try:
+        np.savez(path / "final.npz", **train(path, float(sys.argv[2])))
+    except TrainingInterrupted as error:
+        print(error)
+        sys.exit(128 + error.signal)

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.training import Snapshots, restore_latest, save_snapshot
+from keras_attention.training import (
+    Interruption,
+    Snapshots,
+    StopAtNaN,
+    restore_latest,
+    save_snapshot,
+)
 from keras_attention.training.snapshots import _variables, read_snapshot, snapshot_paths
-from tests.training.snapshot_run import EPOCHS, STEPS, build, fit, train
+from tests.training.snapshot_run import EPOCHS, STEPS, batches, build, fit, train
 
 pytest.importorskip("safetensors", reason="snapshots are safetensors files")
 
@@ -38,7 +44,7 @@ def test_round_trip_of_weights_optimizer_and_seeds(tmp_path):
     path = save_snapshot(tmp_path, model, position)
     assert path.name == "step-000000003.safetensors"
     again = build()
-    assert restore_latest(tmp_path, again) == position
+    assert restore_latest(tmp_path, again) == (position, {})
     assert_same(state(again), state(model))
     assert int(again.optimizer.iterations) == 3
     seeds = [v for v in again.variables if "seed" in v.path]
@@ -89,7 +95,7 @@ def test_falls_back_past_a_damaged_file_and_says_so(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     again = build()
     with pytest.warns(UserWarning, match=r"step-000000009\.safetensors: .* Falling back"):
-        assert restore_latest(tmp_path, again) == {"step": 3}
+        assert restore_latest(tmp_path, again) == ({"step": 3}, {})
     assert_same(state(again), kept)
 
 
@@ -107,11 +113,12 @@ def test_callback_positions(tmp_path):
     model = build()
     snapshots = Snapshots(tmp_path, steps_per_epoch=STEPS, every_steps=3, keep=9)
     fit(model, 0, callbacks=[snapshots])
+    rest = {"callbacks": [], "stopped": False}
     positions = [read_snapshot(path)[1] for path in snapshot_paths(tmp_path)]
     assert positions == [
-        {"step": 3, "epoch": 0, "step_in_epoch": 3},
-        {"step": 6, "epoch": 0, "step_in_epoch": 6},
-        {"step": 7, "epoch": 1, "step_in_epoch": 0},
+        {"step": 3, "epoch": 0, "step_in_epoch": 3, **rest},
+        {"step": 6, "epoch": 0, "step_in_epoch": 6, **rest},
+        {"step": 7, "epoch": 1, "step_in_epoch": 0, **rest},
     ]
 
 
@@ -126,29 +133,124 @@ def wait_for_step(directory, step, process):
     raise AssertionError(f"no snapshot of step {step} after 120 s")
 
 
-def test_killed_twice_ends_bit_identical(tmp_path):
-    expected = train(tmp_path / "whole")
-    directory = tmp_path / "killed"
+def start(directory, seconds):
+    module = "tests.training.snapshot_run"
+    command = [sys.executable, "-m", module, str(directory), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def whole_run(directory):
+    """What a run ends with that nothing interrupts, and its rows of losses."""
     directory.mkdir()
+    return train(directory), (directory / "log.csv").read_text()
 
-    def start(seconds):
-        module = "tests.training.snapshot_run"
-        command = [sys.executable, "-m", module, str(directory), str(seconds)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    for step in (4, 10):  # both within an epoch
-        process = start(0.05)
-        wait_for_step(directory, step, process)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        assert restore_latest(directory, build())["step"] >= step
-    newest = snapshot_paths(directory)[-1]  # and the machine tears the newest file
-    newest.write_bytes(torn(newest.read_bytes()))
-    process = start(0)
+def assert_ends_like(directory, expected):
+    """A last process in `directory` leaves what a whole run leaves, bit by bit; its output."""
+    process = start(directory, 0)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err[-3000:]
-    resumed_at = int(out.split("starting at step ")[1].split()[0])
-    assert 4 <= resumed_at < EPOCHS * STEPS
     with np.load(directory / "final.npz") as final:
-        assert_same(dict(final), expected)
+        assert_same(dict(final), expected[0])
+    # Losses of epochs that were begun anew stand there twice.
+    rows = set((directory / "log.csv").read_text().splitlines())
+    assert rows == set(expected[1].splitlines())
+    return out, err
+
+
+def kill_at(directory, step, number):
+    process = start(directory, 0.05)
+    wait_for_step(directory, step, process)
+    os.kill(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out
+
+
+def test_killed_twice_ends_bit_identical(tmp_path):
+    expected = whole_run(tmp_path / "whole")
+    assert len(expected[1].splitlines()) == 1 + EPOCHS  # early stopping ended it
+    directory = tmp_path / "killed"
+    directory.mkdir()
+    for step in (4, 10):  # both within an epoch
+        status, _ = kill_at(directory, step, signal.SIGKILL)
+        assert status == -signal.SIGKILL
+        assert restore_latest(directory, build())[0]["step"] >= step
+    newest = snapshot_paths(directory)[-1]  # and the machine tears the newest file
+    newest.write_bytes(torn(newest.read_bytes()))
+    out, _ = assert_ends_like(directory, expected)
+    assert 4 <= int(out.split("starting at step ")[1].split()[0]) < EPOCHS * STEPS
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_training_at_a_step_with_a_snapshot(tmp_path, number):
+    expected = whole_run(tmp_path / "whole")
+    directory = tmp_path / "stopped"
+    directory.mkdir()
+    status, out = kill_at(directory, 2, number)
+    assert status == 128 + number
+    newest = snapshot_paths(directory)[-1]
+    step = int(newest.stem.split("-")[1])
+    assert f"stopped at step {step}; the snapshot is {newest}. Go on with --resume." in out
+    out, _ = assert_ends_like(directory, expected)
+    assert f"starting at step {step}\n" in out
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_steps_torn_and_flipped(tmp_path):
+    expected = whole_run(tmp_path / "whole")
+    directory = tmp_path / "killed"
+    directory.mkdir()
+    random = np.random.default_rng(20)
+    kills = 0
+    while kills < 20:
+        paths = snapshot_paths(directory)
+        reached = int(paths[-1].stem.split("-")[1]) if paths else 0
+        if reached > STEPS * (EPOCHS - 1):  # few steps are left: the newest files are lost
+            for path in paths[1:]:
+                path.write_bytes([torn, flipped_value][kills % 2](path.read_bytes()))
+        process = start(directory, 0.05)
+        time.sleep(0.01 * random.integers(0, 30))
+        wait_for_step(directory, min(reached, STEPS * (EPOCHS - 1) - 2), process)
+        time.sleep(0.05 * random.integers(0, 4))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert_ends_like(directory, expected)
+
+
+def test_a_loss_that_is_no_number_ends_training(tmp_path):
+    model = build()
+    x, y = next(batches(0, 0))
+    data = [(x, y)] * 5 + [(x * np.nan, y)] + [(x, y)]
+    callbacks = [
+        StopAtNaN(tmp_path, STEPS, describe=lambda epoch, step: f"rows of {epoch}, {step}"),
+        Snapshots(tmp_path, STEPS, every_steps=2),
+    ]
+    with pytest.raises(InputError) as caught:
+        model.fit((pair for pair in data), steps_per_epoch=STEPS, verbose=0, callbacks=callbacks)
+    last = snapshot_paths(tmp_path)[-1]
+    assert last.name == "step-000000004.safetensors"
+    assert "not a number after batch 6 of epoch 1 (rows of 0, 5)" in str(caught.value)
+    assert f"The last good snapshot is {last}" in str(caught.value)
+    assert all(np.isfinite(array).all() for array in read_snapshot(last)[0].values())
+
+
+def test_a_second_signal_acts_at_once():
+    with pytest.raises(KeyboardInterrupt):
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interruption.signal == signal.SIGINT
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_metrics_cannot_be_restored_without_a_batch(tmp_path):
+    model = build()
+    snapshots = Snapshots(tmp_path, STEPS, every_steps=3)
+    fit(model, 0, callbacks=[snapshots])
+    for path in snapshot_paths(tmp_path)[1:]:
+        path.unlink()
+    again, resumed = build(), Snapshots(tmp_path, STEPS)
+    assert resumed.restore(again) == (0, 3)
+    with pytest.raises(ValueError, match="`batch` must be one of training"):
+        fit(again, 0, 3, [resumed])

@@ -1,0 +1,148 @@
+"""`keras-attention launch`: several workers on this machine, and again when one has ended."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from keras_attention._validation import InputError
+
+BAD_INPUT = 2  # exit status for which starting again is of no use
+GRACE = 30.0  # seconds that a worker has to end by itself
+
+
+def add_parser(subparsers, common):
+    """Adds the command and its options."""
+    launch = subparsers.add_parser(
+        "launch",
+        parents=[common],
+        help="train with several workers on this machine",
+        description="Starts N workers of one training on this machine, and all of them again, from "
+        "the last snapshot, when one has ended before its time.",
+    )
+    add = launch.add_argument
+    add("--workers", type=int, required=True, metavar="N")
+    add("--restarts", type=int, default=3, metavar="N", help="how often at most (default: 3)")
+    add("arguments", nargs="...", metavar="-- train ...", help="the training, as without launch")
+    launch.set_defaults(run=run)
+
+
+def training_arguments(arguments):
+    """The arguments of every worker, from those after `--`.
+
+    Raises:
+        InputError: if they are not those of a training.
+    """
+    arguments = list(arguments)
+    if arguments[:1] == ["--"]:
+        arguments = arguments[1:]
+    if arguments[:1] != ["train"]:
+        raise InputError(
+            "`launch` starts trainings: keras-attention launch --workers 2 -- train translator "
+            f"... Received: {' '.join(arguments) or 'nothing'}"
+        )
+    if "--distribute" not in " ".join(arguments):
+        arguments += ["--distribute", "multi-worker"]
+    return arguments
+
+
+def free_ports(count):
+    """Ports of this machine that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("localhost", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def start(arguments, count):
+    """Starts the workers: a list of processes."""
+    workers = [f"localhost:{port}" for port in free_ports(count)]
+    processes = []
+    for index in range(count):
+        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "keras_attention.cli.main", *arguments],
+                env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                # The terminal's Ctrl-C reaches this process alone, which passes it on.
+                start_new_session=True,
+            )
+        )
+    return processes
+
+
+def first_failure(processes, stop_asked):
+    """Waits until all have ended well, or one badly: its index and status; None if all is well."""
+    while True:
+        statuses = [process.poll() for process in processes]
+        for index, status in enumerate(statuses):
+            if status not in (None, 0):
+                return index, status
+        if None not in statuses:
+            return None
+        if stop_asked():
+            return None
+        time.sleep(0.1)
+
+
+def end(processes, number=signal.SIGTERM, grace=GRACE):
+    """Asks all that still run to end, and makes them when the time is over."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(number)
+    deadline = time.monotonic() + grace
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def describe(status):
+    """An exit status in words."""
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
+
+
+def run(options):
+    """Starts, watches and starts again; returns the exit status of the training."""
+    if options.workers < 1:
+        raise InputError(f"--workers must be 1 or more. Received: --workers {options.workers}")
+    arguments = training_arguments(options.arguments)
+    asked = []
+    former = {
+        number: signal.signal(number, lambda number, frame: asked.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    processes = []
+    try:
+        for restart in range(options.restarts + 1):
+            processes = start(arguments, options.workers)
+            failure = first_failure(processes, lambda: asked)
+            if asked:
+                end(processes, asked[0])
+                return 128 + asked[0]
+            if failure is None:
+                return 0
+            index, status = failure
+            end(processes)
+            if status == BAD_INPUT:
+                return status
+            print(f"keras-attention: worker {index} {describe(status)}.", file=sys.stderr)
+            if restart < options.restarts:
+                print("keras-attention: all workers are started again.", file=sys.stderr)
+                if "--resume" not in arguments:
+                    arguments.append("--resume")
+                arguments = [argument for argument in arguments if argument != "--force"]
+        return status if status > 0 else 128 - status
+    finally:
+        end(processes, signal.SIGKILL, grace=5.0)
+        for number, handler in former.items():
+            signal.signal(number, handler)

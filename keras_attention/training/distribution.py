@@ -1,0 +1,166 @@
+"""What Keras 3 lacks for `fit` under `tf.distribute`. TensorFlow only.
+
+To build the metrics, stock `fit` adds up the parts of its first batch, which fails where these
+differ in size and under `MultiWorkerMirroredStrategy`, where it also reduces the logs of a step
+over an axis that they do not have.
+`keras_attention.models.Model` calls these functions instead, one of which stands in for a private
+method of Keras (3.15), `_maybe_symbolic_build`, and needs two more private names.
+"""
+
+import json
+import os
+
+import keras
+import tensorflow as tf
+
+from keras_attention._validation import InputError
+
+STRATEGIES = ("none", "mirrored", "multi-worker")
+INSTEAD = (
+    ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
+    ("TPUStrategy", "use KERAS_BACKEND=jax with keras.distribution"),
+)
+
+
+def is_multi_worker(strategy):
+    """Whether several processes may train together."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def takes_batches_apart(strategy):
+    """Whether `fit` reads a batch in parts, which may differ in size."""
+    return strategy.num_replicas_in_sync > 1 or is_multi_worker(strategy)
+
+
+def make_strategy(name):
+    """The strategy of a name of the command line; call it before TensorFlow does anything else.
+
+    Args:
+        name: "none"; "mirrored", for all GPUs of this machine; "multi-worker", for all GPUs of the
+            machines that the environment variable TF_CONFIG lists. To try "mirrored" where there is
+            no GPU, set KERAS_ATTENTION_CPU_DEVICES to the number of replicas.
+
+    Raises:
+        InputError: if TF_CONFIG is missing or says nothing of workers.
+    """
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        cpus = int(os.environ.get("KERAS_ATTENTION_CPU_DEVICES", "0"))
+        if not cpus:
+            return tf.distribute.MirroredStrategy()
+        device = tf.config.list_physical_devices("CPU")[0]
+        parts = [tf.config.LogicalDeviceConfiguration()] * cpus
+        tf.config.set_logical_device_configuration(device, parts)
+        return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(cpus)])
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG", ""))
+        is_cluster = bool(config["cluster"]["worker"] and config["task"]["type"])
+    except (ValueError, KeyError, TypeError):
+        is_cluster = False
+    if not is_cluster:
+        raise InputError(
+            "--distribute multi-worker needs the environment variable TF_CONFIG, which lists the "
+            "workers and says which of them this is; on one machine `keras-attention launch "
+            "--workers N -- train ...` sets it. Received: "
+            f"TF_CONFIG={os.environ.get('TF_CONFIG')!r}"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def jit_options(jit):
+    """What `compile` is told of XLA, which cannot compile a step of several replicas as a whole."""
+    whole = jit and tf.distribute.get_strategy().num_replicas_in_sync == 1
+    return {"jit_compile": whole, "jit_gradients": jit and not whole}
+
+
+def require_supported(model):
+    """Refuses what Keras 3 cannot do under the strategy of a model that has just been compiled.
+
+    Raises:
+        ValueError: a sentence that says what to use instead.
+    """
+    strategy = model.distribute_strategy
+    for name, instead in INSTEAD:
+        if type(strategy).__name__.startswith(name):  # followed by V1 or V2
+            raise ValueError(f"`fit` of Keras 3 does not work under {name}: {instead}.")
+    if keras.distribution.distribution() is not None:
+        raise ValueError(
+            "`keras.distribution` does nothing on the TensorFlow backend: use "
+            "tf.distribute.MirroredStrategy, or KERAS_BACKEND=jax."
+        )
+    if strategy.num_replicas_in_sync == 1:
+        return
+    if model.jit_compile:
+        raise ValueError(
+            "`jit_compile` must be False under a strategy of several replicas, because XLA cannot "
+            "compile the exchange of gradients: use compile(jit_gradients=True), which compiles "
+            "the forward and backward pass of each replica. Received: jit_compile=True"
+        )
+    if model.steps_per_execution > 1:
+        raise ValueError(
+            "`steps_per_execution` must be 1 under a strategy of several replicas: use larger "
+            "batches, split by compile(micro_batches=...) where memory is short. "
+            f"Received: steps_per_execution={model.steps_per_execution}"
+        )
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if getattr(optimizer, "gradient_accumulation_steps", None):
+        raise ValueError(
+            "`gradient_accumulation_steps` of an optimizer does not work under a strategy of "
+            "several replicas: use compile(micro_batches=...), which is exact. Received: "
+            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps}"
+        )
+
+
+def multi_worker_function(model, step):
+    """What Keras calls for a step of training or evaluation: `logs = function(iterator)`.
+
+    The logs of a single step are the mean of what the replicas have seen so far, for the progress
+    bar; those of an epoch Keras takes from the metrics, summed over all replicas.
+    """
+    strategy = model.distribute_strategy
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def function(iterator):
+        logs = strategy.run(step, args=(next(iterator),))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    return function
+
+
+def build_from_iterator(model, iterator):
+    """Builds the metrics and the optimizer, by what a replica of this process reads first."""
+    metrics = model._compile_metrics
+    if (metrics is None or metrics.built) and (model.optimizer is None or model.optimizer.built):
+        return  # a second time the iterator may be at its end
+    strategy = model.distribute_strategy
+    _, _, batches = next(iter(iterator))
+    batch = tf.nest.map_structure(
+        lambda value: strategy.experimental_local_results(value)[0], next(batches)
+    )
+    with strategy.scope():
+        model._symbolic_build(data_batch=batch)
+
+
+def distributed_dataset(batches, **position):
+    """The batches from a position on, for `fit` under the strategy whose scope this is.
+
+    Every batch is taken apart by its rows, a share for each replica, so that no row is read twice
+    or left out, whatever the number of workers and replicas. `tf.data`'s own sharding deals whole
+    batches to workers, and twice or not at all where it cannot see how they were made.
+
+    Args:
+        batches: with `dataset(..., shares=...)`, such as `keras_attention.text.BucketedBatches`.
+        **position: arguments of that.
+    """
+    strategy = tf.distribute.get_strategy()
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return batches.dataset(**position)
+
+    def of_worker(context):
+        replicas = count // context.num_input_pipelines
+        first = replicas * context.input_pipeline_id
+        return batches.dataset(**position, shares=(range(first, first + replicas), count))
+
+    return strategy.distribute_datasets_from_function(of_worker)
