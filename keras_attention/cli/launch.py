@@ -61,21 +61,27 @@ def free_ports(count):
             each.close()
 
 
+def worker_environments(count):
+    """The environment variables of each of `count` workers on this machine."""
+    workers = [f"localhost:{port}" for port in free_ports(count)]
+    configs = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        for index in range(count)
+    ]
+    return [{**os.environ, "TF_CONFIG": json.dumps(config)} for config in configs]
+
+
 def start(arguments, count):
     """Starts the workers: a list of processes."""
-    workers = [f"localhost:{port}" for port in free_ports(count)]
-    processes = []
-    for index in range(count):
-        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "keras_attention.cli.main", *arguments],
-                env={**os.environ, "TF_CONFIG": json.dumps(config)},
-                # The terminal's Ctrl-C reaches this process alone, which passes it on.
-                start_new_session=True,
-            )
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "keras_attention.cli.main", *arguments],
+            env=environment,
+            # The terminal's Ctrl-C reaches this process alone, which passes it on.
+            start_new_session=True,
         )
-    return processes
+        for environment in worker_environments(count)
+    ]
 
 
 def first_failure(processes, stop_asked):

@@ -26,10 +26,10 @@ from keras_attention.training import (
     LayerwiseAdamW,
     WarmupLinearSchedule,
     classification_scores,
-    is_chief,
     layer_rate_scales,
 )
 from keras_attention.training.distribution import jit_options
+from keras_attention.training.workers import is_chief
 from keras_attention.visualization import save_confusion_plot
 
 SPLIT_OFF = 0.1  # share of the training texts that become validation data where none are given

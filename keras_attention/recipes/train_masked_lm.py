@@ -16,9 +16,9 @@ from keras_attention.training import (
     LayerwiseAdamW,
     TokenAccuracy,
     WarmupLinearSchedule,
-    is_chief,
 )
 from keras_attention.training.distribution import jit_options
+from keras_attention.training.workers import is_chief
 
 SPLIT_OFF = 0.02  # share of the training texts that become validation texts where none are given
 

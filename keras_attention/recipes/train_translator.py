@@ -23,9 +23,9 @@ from keras_attention.training import (
     TokenAccuracy,
     TranslationScores,
     WarmupLinearSchedule,
-    is_chief,
 )
 from keras_attention.training.distribution import jit_options
+from keras_attention.training.workers import is_chief
 
 SPLIT_OFF = 0.02  # share of the training pairs that becomes validation data where none is given
 SCORED_SENTENCES = 500  # validation sentences that are translated after every epoch

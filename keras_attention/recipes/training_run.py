@@ -11,10 +11,8 @@ import keras
 
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import read_config, save_model_atomically
-from keras_attention.training import (
-    Interruption,
-    Snapshots,
-    StopAtNaN,
+from keras_attention.training import Interruption, Snapshots, StopAtNaN
+from keras_attention.training.workers import (
     any_worker,
     decide,
     is_chief,

@@ -13,36 +13,24 @@ from keras_attention.training.stop_at_nan import StopAtNaN
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
 from keras_attention.training.translation_scores import TranslationScores, translation_scores
 from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
-from keras_attention.training.workers import (
-    WorkerLost,
-    any_worker,
-    decide,
-    is_chief,
-    share_weights,
-    worker_lost,
-)
+from keras_attention.training.workers import WorkerLost
 
 __all__ = [
     "AverageCheckpoints",
     "BestCheckpoint",
     "Interruption",
-    "TrainingInterrupted",
-    "StopAtNaN",
-    "WorkerLost",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
     "LayerwiseAdamW",
     "NoamSchedule",
     "Perplexity",
     "Snapshots",
+    "StopAtNaN",
     "TokenAccuracy",
+    "TrainingInterrupted",
     "TranslationScores",
     "WarmupLinearSchedule",
-    "any_worker",
-    "decide",
-    "is_chief",
-    "share_weights",
-    "worker_lost",
+    "WorkerLost",
     "average_weights",
     "classification_scores",
     "layer_rate_scales",

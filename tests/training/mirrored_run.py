@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+from tests.training.distributed import dropout_model, use_cpus
 from tests.training.exact_models import skewed_rows, token_model
 
 # Of batches of 8 rows: 8, then 5 (3 + 2 on two replicas) or 1 (1 + 0).
@@ -23,6 +24,8 @@ CASES = {
     "micro_batches": dict(rows=13, micro_batches=3, global_clipnorm=0.05),
     "regularized": dict(rows=13, regularizer=keras.regularizers.L2(0.1)),
     "half": dict(rows=13, dtype="mixed_float16", global_clipnorm=0.05),
+    "jit_gradients": dict(rows=13, global_clipnorm=0.05, jit_gradients=True),
+    "adam": dict(rows=13, optimizer=keras.optimizers.Adam, learning_rate=0.01),
     "overflow": dict(rows=16, dtype="mixed_float16", overflow=True),
 }
 
@@ -36,9 +39,19 @@ def overflow_in_row_7(model, ids):
     ids[7, 0] = len(table) - 1
 
 
-def train(rows, micro_batches=1, regularizer=None, dtype=None, overflow=False, **clip):
+def train(
+    rows,
+    micro_batches=1,
+    jit_gradients=False,
+    regularizer=None,
+    dtype=None,
+    overflow=False,
+    optimizer=keras.optimizers.SGD,
+    learning_rate=0.5,
+    **clip,
+):
     model = token_model(regularizer=regularizer, dtype=dtype)
-    optimizer = keras.optimizers.SGD(0.5, **clip)
+    optimizer = optimizer(learning_rate, **clip)
     if dtype:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**10)
     model.compile(
@@ -46,7 +59,7 @@ def train(rows, micro_batches=1, regularizer=None, dtype=None, overflow=False, *
         loss=LabelSmoothedCrossEntropy(),
         metrics=[TokenAccuracy(), Perplexity()],
     )
-    model.micro_batches = micro_batches
+    model.micro_batches, model.jit_gradients = micro_batches, jit_gradients
     ids, targets = skewed_rows(rows)
     if overflow:
         overflow_in_row_7(model, ids)
@@ -59,15 +72,17 @@ def train(rows, micro_batches=1, regularizer=None, dtype=None, overflow=False, *
 
 
 def main(replicas, output, cases):
-    devices = [tf.config.LogicalDeviceConfiguration()] * replicas
-    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    devices = use_cpus(replicas)
     results = {}
     strategy = tf.distribute.get_strategy()
     if replicas > 1:
-        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+        strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
         for name in cases:
             results[name], results[f"{name}_logs"] = train(**CASES[name])
+        model = dropout_model()
+        kept = strategy.run(lambda: model(np.ones((4, 1), "int32"), training=True))
+        results["kept"] = np.stack([x.numpy() for x in strategy.experimental_local_results(kept)])
     np.savez(output, **results)
 
 

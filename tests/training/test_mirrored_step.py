@@ -36,7 +36,8 @@ def results(tmp_path_factory):
 def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
     one, many = results[1], results[replicas]
     # Half precision rounds the parts of a sum; the order of the parts differs.
-    tolerance = 1e-4 if case in HALF else 1e-6
+    # Adam divides by the size of a gradient, which is rounding alone where it should be nought.
+    tolerance = 1e-4 if case in HALF else 2e-5 if case == "adam" else 1e-6
     assert np.isfinite(many[case]).all()
     np.testing.assert_allclose(many[case], one[case], atol=tolerance, rtol=0)
     np.testing.assert_allclose(many[f"{case}_logs"], one[f"{case}_logs"], rtol=1e-4)
@@ -54,3 +55,10 @@ def test_overflow_on_one_replica_lowers_the_scale_of_all(results, replicas):
     assert results[replicas]["overflow_logs"][-1] == 2.0**9
     if replicas != 4:
         assert results[replicas]["half_logs"][-1] == 2.0**10  # where nothing overflows
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_every_replica_drops_other_units(results, replicas):
+    kept = results[replicas]["kept"]  # (replicas, 4, 64), 0 or 2
+    assert len({array.tobytes() for array in kept}) == replicas
+    assert 0.35 < (kept > 0).mean() < 0.65

@@ -1,0 +1,90 @@
+"""One of several workers: `python -m tests.training.multi_worker_run OUTPUT`.
+
+Trains, evaluates and predicts; prints what it found as a line of JSON. The chief writes OUTPUT.
+"""
+
+import json
+import os
+import sys
+
+import keras
+import numpy as np
+
+from keras_attention._validation import InputError
+from keras_attention.training import workers
+from keras_attention.training.distribution import distributed_dataset, make_strategy
+from tests.training.distributed import Rows, compiled_model, flat
+
+CASES = {
+    "sgd": dict(),
+    "one_row": dict(rows=9),
+    "adam": dict(optimizer=lambda: keras.optimizers.Adam(0.01)),
+    "micro_batches": dict(micro_batches=3),
+    "jit_gradients": dict(jit_gradients=True),
+}
+
+
+def train(rows=13, optimizer=None, **options):
+    """The weights after two epochs, with the logs of these and of an evaluation."""
+    model, batches = compiled_model(optimizer and optimizer(), **options), Rows(rows)
+    history = model.fit(
+        distributed_dataset(batches),
+        steps_per_epoch=len(batches),
+        epochs=2,
+        verbose=0,
+        shuffle=False,
+        validation_data=distributed_dataset(batches, epochs=1),
+        validation_steps=len(batches),
+    ).history
+    evaluated = model.evaluate(
+        distributed_dataset(batches, epochs=1), steps=len(batches), verbose=0, return_dict=True
+    )
+    predicted = model.predict(distributed_dataset(batches, epochs=1), steps=len(batches), verbose=0)
+    logs = [value for name in sorted(history) for value in history[name]]
+    return model, flat(model.get_weights()), np.array([*logs, *evaluated.values()]), predicted
+
+
+def main(output):
+    is_worker = "TF_CONFIG" in os.environ
+    strategy = make_strategy("multi-worker" if is_worker else "none")
+    results = {}
+    with strategy.scope():
+        for name, options in CASES.items():
+            model, results[name], results[f"{name}_logs"], predicted = train(**options)
+            results[f"{name}_rows"] = np.sort(predicted.sum(axis=(1, 2)))
+        found = {"weights": float(np.abs(results["sgd"]).sum())}
+        if is_worker:
+            found.update(agreements(model))
+    if found.get("is_chief", True):
+        np.savez(output, **results)
+    print(json.dumps(found))
+
+
+def agreements(model):
+    """What this worker is told by `workers`."""
+
+    def fails():
+        raise InputError("the chief's files are no good")
+
+    index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+    try:
+        workers.decide(fails)
+        error = None
+    except InputError as caught:
+        error = str(caught)
+    data = np.random.default_rng(index).bytes(100_003)
+    model.set_weights([array + index for array in model.get_weights()])
+    workers.share_weights(model)
+    return {
+        "is_chief": workers.is_chief(),
+        "decided": workers.decide(lambda: {"index": index}),
+        "error": error,
+        "shared": workers.share_bytes(data) == np.random.default_rng(0).bytes(100_003),
+        "none": workers.any_worker(False),
+        "one": workers.any_worker(index == 1),
+        "given": float(flat(model.get_weights()).sum()),
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
