@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from keras_attention._validation import InputError
 
 BAD_INPUT = 2  # exit status for which starting again is of no use
-GRACE = 30.0  # seconds that a worker has to end by itself
+GRACE = 40.0  # seconds that workers have to end by themselves; they miss a lost one after 15 to 30
 
 
 def add_parser(subparsers, common):
@@ -44,7 +46,7 @@ def training_arguments(arguments):
             "`launch` starts trainings: keras-attention launch --workers 2 -- train translator "
             f"... Received: {' '.join(arguments) or 'nothing'}"
         )
-    if "--distribute" not in " ".join(arguments):
+    if not any(argument.startswith("--distribute") for argument in arguments):
         arguments += ["--distribute", "multi-worker"]
     return arguments
 
@@ -71,39 +73,45 @@ def worker_environments(count):
     return [{**os.environ, "TF_CONFIG": json.dumps(config)} for config in configs]
 
 
-def start(arguments, count):
-    """Starts the workers: a list of processes."""
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "keras_attention.cli.main", *arguments],
-            env=environment,
-            # The terminal's Ctrl-C reaches this process alone, which passes it on.
-            start_new_session=True,
-        )
-        for environment in worker_environments(count)
-    ]
+def start(arguments, count, notes):
+    """Starts the workers: a list of processes.
+
+    The first one's messages are shown; those of worker i go to `notes/i`, because most of them are
+    the same sentence.
+    """
+    processes = []
+    for index, environment in enumerate(worker_environments(count)):
+        with open(notes / str(index), "wb") as file:
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "keras_attention.cli.main", *arguments],
+                    env=environment,
+                    stderr=file if index else sys.stderr,  # which descriptor 2 need not be
+                    # The terminal's Ctrl-C reaches this process alone, which passes it on.
+                    start_new_session=True,
+                )
+            )
+    return processes
 
 
 def first_failure(processes, stop_asked):
-    """Waits until all have ended well, or one badly: its index and status; None if all is well."""
-    while True:
+    """Waits until all have ended well, or one badly: its index; None if all is well."""
+    while not stop_asked():
         statuses = [process.poll() for process in processes]
-        for index, status in enumerate(statuses):
-            if status not in (None, 0):
-                return index, status
+        if any(statuses):
+            time.sleep(1.0)  # what goes wrong for all goes wrong for the first one too
+            return next(i for i, process in enumerate(processes) if process.poll())
         if None not in statuses:
-            return None
-        if stop_asked():
             return None
         time.sleep(0.1)
 
 
-def end(processes, number=signal.SIGTERM, grace=GRACE):
-    """Asks all that still run to end, and makes them when the time is over."""
+def end(processes, number=None):
+    """Waits until all have ended, and makes them when the time is over; sends `number` first."""
+    deadline = time.monotonic() + GRACE
     for process in processes:
-        if process.poll() is None:
+        if number is not None and process.poll() is None:
             process.send_signal(number)
-    deadline = time.monotonic() + grace
     for process in processes:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
@@ -129,26 +137,34 @@ def run(options):
     }
     processes = []
     try:
-        for restart in range(options.restarts + 1):
-            processes = start(arguments, options.workers)
-            failure = first_failure(processes, lambda: asked)
-            if asked:
-                end(processes, asked[0])
-                return 128 + asked[0]
-            if failure is None:
-                return 0
-            index, status = failure
-            end(processes)
-            if status == BAD_INPUT:
-                return status
-            print(f"keras-attention: worker {index} {describe(status)}.", file=sys.stderr)
-            if restart < options.restarts:
-                print("keras-attention: all workers are started again.", file=sys.stderr)
-                if "--resume" not in arguments:
-                    arguments.append("--resume")
-                arguments = [argument for argument in arguments if argument != "--force"]
-        return status if status > 0 else 128 - status
+        with tempfile.TemporaryDirectory() as notes:
+            for restart in range(options.restarts + 1):
+                processes = start(arguments, options.workers, Path(notes))
+                failed = first_failure(processes, lambda: asked)
+                if asked:
+                    end(processes, asked[0])
+                    return 128 + asked[0]
+                if failed is None:
+                    return 0
+                end(processes)
+                status = processes[failed].returncode
+                if failed:
+                    sys.stderr.write(Path(notes, str(failed)).read_text(errors="replace"))
+                if status == BAD_INPUT:
+                    return status
+                say(f"worker {failed} {describe(status)}.")
+                if restart < options.restarts:
+                    say("all workers are started again.")
+                    arguments = [argument for argument in arguments if argument != "--force"]
+                    arguments += [] if "--resume" in arguments else ["--resume"]
+            return status if status > 0 else 128 - status
     finally:
-        end(processes, signal.SIGKILL, grace=5.0)
+        for process in processes:
+            process.kill()
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def say(sentence):
+    """Writes a sentence on standard error."""
+    print(f"keras-attention: {sentence}", file=sys.stderr)

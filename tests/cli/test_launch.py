@@ -1,0 +1,154 @@
+"""Workers as real processes: killed, stopped, started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_attention._validation import InputError
+from keras_attention.cli.launch import describe, training_arguments, worker_environments
+from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from tests.cli.command import run_process
+from tests.recipes.small_classifier import write_data
+
+MODULE = "keras_attention.cli.main"
+
+
+def command(*arguments):
+    return [sys.executable, "-m", MODULE, *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """The arguments of a training of seconds: 80 updates in four epochs, dropout included."""
+    data = write_data(tmp_path_factory.mktemp("texts"))
+    return [
+        *("train", "classifier", "--train", data / "train.jsonl", "--valid", data / "valid.jsonl"),
+        *("--preset", "lesson", "--vocabulary-size", 200, "--max-length", 32, "--batch-size", 8),
+        *("--epochs", 4, "--snapshot-every", 4, "--quiet", "--output"),
+    ]
+
+
+def state(run):
+    arrays, position = read_snapshot(snapshot_paths(run / "snapshots")[-1])
+    return {name: array.tobytes() for name, array in arrays.items()}, position
+
+
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    """A training of two workers that nothing interrupts: its last state."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    done = run_process("launch", "--workers", 2, "--", *training, run)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert (run / "model.keras").exists()
+    return state(run)
+
+
+def wait_for_snapshot(run, step, process):
+    deadline = time.time() + 240
+    while time.time() < deadline:
+        assert process.poll() is None
+        paths = snapshot_paths(run / "snapshots")
+        if paths and int(paths[-1].stem.split("-")[1]) >= step:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"no snapshot of step {step} after 240 s")
+
+
+def children(process):
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path):
+    run = tmp_path / "run"
+    launcher = subprocess.Popen(
+        command("launch", "--workers", 2, "--", *training, run),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_snapshot(run, 4, launcher)
+    os.kill(children(launcher)[1], signal.SIGKILL)
+    _, err = launcher.communicate(timeout=240)
+    assert launcher.returncode == 0, err
+    assert "worker 1 was ended by SIGKILL." in err
+    assert "all workers are started again." in err
+    assert "Another worker has ended or cannot be reached" in err  # the survivor said so
+    assert state(run) == whole
+
+
+def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, whole, tmp_path):
+    run = tmp_path / "run"
+    launcher = subprocess.Popen(
+        command("launch", "--workers", 2, "--", *training, run),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_snapshot(run, 4, launcher)
+    launcher.send_signal(signal.SIGTERM)
+    _, err = launcher.communicate(timeout=240)
+    assert launcher.returncode == 128 + signal.SIGTERM, err
+    _, position = state(run)
+    assert f"stopped at step {position['step']}; the snapshot is" in err
+    assert not (run / "model.keras").exists()
+    done = run_process("launch", "--workers", 2, "--", *training, run, "--resume")
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert state(run) == whole
+
+
+def test_a_survivor_ends_within_thirty_seconds(training, tmp_path):
+    run = tmp_path / "run"
+    arguments = command(*training, run, "--distribute", "multi-worker")
+    first, second = (
+        subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+        for environment in worker_environments(2)
+    )
+    wait_for_snapshot(run, 4, first)
+    second.kill()
+    killed = time.time()
+    _, err = first.communicate(timeout=120)
+    second.communicate()
+    assert time.time() - killed < 30
+    assert first.returncode == 75
+    assert err.splitlines()[-1] == (
+        "keras-attention: Another worker has ended or cannot be reached. Start all workers again "
+        "with --resume."
+    )
+
+
+def test_bad_input_is_said_once_and_not_tried_again(training, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    done = run_process("launch", "--workers", 2, "--", *training, tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr.decode().count("already exists") == 1
+    assert "started again" not in done.stderr.decode()
+
+
+def test_what_launch_starts():
+    given = ["--", "train", "masked-lm", "--train", "f"]
+    assert training_arguments(given) == [*given[1:], "--distribute", "multi-worker"]
+    with pytest.raises(InputError, match=r"Received: translate --model run"):
+        training_arguments(["--", "translate", "--model", "run"])
+    with pytest.raises(InputError, match="Received: nothing"):
+        training_arguments([])
+    assert describe(3) == "ended with 3"
+    assert describe(-9) == "was ended by SIGKILL"
+
+
+def test_no_worker(capfd):
+    done = run_process("launch", "--workers", 0, "--", "train", "masked-lm")
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "keras-attention: --workers must be 1 or more. Received: --workers 0\n"
+    )
+
+
+def test_workers_have_ports_of_their_own():
+    configs = [environment["TF_CONFIG"] for environment in worker_environments(3)]
+    assert len(set(configs)) == 3
+    assert np.unique(configs[0].split('"localhost:')[1:]).size == 3
