@@ -3,8 +3,8 @@
 python benchmarks/translate_speed.py --model RUN --source F
 
 Greedy search and a beam of four, one sentence at a time and 32 at a time, interleaved in one run on
-two threads, without tokenisation. With 32 at a time every program may spread its threads as suits
-it best: both over one batch, or one for each of two batches.
+two threads, without tokenisation. With 32 at a time every program may do as suits it best: both
+threads over one batch, or one for each of two batches; and the batch as it is, or in parts.
 """
 
 import argparse
@@ -26,8 +26,10 @@ from keras_attention.text import read_lines
 from keras_attention.token_ids import END_ID, PADDING_ID
 
 THREADS = 2
+PEER = ("CTranslate2", "float32")
 BEAMS = (1, 4)
 BATCH_SIZES = (1, 32)
+PARTS = {1: (1,), 32: (32, 16, 8)}  # the sizes of the parts that a batch may be taken apart into
 
 
 def batches(rows, size):
@@ -80,8 +82,8 @@ FORMS = {
 }
 
 
-def of_artifact(artifact, form, rows, spread):
-    """A function of a list of batches that gives the tokens of every row."""
+def of_artifact(artifact, form, rows, spread, size):
+    """A function of a list of batches that gives the tokens of every row, `size` rows a call."""
     file, make = FORMS[form]
     workers = 2 if spread else 1
     programs = [make(artifact / file, THREADS // workers) for _ in range(workers)]
@@ -91,6 +93,7 @@ def of_artifact(artifact, form, rows, spread):
         return [(part, program(padded([rows[i] for i in part]))) for part in parts]
 
     def translate(parts):
+        parts = [part[i : i + size] for part in parts for i in range(0, len(part), size)]
         shares = [parts[index::workers] for index in range(workers)]
         found = [None] * len(rows)
         for done in pool.map(one, programs, shares):
@@ -102,7 +105,7 @@ def of_artifact(artifact, form, rows, spread):
     return translate
 
 
-def of_ctranslate2(directory, precision, beam_size, rows, pieces, spread):
+def of_ctranslate2(directory, precision, beam_size, rows, pieces, spread, size):
     """The same of a CTranslate2 model."""
     import ctranslate2
 
@@ -131,7 +134,7 @@ def of_ctranslate2(directory, precision, beam_size, rows, pieces, spread):
         else:  # it makes batches of similar length itself
             every = [index for part in parts for index in part]
             results = translator.translate_batch(
-                [tokens[i] for i in every], max_batch_size=len(parts[0]), **options
+                [tokens[i] for i in every], max_batch_size=size, **options
             )
             for index, result in zip(every, results, strict=True):
                 found[index] = result
@@ -181,18 +184,20 @@ def main():
                 )
             for size in BATCH_SIZES:
                 programs = {}
-                for spread in (False, True)[: min(2, size)]:
-                    how = "1 + 1" if spread else "2"
+                for spread, part in itertools.product((False, True)[: min(2, size)], PARTS[size]):
+                    how = f"{'1 + 1' if spread else '2'}, by {part}"
                     for precision in ("float32", "int8"):
                         programs["CTranslate2", precision, how] = of_ctranslate2(
-                            directory / "peer", precision, beam_size, rows, pieces, spread
+                            directory / "peer", precision, beam_size, rows, pieces, spread, part
                         )
                     for precision, artifact in artifacts.items():
                         for form in options.forms:
                             if form == "SavedModel" and (precision != "float32" or spread):
                                 continue
+                            if form != "TFLite" and part != size:
+                                continue  # slower by far, whatever the size of its parts
                             programs[form, precision, how] = of_artifact(
-                                artifact, form, rows, spread
+                                artifact, form, rows, spread, part
                             )
                 parts = batches(rows, size)
                 if size == 1:
@@ -202,7 +207,7 @@ def main():
 
 def compare(programs, parts, rounds, title):
     """Runs all programs in turns and prints their medians."""
-    expected = programs["CTranslate2", "float32", "2"](parts)
+    expected = next(run for name, run in programs.items() if name[:2] == PEER)(parts)
     sentences = sum(map(len, parts))
     same, tokens, times = {}, {}, {name: [] for name in programs}
     for name, program in programs.items():
@@ -224,7 +229,7 @@ def compare(programs, parts, rounds, title):
         low, high = spread_of(ratios)
         rate = tokens[name] / statistics.median(times[name])
         print(
-            f"{name[0]:12} {name[1]:8} threads {name[2]:6} {rate:8.0f} tokens/s  "
+            f"{name[0]:12} {name[1]:8} threads {name[2]:12} {rate:8.0f} tokens/s  "
             f"{statistics.median(ratios):5.2f} [{low:.2f} {high:.2f}]  same {same[name]}",
             flush=True,
         )
