@@ -9,6 +9,7 @@ import keras
 
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import read_config, save_model_atomically
+from keras_attention.recipes.input_rate import InputRate
 from keras_attention.training import Snapshots, restore_latest
 
 
@@ -83,7 +84,10 @@ class TrainingRun:
         first_epoch, first_step = divmod(step, len(batches))
         self.say(f"{model.count_params():,} parameters, {description}")
         _drop_history(self.output / "history.csv", first_epoch)
+        rate = InputRate()
+        batches = rate.watch(batches)
         callbacks = [
+            rate,
             *scores,
             keras.callbacks.CSVLogger(str(self.output / "history.csv"), append=step > 0),
             *_tensorboard(self.output / "logs"),
@@ -98,6 +102,8 @@ class TrainingRun:
         if finish is not None:
             finish()
         save_model_atomically(model, self.output / "model.keras")
+        if rate.sentence():
+            self.say(rate.sentence())
         self.say(f"Trained in {time.time() - started:.0f} s; the run is in {self.output}.")
 
     def _fit(self, model, batches, valid_batches, first_epoch, first_step, callbacks):
