@@ -7,5 +7,5 @@ def add_window(add):
         "--window",
         type=int,
         metavar="N",
-        help="hold N rows of the training files in memory at a time, and the next N; default: all",
+        help="hold N rows of the training files in memory, and the next N (default: all)",
     )

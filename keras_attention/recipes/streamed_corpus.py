@@ -44,16 +44,16 @@ class StreamedCorpus:
             self._buckets, self._measure = known["buckets"], CorpusMeasure(**known["measure"])
             self.sample, self.held_out = None, known["held_out"]
         else:
-            run.say(f"Reading {len(shards):,} shards once, to count their lines.")
+            run.say("Reading the corpus once to count its lines.")
             self._corpus, self.sample, self.held_out = scan_shards(
-                shards, run.config.window, run.config.seed, hold_out, parse
+                shards, run.config.window, run.config.seed, hold_out, parse, say=run.say
             )
             self._say_what_was_found()
         self.rows = self._corpus.lines - self._corpus.blank - len(self._corpus.held_out)
 
     def _say_what_was_found(self):
         corpus, say = self._corpus, self._run.say
-        say(f"{corpus.lines:,} lines, in {len(corpus):,} windows of {self._run.config.window:,}.")
+        say(f"{corpus.lines:,} lines; windows of {self._run.config.window:,}: {len(corpus):,}.")
         if corpus.blank:
             say(f"{corpus.blank:,} lines with an empty side are left out.")
         if corpus.held_out:
@@ -86,6 +86,7 @@ class StreamedCorpus:
             if not lengths.size:
                 raise InputError(f"No row has at most {max_length} tokens a side.")
             buckets = kind.choose(*lengths, size, config.max_buckets)
+            self._run.say("Reading it once more to measure it in tokens.")
             self._measure = measure_corpus(self._corpus, encode, buckets, max_length, self._run.say)
             buckets.longest = self._measure.longest
             self._buckets = dataclasses.asdict(buckets)

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_attention.text.progress import Progress
+
 _ROWS = 4096  # encoded at once
 
 
@@ -64,7 +66,7 @@ def measure_corpus(corpus, encode, buckets, max_length=None, say=None):
     counts = np.zeros((len(corpus), number), int)
     longest = np.zeros((number, corpus.sides), int)
     found = CorpusMeasure([], [])
-    said = 0
+    progress = Progress(say)
     for piece, sides in enumerate(corpus.each_piece()):
         for lengths, dropped, cut in row_lengths(encode, sides, max_length):
             bucket = buckets.of(*lengths)
@@ -73,10 +75,7 @@ def measure_corpus(corpus, encode, buckets, max_length=None, say=None):
             found.tokens += int(lengths.sum())
             found.dropped += dropped
             found.cut += cut
-        tenths = 10 * (piece + 1) // len(corpus.pieces)
-        if say is not None and tenths > said:
-            said = tenths
-            done = min(corpus.lines, (piece + 1) * corpus.piece_lines)
-            say(f"{done:,} of {corpus.lines:,} lines measured in tokens.")
+        done = min(corpus.lines, (piece + 1) * corpus.piece_lines)
+        progress.tell(f"{done:,} of {corpus.lines:,} lines measured in tokens")
     found.longest, found.counts = longest.tolist(), counts.tolist()
     return found

@@ -4,6 +4,7 @@ import hashlib
 import random
 
 from keras_attention._validation import InputError, require_positive_integer
+from keras_attention.text.progress import Progress
 from keras_attention.text.reservoir import Reservoir
 from keras_attention.text.shard_lines import raw_rows
 from keras_attention.text.sharded_corpus import (
@@ -18,16 +19,17 @@ SAMPLE = 200_000  # rows at most: a vocabulary learned from more hardly differs
 HELD_OUT_SHARE, HELD_OUT_MOST = 0.02, 2000
 
 
-def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPLE):
+def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPLE, say=None):
     """Reads every line of shard files once, and keeps a bounded sample.
 
     Args:
         shards: list of tuples of paths, one a side; see `find_shards`.
-        window: lines of a window.
+        window: lines of a window at most, 8 or more.
         seed: integer, of the sample.
         hold_out: whether a fiftieth of the rows, but at most 2,000, are set aside to validate on.
         parse: function of a line, its path and its number that gives the text; None for the line.
         sample: rows in the sample at most.
+        say: function that is told, now and then, how far it is.
 
     Returns:
         The `ShardedCorpus`; the sample of the rows to train on, a list of strings for each side;
@@ -40,9 +42,10 @@ def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPL
     """
     require_positive_integer("window", window)
     shards = [list(paths) for paths in shards]
-    piece_lines = -(-window // PIECES)
+    piece_lines = max(1, window // PIECES)
     reservoir, pieces, states = Reservoir(sample, seed), [], []
     count = text_bytes = 0
+    progress = Progress(say)
     for shard, paths in enumerate(shards):
         found = [file_state(path) for path in paths]  # first: a change while reading must show
         digests, offsets = [hashlib.sha256() for _ in paths], [0] * len(paths)
@@ -57,6 +60,8 @@ def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPL
                 digests[side].update(line)
                 offsets[side] += len(line)
             count += 1
+            if count % 100_000 == 0:
+                progress.tell(f"{count:,} lines read")
         if count == before:
             raise InputError(f"{paths[0]}: the file is empty; expected one text a line.")
         text_bytes += sum(offsets)

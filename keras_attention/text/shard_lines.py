@@ -31,12 +31,12 @@ def raw_rows(paths, offsets=None):
         ]
         for row, lines in enumerate(itertools.zip_longest(*sides)):
             if None in lines:
-                missing = lines.index(None)
+                ended = lines.index(None)
                 other = next(side for side, line in enumerate(lines) if line is not None)
-                counts = row, row + 1 + sum(1 for _ in sides[other])
+                counts = {ended: row, other: row + 1 + sum(1 for _ in sides[other])}
+                found = [f"{paths[side]} has {counts[side]:,}" for side in sorted(counts)]
                 raise InputError(
-                    f"{paths[missing]} has {counts[0]:,} lines and {paths[other]} has "
-                    f"{counts[1]:,}; a parallel corpus needs as many of each."
+                    f"{found[0]} lines and {found[1]}; a parallel corpus needs as many of each."
                 )
             yield lines
 
