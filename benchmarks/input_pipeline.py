@@ -4,8 +4,8 @@ python benchmarks/input_pipeline.py --train-source F --train-target F [--window 
 
 F may be a file, a directory or a pattern of shards. The same translator is trained on batches that
 are held in memory, and on batches that are read by windows. Each pipeline is measured three times:
-"alone", with nobody to take the batches but a loop; "step", the training on batches that were made
-before, again and again; and in training, with the seconds that the step waited for its batch.
+"alone", with nobody to take the batches but a loop, for an epoch; "step", the training on batches
+that were made before, again and again; and in training, with the time that the step waited for it.
 """
 
 import argparse
@@ -35,13 +35,13 @@ from keras_attention.recipes.train_translator import (
 )
 
 
-def made_alone(batches, count):
-    """Batches a second, the first one left aside: it waits for the first window."""
-    iterator = iter(batches.dataset(epochs=None))
-    next(iterator)
-    started = time.perf_counter()
-    for _ in range(count):
-        next(iterator)
+def made_alone(batches, seconds=30):
+    """Batches a second over an epoch, the reading of its first window included, or so long."""
+    started, count = time.perf_counter(), 0
+    for _ in batches.dataset(epochs=1):
+        count += 1
+        if time.perf_counter() - started > seconds:
+            break
     return count / (time.perf_counter() - started)
 
 
@@ -64,7 +64,7 @@ def steps_alone(model, batches, count):
 
 def measure(name, batches, model, count):
     """Prints one line."""
-    alone, step = made_alone(batches, count), steps_alone(model, batches, count)
+    alone, step = made_alone(batches), steps_alone(model, batches, count)
     rate = InputRate()
     fit_seconds(model, rate.watch(batches).dataset(), count, [rate])
     print(

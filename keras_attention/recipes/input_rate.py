@@ -77,6 +77,10 @@ class InputRate(keras.callbacks.Callback):
         share = self.waiting / self.stepping
         says = "never waits for it" if not share else f"waits for it {share:.1%} of the time"
         return (
-            f"The input pipeline makes {made:,.3g} batches a second, the step takes {taken:,.3g} "
-            f"({made / taken:.1f} times as many are made): the device {says}."
+            f"The input pipeline makes {_number(made)} batches a second, the step takes "
+            f"{_number(taken)} (a ratio of {_number(made / taken)}): the device {says}."
         )
+
+
+def _number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -25,7 +25,7 @@ class StreamedCorpus:
 
     Attributes:
         sample: rows to train a vocabulary on, a list of strings for each side; None where the run
-            resumes, which has one.
+            resumes, which has one, and when `batches` were made.
         held_out: rows to validate on, likewise; empty if none were set aside.
         rows: number of rows to train on, those too long included.
         cut: rows whose ends the tokenizer has cut; known when there are `batches`.
@@ -88,6 +88,7 @@ class StreamedCorpus:
             buckets = kind.choose(*lengths, size, config.max_buckets)
             self._run.say("Reading it once more to measure it in tokens.")
             self._measure = measure_corpus(self._corpus, encode, buckets, max_length, self._run.say)
+            self.sample = None  # it has served, and takes memory
             buckets.longest = self._measure.longest
             self._buckets = dataclasses.asdict(buckets)
         buckets = kind(**self._buckets)

@@ -142,12 +142,10 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         return read_model(output)
     config = run.config
     # Before anything is written.
-    corpus = None
     if config.window is None:
-        train, valid = load_texts(config, run.say)
+        corpus, (train, valid) = None, load_texts(config, run.say)
     else:
-        corpus, valid = stream_texts(config, run)
-        train = None if corpus.sample is None else corpus.sample[0]
+        train, (corpus, valid) = None, stream_texts(config, run)
     encoder, tokenizer = None, None
     if config.initial_weights is not None:
         encoder, tokenizer = initial_encoder(config.initial_weights, config.dropout)
@@ -155,7 +153,8 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         tokenizer = WordPieceTokenizer.load(run.output / "tokenizer")
     elif tokenizer is None:
         tokenizer = WordPieceTokenizer(
-            train_wordpiece(train, config.vocabulary_size, config.lowercase), config.lowercase
+            train_wordpiece(train or corpus.sample[0], config.vocabulary_size, config.lowercase),
+            config.lowercase,
         )
     if corpus is None:
         texts, (batches, cut) = len(train), make_batches(config, tokenizer, train, config.seed)

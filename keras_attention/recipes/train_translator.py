@@ -188,18 +188,16 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         return load_run(output)
     config = run.config
     # Before anything is written.
-    corpus = None
     if config.window is None:
-        train, valid = load_corpus(config, run.say)
+        corpus, (train, valid) = None, load_corpus(config, run.say)
     else:
-        corpus, valid = stream_corpus(config, run)
-        train = corpus.sample
+        train, (corpus, valid) = None, stream_corpus(config, run)
     if run.resumes:
         tokenizer = TranslationTokenizer.load(run.output / "tokenizer")
     elif config.initial_weights is not None:
         tokenizer = load_run(config.initial_weights).tokenizer
     else:
-        tokenizer = train_tokenizer(config, train, run.say)
+        tokenizer = train_tokenizer(config, train or corpus.sample, run.say)
     if corpus is None:
         batches, pairs = make_batches(config, tokenizer, train, config.seed), len(train[0])
     else:
