@@ -107,8 +107,8 @@ def train_tokenizer(config, train, say=print):
 def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
     """The batches of sentence pairs."""
     return TranslationBatches(
-        [tokenizer.source.encode(text) for text in pairs[0]],
-        [tokenizer.target.encode(text) for text in pairs[1]],
+        tokenizer.source.encode_all(pairs[0]),
+        tokenizer.target.encode_all(pairs[1]),
         batch_tokens=config.batch_tokens,
         max_buckets=max_buckets or config.max_buckets,
         max_length=config.max_sequence_length,
@@ -120,8 +120,7 @@ def stream_batches(config, tokenizer, corpus):
     """The same of a `StreamedCorpus`."""
 
     def encode(sources, targets):
-        source, target = tokenizer.source.encode, tokenizer.target.encode
-        return ([source(text) for text in sources], [target(text) for text in targets]), 0
+        return (tokenizer.source.encode_all(sources), tokenizer.target.encode_all(targets)), 0
 
     options = dict(max_length=config.max_sequence_length)
 

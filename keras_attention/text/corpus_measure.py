@@ -30,6 +30,16 @@ class CorpusMeasure:
     cut: int = 0
 
 
+def encode_in_parts(encode, sides):
+    """`encode` of some rows at a time, so that ids as lists, which are large, are never many.
+
+    Yields:
+        What `encode` gives: see `row_lengths`.
+    """
+    for start in range(0, len(sides[0]), _ROWS):
+        yield encode(*(side[start : start + _ROWS] for side in sides))
+
+
 def row_lengths(encode, sides, max_length=None):
     """The lengths in tokens of rows, a part of them at a time.
 
@@ -42,8 +52,7 @@ def row_lengths(encode, sides, max_length=None):
     Yields:
         Integers (sides, N), the number of rows left out, and that of rows cut.
     """
-    for start in range(0, len(sides[0]), _ROWS):
-        ids, cut = encode(*(side[start : start + _ROWS] for side in sides))
+    for ids, cut in encode_in_parts(encode, sides):
         lengths = np.array([[len(row) for row in side] for side in ids])
         kept = lengths.max(axis=0) <= (max_length or np.inf)
         yield lengths[:, kept], int((~kept).sum()), cut

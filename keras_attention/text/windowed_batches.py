@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention._validation import InputError
 from keras_attention.text.bucketed_batches import BucketedBatches, batch_counts
+from keras_attention.text.corpus_measure import encode_in_parts
 from keras_attention.text.one_ahead import one_ahead
 from keras_attention.token_ids import END_ID
 
@@ -65,7 +66,10 @@ class WindowedBatches(BucketedBatches):
     def _load(self, place):
         """The batches of the window of a place in the plan."""
         window = place[1]
-        ids, _ = self._encode(*self._corpus.read(window))
+        ids = [[] for _ in range(self._corpus.sides)]
+        for part, _ in encode_in_parts(self._encode, self._corpus.read(window)):
+            for side, rows in zip(ids, part, strict=True):
+                side.extend(np.asarray(row, np.int32) for row in rows)
         members = self._members[window]  # an empty window would make no batches at all
         batches = self._make(*ids) if len(ids[0]) >= sum(members) else None
         if batches is None or [len(rows) for rows in batches._buckets] != members:
