@@ -8,6 +8,7 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.loading import load_run
 from keras_attention.recipes import TranslatorConfig, train_translator
+from keras_attention.recipes.train_translator import load_corpus
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.recipes.kill import kill_in_first_epoch
 from tests.recipes.small_run import small_config, small_streamed_config, write_corpus, write_shards
@@ -104,13 +105,9 @@ def test_it_does_not_resume_on_another_corpus(killed, corpus, tmp_path):
     train_translator(config, run, resume=True, quiet=True)
 
 
-def test_shards_in_memory_are_the_corpus_they_were_cut_from(corpus, tmp_path, capsys):
-    config = small_streamed_config(corpus, window=None, epochs=1)
-    left = train_translator(config, tmp_path / "left", quiet=True)
-    right = train_translator(small_config(corpus, epochs=1), tmp_path / "right")
-    for a, b in zip(left.model.get_weights(), right.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert "The input pipeline makes " in capsys.readouterr().out
+def test_shards_in_memory_are_the_corpus_they_were_cut_from(corpus):
+    config = small_streamed_config(corpus, window=None)
+    assert load_corpus(config) == load_corpus(small_config(corpus))
 
 
 def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
@@ -121,6 +118,7 @@ def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
     assert "96 lines; windows of 40: 3.\n" in said
     assert "2 of the others are set aside to validate on.\n" in said
     assert "94 pairs, " in said
+    assert "The input pipeline makes " in said
     known = json.loads((tmp_path / "run" / "corpus.json").read_text())
     lines = (corpus / "train.en").read_text().splitlines()
     assert known["held_out"][0] == [lines[number] for number in known["corpus"]["held_out"]]
