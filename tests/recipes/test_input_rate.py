@@ -67,7 +67,7 @@ def test_the_device_never_waits_for_a_fast_pipeline():
 
 def test_the_device_waits_for_a_slow_pipeline():
     rate = measured(making=0.05, stepping=0.0)
-    assert rate.working / rate.batches == pytest.approx(0.05, rel=0.5)
+    assert rate.working / rate.batches >= 0.05
     # Batches are made while the first step of a fit compiles; the others must be waited for.
     assert rate.waiting > 0.1
     assert "the device waits for it " in rate.sentence()
