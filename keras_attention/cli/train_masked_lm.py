@@ -6,6 +6,7 @@ from keras_attention.cli.run_options import (
     distributed,
     given_options,
 )
+from keras_attention.cli.window import add_window
 
 
 def add_parser(kinds, common):
@@ -14,12 +15,14 @@ def add_parser(kinds, common):
         "masked-lm",
         parents=[common],
         help="an encoder, from texts without labels",
-        description="Files are plain text, a text a line, or .csv, .tsv or .jsonl; optionally .gz.",
+        description="Files are plain text, a text a line, or .csv, .tsv or .jsonl; optionally .gz; "
+        "several are given as a directory or a pattern.",
     )
     add = masked_lm.add_argument
     add("--train", required=True, metavar="F")
     add("--valid", metavar="F", help="a fiftieth of the training texts by default")
     add("--text-column", metavar="NAME", help="of a table; text by default")
+    add_window(add)
     add("--preset", metavar="NAME", help="tiny (default), mini, small, medium, base, large")
     add(
         "--initial-weights",

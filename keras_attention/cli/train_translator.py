@@ -2,6 +2,9 @@
 
 from keras_attention.cli.run_options import add_run_options, distributed, given_options
 from keras_attention.cli.search import NAMES, add_search_options, search_options
+from keras_attention.cli.window import add_window
+
+SHARDS = "one sentence a line; .gz is read too; several files as a directory or a pattern"
 
 
 def add_parser(kinds, common):
@@ -15,7 +18,8 @@ def add_parser(kinds, common):
     add = translator.add_argument
     for part in ("train", "valid"):
         for side in ("source", "target"):
-            add(f"--{part}-{side}", metavar="F", help="one sentence a line; .gz is read too")
+            add(f"--{part}-{side}", metavar="F", help=SHARDS)
+    add_window(add)
     add("--architecture", default="transformer", help="transformer (default) or rnn")
     add(
         "--preset",

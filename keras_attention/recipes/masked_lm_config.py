@@ -9,7 +9,7 @@ from keras_attention._validation import (
     require_rate,
 )
 from keras_attention.models.bert_presets import PRESETS
-from keras_attention.recipes.run_config import config_from_dict, preset_for
+from keras_attention.recipes.run_config import config_from_dict, preset_for, require_window
 
 # Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
 PRESET_OPTIONS = {
@@ -43,6 +43,7 @@ class MaskedLMConfig:
     # batches
     batch_size: int = 64
     max_buckets: int = 4
+    window: int | None = None  # rows in memory at a time; None for all
     masked_share: float = 0.15
     whole_words: bool = True
     # model
@@ -73,6 +74,7 @@ class MaskedLMConfig:
             raise InputError("Pretraining needs texts: give --train a file.")
         for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
             require_positive_integer(name, getattr(self, name))
+        require_window(self, self.train)
         require_rate("dropout", self.dropout)
         require(
             0 < self.masked_share < 1,

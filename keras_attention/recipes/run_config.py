@@ -1,6 +1,6 @@
 """What the configs of all trainings share."""
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, require_positive_integer
 
 
 def config_from_dict(cls, values, what):
@@ -17,6 +17,19 @@ def config_from_dict(cls, values, what):
     if values.get("kind") != cls.kind:
         raise InputError(f"This run is of another kind: {values.get('kind')!r}, not {what}.")
     return cls(**values)
+
+
+def require_window(config, train):
+    """Raises an error unless `window` of a config is None or an integer above 0, for files.
+
+    Args:
+        config: with a field `window`.
+        train: the path of the files that are read by windows, or None.
+    """
+    if config.window is not None:
+        require_positive_integer("window", config.window)
+        if train is None:
+            raise InputError("--window is for files; the built-in corpus is held in memory.")
 
 
 def preset_for(preset, initial_weights, presets):

@@ -9,8 +9,12 @@ from keras_attention._validation import InputError
 from keras_attention.loading import read_model
 from keras_attention.models import BertEncoder, BertMaskedLM
 from keras_attention.recipes.initial_encoder import initial_encoder
+from keras_attention.recipes.streamed_corpus import StreamedCorpus
 from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.text import MaskedLMBatches, read_texts, train_wordpiece
+from keras_attention.text.labelled_texts import text_of_line
+from keras_attention.text.length_buckets import LengthBuckets
+from keras_attention.text.shards import find_shards
 from keras_attention.training import (
     BestCheckpoint,
     LayerwiseAdamW,
@@ -25,9 +29,9 @@ SPLIT_OFF = 0.02  # share of the training texts that become validation texts whe
 
 def load_texts(config, say=print):
     """The training and the validation texts of `config`: two lists of strings."""
-    train = read_texts(config.train, config.text_column)
+    train = _read_shards(config.train, config.text_column)
     if config.valid is not None:
-        return train, read_texts(config.valid, config.text_column)
+        return train, _read_shards(config.valid, config.text_column)
     if len(train) < 2:
         raise InputError(
             f"{config.train}: one text; give two or more, or a validation file, so that one is "
@@ -43,11 +47,46 @@ def load_texts(config, say=print):
     )
 
 
+def _read_shards(pattern, text_column):
+    return [text for path in find_shards(pattern) for text in read_texts(path, text_column)]
+
+
+def stream_texts(config, run):
+    """The training texts of `config` as a `StreamedCorpus`, and the validation texts."""
+    valid = None if config.valid is None else _read_shards(config.valid, config.text_column)
+
+    def parse(line, path, number):
+        return text_of_line(line, number, path, config.text_column)
+
+    shards = [(path,) for path in find_shards(config.train)]
+    corpus = StreamedCorpus(run, shards, hold_out=valid is None, parse=parse)
+    return corpus, valid or corpus.held_out[0]
+
+
 def make_batches(config, tokenizer, texts, seed=0, max_buckets=None):
     """The batches of texts, and how many of these were cut."""
     encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
-    batches = MaskedLMBatches(
-        encoded.token_ids,
+    batches = _batches_of_ids(config, tokenizer, encoded.token_ids, seed, max_buckets)
+    return batches, sum(encoded.truncated)
+
+
+def stream_batches(config, tokenizer, corpus):
+    """The same of a `StreamedCorpus`."""
+
+    def encode(texts):
+        encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
+        return (encoded.token_ids,), sum(encoded.truncated)
+
+    def make(token_ids, buckets):
+        return _batches_of_ids(config, tokenizer, token_ids, config.seed, buckets=buckets)
+
+    batches = corpus.batches(encode, LengthBuckets, config.batch_size, make, pass_on=True)
+    return batches, corpus.cut
+
+
+def _batches_of_ids(config, tokenizer, token_ids, seed, max_buckets=None, buckets=None):
+    return MaskedLMBatches(
+        token_ids,
         None,
         config.batch_size,
         mask_id=tokenizer.mask_id,
@@ -57,8 +96,8 @@ def make_batches(config, tokenizer, texts, seed=0, max_buckets=None):
         rate=config.masked_share,
         max_buckets=max_buckets or config.max_buckets,
         seed=seed,
+        buckets=buckets,
     )
-    return batches, sum(encoded.truncated)
 
 
 def compile_masked_lm(model, config, total_steps):
@@ -104,7 +143,11 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
     if run.is_finished:
         return read_model(output) if is_chief() else None
     config = run.config
-    train, valid = load_texts(config, run.say)  # before anything is written
+    # Before anything is written.
+    if config.window is None:
+        corpus, (train, valid) = None, load_texts(config, run.say)
+    else:
+        train, (corpus, valid) = None, stream_texts(config, run)
     encoder, encoder_tokenizer = None, None
     if config.initial_weights is not None:
         encoder, encoder_tokenizer = initial_encoder(config.initial_weights, config.dropout)
@@ -113,18 +156,22 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         if encoder_tokenizer is not None:
             return encoder_tokenizer
         return WordPieceTokenizer(
-            train_wordpiece(train, config.vocabulary_size, config.lowercase), config.lowercase
+            train_wordpiece(train or corpus.sample[0], config.vocabulary_size, config.lowercase),
+            config.lowercase,
         )
 
     tokenizer = run.tokenizer(make_tokenizer, WordPieceTokenizer.load)
-    batches, cut = make_batches(config, tokenizer, train, config.seed)
+    if corpus is None:
+        texts, (batches, cut) = len(train), make_batches(config, tokenizer, train, config.seed)
+    else:
+        texts, (batches, cut) = corpus.rows, stream_batches(config, tokenizer, corpus)
     # XLA compiles the validation step for each of its shapes, which takes longer than padding.
     valid_batches, valid_cut = make_batches(
         config, tokenizer, valid, max_buckets=1 if config.jit_compile else None
     )
     if cut or valid_cut:
         run.say(
-            f"{cut + valid_cut:,} of {len(train) + len(valid):,} texts are longer than "
+            f"{cut + valid_cut:,} of {texts + len(valid):,} texts are longer than "
             f"{config.max_sequence_length} tokens; only their beginnings are read."
         )
     if encoder is None:
@@ -137,6 +184,8 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
     model = BertMaskedLM(encoder)
     compile_masked_lm(model, config, config.epochs * len(batches))
     run.start(tokenizer)
+    if corpus is not None and is_chief():
+        corpus.save()
     run.fit(
         model,
         batches,
@@ -144,7 +193,7 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         selection=BestCheckpoint(
             run.output / "snapshots" / "best", patience=None, final_epoch=config.epochs
         ),
-        description=f"{len(train):,} texts, {tokenizer.vocabulary_size:,} tokens in the "
+        description=f"{texts:,} texts, {tokenizer.vocabulary_size:,} tokens in the "
         f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding; guessing the "
         f"most frequent token is right for {most_frequent_rate(valid_batches):.1%}",
     )

@@ -5,6 +5,7 @@ import keras
 from keras_attention._validation import InputError, require
 from keras_attention.loading import load_run
 from keras_attention.models import RNNTranslator, TransformerTranslator
+from keras_attention.recipes.streamed_corpus import StreamedCorpus
 from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.runtimes import keras_translator
 from keras_attention.text import (
@@ -15,6 +16,8 @@ from keras_attention.text import (
     read_parallel,
     train_sentencepiece,
 )
+from keras_attention.text.pair_buckets import PairBuckets
+from keras_attention.text.shards import find_parallel_shards
 from keras_attention.training import (
     AverageCheckpoints,
     LabelSmoothedCrossEntropy,
@@ -31,14 +34,25 @@ SPLIT_OFF = 0.02  # share of the training pairs that becomes validation data whe
 SCORED_SENTENCES = 500  # validation sentences that are translated after every epoch
 
 
-def _read_pairs(config, part, say):
-    """The pairs of a part that `config` names, without empty ones; None if not given."""
+def _find_pairs(config, part):
+    """The shards of a part that `config` names, and both names; None if not given."""
     source, target = getattr(config, f"{part}_source"), getattr(config, f"{part}_target")
     if source is None and target is None:
         return None
     if source is None or target is None:
         raise InputError(f"--{part}-source and --{part}-target must be given together.")
-    sources, targets, dropped = drop_empty_pairs(*read_parallel(source, target))
+    return find_parallel_shards(source, target), source, target
+
+
+def _read_pairs(config, part, say):
+    """The pairs of a part that `config` names, without empty ones; None if not given."""
+    found = _find_pairs(config, part)
+    if found is None:
+        return None
+    shards, source, target = found
+    parts = [drop_empty_pairs(*read_parallel(*paths)) for paths in shards]
+    sources, targets = ([text for part in parts for text in part[side]] for side in (0, 1))
+    dropped = sum(part[2] for part in parts)
     if dropped:
         say(f"{source}: {dropped:,} pairs with an empty side are left out.")
     if not sources:
@@ -68,6 +82,13 @@ def load_corpus(config, say=print):
     return train, valid
 
 
+def stream_corpus(config, run):
+    """The training pairs of `config` as a `StreamedCorpus`, and the validation pairs."""
+    valid = _read_pairs(config, "valid", run.say)
+    corpus = StreamedCorpus(run, _find_pairs(config, "train")[0], hold_out=valid is None)
+    return corpus, valid or corpus.held_out
+
+
 def train_tokenizer(config, train, say=print):
     """One vocabulary for both languages of the training pairs."""
     model = train_sentencepiece(
@@ -88,13 +109,29 @@ def train_tokenizer(config, train, say=print):
 def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
     """The batches of sentence pairs."""
     return TranslationBatches(
-        [tokenizer.source.encode(text) for text in pairs[0]],
-        [tokenizer.target.encode(text) for text in pairs[1]],
+        tokenizer.source.encode_all(pairs[0]),
+        tokenizer.target.encode_all(pairs[1]),
         batch_tokens=config.batch_tokens,
         max_buckets=max_buckets or config.max_buckets,
         max_length=config.max_sequence_length,
         seed=seed,
     )
+
+
+def stream_batches(config, tokenizer, corpus):
+    """The same of a `StreamedCorpus`."""
+
+    def encode(sources, targets):
+        return (tokenizer.source.encode_all(sources), tokenizer.target.encode_all(targets)), 0
+
+    options = dict(max_length=config.max_sequence_length)
+
+    def make(sources, targets, buckets):
+        return TranslationBatches(
+            sources, targets, config.batch_tokens, seed=config.seed, buckets=buckets, **options
+        )
+
+    return corpus.batches(encode, PairBuckets, config.batch_tokens, make, **options)
 
 
 def make_model(config, vocabulary_size):
@@ -151,15 +188,22 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
     if run.is_finished:
         return load_run(output) if is_chief() else None
     config = run.config
-    train, valid = load_corpus(config, run.say)  # before anything is written
+    # Before anything is written.
+    if config.window is None:
+        corpus, (train, valid) = None, load_corpus(config, run.say)
+    else:
+        train, (corpus, valid) = None, stream_corpus(config, run)
 
     def make_tokenizer():
         if config.initial_weights is not None:
             return load_run(config.initial_weights).tokenizer
-        return train_tokenizer(config, train, run.say)
+        return train_tokenizer(config, train or corpus.sample, run.say)
 
     tokenizer = run.tokenizer(make_tokenizer, TranslationTokenizer.load)
-    batches = make_batches(config, tokenizer, train, config.seed)
+    if corpus is None:
+        batches, pairs = make_batches(config, tokenizer, train, config.seed), len(train[0])
+    else:
+        batches, pairs = stream_batches(config, tokenizer, corpus), corpus.rows
     # XLA compiles the validation step for each of its shapes, which takes longer than padding.
     valid_batches = make_batches(
         config, tokenizer, valid, max_buckets=2 if config.jit_compile else None
@@ -173,6 +217,8 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         _copy_weights(config.initial_weights, model)
     compile_translator(model, config, config.epochs * len(batches))
     run.start(tokenizer)
+    if corpus is not None and is_chief():
+        corpus.save()
     translator = keras_translator(model, tokenizer)
     scored = tuple(side[:SCORED_SENTENCES] for side in valid)
     run.fit(
@@ -182,7 +228,7 @@ def train_translator(config, output, resume=False, force=False, quiet=False):
         selection=AverageCheckpoints(
             run.output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
         ),
-        description=f"{len(train[0]):,} pairs, {tokenizer.target.vocabulary_size:,} tokens in the "
+        description=f"{pairs:,} pairs, {tokenizer.target.vocabulary_size:,} tokens in the "
         f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding",
         scores=[TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize)],
     )

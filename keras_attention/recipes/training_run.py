@@ -11,6 +11,7 @@ import keras
 
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import read_config, save_model_atomically
+from keras_attention.recipes.input_rate import InputRate
 from keras_attention.training import Interruption, Snapshots, StopAtNaN
 from keras_attention.training.workers import (
     any_worker,
@@ -136,7 +137,9 @@ class TrainingRun:
             if snapshots.step:
                 self.say(f"resumed at step {snapshots.step}")
         self.say(f"{model.count_params():,} parameters, {description}")
-        callbacks = [StopAtNaN(directory, steps, snapshots.step, batches.describe)]
+        rate = InputRate()
+        batches = rate.watch(batches)
+        callbacks = [rate, StopAtNaN(directory, steps, snapshots.step, batches.describe)]
         if is_chief():
             _drop_history(self.output / "history.csv", first_epoch)
             callbacks += [
@@ -165,6 +168,8 @@ class TrainingRun:
             save_model_atomically(model, self.output / "model.keras")
 
         decide(save)
+        if rate.sentence():
+            self.say(rate.sentence())
         self.say(f"Trained in {time.time() - started:.0f} s; the run is in {self.output}.")
 
     def _fit(self, model, batches, valid_batches, first_epoch, first_step, callbacks):

@@ -5,7 +5,7 @@ import dataclasses
 from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.recipes.run_config import config_from_dict
+from keras_attention.recipes.run_config import config_from_dict, require_window
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -65,6 +65,7 @@ class TranslatorConfig:
     # batches
     batch_tokens: int = 1024
     max_buckets: int = 7
+    window: int | None = None  # rows in memory at a time; None for all
     max_sequence_length: int = 256
     # model
     dropout: float = 0.1
@@ -115,6 +116,7 @@ class TranslatorConfig:
     def __post_init__(self):
         for name in ("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"):
             require_positive_integer(name, getattr(self, name))
+        require_window(self, self.train_source)
         self.decoding = SearchOptions(**self.decoding).to_dict()
         require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)
         schedules = ("linear", "noam")

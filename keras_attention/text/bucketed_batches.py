@@ -47,6 +47,26 @@ def batch_count(members, rows):
     return -(-members // rows)
 
 
+def batch_counts(members, rows, pass_on=False):
+    """The number of batches of each bucket: see `BucketedBatches`.
+
+    Args:
+        members: list of integers, the rows in each bucket.
+        rows: list of integers, the rows of a batch of each bucket.
+        pass_on: whether the rows that fill no batch join the next bucket.
+
+    >>> batch_counts([5, 5], [4, 4]), batch_counts([5, 5], [4, 4], pass_on=True)
+    ([2, 2], [1, 2])
+    """
+    counts, passed_on = [], 0
+    for bucket, (size, of_batch) in enumerate(zip(members, rows, strict=True)):
+        size, passed_on = size + passed_on, 0
+        if pass_on and bucket + 1 < len(members):
+            passed_on = size % of_batch
+        counts.append(batch_count(size - passed_on, of_batch))
+    return counts
+
+
 class BucketedBatches:
     """Batches of few static shapes, in an order that `seed` fixes.
 
@@ -66,11 +86,15 @@ class BucketedBatches:
             only one batch is not full; every row must fit into all later buckets.
     """
 
+    # Seconds of work on the batches given so far that other threads than the generator's did, less
+    # the seconds that the generator has waited for them: for who measures how fast batches come.
+    background = 0.0
+
     def __init__(self, buckets, rows, seed, pass_on=False):
         self._buckets, self._rows, self._pass_on = buckets, rows, pass_on
         self.seed = seed
         # How many batches of each bucket: which rows they hold changes, their number does not.
-        self._counts = [len(batches) for batches in self._batches_of(np.random.default_rng(0))]
+        self._counts = batch_counts([len(members) for members in buckets], rows, pass_on)
 
     def __len__(self):
         """Number of batches, the same in every epoch."""
@@ -86,9 +110,14 @@ class BucketedBatches:
                 members, passed_on = members[:whole], members[whole:]
             yield [members[i : i + rows] for i in range(0, len(members), rows)]
 
-    def order(self, epoch):
-        """The batches of an epoch as a list of (bucket, indices of rows)."""
-        random = np.random.default_rng([self.seed, epoch])
+    def order(self, epoch, window=None):
+        """The batches of an epoch as a list of (bucket, indices of rows).
+
+        Where the rows are those of one window of a corpus, each window has an order of its own.
+        """
+        # The 2 sets windows apart from whatever else is drawn from (seed, epoch, an integer).
+        part = [] if window is None else [window, 2]
+        random = np.random.default_rng([self.seed, epoch, *part])
         batches = [
             (bucket, indices)
             for bucket, of_bucket in enumerate(self._batches_of(random))
@@ -119,6 +148,10 @@ class BucketedBatches:
                 yield self.batch_at(epoch, step, *order[step])
             epoch, first_step = epoch + 1, 0
 
+    def example(self):
+        """A batch that has the structure of all of them."""
+        return next(self.epochs())
+
     def dataset(self, first_epoch=0, first_step=0, epochs=None, shares=None):
         """`epochs` as a prefetched `tf.data.Dataset`; give `fit` `steps_per_epoch=len(batches)`.
 
@@ -142,7 +175,7 @@ class BucketedBatches:
             batches,
             output_signature=tf.nest.map_structure(
                 lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype),
-                next(self.epochs(first_epoch)),
+                self.example(),
             ),
         )
         if epochs is not None:  # so that `evaluate` knows when to stop

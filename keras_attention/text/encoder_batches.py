@@ -3,12 +3,8 @@
 import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.text.bucketed_batches import (
-    BucketedBatches,
-    bucket_bounds,
-    id_arrays,
-    padded,
-)
+from keras_attention.text.bucketed_batches import BucketedBatches, id_arrays, padded
+from keras_attention.text.length_buckets import LengthBuckets
 
 
 class EncoderBatches(BucketedBatches):
@@ -20,6 +16,8 @@ class EncoderBatches(BucketedBatches):
         batch_size: rows of a batch.
         max_buckets: number of shapes at most.
         seed: integer.
+        buckets: `LengthBuckets` that are larger than these rows need, such as those of a corpus of
+            which they are a part; None chooses the best `max_buckets`.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -29,7 +27,7 @@ class EncoderBatches(BucketedBatches):
         ValueError: if there is no row, or a row is empty or has another number of segments.
     """
 
-    def __init__(self, token_ids, segment_ids, batch_size, max_buckets, seed):
+    def __init__(self, token_ids, segment_ids, batch_size, max_buckets, seed, buckets=None):
         require_positive_integer("batch_size", batch_size)
         require_positive_integer("max_buckets", max_buckets)
         self._tokens, lengths = id_arrays(token_ids)
@@ -51,12 +49,12 @@ class EncoderBatches(BucketedBatches):
                 token_ids=f"{len(lengths)} rows, {lengths.sum()} tokens",
                 segment_ids=f"{len(segments)} rows, {segments.sum()} segments",
             )
-        bounds = bucket_bounds(lengths, max_buckets)
-        buckets = np.searchsorted(bounds, lengths)
-        self.shapes = [(batch_size, bound) for bound in bounds]
+        if buckets is None:
+            buckets = LengthBuckets.choose(lengths, batch_size, max_buckets)
+        self.shapes, bucket = buckets.shapes, buckets.of(lengths)
         super().__init__(
-            [np.flatnonzero(buckets == index) for index in range(len(bounds))],
-            [batch_size] * len(bounds),
+            [np.flatnonzero(bucket == index) for index in range(len(self.shapes))],
+            [batch_size] * len(self.shapes),
             seed,
             pass_on=True,
         )

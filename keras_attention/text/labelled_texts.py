@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.text.parallel_corpus import read_lines
-from keras_attention.text.tables import listed, read_columns, table_kind
+from keras_attention.text.tables import json_row, listed, read_columns, table_kind
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
@@ -121,6 +121,29 @@ def read_texts(path, text_column="text"):
     if not texts:
         raise InputError(f"{path}: no text; expected one line or row of it, or more.")
     return texts
+
+
+def text_of_line(line, number, path, text_column="text"):
+    """The text of one line of a file that `read_texts` reads, without reading the others.
+
+    Args:
+        line: string.
+        number: of the line in the file, from 1 on.
+        path: of the file: `.jsonl`, or one without columns, optionally `.gz`.
+        text_column: name of the column of the texts in a `.jsonl` file.
+
+    Raises:
+        InputError: if it is a line of a `.csv` or `.tsv` file, which need more than a line, or of
+            a `.jsonl` file and has no text.
+    """
+    kind = table_kind(path)
+    if kind is None or not line.strip():
+        return line
+    if kind != ".jsonl":
+        raise InputError(f"{path}: a {kind} file cannot be read by windows; .jsonl and text can.")
+    values = json_row(line, number, [text_column], path)
+    _require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
+    return values[0]
 
 
 def label_names(labels, source="the training data"):

@@ -46,6 +46,8 @@ class MaskedLMBatches(EncoderBatches):
             `{"masked_lm": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
         max_buckets: number of shapes at most.
         seed: integer.
+        buckets: `LengthBuckets` that are larger than these texts need, such as those of a corpus of
+            which they are a part; None chooses the best `max_buckets`.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -70,8 +72,9 @@ class MaskedLMBatches(EncoderBatches):
         next_sentence_labels=None,
         max_buckets=4,
         seed=0,
+        buckets=None,
     ):
-        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed)
+        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed, buckets)
         self._continues = np.asarray(is_continuation, bool) & whole_words
         size = len(self._continues)
         largest = max(int(row.max()) for row in self._tokens)

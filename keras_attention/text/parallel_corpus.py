@@ -2,9 +2,12 @@
 
 import gzip
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 from keras_attention._validation import InputError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_lines(path, expected="one sentence a line"):
@@ -17,38 +20,47 @@ def read_lines(path, expected="one sentence a line"):
         InputError: if the file is missing, empty, not UTF-8 (names the line), or not whole gzip.
     """
     path = Path(path)
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                data = file.read()
-        else:
-            data = path.read_bytes()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: not a complete gzip file ({error}).") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    with reading(path), open_bytes(path) as file:
+        data = file.read()
     lines = decode_lines(data, path)
     if not lines:
         raise InputError(f"{path}: the file is empty; expected {expected}.")
     return lines
 
 
+def open_bytes(path):
+    """The file, opened to read its bytes; `.gz` is decompressed."""
+    return gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb")
+
+
+@contextmanager
+def reading(path):
+    """Makes one sentence, an `InputError`, of what goes wrong when `path` is opened or read."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error}).") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
 def decode_lines(data, name):
     """The lines of `data` (bytes); `name` stands for it in errors."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    lines = data.split(b"\n")
+    lines = data.removeprefix(BYTE_ORDER_MARK).split(b"\n")
     if not lines[-1]:
         lines.pop()
-    decoded = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            decoded.append(line.removesuffix(b"\r").decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{name}, line {number}: not UTF-8 text (byte {error.start + 1} is "
-                f"0x{line[error.start]:02x})."
-            ) from error
-    return decoded
+    return [decode_line(line, name, number) for number, line in enumerate(lines, start=1)]
+
+
+def decode_line(line, name, number):
+    """The text of a line (bytes, without its line feed), the `number`-th of `name`."""
+    try:
+        return line.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name}, line {number}: not UTF-8 text (byte {error.start + 1} is "
+            f"0x{line[error.start]:02x})."
+        ) from error
 
 
 def read_parallel(source_path, target_path):

@@ -54,6 +54,14 @@ class SentencePieceProcessor:
         """The ids of `text`, END at the end: a list of integers."""
         return [*self._processor.encode(text), END_ID]
 
+    def encode_all(self, texts):
+        """`encode` of each of a list of texts: a list of lists.
+
+        Faster than one at a time, and other threads run meanwhile.
+        """
+        # One thread: more hardly pay, and they belong to whatever trains.
+        return [[*ids, END_ID] for ids in self._processor.encode(list(texts), num_threads=1)]
+
     def decode(self, token_ids):
         """The text of ids: up to the first END, special ids left out."""
         pieces = []

@@ -93,20 +93,28 @@ def _choose(rows, columns, path):
 
 def _json_rows(lines, columns, path):
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
-        for column in columns:
-            if column not in row:
-                raise InputError(
-                    f"{path}, line {number}: no column {column!r}; its columns are {listed(row)}."
-                )
-        yield number, [row[column] for column in columns]
+        if line.strip():
+            yield number, json_row(line, number, columns, path)
+
+
+def json_row(line, number, columns, path):
+    """The values of `columns` in the JSON object of a line, the `number`-th of `path`.
+
+    Raises:
+        InputError: if it is no such object.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
+    for column in columns:
+        if column not in row:
+            raise InputError(
+                f"{path}, line {number}: no column {column!r}; its columns are {listed(row)}."
+            )
+    return [row[column] for column in columns]
 
 
 def listed(names, longest=40):

@@ -3,51 +3,9 @@
 import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.text.bucketed_batches import (
-    BucketedBatches,
-    batch_count,
-    bucket_bounds,
-    id_arrays,
-    padded,
-)
+from keras_attention.text.bucketed_batches import BucketedBatches, id_arrays, padded
+from keras_attention.text.pair_buckets import PairBuckets
 from keras_attention.token_ids import PADDING_ID, START_ID
-
-
-def bucket_shapes(source_lengths, target_lengths, batch_tokens, max_buckets):
-    """Buckets of pairs with few padded positions: `(shapes, bucket of each pair)`.
-
-    A pair's key is the larger of its target length and its scaled source length. Where one language
-    is longer than the other throughout, a scale of their ratio fills both sides of a batch; where
-    only single pairs differ, a scale of one does. The better one is taken.
-
-    Args:
-        source_lengths: integers (N,), at least 1.
-        target_lengths: integers (N,), at least 1.
-        batch_tokens: padded positions of a batch on its longer side.
-        max_buckets: number of buckets at most.
-
-    Returns:
-        List of `(rows, S, T)`, and integers (N,).
-
-    >>> bucket_shapes([3, 3, 9], [2, 2, 6], batch_tokens=18, max_buckets=2)
-    ([(6, 3, 2), (2, 9, 6)], array([0, 0, 1]))
-    """
-    source_lengths, target_lengths = np.asarray(source_lengths), np.asarray(target_lengths)
-    best = None
-    for scale in (1.0, target_lengths.sum() / source_lengths.sum()):
-        keys = np.maximum(np.ceil(source_lengths * scale).astype(int), target_lengths)
-        bounds = bucket_bounds(keys, max_buckets)
-        buckets = np.searchsorted(bounds, keys)
-        shapes, positions = [], 0
-        for bucket in range(len(bounds)):
-            members = buckets == bucket
-            longest = int(source_lengths[members].max()), int(target_lengths[members].max())
-            rows = max(1, batch_tokens // max(longest))
-            shapes.append((rows, *longest))
-            positions += batch_count(int(members.sum()), rows) * rows * sum(longest)
-        if best is None or positions < best[0]:
-            best = positions, shapes, buckets
-    return best[1:]
 
 
 class TranslationBatches(BucketedBatches):
@@ -67,6 +25,8 @@ class TranslationBatches(BucketedBatches):
         max_buckets: number of shapes at most.
         max_length: pairs with a longer side are left out and counted in `dropped`; None keeps all.
         seed: integer.
+        buckets: `PairBuckets` that are larger than these pairs need, such as those of a corpus
+            of which they are a part; None chooses the best `max_buckets`.
 
     Attributes:
         dropped: number of pairs left out.
@@ -81,7 +41,14 @@ class TranslationBatches(BucketedBatches):
     """
 
     def __init__(
-        self, source_ids, target_ids, batch_tokens, max_buckets=7, max_length=None, seed=0
+        self,
+        source_ids,
+        target_ids,
+        batch_tokens,
+        max_buckets=7,
+        max_length=None,
+        seed=0,
+        buckets=None,
     ):
         require_positive_integer("batch_tokens", batch_tokens)
         require_positive_integer("max_buckets", max_buckets)
@@ -110,11 +77,11 @@ class TranslationBatches(BucketedBatches):
             max_length=max_length,
         )
         self.dropped = len(lengths) - len(kept)
-        self.shapes, buckets = bucket_shapes(
-            sources[kept], targets[kept], batch_tokens, max_buckets
-        )
+        if buckets is None:
+            buckets = PairBuckets.choose(sources[kept], targets[kept], batch_tokens, max_buckets)
+        self.shapes, bucket = buckets.shapes, buckets.of(sources[kept], targets[kept])
         super().__init__(
-            [kept[buckets == index] for index in range(len(self.shapes))],
+            [kept[bucket == index] for index in range(len(self.shapes))],
             [rows for rows, _, _ in self.shapes],
             seed,
         )

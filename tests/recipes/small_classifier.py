@@ -61,6 +61,9 @@ TRAININGS = {
     "masked-lm": lambda data, run: train_masked_lm(
         small_masked_lm(data), run, resume=True, quiet=True
     ),
+    "masked-lm-by-windows": lambda data, run: train_masked_lm(
+        small_masked_lm(data, window=50), run, resume=True, quiet=True
+    ),
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A training of seconds, and the same as a process to be killed.
 
-Run as `python -m tests.recipes.small_run CORPUS RUN`: trains, or goes on if it can.
+Run as `python -m tests.recipes.small_run CORPUS RUN [WINDOW]`: trains, or goes on if it can, on
+the files or, by windows, on the shards of the corpus.
 """
 
 import sys
@@ -38,5 +39,27 @@ def write_corpus(directory, pairs=96):
     return directory
 
 
+def write_shards(corpus):
+    """The training files of a corpus once more, as shards of unequal size."""
+    for language in ("en", "de"):
+        lines = (Path(corpus) / f"train.{language}").read_text(encoding="utf-8").splitlines(True)
+        for shard, part in enumerate((slice(0, 20), slice(20, 80), slice(80, None))):
+            path = Path(corpus) / f"shard-{shard}.{language}"
+            path.write_text("".join(lines[part]), encoding="utf-8")
+    return corpus
+
+
+def small_streamed_config(corpus, window=40, **options):
+    """A config on shards that `write_shards` wrote, of which `window` pairs are in memory."""
+    shards = dict(
+        train_source=str(Path(corpus) / "shard-*.en"),
+        train_target=str(Path(corpus) / "shard-*.de"),
+        window=window,
+    )
+    return small_config(corpus, **{**shards, **options})
+
+
 if __name__ == "__main__":
-    train_translator(small_config(sys.argv[1]), sys.argv[2], resume=True, quiet=True)
+    corpus, run, *window = sys.argv[1:]
+    config = small_streamed_config(corpus, int(window[0])) if window else small_config(corpus)
+    train_translator(config, run, resume=True, quiet=True)

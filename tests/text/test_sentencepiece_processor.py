@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from keras_attention.text import SentencePieceProcessor
+from keras_attention.text import SentencePieceProcessor, train_sentencepiece
 from keras_attention.text.sentencepiece_processor import pad
 
 
@@ -31,6 +31,13 @@ def test_a_model_with_other_special_ids_is_refused():
     )
     with pytest.raises(ValueError, match=r"pad_id=0, unk_id=1.*Received: ids=\(-1, 0, 1, 2\)"):
         SentencePieceProcessor(model.getvalue())
+
+
+def test_many_texts_are_encoded_as_each_alone():
+    lines = ["one two three", "", "  two  two ", "drei?", "x" * 500]
+    processor = SentencePieceProcessor(train_sentencepiece(lines * 3, 30))
+    assert processor.encode_all(lines) == [processor.encode(line) for line in lines]
+    assert processor.encode_all([]) == []
 
 
 def test_pad():
