@@ -59,9 +59,10 @@ def check_keras_archive(path):
             f"{path}: {_beginning(path) or 'is not a whole .keras archive'} ({one_line(error)}); "
             "expected the file that training wrote."
         ) from error
+    sizes = _sizes_of_arrays(f"{path}, {WEIGHTS}", members[WEIGHTS])
     config = parse_json_object(members["config.json"], f"{path}, config.json")
-    _check_config(f"{path}, config.json", config)
-    return _count_numbers(f"{path}, {WEIGHTS}", members[WEIGHTS])
+    _check_config(f"{path}, config.json", config, most_layers=len(sizes))
+    return sum(sizes)
 
 
 def _beginning(path):
@@ -98,8 +99,10 @@ def _check_members(path, archive):
         raise InputError(f"{path}: its members claim more bytes than the file has.")
 
 
-def _check_config(name, config):
-    """Refuses a config that names other classes than those known to be harmless."""
+def _check_config(name, config, most_layers):
+    """Refuses a config that names other classes than those known to be harmless, or more layers
+    than there can be weights of, whose making alone would take for ever.
+    """
     if config.get("registered_name") is None:
         raise InputError(f"{name}: expected a model of {OURS}. Received: {_class_of(config)}")
     # What it was compiled with is not loaded.
@@ -111,6 +114,12 @@ def _check_config(name, config):
                 raise InputError(
                     f"{name}: expected the classes of models that {OURS} makes. "
                     f"Received: {_class_of(value)}"
+                )
+            layers = value.get("num_layers", 0)
+            if isinstance(layers, int) and layers > most_layers:
+                raise InputError(
+                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
+                    f"weights. Received: {shortened(layers)}"
                 )
             waiting.extend(value.values())
         elif isinstance(value, list):
@@ -135,11 +144,11 @@ def _is_known(config):
     return name in KERAS_CLASSES.get(module, ())
 
 
-def _count_numbers(name, data):
-    """How many numbers an HDF5 file of weights holds, which must be plain arrays within it."""
+def _sizes_of_arrays(name, data):
+    """The size of every array of an HDF5 file of weights, which must be plain and within it."""
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            return sum(_sizes(name, file, len(data)))
+            return list(_sizes(name, file, len(data)))
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:

@@ -73,9 +73,9 @@ def _require_finite(path, model):
         if backend.is_float_dtype(variable.dtype) and not ops.all(ops.isfinite(variable))
     ]
     if broken:
+        others = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
         raise InputError(
-            f"{path}: {len(broken):,} of its {len(model.variables):,} weights are not finite "
-            f"numbers, {one_line(broken[0])} the first of them."
+            f"{path} holds numbers that are not finite in {', '.join(broken[:5])}{others}."
         )
 
 
