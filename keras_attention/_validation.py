@@ -27,6 +27,12 @@ def require_rate(argument, value):
     require(is_number and 0 <= value < 1, argument, "a number in [0, 1)", **{argument: value})
 
 
+def one_line(text, longest=200):
+    """A text of anything, an error for one, in one line; what is longer than `longest` is cut."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
 def missing_package(package, extra):
     """The `ImportError` for an optional `package`, naming the pip extra that installs it."""
     return ImportError(

@@ -1,5 +1,6 @@
 """Writing files and directories so that nobody ever sees half of one."""
 
+import errno
 import os
 import re
 import shutil
@@ -8,25 +9,47 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, one_line
 
 MARKERS = ("manifest.json", "config.json")  # of an artifact, and of a run directory
 
 
-def write_atomically(path, data):
-    """Writes `data` (bytes) to `path`: complete and on disk, or not at all."""
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+# A full disk, a full quota, a file larger than may be.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def writing(path):
+    """Makes an `OSError` within the `InputError` that `path` cannot be written, and why."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path, error):
+    return InputError(f"{path} cannot be written: {error.strerror or one_line(error)}.")
+
+
+def write_atomically(path, data):
+    """Writes `data` (bytes) to `path`: complete and on disk, or not at all.
+
+    Raises:
+        InputError: if it cannot be written: the disk is full, or the directory is read-only.
+    """
+    path = Path(path)
+    with writing(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def refuse_existing(path, force):
@@ -56,24 +79,32 @@ def new_directory(path, force=False):
     ...     (directory / "file").write_text("complete or not at all")
 
     Raises:
-        InputError: if `path` exists and `force` is not given.
+        InputError: if `path` exists and `force` is not given, or it cannot be written: the disk is
+        full, or its parent is read-only.
     """
     path = Path(path).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    refuse_existing(path, force)
-    temporary = _make_beside(path, "new")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        refuse_existing(path, force)
+        temporary = _make_beside(path, "new")
     try:
         yield temporary
-        os.chmod(temporary, 0o755)
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as opened:
-                    os.fsync(opened.fileno())
-        refuse_existing(path, force)
-        _replace(temporary, path)
-    except BaseException:
+        with writing(path):
+            os.chmod(temporary, 0o755)
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as opened:
+                        os.fsync(opened.fileno())
+            refuse_existing(path, force)
+            _replace(temporary, path)
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        # Other errors of the block may be of files that it reads.
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise _not_written(path, error) from error
+        if type(error) is InputError and str(temporary) in str(error):  # a name nobody knows
+            raise InputError(str(error).replace(str(temporary), str(path))) from error
         raise
 
 

@@ -91,7 +91,7 @@ def test_a_failing_rename_keeps_the_existing_directory(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", fails_for_the_new_one)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(InputError, match="run cannot be written: no space left"):
         make(tmp_path / "run", "new", force=True)
     assert (tmp_path / "run" / "config.json").read_text() == "old"
     assert names(tmp_path) == ["run"]

@@ -5,8 +5,14 @@ import pytest
 
 import keras_attention
 from keras_attention._validation import InputError
-from keras_attention.loading import load, load_run, read_config, save_model_atomically
-from keras_attention.manifest import file_digests
+from keras_attention.loading import (
+    load,
+    load_run,
+    read_config,
+    save_model_atomically,
+    write_digests,
+)
+from keras_attention.manifest import file_digests, signed
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
 from tests.text.pure_process import run_without_tensorflow
 
@@ -27,6 +33,12 @@ def artifact(artifact_directory, tmp_path):
 
 def change_json(path, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def change_manifest(artifact, **values):
+    """As somebody does who signs it anew."""
+    path = artifact / "manifest.json"
+    path.write_text(json.dumps(signed({**json.loads(path.read_text()), **values})))
 
 
 def test_default_runtimes(run_directory, artifact_directory):
@@ -59,7 +71,7 @@ def test_another_kind(run, artifact):
     change_json(run / "config.json", kind="parser")
     with pytest.raises(InputError, match="is a run of another kind: 'parser', not a translator"):
         load(run)
-    change_json(artifact / "manifest.json", kind="parser")
+    change_manifest(artifact, kind="parser")
     with pytest.raises(InputError, match="is an artifact of another kind: 'parser', not a"):
         load(artifact)
 
@@ -74,11 +86,16 @@ def test_an_unfinished_run(run):
 def test_a_damaged_model(run, data):
     path = run / "model.keras"
     path.write_bytes(path.read_bytes()[:100_000] if data is None else data)
-    with pytest.raises(InputError, match="model.keras: cannot be loaded"):
+    with pytest.raises(InputError, match="run is not as its digests.json says: model.keras has"):
+        load(run)
+    write_digests(run, path)
+    with pytest.raises(InputError, match="model.keras: is not a whole .keras archive"):
         load(run)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "not the config")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not JSON"), ("[]", "expected a JSON object. Received")]
+)
 def test_a_damaged_config(run, text, message):
     (run / "config.json").write_text(text)
     with pytest.raises(InputError, match=f"config.json: {message}"):
@@ -89,6 +106,9 @@ def test_the_tokenizer_of_another_model(run):
     sources, targets = phrase_corpus(200)
     other = TranslationTokenizer(train_sentencepiece([*sources, *targets], 200))
     other.save(run / "tokenizer")
+    with pytest.raises(InputError, match="run is not as its digests.json says: tokenizer/shared"):
+        load(run)
+    write_digests(run, run / "model.keras")
     with pytest.raises(InputError, match="the tokenizer has 200 tokens and the model 300; they"):
         load(run)
 
@@ -96,6 +116,9 @@ def test_the_tokenizer_of_another_model(run):
 @pytest.mark.parametrize("name", ["tokenizer.json", "shared.model"])
 def test_a_missing_tokenizer(run, name):
     (run / "tokenizer" / name).unlink()
+    with pytest.raises(InputError, match=f"digests.json says: tokenizer/{name} is missing"):
+        load(run)
+    write_digests(run, run / "model.keras")
     with pytest.raises(InputError, match="tokenizer: not a tokenizer directory"):
         load(run)
 
@@ -126,9 +149,9 @@ def test_one_runtime_needs_its_own_files_only(artifact):
 
 
 def test_a_form_that_the_artifact_does_not_hold(artifact):
-    change_json(artifact / "manifest.json", formats=["tflite"])
+    change_manifest(artifact, formats=["tflite"])
     (artifact / "model.onnx").unlink()
-    change_json(artifact / "manifest.json", files=file_digests(artifact))
+    change_manifest(artifact, files=file_digests(artifact))
     with pytest.raises(InputError, match="holds no form for the runtime 'onnx'; it holds tflite"):
         load(artifact, "onnx")
     assert load(artifact).translate(["two"]) == load(artifact, "tflite").translate(["two"])
@@ -148,7 +171,7 @@ def test_the_saved_model_file_is_complete_or_absent(run_directory, tmp_path):
     model = load_run(run_directory).model
     (tmp_path / ".model.killed.keras").write_bytes(b"half")
     save_model_atomically(model, tmp_path / "model.keras")
-    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digests.json", "model.keras"]
 
     class Fails:
         def save(self, path, include_optimizer):
@@ -157,9 +180,9 @@ def test_the_saved_model_file_is_complete_or_absent(run_directory, tmp_path):
             raise OSError("no space left")
 
     before = (tmp_path / "model.keras").read_bytes()
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(InputError, match="model.keras cannot be written: no space left"):
         save_model_atomically(Fails(), tmp_path / "model.keras")
-    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digests.json", "model.keras"]
     assert (tmp_path / "model.keras").read_bytes() == before
 
 

@@ -86,7 +86,7 @@ def test_all_files_that_differ_are_named_at_once(artifact):
     ("text", "message"),
     [
         ("{", "manifest.json: not JSON"),
-        ("[1]", "not the manifest of an artifact"),
+        ("[1]", "expected a JSON object"),
         ('{"name": "a web page"}', "not the manifest of an artifact"),
     ],
 )

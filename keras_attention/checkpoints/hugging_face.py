@@ -4,6 +4,8 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
+
 from keras_attention._validation import InputError, require
 from keras_attention.checkpoints.hugging_face_config import (
     classifier_dropout,
@@ -94,7 +96,7 @@ def load_hugging_face_classifier(directory, **overrides):
         return model, task_parts(model)
 
     model = _load(directory, make, overrides)
-    return model, labels_of(config, model.num_classes)
+    return model, labels_of(config, model.num_classes, Path(directory) / "config.json")
 
 
 def _load(directory, make, overrides, with_head=True):
@@ -112,7 +114,12 @@ def _load(directory, make, overrides, with_head=True):
     path = directory / WEIGHTS
     if not path.exists():
         found = [name for name in PICKLES if (directory / name).exists()]
-        reason = f" {found[0]} is a pickle, which may run code: it is not read." if found else ""
+        reason = (
+            f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
+            f"{WEIGHTS}, in which most models are published too."
+            if found
+            else ""
+        )
         raise InputError(f"{path} does not exist.{reason}")
     with open_tensors(path) as file:
         names = _names(file.shapes, with_head)
@@ -127,6 +134,7 @@ def _load(directory, make, overrides, with_head=True):
         for name, part in parts.items():
             value = file.read(names[name])
             values[part] = value.T if part.is_kernel else value
+        _require_finite(path, {names[name]: values[part] for name, part in parts.items()})
     assign(values)
     return model
 
@@ -201,6 +209,13 @@ def _require_fit(path, parts, shapes, types):
     faults = [f"{fault}: {', '.join(names)}" for fault, names in found.items() if names]
     if faults:
         raise InputError(f"{path} does not hold the tensors that are needed; {'; '.join(faults)}.")
+
+
+def _require_finite(path, tensors):
+    """Raises `InputError` if there are NaN or infinities in one of `tensors`, a dict by name."""
+    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    if broken:
+        raise InputError(f"{path} holds numbers that are not finite in {', '.join(broken)}.")
 
 
 def save_hugging_face(model, tokenizer, directory, labels=None, force=False):

@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 
 from keras_attention import activations
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError, one_line, require
+from keras_attention.json_file import read_json_object
 from keras_attention.models.bert_encoder import INITIALIZER_RANGE
 
 # HuggingFace's names -> ours
@@ -49,40 +50,43 @@ def read_config(directory):
     """
     path = Path(directory) / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json_object(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not a JSON file: {error}.") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} must hold a JSON object.")
     faults = [
-        f"{name} is {json.dumps(config[name])}, of which only {_listed(values)} is supported"
+        f"{name} is {_received(config[name])}, of which only {_listed(values)} is supported"
         for name, values in SUPPORTED.items()
         if name in config and config[name] not in values
     ]
     if "model_type" not in config:
         faults.append("model_type is missing")
     faults += [
-        f"{name} is {json.dumps(config[name])}, not a positive integer"
+        f"{name} is {_received(config[name])}, not a positive integer"
         if name in config
         else f"{name} is missing"
         for name in SIZES
         if not _is_positive_integer(config.get(name))
     ]
     faults += [
-        f"{name} is {json.dumps(config[name])}, not a rate in [0, 1)"
+        f"{name} is {_received(config[name])}, not a rate in [0, 1)"
         for name in (*RATES, "classifier_dropout")
         if config.get(name) is not None and not _is_rate(config[name])
     ]
     epsilon = config.get("layer_norm_eps", 1e-12)
-    if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or epsilon <= 0:
-        faults.append(f"layer_norm_eps is {json.dumps(epsilon)}, not a positive number")
+    is_number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+    if not (is_number and 0 < epsilon < 1):
+        faults.append(f"layer_norm_eps is {_received(epsilon)}, not a positive number below 1")
+    if not isinstance(config.get("architectures") or [], list):
+        faults.append(f"architectures is {_received(config['architectures'])}, not a list")
     if not faults and config["hidden_size"] % config["num_attention_heads"]:
         faults.append("num_attention_heads does not divide hidden_size")
     if faults:
         raise InputError(f"{path} is not of a BERT that can be read: {'; '.join(faults)}.")
     return config
+
+
+def _received(value):
+    return one_line(json.dumps(value), 100)
 
 
 def _listed(values):
@@ -153,8 +157,13 @@ def label_config(labels):
     }
 
 
-def labels_of(config, count):
+def labels_of(config, count, path):
     """The names of a classifier's `count` classes; HuggingFace's LABEL_0 ... where none are given.
+
+    Args:
+        config: from `read_config`.
+        count: number of classes.
+        path: of the config, for the message.
 
     Raises:
         InputError: if there is not one for each class.
@@ -165,7 +174,7 @@ def labels_of(config, count):
     expected = [str(index) for index in range(count)]
     if not isinstance(names, dict) or sorted(names) != sorted(expected):
         raise InputError(
-            f"config.json must name {count} labels in id2label, as many as the classifier has. "
-            f"Received: {json.dumps(names)}"
+            f"{path} must name {count} labels in id2label, as many as the classifier has. "
+            f"Received: {_received(names)}"
         )
     return [str(names[key]) for key in expected]

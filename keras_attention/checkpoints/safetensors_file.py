@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, one_line
 from keras_attention.files import write_atomically
 
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -42,7 +42,18 @@ def open_tensors(path):
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     except SafetensorError as error:
-        raise InputError(f"{path} is not a whole .safetensors file: {error}.") from error
+        reason = one_line(error)
+        if _begins_as_pickle(path):
+            reason = f"it is a pickle, which may run code, and is not read; {reason}"
+        raise InputError(f"{path} is not a whole .safetensors file: {reason}.") from error
+
+
+def _begins_as_pickle(path):
+    """Whether a file begins as `pickle` and `torch.save` write: protocol 2 or later, or an archive
+    with one in it.
+    """
+    with open(path, "rb") as file:
+        return file.read(4).startswith((b"\x80", b"PK\x03\x04"))
 
 
 def write_tensors(path, tensors):

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from keras_attention._validation import InputError, one_line
+
 
 def saved_model_ops(directory):
     """The names of the operators in a SavedModel, those of its functions included."""
@@ -30,6 +32,9 @@ def write_saved_model(directory, model, tokenizers, ids, text):
         tokenizers: dict of the `tf.Module`s that `text` uses, by name.
         ids: `tf.function`.
         text: `tf.function`.
+
+    Raises:
+        InputError: if it cannot be written, as on a full disk.
     """
     holder = tf.Module(name="tokenizers")
     for name, tokenizer in tokenizers.items():
@@ -39,4 +44,8 @@ def write_saved_model(directory, model, tokenizers, ids, text):
     archive.track(holder)
     archive.add_endpoint("serving_default", text)
     archive.add_endpoint("ids", ids)
-    archive.write_out(str(directory), verbose=False)
+    try:
+        archive.write_out(str(directory), verbose=False)
+    except tf.errors.OpError as error:  # TensorFlow's own I/O raises no OSError
+        reason = error.message.split("; ")[-1].split(" [Op:")[0]
+        raise InputError(f"{directory} cannot be written: {one_line(reason)}.") from error

@@ -3,8 +3,15 @@
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.json_file import is_list_of_strings, is_size, require_fields
 from keras_attention.loading.run_files import read_model
 from keras_attention.runtimes import artifact_classifier, keras_classifier
+
+FIELDS = {
+    "labels": ("a list of names", is_list_of_strings),
+    "max_sequence_length": ("an integer of at least 3", lambda value: is_size(value) and value > 2),
+    "pair_column": ("a name or null", lambda value: value is None or isinstance(value, str)),
+}
 
 
 def classifier_of_run(path, config, **decoding):
@@ -19,7 +26,13 @@ def classifier_of_run(path, config, **decoding):
 
     path = Path(path)
     _refuse_decoding(path, decoding)
+    require_fields(config, FIELDS, path / "config.json")
     model = read_model(path)
+    if not hasattr(model, "num_classes"):
+        raise InputError(
+            f"{path / 'model.keras'}: expected a classifier, as config.json says. "
+            f"Received: a {type(model).__name__}"
+        )
     tokenizer = WordPieceTokenizer.load(path / "tokenizer")
     rows = getattr(model, "encoder", model).vocabulary_size
     if tokenizer.vocabulary_size > rows:  # published embeddings may have rows to spare
@@ -27,15 +40,19 @@ def classifier_of_run(path, config, **decoding):
             f"{path}: the tokenizer has {tokenizer.vocabulary_size:,} tokens and the model "
             f"{rows:,}; they do not belong together."
         )
-    labels = config.get("labels")
-    if not isinstance(labels, list) or len(labels) != model.num_classes:
+    labels, length = config["labels"], config["max_sequence_length"]
+    if len(labels) != model.num_classes:
         raise InputError(
             f"{path / 'config.json'}: the model tells {model.num_classes} labels apart, of which "
-            f"the config names {len(labels) if isinstance(labels, list) else 'none'}."
+            f"the config names {len(labels)}."
         )
-    return keras_classifier(
-        model, tokenizer, labels, config["max_sequence_length"], config["pair_column"] is not None
-    )
+    longest = getattr(model, "encoder", model).max_sequence_length
+    if length > longest:
+        raise InputError(
+            f"{path / 'config.json'}: `max_sequence_length` must be at most {longest:,}, as the "
+            f"model's. Received: {length:,}"
+        )
+    return keras_classifier(model, tokenizer, labels, length, config["pair_column"] is not None)
 
 
 def classifier_of_artifact(path, runtime, manifest, **decoding):

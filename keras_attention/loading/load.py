@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.loading.artifact_fields import require_artifact
 from keras_attention.loading.classifiers import classifier_of_artifact
 from keras_attention.loading.load_run import load_run, only_given, require_kind
 from keras_attention.loading.translators import translator_of_artifact
-from keras_attention.manifest import read_manifest, verify_files
+from keras_attention.manifest import read_manifest, refuse_unlisted, verify_files
 from keras_attention.runtimes import RUNTIMES
 from keras_attention.search_options import require_decoding_names
 
@@ -54,8 +55,10 @@ def load(path, runtime=None, seed=None, kind=None, **search):
         if runtime == "keras":
             raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
         require_kind(f"{path} is an artifact", manifest["kind"], kind, OF_ARTIFACT)
+        require_artifact(path / "manifest.json", manifest)
         runtime = runtime or manifest["formats"][0]
         verify_files(path, FILES_OF_RUNTIME[runtime])
+        refuse_unlisted(path, manifest, FILES_OF_RUNTIME[runtime])
         of_kind = OF_ARTIFACT[manifest["kind"]]
         return of_kind(path, runtime, manifest, **only_given(seed=seed), **search)
     if runtime not in (None, "keras"):

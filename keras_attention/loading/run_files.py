@@ -1,11 +1,13 @@
 """The files of a run directory."""
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, one_line
+from keras_attention.files import writing
+from keras_attention.json_file import read_json_object
+from keras_attention.loading.run_digests import verify_digests, write_digests
 
 
 def read_config(path):
@@ -15,52 +17,89 @@ def read_config(path):
         InputError: if `path` is not a run directory.
     """
     try:
-        config = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+        return read_json_object(Path(path) / "config.json")
     except OSError as error:
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
         ) from error
-    except ValueError as error:
-        raise InputError(f"{Path(path) / 'config.json'}: not JSON ({error}).") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{Path(path) / 'config.json'}: not the config of a run.")
-    return config
 
 
 def read_model(path):
     """The Keras model of a run directory.
 
+    Before Keras sees it, the file is compared with its sha256 and looked through: see
+    `check_keras_archive`.
+
     Raises:
-        InputError: if the run is not finished, or its model cannot be loaded in safe mode.
+        InputError: if the run is not finished, a file of it is not as it was written, or its model
+        is none that training writes: another class, other members, weights that are not finite.
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.backend import limited_variables
+    from keras_attention.loading.keras_archive import check_keras_archive
 
     path = Path(path) / "model.keras"
     if not path.exists():
         raise InputError(
             f"{path.parent} is not finished: there is no model.keras. Train on with --resume."
         )
+    verify_digests(path.parent)
+    size = check_keras_archive(path)
+    too_large = MemoryError(f"its config describes more than twice the {size:,} numbers it holds")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise InputError(f"{path}: cannot be loaded ({error}).") from error
+        with limited_variables(2 * size, too_large):
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Whatever a config that fits no class makes that class raise.
+    except Exception as error:
+        raise InputError(f"{path}: cannot be loaded ({_reason(error)}).") from error
+    _require_finite(path, model)
+    return model
+
+
+def _reason(error):
+    """The first error of those that Keras wraps into its own, in one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return one_line(error)
+
+
+def _require_finite(path, model):
+    from keras import backend, ops
+
+    broken = [
+        variable.path
+        for variable in model.variables
+        if backend.is_float_dtype(variable.dtype) and not ops.all(ops.isfinite(variable))
+    ]
+    if broken:
+        others = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
+        raise InputError(
+            f"{path} holds numbers that are not finite in {', '.join(broken[:5])}{others}."
+        )
 
 
 def save_model_atomically(model, path):
-    """`model.save(path)`, complete or not at all."""
+    """`model.save(path)`, complete or not at all, and the digests of what belongs to it.
+
+    Raises:
+        InputError: if it cannot be written: the disk is full, or the directory is read-only.
+    """
     path = Path(path)
     for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
         left.unlink(missing_ok=True)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=".keras"
-    )
-    os.close(descriptor)
-    try:
-        model.save(temporary, include_optimizer=False)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with writing(path):
+        descriptor, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem}.", suffix=".keras"
+        )
+        os.close(descriptor)
+        try:
+            model.save(temporary, include_optimizer=False)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            write_digests(path.parent, temporary)  # before the model, which says that all is done
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.json_file import shortened
 from keras_attention.loading.run_files import read_model
 from keras_attention.runtimes import artifact_translator, keras_translator
 from keras_attention.search_options import (
@@ -23,20 +24,42 @@ def translator_of_run(path, config, seed=None, **search):
         config: its `config.json`, a dict.
         seed, search: those of `load`.
     """
+    from keras_attention.models import Translator  # here: it needs Keras
+
     path = Path(path)
     defaults = config.get("decoding", {})
-    SearchOptions.require_names(defaults, f"{path / 'config.json'}: ")
+    _require_defaults(f"{path / 'config.json'}: ", defaults)
     options = decoding_options(search, defaults)
     if seed is not None and not options.is_sampling:
         refuse_without_sample("seed")
     model = read_model(path)
     tokenizer = TranslationTokenizer.load(path / "tokenizer")
-    if model.vocabulary_size != tokenizer.target.vocabulary_size:
+    if not isinstance(model, Translator):
         raise InputError(
-            f"{path}: the tokenizer has {tokenizer.target.vocabulary_size:,} tokens and the model "
-            f"{model.vocabulary_size:,}; they do not belong together."
+            f"{path / 'model.keras'}: expected a translator, as config.json says. "
+            f"Received: a {type(model).__name__}"
         )
+    for size, processor in (
+        (model.vocabulary_size, tokenizer.target),
+        (model.source_vocabulary_size or model.vocabulary_size, tokenizer.source),
+    ):
+        if size != processor.vocabulary_size:
+            raise InputError(
+                f"{path}: the tokenizer has {processor.vocabulary_size:,} tokens and the model "
+                f"{size:,}; they do not belong together."
+            )
     return keras_translator(model, tokenizer, options, 0 if seed is None else seed)
+
+
+def _require_defaults(where, defaults):
+    """Raises `InputError`, beginning with `where`, unless these are fields of `SearchOptions`."""
+    if not isinstance(defaults, dict):
+        raise InputError(f"{where}`decoding` must be an object. Received: {shortened(defaults)}")
+    SearchOptions.require_names(defaults, where)
+    try:
+        SearchOptions(**defaults)
+    except ValueError as error:
+        raise InputError(f"{where}{error}") from error
 
 
 def translator_of_artifact(path, runtime, manifest, seed=None, **search):

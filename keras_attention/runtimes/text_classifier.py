@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from keras_attention._validation import require
+from keras_attention._validation import InputError, require
 from keras_attention.runtimes.text_translator import TruncationWarning
 from keras_attention.text.sentencepiece_processor import pad
 
@@ -80,12 +80,18 @@ class TextClassifier:
         found = np.zeros((len(texts), len(self.labels)), "float32")
         for start in range(0, len(order), self.batch_size):
             members = order[start : start + self.batch_size]
-            found[members] = self.run(
+            values = self.run(
                 [texts[i] for i in members],
                 None if pairs is None else [pairs[i] for i in members],
                 [encoded.token_ids[i] for i in members],
                 [encoded.segment_ids[i] for i in members],
             )
+            if values.shape[-1] != len(self.labels):
+                raise InputError(
+                    f"The model tells {values.shape[-1]} labels apart, of which "
+                    f"{len(self.labels)} are named."
+                )
+            found[members] = values
         return found
 
     def classify(self, texts, pairs=None):

@@ -164,7 +164,7 @@ def test_sizes_that_fit_no_memory_are_those_of_no_tensor(checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"), [("{", "is not a JSON file"), ("[1]", "must hold a JSON object")]
+    ("text", "sentence"), [("{", "config.json: not JSON"), ("[1]", "expected a JSON object")]
 )
 def test_a_config_that_is_no_json_object(text, sentence, checkpoint):
     (checkpoint / "config.json").write_text(text)

@@ -44,6 +44,7 @@ def bert(data, tmp_path_factory):
 def test_what_a_run_directory_holds(whole, data):
     assert names(whole) == {
         "model.keras",
+        "digests.json",
         "tokenizer",
         "config.json",
         "history.csv",

@@ -44,6 +44,7 @@ def whole(corpus, tmp_path_factory):
 def test_what_a_run_directory_holds(whole):
     assert names(whole) == {
         "model.keras",
+        "digests.json",
         "tokenizer",
         "config.json",
         "history.csv",

@@ -1,0 +1,90 @@
+"""JSON objects in files that anybody may have written."""
+
+import json
+from pathlib import Path
+
+from keras_attention._validation import InputError, one_line
+
+LARGEST = 1 << 24  # bytes: parsed, JSON takes many times its size in memory
+
+
+def read_json_object(path):
+    """The dict in a JSON file.
+
+    Raises:
+        OSError: if the file cannot be read.
+        InputError: if it does not hold a JSON object, or one of more than 16 MB.
+    """
+    path = Path(path)
+    if path.stat().st_size > LARGEST:
+        raise InputError(
+            f"{path}: expected a JSON object of at most {LARGEST:,} bytes. "
+            f"Received: {path.stat().st_size:,} bytes"
+        )
+    return parse_json_object(path.read_bytes(), path)
+
+
+def parse_json_object(data, name):
+    """The dict in JSON text.
+
+    Args:
+        data: bytes.
+        name: of the file, for the message.
+
+    Raises:
+        InputError: if it is not the text of a JSON object.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name}: not JSON ({one_line(error)}).") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{name}: expected a JSON object. Received: a {type(value).__name__}")
+    return value
+
+
+def require_fields(values, fields, name):
+    """Raises `InputError` unless a dict holds what it must.
+
+    Args:
+        values: dict of JSON values.
+        fields: dict of field -> (what is expected in words, function of the value that says whether
+            it is that).
+        name: of the file, for the message.
+
+    >>> require_fields({"kind": 3}, {"kind": ("a string", is_string)}, "manifest.json")
+    Traceback (most recent call last):
+    InputError: manifest.json: `kind` must be a string. Received: 3
+    """
+    for field, (expected, holds) in fields.items():
+        if field not in values:
+            raise InputError(f"{name}: `{field}` is missing; expected {expected}.")
+        if not holds(values[field]):
+            raise InputError(
+                f"{name}: `{field}` must be {expected}. Received: {shortened(values[field])}"
+            )
+
+
+def shortened(value):
+    """A value that was received, in at most 100 characters of one line."""
+    return one_line(repr(value), 100)
+
+
+def is_string(value):
+    """Whether it is a string with text in it."""
+    return isinstance(value, str) and bool(value)
+
+
+def is_size(value):
+    """Whether it is an integer above zero that fits 31 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31
+
+
+def is_boolean(value):
+    """Whether it is true or false."""
+    return isinstance(value, bool)
+
+
+def is_list_of_strings(value):
+    """Whether it is a list of strings that are not empty, of one at least."""
+    return isinstance(value, list) and bool(value) and all(map(is_string, value))

@@ -1,0 +1,191 @@
+"""`.keras` archives, looked through before Keras sees them: data of our models, and no more."""
+
+import io
+import math
+import stat
+import zipfile
+
+import h5py
+
+from keras_attention._validation import InputError, one_line
+from keras_attention.json_file import LARGEST, parse_json_object, shortened
+
+WEIGHTS = "model.weights.h5"
+MEMBERS = ("metadata.json", "config.json", WEIGHTS)
+# What a file that is no archive begins with. A pickle of protocol 2 or later says so itself.
+BEGINNINGS = {
+    b"\x80": "is a pickle, which may run code",
+    b"\x89HDF": "is an HDF5 file, of Keras before version 3",
+}
+# Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
+# its config, reads files, or knows the network.
+KERAS_CLASSES = {
+    "keras": ("DTypePolicy", "Sequential"),
+    "keras.layers": (
+        "Activation",
+        "Dense",
+        "GRUCell",
+        "InputLayer",
+        "LSTMCell",
+        "LayerNormalization",
+    ),
+}
+OURS = "keras_attention"
+
+
+def check_keras_archive(path):
+    """Raises `InputError` unless a `.keras` file is one that Keras wrote of our models.
+
+    Its members must be Keras' own three, stored as they are and whole (CRC), its config may name
+    our classes and those of Keras that cannot run code, and its weights are plain arrays within the
+    file. Nothing of it is executed, and no more than the file's own size of memory is used.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        How many numbers its weights hold.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_members(path, archive)
+            members = {name: archive.read(name) for name in MEMBERS}  # which compares the CRC
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: {_beginning(path) or 'is not a whole .keras archive'} ({one_line(error)}); "
+            "expected the file that training wrote."
+        ) from error
+    sizes = _sizes_of_arrays(f"{path}, {WEIGHTS}", members[WEIGHTS])
+    config = parse_json_object(members["config.json"], f"{path}, config.json")
+    _check_config(f"{path}, config.json", config, most_layers=len(sizes))
+    return sum(sizes)
+
+
+def _beginning(path):
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return next((what for bytes_, what in BEGINNINGS.items() if start.startswith(bytes_)), None)
+
+
+def _check_members(path, archive):
+    names = sorted(member.filename for member in archive.infolist())
+    if names != sorted(MEMBERS):
+        raise InputError(
+            f"{path}: expected the members {', '.join(MEMBERS)} and no others. "
+            f"Received: {shortened(names)}"
+        )
+    for member in archive.infolist():
+        mode = member.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            raise InputError(f"{path}: {member.filename} is not an ordinary file.")
+        # Keras compresses nothing, so no member can be more than what is stored.
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            raise InputError(f"{path}: {member.filename} is compressed or encrypted.")
+        if member.file_size != member.compress_size:
+            raise InputError(
+                f"{path}: {member.filename} has {member.compress_size:,} bytes and claims "
+                f"{member.file_size:,}."
+            )
+        if member.filename != WEIGHTS and member.file_size > LARGEST:
+            raise InputError(
+                f"{path}: {member.filename} has {member.file_size:,} bytes; expected at most "
+                f"{LARGEST:,}."
+            )
+    if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+        raise InputError(f"{path}: its members claim more bytes than the file has.")
+
+
+def _check_config(name, config, most_layers):
+    """Refuses a config that names other classes than those known to be harmless, or more layers
+    than there can be weights of, whose making alone would take for ever.
+    """
+    if config.get("registered_name") is None:
+        raise InputError(f"{name}: expected a model of {OURS}. Received: {_class_of(config)}")
+    # What it was compiled with is not loaded.
+    waiting = [{**config, "compile_config": None}]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if "class_name" in value and not _is_known(value):
+                raise InputError(
+                    f"{name}: expected the classes of models that {OURS} makes. "
+                    f"Received: {_class_of(value)}"
+                )
+            layers = value.get("num_layers", 0)
+            if isinstance(layers, int) and layers > most_layers:
+                raise InputError(
+                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
+                    f"weights. Received: {shortened(layers)}"
+                )
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _class_of(config):
+    return f"{shortened(config.get('class_name'))} of {shortened(config.get('module'))}"
+
+
+def _is_known(config):
+    """Whether a serialized object is ours, or one of Keras' that are harmless."""
+    module, name = config.get("module"), config["class_name"]
+    registered = config.get("registered_name")
+    if not isinstance(module, str) or not isinstance(name, str):
+        return False
+    if registered is not None:  # Keras looks for this name first
+        is_ours = isinstance(registered, str) and registered == f"{OURS}>{name}"
+        return is_ours and module.split(".")[0] == OURS
+    if module == "keras.initializers":
+        return name.isidentifier() and name[0].isupper()
+    return name in KERAS_CLASSES.get(module, ())
+
+
+def _sizes_of_arrays(name, data):
+    """The size of every array of an HDF5 file of weights, which must be plain and within it."""
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            return list(_sizes(name, file, len(data)))
+    except InputError:
+        raise
+    except Exception as error:  # whatever bytes at the wrong place make HDF5 raise
+        raise InputError(f"{name}: is not a whole HDF5 file ({one_line(error)}).") from error
+
+
+def _sizes(name, file, length):
+    """The size of every array of an HDF5 file; refuses what is not a plain one."""
+    waiting, seen = [file], set()
+    while waiting:
+        group = waiting.pop()
+        for key in group:
+            link = group.get(key, getlink=True)
+            place = shortened(f"{group.name}/{key}".replace("//", "/"))
+            if not isinstance(link, h5py.HardLink):
+                raise InputError(f"{name}: {place} leads elsewhere; expected weights.")
+            found = group[key]
+            address = h5py.h5o.get_info(found.id).addr
+            if address in seen:
+                raise InputError(f"{name}: {place} stands there twice.")
+            seen.add(address)
+            if isinstance(found, h5py.Group):
+                waiting.append(found)
+            elif _is_plain(found, length):
+                yield math.prod(found.shape)
+            else:
+                raise InputError(f"{name}: {place} is not a plain array within the file.")
+
+
+def _is_plain(found, length):
+    """Whether it is an array of numbers that stand in the file as they are, all of them."""
+    if not isinstance(found, h5py.Dataset) or found.shape is None or found.dtype.kind not in "fiub":
+        return False
+    if found.chunks is not None or found.external is not None or found.is_virtual:
+        return False
+    size = math.prod(found.shape) * found.dtype.itemsize
+    start = found.id.get_offset()
+    return not size or (
+        start is not None and found.id.get_storage_size() == size and start + size <= length
+    )
