@@ -1,9 +1,9 @@
 """What a training begins with: encoder and tokenizer of a run or of published weights."""
 
-import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.json_file import read_json_object
 from keras_attention.loading import read_model
 
 
@@ -23,12 +23,12 @@ def initial_encoder(directory, dropout=None):
 
     directory = Path(directory)
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = read_json_object(directory / "config.json")
+    except OSError as error:
         raise InputError(
             f"{directory}: neither a run nor a HuggingFace directory (config.json: {error})."
         ) from error
-    if isinstance(config, dict) and "kind" in config:
+    if "kind" in config:
         encoder, files = _of_run(directory, config), directory / "tokenizer"
     else:
         encoder, files = load_hugging_face(directory), directory

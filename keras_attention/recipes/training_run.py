@@ -23,8 +23,9 @@ from keras_attention.training.workers import (
 
 
 class TrainingRun:
-    """A run directory in the making: `model.keras`, `tokenizer/`, `config.json`, `history.csv`,
-    `snapshots/` and `logs/` (TensorBoard). `model.keras` appears when training is finished.
+    """A run directory in the making: `model.keras`, `digests.json`, `tokenizer/`, `config.json`,
+    `history.csv`, `snapshots/` and `logs/` (TensorBoard). `model.keras` appears when training is
+    finished.
 
     In the scope of a `tf.distribute` strategy training is distributed. Of several workers the chief
     alone reads and writes the directory, and tells the others what they need of it.

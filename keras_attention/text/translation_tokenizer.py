@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import write_atomically, writing
 from keras_attention.text.sentencepiece_processor import SentencePieceProcessor
 
 
@@ -38,7 +38,8 @@ class TranslationTokenizer:
     def save(self, directory):
         """Writes the directory; made if missing. A save cut short leaves one that does not load."""
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
+        with writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
         for name in ("tokenizer.json", "shared.model", "source.model", "target.model"):
             (directory / name).unlink(missing_ok=True)  # the description goes first and comes last
         if self.shared:
@@ -61,5 +62,5 @@ class TranslationTokenizer:
             shared = json.loads((directory / "tokenizer.json").read_text())["shared"]
             names = ["shared.model"] if shared else ["source.model", "target.model"]
             return cls(*[(directory / name).read_bytes() for name in names])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{directory}: not a tokenizer directory ({error}).") from error

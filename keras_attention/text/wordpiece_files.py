@@ -170,7 +170,7 @@ def _require_special_tokens(tokens, path):
 def _read_json(path):
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object.")
@@ -226,12 +226,20 @@ def _read_tokenizer_json(path):
     ):
         _require_setting(path, f"{part}.{name}", parts[part].get(name), expected)
     ids = model.get("vocab")
-    if not isinstance(ids, dict) or not ids or sorted(ids.values()) != list(range(len(ids))):
+    if (
+        not isinstance(ids, dict)
+        or not ids
+        or not all(type(token_id) is int for token_id in ids.values())
+        or sorted(ids.values()) != list(range(len(ids)))
+    ):
         raise InputError(f"{path}: `model.vocab` must give tokens the ids 0, 1, 2 and so on.")
     if "" in ids:
         raise InputError(f"{path}: `model.vocab` holds an empty token.")
     _require_special_tokens(ids, path)
-    added = [token.get("content") for token in content.get("added_tokens") or ()]
+    added = content.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
+        raise InputError(f"{path}: `added_tokens` must be a list of objects.")
+    added = [token.get("content") for token in added]
     others = [token for token in added if token not in SPECIAL_TOKENS]
     if others:
         raise InputError(f"{path}: added tokens are not supported. Received: {others!r}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
 
 
@@ -49,6 +50,16 @@ def _is_floating(array):
     return np.issubdtype(array.dtype, np.floating)
 
 
+def _load(path):
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}).") from error
+
+
 class AverageCheckpoints(keras.callbacks.Callback):
     """Keeps the weights of the last epochs as files and gives the model their mean at the end.
 
@@ -87,9 +98,7 @@ class AverageCheckpoints(keras.callbacks.Callback):
 
     def apply(self, model):
         """Gives `model` the mean of the files that stand; nothing where there is none."""
-        from safetensors.numpy import load_file
-
-        loaded = (load_file(path) for path in self.paths()[-self.last :])
+        loaded = (_load(path) for path in self.paths()[-self.last :])
         checkpoints = ([arrays[name] for name in sorted(arrays)] for arrays in loaded)
         if self.paths():
             model.set_weights(average_weights(checkpoints))

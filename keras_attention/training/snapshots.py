@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.files import write_atomically
+from keras_attention.files import write_atomically, writing
 from keras_attention.training.interruption import TrainingInterrupted
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
@@ -60,7 +60,8 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
     from safetensors.numpy import save
 
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
     arrays.update(extra or {})
     text = json.dumps(position)

@@ -97,7 +97,7 @@ def test_configs(directory, weights, data):
         assert len(found[1]) == found[0].num_classes
 
 
-@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json"])
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json", "tokenizer.json"])
 @settings(max_examples=30)
 @given(data=st.data())
 def test_tokenizers(name, directory, data):

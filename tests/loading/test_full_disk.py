@@ -158,7 +158,7 @@ def test_a_directory_that_nobody_may_write(action, read_only):
     nothing_lost(read_only, before)
 
 
-@pytest.mark.parametrize("action", ["start_run", "save_model", "export"])
+@pytest.mark.parametrize("action", ["start_run", "snapshot", "save_model", "export"])
 def test_a_file_in_the_place_of_a_directory(action, tmp_path):
     (tmp_path / "file").write_text("mine")
     said = refused(action, tmp_path / "file")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_attention._validation import InputError
 from keras_attention.training import AverageCheckpoints, average_weights
 
 
@@ -100,3 +101,11 @@ def test_apply_after_an_interruption(tmp_path):
     before = again.get_weights()
     AverageCheckpoints(tmp_path / "nothing").apply(again)
     np.testing.assert_array_equal(before[0], again.get_weights()[0])
+
+
+def test_a_damaged_file(tmp_path):
+    averaging = AverageCheckpoints(tmp_path)
+    small_model().fit(X, Y, epochs=2, verbose=0, callbacks=[averaging])
+    averaging.paths()[0].write_bytes(b"torn")
+    with pytest.raises(InputError, match=r"epoch-0001\.safetensors: not a readable checkpoint"):
+        averaging.apply(small_model())

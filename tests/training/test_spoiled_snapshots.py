@@ -44,7 +44,8 @@ def restored(snapshots, model):
     """The step to which it goes back, its weights being those of the step, and the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        position = answers_or_sentence(snapshots, lambda: restore_latest(snapshots, model))
+        found = answers_or_sentence(snapshots, lambda: restore_latest(snapshots, model))
+    position = found and found[0]
     if position is not None:
         assert all((weights == position["step"]).all() for weights in model.get_weights())
     return position and position["step"], [str(warning.message) for warning in caught]
