@@ -1,7 +1,6 @@
 """What all batches share: length buckets, few static shapes, an order that a seed fixes."""
 
 import numpy as np
-from keras import tree
 
 from keras_attention.token_ids import PADDING_ID
 
@@ -186,6 +185,7 @@ class BucketedBatches:
 
 def share_of(batch, index, count):
     """Share `index` of `count` of a batch's rows, in every array of the structure."""
+    from keras import tree  # here: texts are encoded where there is no Keras
 
     def rows(array):
         return array[len(array) * index // count : len(array) * (index + 1) // count]
