@@ -7,13 +7,18 @@ import numpy as np
 from keras import ops
 
 from keras_attention.checkpoints import save_hugging_face, to_keras_hub
+from keras_attention.models import BertEncoder
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 
 
 def keras_hub_classifier(ours):
     """KerasHub's BertBackbone with the weights of `ours`; its GELU is always the one by tanh."""
-    backbone = to_keras_hub(ours.encoder)
+    encoder = ours.encoder
+    if encoder.activation != "gelu_new":
+        encoder = BertEncoder.from_config({**encoder.get_config(), "activation": "gelu_new"})
+        encoder.set_weights(ours.encoder.get_weights())
+    backbone = to_keras_hub(encoder)
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
     x = backbone(inputs)["sequence_output"]
     mask = ops.cast(ops.expand_dims(inputs["padding_mask"], -1), x.dtype)

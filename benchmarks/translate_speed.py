@@ -3,8 +3,9 @@
 python benchmarks/translate_speed.py --model RUN --source F
 
 Greedy search and a beam of four, one sentence at a time and 32 at a time, interleaved in one run on
-two threads, without tokenisation. With 32 at a time every program may do as suits it best: both
-threads over one batch, or one for each of two batches; and the batch as it is, or in parts.
+two threads, without tokenisation. Every program may do as suits it best: both threads over one
+batch, or one alone (a second one can cost more than it gives), or one for each of two batches; and
+the batch as it is, or in parts.
 """
 
 import argparse
@@ -25,11 +26,13 @@ from keras_attention.search_options import SearchOptions
 from keras_attention.text import read_lines
 from keras_attention.token_ids import END_ID, PADDING_ID
 
-THREADS = 2
+WAYS = {"2": (1, 2), "1": (1, 1), "1 + 1": (2, 1)}  # programs at once, threads of each
 PEER = ("CTranslate2", "float32")
 BEAMS = (1, 4)
-BATCH_SIZES = (1, 32)
-PARTS = {1: (1,), 32: (32, 16, 8)}  # the sizes of the parts that a batch may be taken apart into
+CHOICES = {  # how a batch of each size is worked on: ways, and the sizes of its parts
+    1: (("2", "1"), (1,)),
+    32: (("2", "1 + 1"), (32, 16, 8)),
+}
 
 
 def batches(rows, size):
@@ -82,11 +85,11 @@ FORMS = {
 }
 
 
-def of_artifact(artifact, form, rows, spread, size):
+def of_artifact(artifact, form, rows, way, size):
     """A function of a list of batches that gives the tokens of every row, `size` rows a call."""
     file, make = FORMS[form]
-    workers = 2 if spread else 1
-    programs = [make(artifact / file, THREADS // workers) for _ in range(workers)]
+    workers, threads = WAYS[way]
+    programs = [make(artifact / file, threads) for _ in range(workers)]
     pool = ThreadPoolExecutor(workers)
 
     def one(program, parts):
@@ -105,16 +108,16 @@ def of_artifact(artifact, form, rows, spread, size):
     return translate
 
 
-def of_ctranslate2(directory, precision, beam_size, rows, pieces, spread, size):
+def of_ctranslate2(directory, precision, beam_size, rows, pieces, way, size):
     """The same of a CTranslate2 model."""
     import ctranslate2
 
-    workers = 2 if spread else 1
+    workers, threads = WAYS[way]
     translator = ctranslate2.Translator(
         str(directory),
         compute_type=precision,
         inter_threads=workers,
-        intra_threads=THREADS // workers,
+        intra_threads=threads,
     )
     numbers = {piece: index for index, piece in enumerate(pieces)}
     tokens = [[pieces[i] for i in row] for row in rows]
@@ -182,22 +185,23 @@ def main():
                     search=SearchOptions(beam_size=beam_size, max_length=MAX_LENGTH),
                     precision=precision,
                 )
-            for size in BATCH_SIZES:
+            for size, (ways, parts_of) in CHOICES.items():
                 programs = {}
-                for spread, part in itertools.product((False, True)[: min(2, size)], PARTS[size]):
-                    how = f"{'1 + 1' if spread else '2'}, by {part}"
+                for way, part in itertools.product(ways, parts_of):
+                    how = f"{way}, by {part}"
                     for precision in ("float32", "int8"):
                         programs["CTranslate2", precision, how] = of_ctranslate2(
-                            directory / "peer", precision, beam_size, rows, pieces, spread, part
+                            directory / "peer", precision, beam_size, rows, pieces, way, part
                         )
                     for precision, artifact in artifacts.items():
                         for form in options.forms:
-                            if form == "SavedModel" and (precision != "float32" or spread):
+                            # These two are slower by far, whatever they are asked.
+                            if form == "SavedModel" and (precision != "float32" or way != "2"):
                                 continue
                             if form != "TFLite" and part != size:
-                                continue  # slower by far, whatever the size of its parts
+                                continue
                             programs[form, precision, how] = of_artifact(
-                                artifact, form, rows, spread, part
+                                artifact, form, rows, way, part
                             )
                 parts = batches(rows, size)
                 if size == 1:
