@@ -1,5 +1,6 @@
 """Run as `python -m tests.training.mirrored_run REPLICAS OUTPUT.npz CASE ...`: trained weights.
 
+REPLICAS is a number, or "one" for `OneDeviceStrategy` instead of no strategy.
 One process holds one strategy: a second one in the same process aborts its collectives.
 """
 
@@ -65,21 +66,27 @@ def train(
         overflow_in_row_7(model, ids)
     dataset = tf.data.Dataset.from_tensor_slices((ids, targets)).batch(8)
     history = model.fit(dataset, verbose=0, shuffle=False).history
+    evaluated = model.evaluate(dataset, verbose=0, return_dict=True)
+    predicted = model.predict(dataset, verbose=0)
     weights = np.concatenate([np.ravel(w) for w in model.get_weights()])
     scale = [float(optimizer.dynamic_scale.numpy())] if dtype else []
     logs = [history[name][0] for name in sorted(history)]
-    return weights, np.array(logs + scale)
+    logs += [evaluated[name] for name in sorted(evaluated)]
+    return weights, np.array(logs + scale), predicted
 
 
 def main(replicas, output, cases):
-    devices = use_cpus(replicas)
     results = {}
     strategy = tf.distribute.get_strategy()
-    if replicas > 1:
+    devices = use_cpus(1 if replicas == "one" else int(replicas))
+    if replicas == "one":
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    elif len(devices) > 1:
         strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
         for name in cases:
-            results[name], results[f"{name}_logs"] = train(**CASES[name])
+            results[name], results[f"{name}_logs"], predicted = train(**CASES[name])
+            results[f"{name}_predicted"] = predicted.astype("float32")
         model = dropout_model()
         kept = strategy.run(lambda: model(np.ones((4, 1), "int32"), training=True))
         results["kept"] = np.stack([x.numpy() for x in strategy.experimental_local_results(kept)])
@@ -87,4 +94,4 @@ def main(replicas, output, cases):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -13,7 +13,8 @@ if keras.backend.backend() != "tensorflow":
 from tests.training.mirrored_run import CASES
 
 HALF = {name for name, options in CASES.items() if options.get("dtype")}
-RUNS = {1: sorted(CASES), 2: sorted(CASES), 4: ["micro_batches", "overflow", "uneven"]}
+FOUR = ["adam", "clipped", "jit_gradients", "micro_batches", "one_row", "overflow", "uneven"]
+RUNS = {1: sorted(CASES), 2: sorted(CASES), 4: FOUR, "one": ["adam", "clipped", "micro_batches"]}
 
 
 def run(replicas, directory):
@@ -31,7 +32,7 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "replicas, case", [(replicas, case) for replicas in (2, 4) for case in RUNS[replicas]]
+    "replicas, case", [(replicas, case) for replicas in (2, 4, "one") for case in RUNS[replicas]]
 )
 def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
     one, many = results[1], results[replicas]
@@ -41,6 +42,8 @@ def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
     assert np.isfinite(many[case]).all()
     np.testing.assert_allclose(many[case], one[case], atol=tolerance, rtol=0)
     np.testing.assert_allclose(many[f"{case}_logs"], one[f"{case}_logs"], rtol=1e-4)
+    rows, expected = many[f"{case}_predicted"], one[f"{case}_predicted"]
+    np.testing.assert_allclose(rows, expected, atol=2e-2 if case in HALF else 1e-4, rtol=0)
 
 
 def test_the_cases_differ(results):

@@ -54,6 +54,27 @@ def test_round_trip_of_weights_optimizer_and_seeds(tmp_path):
     assert_same(state(again), state(model))
 
 
+def test_the_loss_scale_is_part_of_it(tmp_path):
+    def scaled():
+        model = build()
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.Adam(0.1), initial_scale=8.0, dynamic_growth_steps=2
+        )
+        model.compile(optimizer=optimizer, loss="mse")
+        return model
+
+    model = scaled()
+    fit(model, 0, STEPS - 3)
+    assert float(model.optimizer.dynamic_scale.numpy()) == 16.0  # after two steps, and one more
+    save_snapshot(tmp_path, model, {"step": 3})
+    again = scaled()
+    restore_latest(tmp_path, again)
+    assert float(again.optimizer.dynamic_scale.numpy()) == 16.0
+    for each in (model, again):
+        fit(each, 1)
+    assert_same(state(again), state(model))
+
+
 def test_nothing_to_restore(tmp_path):
     assert restore_latest(tmp_path, build()) is None
     assert restore_latest(tmp_path / "missing", build()) is None
@@ -227,7 +248,13 @@ def test_a_loss_that_is_no_number_ends_training(tmp_path):
         Snapshots(tmp_path, STEPS, every_steps=2),
     ]
     with pytest.raises(InputError) as caught:
-        model.fit((pair for pair in data), steps_per_epoch=STEPS, verbose=0, callbacks=callbacks)
+        model.fit(
+            (pair for pair in data),
+            steps_per_epoch=STEPS,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
     last = snapshot_paths(tmp_path)[-1]
     assert last.name == "step-000000004.safetensors"
     assert "not a number after batch 6 of epoch 1 (rows of 0, 5)" in str(caught.value)
