@@ -1,4 +1,4 @@
-"""Run as `python -m tests.training.snapshot_run DIRECTORY SECONDS`: trains, resuming if it can.
+"""Run as `python -m tests.training.snapshot_run DIRECTORY SECONDS EPOCHS`: trains, or goes on.
 
 Waits SECONDS after each update, so that there is time to kill it. Writes all that training changes
 to DIRECTORY/final.npz at the end.
@@ -53,10 +53,10 @@ def fit(model, epoch, first_step=0, callbacks=(), last_epoch=None):
     )
 
 
-def train(directory, seconds=0.0):
+def train(directory, seconds=0.0, epochs=EPOCHS):
     model = build()
     # No epoch counts as better than the first, so training ends by what the callback has noted.
-    stopping = keras.callbacks.EarlyStopping("loss", min_delta=99.0, patience=EPOCHS - 1)
+    stopping = keras.callbacks.EarlyStopping("loss", min_delta=99.0, patience=epochs - 1)
     logs = keras.callbacks.CSVLogger(str(Path(directory) / "log.csv"), append=True)
     wait = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: time.sleep(seconds)
@@ -79,7 +79,7 @@ def train(directory, seconds=0.0):
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     try:
-        np.savez(path / "final.npz", **train(path, float(sys.argv[2])))
+        np.savez(path / "final.npz", **train(path, float(sys.argv[2]), int(sys.argv[3])))
     except TrainingInterrupted as error:
         print(error)
         sys.exit(128 + error.signal)

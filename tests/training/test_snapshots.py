@@ -154,21 +154,21 @@ def wait_for_step(directory, step, process):
     raise AssertionError(f"no snapshot of step {step} after 120 s")
 
 
-def start(directory, seconds):
+def start(directory, seconds, epochs=EPOCHS):
     module = "tests.training.snapshot_run"
-    command = [sys.executable, "-m", module, str(directory), str(seconds)]
+    command = [sys.executable, "-m", module, str(directory), str(seconds), str(epochs)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def whole_run(directory):
+def whole_run(directory, epochs=EPOCHS):
     """What a run ends with that nothing interrupts, and its rows of losses."""
     directory.mkdir()
-    return train(directory), (directory / "log.csv").read_text()
+    return train(directory, epochs=epochs), (directory / "log.csv").read_text()
 
 
-def assert_ends_like(directory, expected):
+def assert_ends_like(directory, expected, epochs=EPOCHS):
     """A last process in `directory` leaves what a whole run leaves, bit by bit; its output."""
-    process = start(directory, 0)
+    process = start(directory, 0, epochs)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err[-3000:]
     with np.load(directory / "final.npz") as final:
@@ -218,25 +218,27 @@ def test_a_signal_ends_training_at_a_step_with_a_snapshot(tmp_path, number):
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_steps_torn_and_flipped(tmp_path):
-    expected = whole_run(tmp_path / "whole")
+    epochs = 12  # 84 updates
+    expected = whole_run(tmp_path / "whole", epochs)
     directory = tmp_path / "killed"
     directory.mkdir()
     random = np.random.default_rng(20)
-    kills = 0
-    while kills < 20:
-        paths = snapshot_paths(directory)
-        reached = int(paths[-1].stem.split("-")[1]) if paths else 0
-        if reached > STEPS * (EPOCHS - 1):  # few steps are left: the newest files are lost
-            for path in paths[1:]:
-                path.write_bytes([torn, flipped_value][kills % 2](path.read_bytes()))
-        process = start(directory, 0.05)
-        time.sleep(0.01 * random.integers(0, 30))
-        wait_for_step(directory, min(reached, STEPS * (EPOCHS - 1) - 2), process)
+    reached = 0
+    for kill in range(20):
+        process = start(directory, 0.05, epochs)
+        wait_for_step(directory, reached + 1, process)
         time.sleep(0.05 * random.integers(0, 4))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        kills += 1
-    assert_ends_like(directory, expected)
+        assert process.returncode == -signal.SIGKILL
+        if kill % 5 == 4:  # and the newest file is lost in one way or the other
+            newest = snapshot_paths(directory)[-1]
+            newest.write_bytes([torn, flipped_value][kill % 2](newest.read_bytes()))
+        else:
+            reached = int(snapshot_paths(directory)[-1].stem.split("-")[1])
+    assert reached < STEPS * epochs
+    out, _ = assert_ends_like(directory, expected, epochs)
+    assert int(out.split("starting at step ")[1].split()[0]) >= 20
 
 
 def test_a_loss_that_is_no_number_ends_training(tmp_path):
