@@ -85,7 +85,7 @@ def _parse(data, path):
     try:
         arrays = load(data)
         (size,) = struct.unpack("<Q", data[:8])
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
     except (SafetensorError, ValueError, struct.error) as error:
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
     position = metadata.get("position", "")

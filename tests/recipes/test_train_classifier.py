@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.loading import load, load_run
+from keras_attention.loading import load, load_run, write_digests
 from keras_attention.recipes import ClassifierConfig, train_classifier
 from keras_attention.recipes.train_classifier import load_examples
 from keras_attention.text import read_labelled
@@ -237,6 +237,9 @@ def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
         file.write("one\ntoo\nmany\n")
     (damaged / "tokenizer" / "tokenizer.json").unlink()
     config = small_classifier(data, initial_weights=str(damaged))
+    with pytest.raises(InputError, match="is not as its digests.json says: tokenizer"):
+        train_classifier(config, tmp_path / "run", quiet=True)
+    write_digests(damaged, damaged / "model.keras")
     with pytest.raises(InputError, match="tokens and the embedding .* they do not belong together"):
         train_classifier(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
