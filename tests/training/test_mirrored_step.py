@@ -12,7 +12,9 @@ if keras.backend.backend() != "tensorflow":
 
 from tests.training.mirrored_run import CASES
 
-HALF = {name for name, options in CASES.items() if options.get("dtype")}
+# Half precision rounds each part of a sum: micro-batches on one device differ as much. The weights
+# of one case begin at a million.
+HALF = {"half": 1e-5, "overflow": 5e-5}
 FOUR = ["adam", "clipped", "jit_gradients", "micro_batches", "one_row", "overflow", "uneven"]
 RUNS = {1: sorted(CASES), 2: sorted(CASES), 4: FOUR, "one": ["adam", "clipped", "micro_batches"]}
 
@@ -36,9 +38,8 @@ def results(tmp_path_factory):
 )
 def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
     one, many = results[1], results[replicas]
-    # Half precision rounds the parts of a sum; the order of the parts differs.
     # Adam divides by the size of a gradient, which is rounding alone where it should be nought.
-    tolerance = 1e-4 if case in HALF else 2e-5 if case == "adam" else 1e-6
+    tolerance = {**HALF, "adam": 2e-5}.get(case, 1e-6)
     assert np.isfinite(many[case]).all()
     np.testing.assert_allclose(many[case], one[case], atol=tolerance, rtol=0)
     np.testing.assert_allclose(many[f"{case}_logs"], one[f"{case}_logs"], rtol=1e-4)
