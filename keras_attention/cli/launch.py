@@ -12,6 +12,7 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 
+LOST = 75  # exit status: another worker is gone, start again (EX_TEMPFAIL of sysexits.h)
 BAD_INPUT = 2  # exit status for which starting again is of no use
 GRACE = 40.0  # seconds that workers have to end by themselves; they miss a lost one after 15 to 30
 
@@ -100,7 +101,9 @@ def first_failure(processes, stop_asked):
         statuses = [process.poll() for process in processes]
         if any(statuses):
             time.sleep(1.0)  # what goes wrong for all goes wrong for the first one too
-            return next(i for i, process in enumerate(processes) if process.poll())
+            failed = [i for i, process in enumerate(processes) if process.poll()]
+            # Those that only miss another one may have ended before it was looked at.
+            return min(failed, key=lambda i: processes[i].returncode == LOST)
         if None not in statuses:
             return None
         time.sleep(0.1)

@@ -9,7 +9,6 @@ import warnings
 
 from keras_attention.cli import classify, evaluate, export, inspect, launch, plot, train, translate
 
-LOST = 75  # exit status: another worker is gone, start again (EX_TEMPFAIL of sysexits.h)
 COMMANDS = (train, translate, classify, evaluate, export, inspect, plot, launch)
 
 
@@ -75,7 +74,7 @@ def main(arguments=None):
             traceback.print_exc()
         print(f"keras-attention: {error}", file=sys.stderr)
         if isinstance(error, WorkerLost):
-            leave_at_once(LOST)
+            leave_at_once(launch.LOST)
         return 2 if isinstance(error, (ValueError, ImportError, OSError)) else 1
 
 
