@@ -12,9 +12,9 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 
-LOST = 75  # exit status: another worker is gone, start again (EX_TEMPFAIL of sysexits.h)
+LOST = 75  # exit status of who misses another worker: `WorkerLost`
 BAD_INPUT = 2  # exit status for which starting again is of no use
-GRACE = 40.0  # seconds that workers have to end by themselves; they miss a lost one after 15 to 30
+GRACE = 40.0  # seconds that workers have to end by themselves; they miss a lost one within 30
 
 
 def add_parser(subparsers, common):
@@ -132,6 +132,8 @@ def run(options):
     """Starts, watches and starts again; returns the exit status of the training."""
     if options.workers < 1:
         raise InputError(f"--workers must be 1 or more. Received: --workers {options.workers}")
+    if options.restarts < 0:
+        raise InputError(f"--restarts must be 0 or more. Received: --restarts {options.restarts}")
     arguments = training_arguments(options.arguments)
     asked = []
     former = {

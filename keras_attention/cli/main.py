@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -65,16 +64,14 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from keras_attention.training import TrainingInterrupted, WorkerLost
-
-        if isinstance(error, TrainingInterrupted):
-            print(f"keras-attention: {error}", file=sys.stderr)
-            return 128 + (error.signal or signal.SIGTERM)
         if options.debug:
             traceback.print_exc()
         print(f"keras-attention: {error}", file=sys.stderr)
-        if isinstance(error, WorkerLost):
-            leave_at_once(launch.LOST)
+        status = getattr(error, "exit_status", None)
+        if status == launch.LOST:
+            leave_at_once(status)
+        if status is not None:
+            return status
         return 2 if isinstance(error, (ValueError, ImportError, OSError)) else 1
 
 

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from keras_attention._validation import InputError
 
-STRATEGIES = ("none", "mirrored", "multi-worker")
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
     ("TPUStrategy", "use KERAS_BACKEND=jax with keras.distribution"),

@@ -10,12 +10,13 @@ class TrainingInterrupted(Exception):
     """Training has ended at a step boundary because a signal asked for it.
 
     Attributes:
-        signal: its number; on the other workers of a training None.
+        exit_status: of the command line, as shells have it: 128 and the signal's number.
     """
 
     def __init__(self, message, signal_number=None):
         super().__init__(message)
-        self.signal = signal_number
+        # The other workers of a training know only that one of them was asked to end.
+        self.exit_status = 128 + (signal_number or signal.SIGTERM)
 
 
 class Interruption:

@@ -100,23 +100,27 @@ def read_snapshot(path):
     Raises:
         InputError: if the file is torn or changed.
     """
+    return _parse(_read(path), path)
+
+
+def _read(path):
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
-    return _parse(data, path)
 
 
 def _newest_sound(directory):
-    """The path of the newest snapshot that is whole, or None; warns of each that is not."""
+    """The newest snapshot that is whole: its path and its bytes; warns of each that is not."""
     for path in reversed(snapshot_paths(directory)):
         try:
-            read_snapshot(path)
+            data = _read(path)
+            _parse(data, path)
         except InputError as error:
             warnings.warn(f"{error} Falling back to the one before.", stacklevel=3)
         else:
-            return path
-    return None
+            return path, data
+    return None, b""
 
 
 def restore_latest(directory, model):
@@ -133,8 +137,8 @@ def restore_latest(directory, model):
     """
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    path = _newest_sound(directory) if is_chief() else None
-    data = share_bytes(path.read_bytes() if path else b"")
+    path, data = _newest_sound(directory) if is_chief() else (None, b"")
+    data = share_bytes(data)
     if not data:
         return None
     arrays, position = _parse(data, path)

@@ -18,7 +18,13 @@ CHUNK = 16 * 2**20  # int32 values of one exchange: 64 MB
 
 
 class WorkerLost(RuntimeError):
-    """Another worker has ended or cannot be reached: this one cannot go on alone."""
+    """Another worker has ended or cannot be reached: this one cannot go on alone.
+
+    Attributes:
+        exit_status: of the command line: start again (EX_TEMPFAIL of sysexits.h).
+    """
+
+    exit_status = 75
 
 
 def current_strategy():
@@ -55,8 +61,9 @@ def _sum(array):
         speaks = context.replica_id_in_sync_group % replicas == 0
         return tf.constant(array if speaks else np.zeros_like(array))
 
-    values = strategy.experimental_distribute_values_from_function(share)
-    return strategy.reduce("SUM", values, axis=None).numpy()
+    with worker_lost():
+        values = strategy.experimental_distribute_values_from_function(share)
+        return strategy.reduce("SUM", values, axis=None).numpy()
 
 
 def any_worker(flag):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.cli.launch import describe, training_arguments, worker_environments
+from keras_attention.cli.launch import LOST, describe, training_arguments, worker_environments
+from keras_attention.training import WorkerLost
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
 from tests.recipes.small_classifier import write_data
@@ -59,6 +60,17 @@ def wait_for_snapshot(run, step, process):
     raise AssertionError(f"no snapshot of step {step} after 240 s")
 
 
+def launched(training, run):
+    """Two workers of a training, begun, and at step 4 or later."""
+    launcher = subprocess.Popen(
+        command("launch", "--workers", 2, "--", *training, run),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_snapshot(run, 4, launcher)
+    return launcher
+
+
 def children(process):
     found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
@@ -66,12 +78,7 @@ def children(process):
 
 def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path):
     run = tmp_path / "run"
-    launcher = subprocess.Popen(
-        command("launch", "--workers", 2, "--", *training, run),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for_snapshot(run, 4, launcher)
+    launcher = launched(training, run)
     os.kill(children(launcher)[1], signal.SIGKILL)
     _, err = launcher.communicate(timeout=240)
     assert launcher.returncode == 0, err
@@ -83,12 +90,7 @@ def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path
 
 def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, whole, tmp_path):
     run = tmp_path / "run"
-    launcher = subprocess.Popen(
-        command("launch", "--workers", 2, "--", *training, run),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for_snapshot(run, 4, launcher)
+    launcher = launched(training, run)
     launcher.send_signal(signal.SIGTERM)
     _, err = launcher.communicate(timeout=240)
     assert launcher.returncode == 128 + signal.SIGTERM, err
@@ -140,12 +142,24 @@ def test_what_launch_starts():
     assert describe(-9) == "was ended by SIGKILL"
 
 
-def test_no_worker(capfd):
-    done = run_process("launch", "--workers", 0, "--", "train", "masked-lm")
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--workers", 0], "--workers must be 1 or more. Received: --workers 0"),
+        (
+            ["--workers", 2, "--restarts", -1],
+            "--restarts must be 0 or more. Received: --restarts -1",
+        ),
+    ],
+)
+def test_numbers_that_cannot_be(options, said):
+    done = run_process("launch", *options, "--", "train", "masked-lm")
     assert done.returncode == 2
-    assert done.stderr.decode() == (
-        "keras-attention: --workers must be 1 or more. Received: --workers 0\n"
-    )
+    assert done.stderr.decode() == f"keras-attention: {said}\n"
+
+
+def test_the_status_of_who_misses_another():
+    assert WorkerLost.exit_status == LOST
 
 
 def test_workers_have_ports_of_their_own():

@@ -82,4 +82,4 @@ if __name__ == "__main__":
         np.savez(path / "final.npz", **train(path, float(sys.argv[2]), int(sys.argv[3])))
     except TrainingInterrupted as error:
         print(error)
-        sys.exit(128 + error.signal)
+        sys.exit(error.exit_status)
