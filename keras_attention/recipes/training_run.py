@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_attention._validation import InputError
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.loading import read_config, save_model_atomically
 from keras_attention.recipes.input_rate import InputRate
@@ -129,6 +130,7 @@ class TrainingRun:
             scores: callbacks that add to an epoch's row of `history.csv`.
             finish: function without arguments that is called before `model.keras` appears.
         """
+        _require_same_data(batches, valid_batches)
         directory = self.output / "snapshots"
         steps = len(batches)
         snapshots = Snapshots(directory, steps, self.config.snapshot_every, keep=3)
@@ -194,6 +196,17 @@ class TrainingRun:
                     shuffle=False,  # the batches come in an order of their own
                     verbose=0 if self.quiet else "auto",
                 )
+
+
+def _require_same_data(*of_worker):
+    """Raises `InputError` on a worker whose batches are not those of the chief."""
+    found = [[len(batches), batches.padding] for batches in of_worker]
+    expected = decide(lambda: found)
+    if found != expected:
+        raise InputError(
+            "The files of this worker are not those of the chief: expected training and validation "
+            f"batches of which number and padding are {expected}. Received: {found}"
+        )
 
 
 class _StopTogether(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Workers as real processes: killed, stopped, started again."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,32 @@ def test_a_survivor_ends_within_thirty_seconds(training, tmp_path):
         "keras-attention: Another worker has ended or cannot be reached. Start all workers again "
         "with --resume."
     )
+
+
+def test_a_worker_with_other_files_is_told_so(training, tmp_path):
+    """As on two machines, whose paths are the same and whose files are not."""
+    data = training[3].parent
+    given = [value.name if value in data.iterdir() else value for value in training]
+    processes = []
+    for index, environment in enumerate(worker_environments(2)):
+        machine = shutil.copytree(data, tmp_path / f"machine{index}")
+        lines = (machine / "train.jsonl").read_text().splitlines(keepends=True)
+        (machine / "train.jsonl").write_text("".join(lines[: len(lines) - 30 * index]))
+        processes.append(
+            subprocess.Popen(
+                command(*given, "run", "--distribute", "multi-worker"),
+                cwd=machine,
+                env=environment,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    first, second = processes
+    _, err = second.communicate(timeout=240)
+    assert second.returncode == 2
+    assert "The files of this worker are not those of the chief: expected" in err
+    _, err = first.communicate(timeout=120)
+    assert first.returncode == 75, err
 
 
 def test_bad_input_is_said_once_and_not_tried_again(training, tmp_path):
