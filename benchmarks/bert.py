@@ -9,7 +9,6 @@ is a peer's time over ours, round by round: median, with the quartiles in bracke
 """
 
 import argparse
-import contextlib
 import os
 import sys
 import tempfile
@@ -18,9 +17,6 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
-
-with contextlib.suppress(ImportError):
-    import torch  # noqa: F401  first: after TensorFlow it crashes
 
 import keras
 import numpy as np
