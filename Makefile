@@ -17,6 +17,7 @@ test: $(VENV)/installed
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q --hypothesis-profile search tests/loading tests/checkpoints tests/decoding tests/text tests/training/test_spoiled_snapshots.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """What a manifest must say before an artifact is loaded by it."""
 
+import dataclasses
+
 from keras_attention._validation import InputError
 from keras_attention.json_file import (
     is_boolean,
@@ -56,8 +58,10 @@ def _require_decoding(name, decoding):
     }
     require_fields(decoding, known, name)
     options = METHODS[decoding["method"]]
-    values = {field: decoding.get(field) for field in options.__dataclass_fields__}
+    fields = [field.name for field in dataclasses.fields(options)]
+    wanted = f"as {decoding['method']} has {', '.join(fields)}"
+    require_fields(decoding, {field: (wanted, lambda value: True) for field in fields}, name)
     try:
-        options(**values)
+        options(**{field: decoding[field] for field in fields})
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
