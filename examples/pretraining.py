@@ -21,20 +21,28 @@ def main(texts, labelled, valid, output, epochs=15, seeds=5, **options):
     """Leaves the runs in `output`; returns the accuracies by what training began with."""
     output = Path(output)
     pretrained = output / "pretrained"
-    config = MaskedLMConfig.for_preset("tiny", train=texts, epochs=epochs, **options)
+    config = MaskedLMConfig.for_preset(
+        "mini", train=texts, epochs=epochs, learning_rate=1e-3, **options
+    )
     train_masked_lm(config, pretrained, force=True)
 
     data = read_labelled(valid)
     beginnings = {
-        "random weights": dict(preset="tiny", learning_rate=5e-4),
-        "pretrained weights": dict(initial_weights=str(pretrained), learning_rate=5e-4),
+        "random weights": dict(preset="mini"),
+        "pretrained weights": dict(initial_weights=str(pretrained)),
     }
     accuracies = {}
     for name, beginning in beginnings.items():
         accuracies[name] = []
         for seed in range(seeds):
             config = ClassifierConfig.for_weights(
-                train=labelled, seed=seed, epochs=10, pooling="mean", **beginning, **options
+                train=labelled,
+                seed=seed,
+                epochs=10,
+                learning_rate=5e-4,
+                pooling="mean",
+                **beginning,
+                **options,
             )
             run = output / f"{name.replace(' ', '-')}-{seed}"
             found = train_classifier(config, run, force=True, quiet=True).classify(data.texts)

@@ -1,5 +1,6 @@
 """The files of a run directory."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -82,6 +83,9 @@ def _require_finite(path, model):
 def save_model_atomically(model, path):
     """`model.save(path)`, complete or not at all, and the digests of what belongs to it.
 
+    What `compile` gave the model is left out: snapshots hold the optimizer, and it is twice as
+    large as the weights.
+
     Raises:
         InputError: if it cannot be written: the disk is full, or the directory is read-only.
     """
@@ -94,7 +98,8 @@ def save_model_atomically(model, path):
         )
         os.close(descriptor)
         try:
-            model.save(temporary, include_optimizer=False)
+            with _without_training(model):
+                model.save(temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
@@ -103,3 +108,17 @@ def save_model_atomically(model, path):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+@contextlib.contextmanager
+def _without_training(model):
+    """A model as before `compile`, for as long: of Keras' format the optimizer is a part."""
+    if not model.compiled:
+        yield
+        return
+    optimizer = model.optimizer
+    model.optimizer, model.compiled = None, False
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, True

@@ -41,9 +41,22 @@ def state(run):
 
 
 @pytest.fixture(scope="module")
+def streamed_training(training):
+    """The same of masked tokens, three windows to an epoch."""
+    return [
+        *("train", "masked-lm", *training[2:6], "--window", 64, "--preset", "tiny"),
+        *("--vocabulary-size", 200, "--max-length", 32, "--batch-size", 8),
+        *("--epochs", 4, "--snapshot-every", 4, "--quiet", "--output"),
+    ]
+
+
+@pytest.fixture(scope="module")
 def whole(training, tmp_path_factory):
-    """A training of two workers that nothing interrupts: its last state."""
-    run = tmp_path_factory.mktemp("whole") / "run"
+    return uninterrupted(training, tmp_path_factory.mktemp("whole") / "run")
+
+
+def uninterrupted(training, run):
+    """The last state of two workers that nothing interrupts."""
     done = run_process("launch", "--workers", 2, "--", *training, run)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert (run / "model.keras").exists()
@@ -78,7 +91,15 @@ def children(process):
 
 
 def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path):
-    run = tmp_path / "run"
+    assert state_after_a_kill(training, tmp_path / "run") == whole
+
+
+def test_a_killed_worker_of_a_corpus_that_is_streamed(streamed_training, tmp_path):
+    expected = uninterrupted(streamed_training, tmp_path / "whole")
+    assert state_after_a_kill(streamed_training, tmp_path / "run") == expected
+
+
+def state_after_a_kill(training, run):
     launcher = launched(training, run)
     os.kill(children(launcher)[1], signal.SIGKILL)
     _, err = launcher.communicate(timeout=240)
@@ -86,7 +107,7 @@ def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path
     assert "worker 1 was ended by SIGKILL." in err
     assert "all workers are started again." in err
     assert "Another worker has ended or cannot be reached" in err  # the survivor said so
-    assert state(run) == whole
+    return state(run)
 
 
 def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, whole, tmp_path):
