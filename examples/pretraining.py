@@ -17,18 +17,18 @@ from keras_attention.recipes import (
 from keras_attention.text import read_labelled
 
 
-def main(texts, labelled, valid, output, epochs=15, seeds=5, **options):
+def main(texts, labelled, valid, output, epochs=7, seeds=5, vocabulary_size=8000, **options):
     """Leaves the runs in `output`; returns the accuracies by what training began with."""
     output = Path(output)
     pretrained = output / "pretrained"
     config = MaskedLMConfig.for_preset(
-        "mini", train=texts, epochs=epochs, learning_rate=1e-3, **options
+        "mini", train=texts, epochs=epochs, vocabulary_size=vocabulary_size, **options
     )
     train_masked_lm(config, pretrained, force=True)
 
     data = read_labelled(valid)
     beginnings = {
-        "random weights": dict(preset="mini"),
+        "random weights": dict(preset="mini", vocabulary_size=vocabulary_size),
         "pretrained weights": dict(initial_weights=str(pretrained)),
     }
     accuracies = {}
@@ -58,5 +58,5 @@ if __name__ == "__main__":
     for name in ("texts", "labelled", "valid"):
         parser.add_argument(name)
     parser.add_argument("--output", default="pretraining")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=7)
     main(**vars(parser.parse_args()))

@@ -21,6 +21,13 @@ def require_positive_integer(argument, value):
     require(is_integer and value > 0, argument, "a positive integer", **{argument: value})
 
 
+def require_positive_number(argument, value):
+    """Raises `ValueError` unless `value` is a finite number above zero."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    holds = is_number and 0 < value < float("inf")
+    require(holds, argument, "a number above 0", **{argument: value})
+
+
 def require_rate(argument, value):
     """Raises `ValueError` unless `value` is a number in [0, 1), as dropout and smoothing need."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

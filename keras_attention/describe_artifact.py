@@ -25,7 +25,7 @@ def describe_artifact(directory):
         ", ".join(
             [
                 manifest["kind"],
-                " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest),
+                _model(manifest),
                 _precision(manifest),
             ]
         ),
@@ -56,6 +56,13 @@ def _of_kind(manifest):
         of = "pairs of texts" if manifest["takes_pairs"] else "texts"
         yield f"labels: {', '.join(manifest['labels'])}"
         yield f"of {of} of at most {manifest['max_length']} tokens"
+
+
+def _model(manifest):
+    """What it is, or with what its training began."""
+    if "initial_weights" in manifest:
+        return f"begun with {manifest['initial_weights']}"
+    return " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest)
 
 
 def _precision(manifest):

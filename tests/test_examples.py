@@ -79,7 +79,7 @@ def labelled(tmp_path_factory):
 
 def test_the_lesson_compares_three_classifiers(labelled, tmp_path, capsys):
     files = [str(labelled / name) for name in ("train.jsonl", "valid.jsonl", "bert")]
-    options = dict(epochs=2, max_sequence_length=32, vocabulary_size=200, max_buckets=1)
+    options = dict(epochs=4, max_sequence_length=32, max_buckets=1)
     accuracies = example("lesson").main(*files, tmp_path, **options)
     assert list(accuracies) == ["one block from scratch", "frozen BERT", "BERT"]
     assert accuracies["one block from scratch"] > 0.5

@@ -99,6 +99,19 @@ def load_hugging_face_classifier(directory, **overrides):
     return model, labels_of(config, model.num_classes, Path(directory) / "config.json")
 
 
+def has_masked_lm_head(directory):
+    """Whether the checkpoint in a HuggingFace directory holds the head for masked tokens.
+
+    Raises:
+        InputError: if its tensors cannot be read; where there are none, it has no head.
+    """
+    path = Path(directory) / WEIGHTS
+    if not path.exists():
+        return False
+    with open_tensors(path) as file:
+        return "cls.predictions.transform.dense.weight" in file.shapes
+
+
 def _load(directory, make, overrides, with_head=True):
     """A model with the weights of a checkpoint.
 

@@ -64,8 +64,17 @@ def _pairs(encoder, backbone):
 def from_keras_hub(backbone):
     """A `BertEncoder` with the weights of a `keras_hub.models.BertBackbone`.
 
+    Raises:
+        ValueError: if it is no such backbone.
+
     >>> from_keras_hub(keras_hub.models.BertBackbone.from_preset("bert_tiny_en_uncased"))
     """
+    require(
+        any(base.__name__ == "BertBackbone" for base in type(backbone).__mro__),
+        "backbone",
+        "a keras_hub.models.BertBackbone",
+        backbone=type(backbone).__name__,
+    )
     encoder = BertEncoder(
         **{name: getattr(backbone, name) for name in SIZES},
         dropout=backbone.dropout,

@@ -58,6 +58,7 @@ def run_translator(options):
 def run_classifier(options):
     """Evaluates a classifier."""
     from keras_attention import load
+    from keras_attention._validation import InputError
     from keras_attention.cli.plot import require_writable
     from keras_attention.text import label_ids, read_labelled
     from keras_attention.training import classification_scores
@@ -69,6 +70,13 @@ def run_classifier(options):
         options.data, options.text_column, options.label_column, options.pair_column
     )
     classifier = load(options.model, options.runtime, kind="classifier")
+    if classifier.takes_pairs != (data.pairs is not None):
+        raise InputError(
+            f"{options.model} classifies pairs: name the column of the second texts by "
+            "--pair-column."
+            if classifier.takes_pairs
+            else f"{options.model} classifies single texts, which --pair-column does not concern."
+        )
     expected = label_ids(data, classifier.labels)
     started = time.perf_counter()
     predicted = classifier.probabilities(data.texts, data.pairs).argmax(axis=1)

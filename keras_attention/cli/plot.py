@@ -18,7 +18,7 @@ def add_parser(subparsers, common):
 def _add_attention(kinds, common):
     parser = kinds.add_parser("attention", parents=[common], help="attention over sentences")
     add = parser.add_argument
-    add("--model", required=True, metavar="RUN")
+    add("--model", required=True, metavar="RUN", help="or a HuggingFace directory of BERT")
     add(
         "--text",
         required=True,
@@ -77,7 +77,7 @@ def run_attention(options):
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
     require_writable(options.output, options.force)
-    if read_config(options.model).get("kind") in ("classifier", "masked-lm"):
+    if read_config(options.model).get("kind") in (None, "classifier", "masked-lm"):
         return _run_encoder(options)
     _refuse_others(options, "a translator", grid=options.grid, pair=options.pair)
     translator = load_run(options.model)
@@ -90,8 +90,9 @@ def run_attention(options):
 
 
 def _run_encoder(options):
-    """Plots the attention of a classifier, or of a masked language model."""
+    """Plots the attention of a classifier, of a masked language model, or of published weights."""
     from keras_attention._validation import InputError
+    from keras_attention.checkpoints import load_hugging_face
     from keras_attention.loading import read_config, read_model
     from keras_attention.text import WordPieceTokenizer
     from keras_attention.visualization import (
@@ -106,9 +107,14 @@ def _run_encoder(options):
             f"{options.model} is an encoder: it has no {options.attention} attention; it has only "
             "encoder."
         )
-    model = read_model(options.model)
-    tokenizer = WordPieceTokenizer.load(Path(options.model) / "tokenizer")
-    length = read_config(options.model)["max_sequence_length"]
+    config, directory = read_config(options.model), Path(options.model)
+    if "kind" in config:
+        model, files = read_model(directory), directory / "tokenizer"
+        length = config["max_sequence_length"]
+    else:  # of HuggingFace
+        model, files = load_hugging_face(directory), directory
+        length = model.max_sequence_length
+    tokenizer = WordPieceTokenizer.load(files)
     if options.grid:
         _refuse_others(options, "a grid", layer=options.layer, head=options.head)
         if len(options.text) > 1:

@@ -22,7 +22,7 @@ NEEDED = {
 
 
 class PrecisionError(ValueError):
-    """A form in lower precision loses more BLEU than it may."""
+    """A form in lower precision loses more BLEU or accuracy than it may."""
 
 
 class PrecisionWarning(UserWarning):

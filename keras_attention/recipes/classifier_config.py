@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from keras_attention._validation import (
-    InputError,
-    require,
-    require_positive_integer,
-    require_rate,
-)
+from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
-from keras_attention.recipes.run_config import config_from_dict, preset_for
+from keras_attention.recipes.run_config import (
+    config_from_dict,
+    preset_for,
+    require_bert_training,
+    require_random_weights,
+)
 
 PRESETS = ("lesson", *BERT_PRESETS)
 POOLINGS = ("pooled", "mean")
@@ -18,7 +18,13 @@ POOLINGS = ("pooled", "mean")
 # pretrained ones (Devlin et al. 2018, appendix A.3).
 SMALL = dict(learning_rate=1e-3, epochs=5)
 PRESET_OPTIONS = {
-    "lesson": dict(learning_rate=3e-3, epochs=5, vocabulary_size=20_000, weight_decay=0.0),
+    "lesson": dict(
+        learning_rate=3e-3,
+        epochs=5,
+        vocabulary_size=20_000,
+        max_sequence_length=256,
+        weight_decay=0.0,
+    ),
     "tiny": SMALL,
     "mini": SMALL,
     "small": dict(learning_rate=5e-4, epochs=5),
@@ -78,21 +84,23 @@ class ClassifierConfig:
             **options: fields of this class; those that are None are left alone.
 
         Raises:
-            InputError: if the preset is unknown, or given together with `initial_weights`.
+            InputError: if the preset is unknown, or an option does not concern it or the weights.
         """
         preset = preset_for(preset, initial_weights, PRESETS)
         given = {name: value for name, value in options.items() if value is not None}
+        require_random_weights(initial_weights, given)
+        if preset == "lesson" and given.get("pooling", "mean") != "mean":
+            raise InputError("--pooling concerns BERT: lesson has the mean of all tokens.")
         suited = PRESET_OPTIONS.get(preset, {})
         return cls(initial_weights=initial_weights, preset=preset, **{**suited, **given})
 
     def __post_init__(self):
         if not self.train:
             raise InputError("A classifier needs labelled texts: give --train a file.")
-        for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
-            require_positive_integer(name, getattr(self, name))
+        require_bert_training(self)
+        if self.patience is not None:
+            require_positive_integer("patience", self.patience)
         require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
-        if self.dropout is not None:
-            require_rate("dropout", self.dropout)
         if self.layer_decay is not None:
             require(
                 0 < self.layer_decay <= 1,
@@ -102,6 +110,10 @@ class ClassifierConfig:
             )
         if self.layer_decay is not None and self.freeze_encoder:
             raise InputError("--layer-decay concerns the layers that --freeze-encoder freezes.")
+        if self.freeze_encoder and self.initial_weights is None:
+            raise InputError(
+                "--freeze-encoder is for --initial-weights: random weights would stay random."
+            )
         weights = ("none", "balanced")
         require(
             self.class_weights in weights,

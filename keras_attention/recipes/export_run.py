@@ -1,11 +1,13 @@
 """From a run directory to an artifact directory."""
 
+from pathlib import Path
+
 from keras_attention._validation import InputError
 from keras_attention.exporting import export_classifier, export_translator
 from keras_attention.files import refuse_existing
 from keras_attention.loading import load_run, read_config
 from keras_attention.recipes.classifier_config import ClassifierConfig
-from keras_attention.recipes.train_classifier import load_examples
+from keras_attention.recipes.train_classifier import load_examples, read_examples
 from keras_attention.recipes.train_translator import load_corpus
 from keras_attention.recipes.translator_config import TranslatorConfig
 from keras_attention.text import (
@@ -111,10 +113,14 @@ def _export_translator_run(
 def _export_classifier_run(run, output, valid, **options):
     config = ClassifierConfig.from_dict(read_config(run))
     classifier = load_run(run, kind="classifier")
-    if valid is not None:
-        config.valid = valid
+    path = valid or config.valid
     try:
-        data = load_examples(config, say=lambda text: None)[1]
+        # The training texts are read only where some of them were set aside.
+        data = (
+            load_examples(config, say=lambda text: None)[1]
+            if path is None
+            else read_examples(config, path)
+        )
     except InputError as error:
         if valid is not None:
             raise
@@ -129,6 +135,8 @@ def _export_classifier_run(run, output, valid, **options):
         data.pairs,
         data.labels,
         classifier.max_length,
-        description={"preset": config.preset or "published weights"},
+        description={"preset": config.preset}
+        if config.initial_weights is None
+        else {"initial_weights": Path(config.initial_weights).name},
         **options,
     )

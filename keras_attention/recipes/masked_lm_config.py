@@ -2,14 +2,15 @@
 
 import dataclasses
 
-from keras_attention._validation import (
-    InputError,
-    require,
-    require_positive_integer,
-    require_rate,
-)
+from keras_attention._validation import InputError, require
 from keras_attention.models.bert_presets import PRESETS
-from keras_attention.recipes.run_config import config_from_dict, preset_for, require_window
+from keras_attention.recipes.run_config import (
+    config_from_dict,
+    preset_for,
+    require_bert_training,
+    require_random_weights,
+    require_window,
+)
 
 # Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
 PRESET_OPTIONS = {
@@ -47,7 +48,7 @@ class MaskedLMConfig:
     masked_share: float = 0.15
     whole_words: bool = True
     # model
-    dropout: float = 0.1
+    dropout: float | None = None  # None: 0.1, or that of the initial weights
     # optimisation
     learning_rate: float = 1e-4
     warmup_share: float = 0.1  # of all updates
@@ -62,20 +63,19 @@ class MaskedLMConfig:
         """The options that suit a preset, changed by `options`; those that are None are left alone.
 
         Raises:
-            InputError: if the preset is unknown, or given together with `initial_weights`.
+            InputError: if the preset is unknown, or an option does not concern the weights.
         """
         preset = preset_for(preset, initial_weights, PRESETS)
         given = {name: value for name, value in options.items() if value is not None}
+        require_random_weights(initial_weights, given)
         suited = PRESET_OPTIONS.get(preset, {})
         return cls(preset=preset, initial_weights=initial_weights, **{**suited, **given})
 
     def __post_init__(self):
         if not self.train:
             raise InputError("Pretraining needs texts: give --train a file.")
-        for name in ("epochs", "vocabulary_size", "batch_size", "max_sequence_length"):
-            require_positive_integer(name, getattr(self, name))
+        require_bert_training(self)
         require_window(self, self.train)
-        require_rate("dropout", self.dropout)
         require(
             0 < self.masked_share < 1,
             "masked_share",

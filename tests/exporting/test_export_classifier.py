@@ -12,7 +12,7 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.exporting import ParityError, PrecisionError, PrecisionWarning
 from keras_attention.exporting.classifier_parity import check_classifier, compare_classifiers
-from keras_attention.loading import load, load_run
+from keras_attention.loading import load, load_run, write_digests
 from keras_attention.manifest import read_manifest, verify_files
 from keras_attention.recipes import export_run
 from keras_attention.runtimes.saved_model_runtime import saved_model_signature
@@ -49,6 +49,20 @@ def test_texts_that_are_too_long_are_cut_alike(
     with pytest.warns(UserWarning, match="only their beginnings are read"):
         found = load(classifier_artifact_directory, form).probabilities([LONG])
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
+    """They are read only where the validation texts are a part of them."""
+    run = shutil.copytree(classifier_run_directory, tmp_path / "run")
+    table = write_table(tmp_path / "valid.jsonl", text=TEXTS[2:9], label=[LABELS[0]] * 7)
+    config = json.loads((run / "config.json").read_text())
+    config.update(train=str(tmp_path / "gone.jsonl"), valid=None)
+    (run / "config.json").write_text(json.dumps(config))
+    write_digests(run, run / "model.keras")
+    with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
+        export_run(run, tmp_path / "artifact", formats=("onnx",))
+    export_run(run, tmp_path / "artifact", formats=("onnx",), valid=table)
+    assert read_manifest(tmp_path / "artifact")["preset"] == "tiny"
 
 
 def test_the_manifest(classifier_artifact_directory):

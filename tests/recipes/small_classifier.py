@@ -40,7 +40,7 @@ def small_classifier(data, **options):
         snapshot_every=3,
         learning_rate=5e-3,
     )
-    return ClassifierConfig.for_weights(**{**values, **options})
+    return ClassifierConfig.for_weights(**_suited(values, options))
 
 
 def small_masked_lm(data, **options):
@@ -51,7 +51,14 @@ def small_masked_lm(data, **options):
         valid=str(Path(data) / "valid.jsonl"),
         snapshot_every=3,
     )
-    return MaskedLMConfig.for_preset(**{**values, **options})
+    return MaskedLMConfig.for_preset(**_suited(values, options))
+
+
+def _suited(values, options):
+    """The vocabulary of initial weights is theirs."""
+    if "initial_weights" in options:
+        values.pop("vocabulary_size")
+    return {**values, **options}
 
 
 TRAININGS = {

@@ -2,6 +2,7 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.recipes import ClassifierConfig, MaskedLMConfig
+from keras_attention.recipes.train_classifier import make_classifier
 
 
 def test_defaults_suit_the_weights():
@@ -35,11 +36,53 @@ def test_unknown_presets_and_contradictions(make):
         (dict(layer_decay=0), "`layer_decay` must be a number above 0"),
         (dict(layer_decay=0.9, freeze_encoder=True), "--layer-decay concerns the layers that"),
         (dict(class_weights="some"), "`class_weights` must be one of"),
+        (dict(patience=0), "`patience` must be a positive integer. Received: patience=0"),
     ],
 )
 def test_values_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         ClassifierConfig(train="a.csv", **options)
+
+
+@pytest.mark.parametrize("config", [ClassifierConfig, MaskedLMConfig])
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("learning_rate", [0, -1.0, float("nan"), float("inf"), "1", True], "a number above 0"),
+        ("clip_norm", [0, -1], "a number above 0"),
+        ("warmup_share", [-0.1, 5, "half"], "a number from 0 to 1"),
+        ("weight_decay", [-1, float("nan"), None], "a number that is not negative"),
+        ("snapshot_every", [0, -3, 1.5], "a positive integer"),
+        ("max_buckets", [0], "a positive integer"),
+        ("max_sequence_length", [0], "a positive integer"),
+        ("max_sequence_length", [1, 2], "3 or more"),
+        ("dropout", [-0.1, 1], r"a number in \[0, 1\)"),
+    ],
+)
+def test_what_both_trainings_refuse(config, name, values, expected):
+    for value in values:
+        with pytest.raises(ValueError, match=f"`{name}` must be {expected}.*Received: {name}="):
+            config(train="a.csv", **{name: value})
+
+
+def test_options_that_would_change_nothing():
+    for make in (ClassifierConfig.for_weights, MaskedLMConfig.for_preset):
+        for option, name in (
+            (dict(vocabulary_size=9), "vocabulary-size"),
+            (dict(lowercase=False), "cased"),
+        ):
+            with pytest.raises(InputError, match=f"--{name} is for random weights: with --initial"):
+                make(train="a.csv", initial_weights="weights", **option)
+            make(train="a.csv", **option)
+    with pytest.raises(InputError, match="--freeze-encoder is for --initial-weights"):
+        ClassifierConfig.for_weights(train="a.csv", preset="tiny", freeze_encoder=True)
+    with pytest.raises(InputError, match="--pooling concerns BERT: lesson has the mean"):
+        ClassifierConfig.for_weights(train="a.csv", preset="lesson", pooling="pooled")
+
+
+def test_the_lesson_has_its_published_size():
+    config = ClassifierConfig.for_weights(train="a.csv", preset="lesson")
+    assert make_classifier(config, None, config.vocabulary_size, 4).count_params() == 659_592
 
 
 @pytest.mark.parametrize("config", [ClassifierConfig, MaskedLMConfig])

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.checkpoints import save_hugging_face
+from keras_attention.checkpoints.parts import task_parts
 from keras_attention.loading import load, read_model
 from keras_attention.recipes import MaskedLMConfig, train_classifier, train_masked_lm
 from keras_attention.recipes.train_masked_lm import load_texts, most_frequent_rate
+from keras_attention.text import WordPieceTokenizer
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.recipes.kill import kill_in_first_epoch
 from tests.recipes.small_classifier import small_classifier, small_masked_lm, write_data
@@ -82,12 +85,45 @@ def test_a_classifier_begins_with_it(data, whole, tmp_path):
             np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-def test_pretraining_goes_on_from_it(data, whole, tmp_path):
-    config = small_masked_lm(data, initial_weights=str(whole), learning_rate=1e-12, epochs=1)
+@pytest.mark.parametrize("source", ["run", "HuggingFace", "run with another dropout"])
+def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source):
+    begin, options = whole, {}
+    if source == "HuggingFace":
+        begin = tmp_path / "weights"
+        tokenizer = WordPieceTokenizer.load(whole / "tokenizer")
+        save_hugging_face(read_model(whole), tokenizer, begin)
+    elif source == "run with another dropout":
+        options["dropout"] = 0.3
+    config = small_masked_lm(
+        data, initial_weights=str(begin), learning_rate=1e-12, epochs=1, **options
+    )
     train_masked_lm(config, tmp_path / "run", quiet=True)
-    before, after = (read_model(run).encoder.get_weights() for run in (whole, tmp_path / "run"))
-    for left, right in zip(before, after, strict=True):
-        np.testing.assert_allclose(left, right, atol=1e-6)
+    before, after = read_model(whole), read_model(tmp_path / "run")
+    assert after.encoder.dropout == options.get("dropout", before.encoder.dropout)
+    # HuggingFace's masked language models have no pooler, and nothing here learns one.
+    parts, others = task_parts(before), task_parts(after)
+    names = [name for name in parts if "pooler" not in name]
+    assert any(name.startswith("cls.predictions") for name in names)
+    for name in names:
+        np.testing.assert_allclose(parts[name].value(), others[name].value(), atol=1e-6)
+
+
+def test_more_tokens_than_positions(data, whole, tmp_path):
+    config = small_masked_lm(data, initial_weights=str(whole), max_sequence_length=33)
+    with pytest.raises(InputError, match="--max-length 33 is more than the 32 positions of"):
+        train_masked_lm(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_that_was_frozen_is_pretrained(data, whole, tmp_path):
+    config = small_classifier(data, initial_weights=str(whole), freeze_encoder=True, epochs=1)
+    train_classifier(config, tmp_path / "classifier", quiet=True)
+    config = small_masked_lm(data, initial_weights=str(tmp_path / "classifier"), epochs=1)
+    train_masked_lm(config, tmp_path / "run", quiet=True)
+    before, after = (
+        read_model(path).encoder.blocks[0].get_weights() for path in (whole, tmp_path / "run")
+    )
+    assert max(np.abs(a - b).max() for a, b in zip(before, after, strict=True)) > 1e-4
 
 
 def test_it_is_neither_a_translator_nor_a_classifier(whole):

@@ -23,11 +23,24 @@ def test_unknown_names(options, message):
 
 
 @pytest.mark.parametrize(
-    "name", ["epochs", "vocabulary_size", "batch_tokens", "max_sequence_length"]
+    "name",
+    [
+        *("epochs", "vocabulary_size", "batch_tokens", "max_sequence_length", "max_buckets"),
+        *("corpus_size", "warmup_steps", "average_checkpoints", "snapshot_every"),
+    ],
 )
 @pytest.mark.parametrize("value", [0, -1, 1.5, "2"])
 def test_what_must_be_a_positive_integer(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be a positive integer. Received: {name}="):
+        TranslatorConfig.for_preset("tiny", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("learning_rate", 0), ("clip_norm", -1), ("dropout", 1.0), ("label_smoothing", -0.1)],
+)
+def test_numbers_out_of_range(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be a number .*Received: {name}={value}"):
         TranslatorConfig.for_preset("tiny", **{name: value})
 
 

@@ -32,6 +32,12 @@ def model(tokenizer):
     )
 
 
+def test_a_long_text_is_cut_and_that_is_said(model, tokenizer):
+    with pytest.warns(UserWarning, match="longer than 4 tokens; only its beginning is drawn"):
+        _, words = encoder_scores(model, tokenizer, "the cat the cat", max_length=4)
+    assert words == ["[CLS]", "the", "cat", "[SEP]"]
+
+
 def test_pieces_are_merged_to_words(model, tokenizer):
     layers, words = encoder_scores(model, tokenizer, "the unaffable cat")
     assert words == WORDS
