@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention import activations
 from keras_attention.checkpoints import save_hugging_face, to_keras_hub
 from keras_attention.models import BertEncoder
 
@@ -15,7 +16,7 @@ INPUTS = ("token_ids", "segment_ids", "padding_mask")
 def keras_hub_classifier(ours):
     """KerasHub's BertBackbone with the weights of `ours`; its GELU is always the one by tanh."""
     encoder = ours.encoder
-    if encoder.activation != "gelu_new":
+    if activations.serialize(encoder.activation) != "gelu_new":
         encoder = BertEncoder.from_config({**encoder.get_config(), "activation": "gelu_new"})
         encoder.set_weights(ours.encoder.get_weights())
     backbone = to_keras_hub(encoder)

@@ -16,7 +16,7 @@ from keras_attention.text.labelled_texts import text_of_line
 from keras_attention.text.length_buckets import LengthBuckets
 from keras_attention.text.shards import find_shards
 from keras_attention.training import (
-    BestCheckpoint,
+    AverageCheckpoints,
     LayerwiseAdamW,
     TokenAccuracy,
     WarmupLinearSchedule,
@@ -121,7 +121,8 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
     """Pretrains an encoder and leaves a run directory: see `TrainingRun`.
 
     Tokens are masked anew in every epoch, but those of the validation texts once and for all. The
-    weights are those of the epoch with the lowest validation loss.
+    weights are those of the last epoch: more of it is better to fine-tune, also where texts never
+    seen are guessed no better any more (docs/results.md).
 
     Args:
         config: a `MaskedLMConfig`.
@@ -189,9 +190,7 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         model,
         batches,
         valid_batches,
-        selection=BestCheckpoint(
-            run.output / "snapshots" / "best", patience=None, final_epoch=config.epochs
-        ),
+        selection=AverageCheckpoints(run.output / "snapshots" / "last", 1, config.epochs),
         description=f"{texts:,} texts, {tokenizer.vocabulary_size:,} tokens in the "
         f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding; guessing the "
         f"most frequent token is right for {most_frequent_rate(valid_batches):.1%}",

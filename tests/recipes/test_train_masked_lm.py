@@ -75,6 +75,17 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
     assert history(run)[1]["val_loss"] == history(whole)[1]["val_loss"]
 
 
+def test_the_weights_are_those_of_the_last_epoch(data, tmp_path):
+    config = small_masked_lm(data, epochs=3, learning_rate=0.1, warmup_share=1.0)
+    train_masked_lm(config, tmp_path / "run", quiet=True)
+    losses = [float(row["val_loss"]) for row in history(tmp_path / "run")]
+    assert losses[-1] > min(losses)
+    arrays, _ = read_snapshot(snapshot_paths(tmp_path / "run" / "snapshots")[-1])
+    for i, variable in enumerate(read_model(tmp_path / "run").variables):
+        if "seed_generator" not in variable.path:
+            np.testing.assert_array_equal(variable, arrays[f"model/{i:04d}"])
+
+
 def test_a_classifier_begins_with_it(data, whole, tmp_path):
     config = small_classifier(data, initial_weights=str(whole), learning_rate=1e-12, epochs=1)
     classifier = train_classifier(config, tmp_path / "run", quiet=True)
