@@ -17,7 +17,7 @@ from keras_attention.recipes import (
 from keras_attention.text import read_labelled
 
 
-def main(texts, labelled, valid, output, epochs=7, seeds=5, vocabulary_size=8000, **options):
+def main(texts, labelled, valid, output, epochs=60, seeds=5, vocabulary_size=8000, **options):
     """Leaves the runs in `output`; returns the accuracies by what training began with."""
     output = Path(output)
     pretrained = output / "pretrained"
@@ -37,6 +37,7 @@ def main(texts, labelled, valid, output, epochs=7, seeds=5, vocabulary_size=8000
         for seed in range(seeds):
             config = ClassifierConfig.for_weights(
                 train=labelled,
+                valid=labelled,  # of few labels none is set aside
                 seed=seed,
                 epochs=10,
                 learning_rate=5e-4,
@@ -58,5 +59,5 @@ if __name__ == "__main__":
     for name in ("texts", "labelled", "valid"):
         parser.add_argument(name)
     parser.add_argument("--output", default="pretraining")
-    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=60)
     main(**vars(parser.parse_args()))
