@@ -174,7 +174,9 @@ def test_the_saved_model_file_is_complete_or_absent(run_directory, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digests.json", "model.keras"]
 
     class Fails:
-        def save(self, path, include_optimizer):
+        compiled = False
+
+        def save(self, path):
             with open(path, "wb") as file:
                 file.write(b"half")
             raise OSError("no space left")
