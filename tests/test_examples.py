@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
+from keras_attention.describe_artifact import describe_artifact
 from keras_attention.loading import load_run
 from keras_attention.manifest import read_manifest
 from keras_attention.models import BertEncoder
@@ -98,6 +99,7 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
     assert set(accuracies) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(accuracies.values())) == 1
     assert read_manifest(tmp_path / "artifact")["kind"] == "classifier"
+    assert describe_artifact(tmp_path / "artifact").startswith("classifier, begun with bert, float")
 
 
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):

@@ -69,12 +69,11 @@ def require_random_weights(initial_weights, given):
     """Raises `InputError` if options that make a vocabulary are given beside initial weights."""
     if initial_weights is None:
         return
-    names = [name for name in ("vocabulary_size", "lowercase") if name in given]
-    if names:
-        option = {"vocabulary_size": "--vocabulary-size", "lowercase": "--cased"}[names[0]]
-        raise InputError(
-            f"{option} is for random weights: with --initial-weights the vocabulary is theirs."
-        )
+    for name, option in (("vocabulary_size", "--vocabulary-size"), ("lowercase", "--cased")):
+        if name in given:
+            raise InputError(
+                f"{option} is for random weights: with --initial-weights the vocabulary is theirs."
+            )
 
 
 def require_window(config, train):

@@ -16,7 +16,6 @@ from keras_attention.text.labelled_texts import text_of_line
 from keras_attention.text.length_buckets import LengthBuckets
 from keras_attention.text.shards import find_shards
 from keras_attention.training import (
-    AverageCheckpoints,
     LayerwiseAdamW,
     TokenAccuracy,
     WarmupLinearSchedule,
@@ -190,7 +189,6 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         model,
         batches,
         valid_batches,
-        selection=AverageCheckpoints(run.output / "snapshots" / "last", 1, config.epochs),
         description=f"{texts:,} texts, {tokenizer.vocabulary_size:,} tokens in the "
         f"vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding; guessing the "
         f"most frequent token is right for {most_frequent_rate(valid_batches):.1%}",

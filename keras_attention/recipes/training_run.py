@@ -117,16 +117,18 @@ class TrainingRun:
         if not self.resumes:
             decide(make)
 
-    def fit(self, model, batches, valid_batches, selection, description, scores=(), finish=None):
+    def fit(
+        self, model, batches, valid_batches, description, selection=None, scores=(), finish=None
+    ):
         """Trains `model` from where the run stands to its end, and saves it.
 
         Args:
             model: compiled.
             batches: of training, with `dataset(epoch, step)`.
             valid_batches: of validation, with `dataset(epochs=1)`.
-            selection: callback that chooses the weights of the end from those of the epochs, such
-                as `AverageCheckpoints`.
             description: sentence to begin with.
+            selection: callback that chooses the weights of the end from those of the epochs, such
+                as `AverageCheckpoints`; without one they are those of the last epoch.
             scores: callbacks that add to an epoch's row of `history.csv`.
             finish: function without arguments that is called before `model.keras` appears.
         """
@@ -151,7 +153,8 @@ class TrainingRun:
                     str(self.output / "history.csv"), append=snapshots.step > 0
                 ),
                 *_tensorboard(self.output / "logs"),
-                selection,  # before the snapshots: none stands without what is to be chosen from
+                # Before the snapshots: none stands without what is to be chosen from.
+                *([] if selection is None else [selection]),
             ]
         callbacks += [snapshots, _StopTogether()]
         if not self.resumes:
@@ -161,7 +164,9 @@ class TrainingRun:
         if not is_over:
             with worker_lost(), Interruption() as snapshots.interruption:
                 self._fit(model, batches, valid_batches, first_epoch, first_step, callbacks)
-        elif is_chief():  # stopped between the last snapshot and model.keras
+        elif (
+            is_chief() and selection is not None
+        ):  # stopped between the last snapshot and model.keras
             selection.apply(model)
         share_weights(model)
 

@@ -1,5 +1,6 @@
 """The checkpoints and outputs in `golden`, which `golden/make_golden.py` made."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,7 @@ def model_inputs(arrays, prefix=""):
 
 INPUTS = model_inputs(TINY)
 MASK = INPUTS["padding_mask"].astype(bool)
-# What minilm.npz is of; `make_golden.py` has the same, where nothing of ours can be imported.
-SENTENCES = [
-    "A man is riding a bicycle.",
-    "Somebody rides a bike through the streets of a large city on a rainy morning in November.",
-    "The stock market fell sharply.",
-    "",
-    "Déjà vu: naïve café owners — 3,141.59 € — won't antidisestablishmentarianise!",
-]
+SENTENCES = json.loads(
+    (GOLDEN / "sentences.json").read_text(encoding="utf-8")
+)  # minilm.npz is of them
 POSITIONS = np.array([[0, 6, 3], [2, 1, 0], [5, 0, 4]], "int32")  # at tokens of each row

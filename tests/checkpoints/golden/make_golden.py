@@ -22,13 +22,7 @@ import torch
 import transformers
 
 HERE = Path(__file__).parent
-SENTENCES = [
-    "A man is riding a bicycle.",
-    "Somebody rides a bike through the streets of a large city on a rainy morning in November.",
-    "The stock market fell sharply.",
-    "",
-    "Déjà vu: naïve café owners — 3,141.59 € — won't antidisestablishmentarianise!",
-]
+SENTENCES = json.loads((HERE / "sentences.json").read_text(encoding="utf-8"))
 PAIR = ("How many people live in Berlin?", "Berlin had 3.8 million inhabitants in 2023.")
 EVERY = 16  # of the sequence output's columns one in so many is kept
 
