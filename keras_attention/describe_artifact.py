@@ -22,13 +22,7 @@ def describe_artifact(directory):
     verify_files(directory)
     manifest = read_manifest(directory)
     lines = [
-        ", ".join(
-            [
-                manifest["kind"],
-                _model(manifest),
-                _precision(manifest),
-            ]
-        ),
+        ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
         *_of_kind(manifest),
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
         "signatures:",
@@ -59,7 +53,7 @@ def _of_kind(manifest):
 
 
 def _model(manifest):
-    """What it is, or with what its training began."""
+    """What it is, or with what its training began; empty where the manifest says neither."""
     if "initial_weights" in manifest:
         return f"begun with {manifest['initial_weights']}"
     return " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest)

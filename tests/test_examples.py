@@ -99,7 +99,7 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
     assert set(accuracies) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(accuracies.values())) == 1
     assert read_manifest(tmp_path / "artifact")["kind"] == "classifier"
-    assert describe_artifact(tmp_path / "artifact").startswith("classifier, begun with bert, float")
+    assert describe_artifact(tmp_path / "artifact").startswith("classifier, float32\n")
 
 
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):

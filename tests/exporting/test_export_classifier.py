@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.describe_artifact import describe_artifact
 from keras_attention.exporting import ParityError, PrecisionError, PrecisionWarning
 from keras_attention.exporting.classifier_parity import check_classifier, compare_classifiers
 from keras_attention.loading import load, load_run, write_digests
@@ -56,13 +57,17 @@ def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
     run = shutil.copytree(classifier_run_directory, tmp_path / "run")
     table = write_table(tmp_path / "valid.jsonl", text=TEXTS[2:9], label=[LABELS[0]] * 7)
     config = json.loads((run / "config.json").read_text())
-    config.update(train=str(tmp_path / "gone.jsonl"), valid=None)
+    config.update(
+        train=str(tmp_path / "gone.jsonl"), valid=None, preset=None, initial_weights="models/bert"
+    )
     (run / "config.json").write_text(json.dumps(config))
     write_digests(run, run / "model.keras")
     with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
         export_run(run, tmp_path / "artifact", formats=("onnx",))
     export_run(run, tmp_path / "artifact", formats=("onnx",), valid=table)
-    assert read_manifest(tmp_path / "artifact")["preset"] == "tiny"
+    assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
+    said = describe_artifact(tmp_path / "artifact")
+    assert said.startswith("classifier, begun with bert, float32\n")
 
 
 def test_the_manifest(classifier_artifact_directory):
