@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
-# Processes that share the tests, a file at a time; each needs about 4 GB.
+# Processes that share the tests, a file at a time; each grows to 7 to 11 GB.
 PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 

@@ -13,14 +13,17 @@ from keras import ops
 _current = threading.local()
 
 
-def linear(inputs, kernel, dtype):
-    """`inputs` (..., D) times `kernel` (D, U), in `dtype`: (..., U).
+def linear(inputs, kernel, dtype, bias=None):
+    """`inputs` (..., D) times `kernel` (D, U), plus `bias` (U,), in `dtype`: (..., U).
 
     As one product of two matrices: with more dimensions `ops.matmul` goes through a general
     contraction, whose gradient XLA cannot compile in a loop over tensors of dynamic shape.
     """
     inputs, kernel = ops.cast(inputs, dtype), ops.cast(kernel, dtype)
-    return unflatten(ops.matmul(flatten(inputs), kernel), inputs)
+    rows = ops.matmul(flatten(inputs), kernel)
+    if bias is not None:  # while they are rows: converters then make one operator of both
+        rows = rows + ops.cast(bias, dtype)
+    return unflatten(rows, inputs)
 
 
 def flatten(inputs):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_attention.exporting.quantization import describe_storage
 from keras_attention.exporting.tflite_norms import simplify_norms
 from keras_attention.exporting.tflite_precision import ARITHMETIC, lower_tflite_precision
+from keras_attention.exporting.tflite_products import simplify_products
 from keras_attention.files import write_atomically
 
 
@@ -21,7 +22,7 @@ def write_tflite(path, saved_model, precision="float32"):
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    data = simplify_norms(converter.convert())
+    data = simplify_products(simplify_norms(converter.convert()))
     if precision == "float32":
         write_atomically(Path(path), data)
         return None

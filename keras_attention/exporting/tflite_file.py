@@ -1,5 +1,7 @@
 """A .tflite file as objects that can be changed, by flatbuffers' generated code."""
 
+import collections
+
 import numpy as np
 
 
@@ -38,6 +40,19 @@ class TFLiteFile:
     def operator_of(self, operator):
         """The number of an operator in `schema.BuiltinOperator`."""
         return _number(self.model.operatorCodes[operator.opcodeIndex])
+
+    def is_a(self, operator, name):
+        """Whether an operator is the one of this name in `schema.BuiltinOperator`."""
+        return self.operator_of(operator) == getattr(self.schema.BuiltinOperator, name)
+
+    def constant(self, graph, index):
+        """The array of a constant tensor of float32 or int32, or None."""
+        tensor, types = graph.tensors[index], self.schema.TensorType
+        dtype = {types.FLOAT32: "float32", types.INT32: "int32"}.get(tensor.type)
+        data = self.model.buffers[tensor.buffer].data
+        if data is None or dtype is None:
+            return None
+        return np.frombuffer(data.tobytes(), dtype).reshape(tensor.shape)
 
     def set_version(self, operator, version):
         """Says that a runtime needs at least this version of the operator."""
@@ -88,6 +103,15 @@ class TFLiteFile:
         code.version = 1
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
+
+
+def readers_of(graph):
+    """The operators that read each tensor of a graph: a dict of lists by the tensor's index."""
+    found = collections.defaultdict(list)
+    for operator in graph.operators:
+        for index in operator.inputs:
+            found[int(index)].append(operator)
+    return found
 
 
 def _number(code):

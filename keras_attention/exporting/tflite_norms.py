@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from keras_attention.exporting.tflite_file import TFLiteFile
+from keras_attention.exporting.tflite_file import TFLiteFile, readers_of
 
 # What Keras' layer becomes: with r = 1 / sqrt(var(x) + epsilon),
 # y = x * (r * gamma) + (beta + -mean(x) * (r * gamma)).
@@ -35,25 +35,25 @@ def simplify_norms(data):
 def _norms(file, graph):
     """The `_Norm`s of a graph."""
     maker = {int(i): operator for operator in graph.operators for i in operator.outputs}
-    readers, results = _readers(graph), set(map(int, graph.outputs))
+    readers, results = readers_of(graph), set(map(int, graph.outputs))
 
     def made(index, name):
         """The operator `name` that makes a tensor, or None."""
         operator = maker.get(int(index))
-        return operator if operator is not None and _is(file, operator, name) else None
+        return operator if operator is not None and file.is_a(operator, name) else None
 
     def reader(index, name):
         """The operator that alone reads a tensor, if it is a `name`, or None."""
         operators = readers[int(index)]
         is_one = len(operators) == 1 and int(index) not in results
-        return operators[0] if is_one and _is(file, operators[0], name) else None
+        return operators[0] if is_one and file.is_a(operators[0], name) else None
 
     def other(operator, index):
         """What an operator of two inputs reads beside a tensor."""
         first, second = map(int, operator.inputs)
         return second if first == int(index) else first
 
-    for rsqrt in [o for o in graph.operators if _is(file, o, "RSQRT")]:
+    for rsqrt in [o for o in graph.operators if file.is_a(o, "RSQRT")]:
         add = made(rsqrt.inputs[0], "ADD")
         variance = add and made(add.inputs[0], "MEAN")
         square = variance and made(variance.inputs[0], "SQUARED_DIFFERENCE")
@@ -61,12 +61,12 @@ def _norms(file, graph):
             continue
         x, mean = map(int, square.inputs)
         inverse = int(rsqrt.outputs[0])
-        negated = [o for o in readers[mean] if _is(file, o, "NEG")]
+        negated = [o for o in readers[mean] if file.is_a(o, "NEG")]
         scale = reader(inverse, "MUL")
         if len(negated) != 1 or scale is None or not made(mean, "MEAN"):
             continue
         scaled, minus = int(scale.outputs[0]), int(negated[0].outputs[0])
-        products = {other(o, scaled): o for o in readers[scaled] if _is(file, o, "MUL")}
+        products = {other(o, scaled): o for o in readers[scaled] if file.is_a(o, "MUL")}
         if set(products) != {x, minus} or len(readers[scaled]) != 2 or scaled in results:
             continue
         shift = reader(minus, "MUL") and reader(products[minus].outputs[0], "ADD")
@@ -74,7 +74,7 @@ def _norms(file, graph):
         if not result or result is not reader(products[x].outputs[0], "ADD"):
             continue
         gamma, beta = other(scale, inverse), other(shift, products[minus].outputs[0])
-        if _constant(file, graph, gamma) is None or _constant(file, graph, beta) is None:
+        if file.constant(graph, gamma) is None or file.constant(graph, beta) is None:
             continue
         operators = [negated[0], scale, products[minus], shift, products[x], result]
         yield _Norm(x, mean, inverse, gamma, beta, int(result.outputs[0]), operators)
@@ -89,7 +89,7 @@ def _simplify(file, graph, norm, uses):
     def multiply(inputs, output):
         new.append(file.make_operator("MUL", inputs, [output], schema.MulOptionsT()))
 
-    gamma, beta = (_constant(file, graph, i).reshape(-1) for i in (norm.gamma, norm.beta))
+    gamma, beta = (file.constant(graph, i).reshape(-1) for i in (norm.gamma, norm.beta))
     width = like.shape[-1]
     products = _products(file, graph, norm.output, uses)
     if products and gamma.size == beta.size == width:
@@ -114,12 +114,12 @@ def _products(file, graph, output, uses):
 
     A RESHAPE that leaves the last axis may stand between.
     """
-    readers = _readers(graph)
+    readers = readers_of(graph)
     if output in map(int, graph.outputs):
         return None
     found = []
     for operator in readers[output]:
-        if _is(file, operator, "RESHAPE"):
+        if file.is_a(operator, "RESHAPE"):
             width = graph.tensors[output].shape[-1]
             if graph.tensors[operator.outputs[0]].shape[-1] != width:
                 return None
@@ -128,12 +128,12 @@ def _products(file, graph, output, uses):
                 return None
             found += after
             continue
-        if not _is(file, operator, "FULLY_CONNECTED") or int(operator.inputs[0]) != output:
+        if not file.is_a(operator, "FULLY_CONNECTED") or int(operator.inputs[0]) != output:
             return None
         kernel, *bias = map(int, operator.inputs[1:])
         # A table that is also looked up, or a matrix of two products, stays what it is.
         shared = uses[graph.tensors[kernel].buffer] > 1 or len(readers[kernel]) > 1
-        if shared or any(_constant(file, graph, i) is None for i in (kernel, *bias) if i >= 0):
+        if shared or any(file.constant(graph, i) is None for i in (kernel, *bias) if i >= 0):
             return None
         found.append(operator)
     return found
@@ -143,34 +143,13 @@ def _take_over(file, graph, product, gamma, beta):
     """`product` of z * gamma + beta becomes one of z."""
     kernel, bias = (int(i) for i in product.inputs[1:3])
     old = graph.tensors[kernel]
-    array = _constant(file, graph, kernel)  # (units, D)
+    array = file.constant(graph, kernel)  # (units, D)
     shift = (array.astype("float64") @ beta).astype("float32")
     if bias >= 0:
-        shift = shift + _constant(file, graph, bias).reshape(-1)
+        shift = shift + file.constant(graph, bias).reshape(-1)
     file.model.buffers[old.buffer].data = np.frombuffer((array * gamma).tobytes(), "uint8")
     like = file.schema.TensorT()
     like.name, like.shape = old.name, np.array([shift.size], "int32")
     float32 = file.schema.TensorType.FLOAT32
     shift_index = file.add_tensor(graph, b"/shift", like, float32, file.add_buffer(shift))
     product.inputs = np.array([product.inputs[0], kernel, shift_index], "int32")
-
-
-def _is(file, operator, name):
-    return file.operator_of(operator) == getattr(file.schema.BuiltinOperator, name)
-
-
-def _readers(graph):
-    readers = collections.defaultdict(list)
-    for operator in graph.operators:
-        for index in operator.inputs:
-            readers[int(index)].append(operator)
-    return readers
-
-
-def _constant(file, graph, index):
-    """The float32 array of a constant tensor, or None."""
-    tensor = graph.tensors[index]
-    data = file.model.buffers[tensor.buffer].data
-    if data is None or tensor.type != file.schema.TensorType.FLOAT32:
-        return None
-    return np.frombuffer(data.tobytes(), "float32").reshape(tensor.shape)

@@ -342,8 +342,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return self._affine(inputs, kernel, bias)
 
     def _affine(self, inputs, kernel, bias):
-        outputs = linear(inputs, kernel, self.compute_dtype)
-        return outputs if bias is None else outputs + ops.cast(bias, self.compute_dtype)
+        return linear(inputs, kernel, self.compute_dtype, bias)
 
     def compute_mask(self, query, mask=None):
         # Keras hands over the masks of (query, value, key) in that order, or that of query alone.

@@ -1,6 +1,7 @@
 """Lower precision in whole artifacts: what is measured, what is refused, what is shipped."""
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -204,11 +205,13 @@ def lower_artifact(request, float16_artifact_directory, int8_artifact_directory)
     return request.param, artifacts[request.param]
 
 
-def test_the_manifest(lower_artifact, artifact_directory, run_directory):
+def test_the_manifest(lower_artifact, artifact_directory, run_directory, corpus_files):
     precision, artifact = lower_artifact
     arrays = [variable.numpy() for variable in load(run_directory).model.weights]
     elements = sum(array.size for array in arrays if is_weight(array))
     manifest = read_manifest(artifact)
+    texts = Path(corpus_files["valid_source"]).read_text(encoding="utf-8").splitlines()
+    expected = load(run_directory).translate(texts)
     assert manifest["precision"] == precision
     assert set(manifest["lower_precision"]) == set(LOWER)  # the SavedModel is float32
     sizes = read_manifest(artifact_directory)["files"]
@@ -225,7 +228,10 @@ def test_the_manifest(lower_artifact, artifact_directory, run_directory):
         assert report["score"] == manifest["scores"][form]["bleu"]
         assert report["float32_score"] == manifest["scores"]["tf_saved_model"]["bleu"]
         for parity in manifest["parity"][form]:
-            assert parity["agreement"] >= {"float16": 15 / 16, "int8": 12 / 16}[precision]
+            translator = load(artifact, form)
+            translator.batch_size = parity["batch_size"]
+            pairs = zip(translator.translate(texts), expected, strict=True)
+            assert parity["agreement"] == sum(a == b for a, b in pairs) / len(texts)
     assert [r["agreement"] for r in manifest["parity"]["tf_saved_model"]] == [1.0, 1.0]
 
 
