@@ -214,10 +214,9 @@ def _set_weights(file, graph, product, kernel, bias):
             continue
         like = file.schema.TensorT()
         like.name, like.shape = old.name, np.array(array.shape, "int32")
+        name = b"/part%d" % len(graph.tensors)  # OpenVINO tells tensors apart by their names
         buffer = file.add_buffer(array.astype("float32"))
-        indices.append(
-            file.add_tensor(graph, b"/part", like, file.schema.TensorType.FLOAT32, buffer)
-        )
+        indices.append(file.add_tensor(graph, name, like, file.schema.TensorType.FLOAT32, buffer))
     product.inputs = np.array([product.inputs[0], *indices], "int32")
 
 

@@ -36,3 +36,9 @@ def operators(data):
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     codes = [names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in model.operatorCodes]
     return [codes[o.opcodeIndex] for graph in model.subgraphs for o in graph.operators]
+
+
+def names(data):
+    """The names of the tensors of a file, a list for each graph."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    return [[tensor.name for tensor in graph.tensors] for graph in model.subgraphs]

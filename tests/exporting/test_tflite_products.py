@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_attention.exporting.tflite_products import simplify_products
 from keras_attention.layers import FeedForward, TransformerEncoder
 from keras_attention.products import flatten, linear, unflatten
-from tests.exporting.converted import converted, operators, run
+from tests.exporting.converted import converted, names, operators, run
 
 D = 24
 
@@ -151,6 +151,8 @@ def test_the_same_numbers_from_fewer_operators(make, gone):
     sizes = ("SHAPE", "STRIDED_SLICE", "PACK")  # whose results nothing reads any more
     assert {k: v for k, v in before.items() if v and k not in sizes} == gone
     assert all(before[name] >= 0 for name in sizes)
+    # Some readers tell tensors apart by their names.
+    assert all(len(set(found)) == len(found) for found in names(simpler))
     assert len(simpler) < len(data) + 2000  # no matrix stands there twice
     random = np.random.default_rng(2)
     for shape in ((3, 7, D), (1, 1, D), (2, 5, D)):
