@@ -87,7 +87,8 @@ def _chain(file, graph, product):
 def _unflattened(file, graph, flatten, unflatten):
     """A tensor (B, T, D) whose rows `flatten` makes and whose B and T `unflatten` gives back."""
     source, rows = int(flatten.inputs[0]), graph.tensors[flatten.outputs[0]]
-    if len(rows.shape) != 2 or len(graph.tensors[unflatten.outputs[0]].shape) != 3:
+    product, output = (graph.tensors[i] for i in (unflatten.inputs[0], unflatten.outputs[0]))
+    if len(rows.shape) != 2 or len(output.shape) != 3 or _width(output) != _width(product):
         return None
     # The same elements in the same order: the tensor itself, or another shape of it.
     shapes = [o for o in readers_of(graph)[source] if file.is_a(o, "RESHAPE") and o is not flatten]
@@ -101,10 +102,9 @@ def _unflattened(file, graph, flatten, unflatten):
 
 def _length_is_that_of(file, graph, sizes, index):
     """Whether `sizes`, of a RESHAPE to (-1, T, U), holds T of the tensor (B, T, D) `index`."""
-    tensor, constant = graph.tensors[index], file.constant(graph, sizes)
-    signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+    constant = file.constant(graph, sizes)
     if constant is not None:
-        return constant[0] == -1 and constant[1] == signature[1] > 0
+        return constant[0] == -1 and constant[1] == _sizes(graph.tensors[index])[1] > 0
     pack = _maker(graph, sizes)
     if pack is None or not file.is_a(pack, "PACK"):
         return False
@@ -233,6 +233,15 @@ def _forget_unread(file):
     for index, buffer in enumerate(file.model.buffers):
         if index not in read:
             buffer.data = None
+
+
+def _sizes(tensor):
+    """The sizes of a tensor's axes, -1 where only the runtime knows one."""
+    return tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+
+
+def _width(tensor):
+    return _sizes(tensor)[-1]
 
 
 def _maker(graph, index):

@@ -125,10 +125,7 @@ class AdditiveAttention(Attention):
 
     def project_keys(self, key):
         """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""
-        projected = linear(key, self.key_kernel, self.compute_dtype)
-        if self.bias is None:
-            return projected
-        return projected + ops.cast(self.bias, self.compute_dtype)
+        return linear(key, self.key_kernel, self.compute_dtype, self.bias)
 
     def score(self, query, key):
         """v^T tanh(query + key) for a block of queries. A subclass may override it.

@@ -229,7 +229,7 @@ class MultiHeadAttention(keras.layers.Layer):
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
         context = merge_heads(ops.matmul(dropped, value_heads), query)  # (B, T, H * Kv)
-        output = self._affine(context, self.output_kernel, self.output_bias)
+        output = linear(context, self.output_kernel, self.compute_dtype, self.output_bias)
         if may_be_empty:
             may_attend = ops.any(masks.row_may_attend(mask), axis=1)  # (B, T or 1, 1)
             if len(query.shape) == 2:
@@ -339,9 +339,6 @@ class MultiHeadAttention(keras.layers.Layer):
             ]
             kernel = self.query_key_value_kernel[:, ends[first] : ends[last]]
             bias = self.query_key_value_bias[ends[first] : ends[last]] if self.use_bias else None
-        return self._affine(inputs, kernel, bias)
-
-    def _affine(self, inputs, kernel, bias):
         return linear(inputs, kernel, self.compute_dtype, bias)
 
     def compute_mask(self, query, mask=None):

@@ -1,6 +1,7 @@
 """A small function as a .tflite file, and what LiteRT makes of it."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
@@ -28,6 +29,13 @@ def run(data, x):
     interpreter.set_tensor(given["index"], x)
     interpreter.invoke()
     return interpreter.get_tensor(wanted["index"])
+
+
+def require_same(function, x, *files):
+    """Each file gives what the function gives."""
+    expected = np.asarray(function(x))
+    for data in files:
+        np.testing.assert_allclose(run(data, x), expected, atol=2e-5)
 
 
 def operators(data):

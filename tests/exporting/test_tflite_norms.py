@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.exporting.tflite_norms import simplify_norms
-from tests.exporting.converted import converted, operators, run
+from tests.exporting.converted import converted, operators, require_same
 
 D = 24
 TABLE = np.random.default_rng(0).normal(0, 0.3, (50, D)).astype("float32")
@@ -130,9 +130,7 @@ def test_the_same_numbers_from_fewer_operators(make, fewer):
     simpler = simplify_norms(data)
     assert len(operators(data)) - len(operators(simpler)) == fewer
     x = np.random.default_rng(2).normal(3, 2, (5, D)).astype("float32")
-    expected = np.asarray(function(x))
-    np.testing.assert_allclose(run(data, x), expected, atol=2e-5)
-    np.testing.assert_allclose(run(simpler, x), expected, atol=2e-5)
+    require_same(function, x, data, simpler)
 
 
 def test_a_file_without_norms_stays_what_it_is():
