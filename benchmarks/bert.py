@@ -23,16 +23,19 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
-from keras_attention.exporting.classification_functions import ids_function
-from keras_attention.exporting.onnx import write_onnx
-from keras_attention.exporting.saved_model import write_saved_model
-from keras_attention.exporting.tflite import write_tflite
-from keras_attention.loading import load_run
+from keras_attention.artifacts.onnx import write_onnx
+from keras_attention.artifacts.onnx_runtime import onnx_function
+from keras_attention.artifacts.saved_model import write_saved_model
+from keras_attention.artifacts.tflite import write_tflite
+from keras_attention.artifacts.tflite_runtime import tflite_signature
 from keras_attention.models import BertClassifier, BertEncoder
 from keras_attention.models.classify import classify
-from keras_attention.runtimes.onnx_runtime import onnx_function
-from keras_attention.runtimes.text_classifier import TextClassifier, ids_to_probabilities
-from keras_attention.runtimes.tflite_runtime import tflite_signature
+from keras_attention.tasks import load_run
+from keras_attention.tasks.classification.graph_functions import ids_function
+from keras_attention.tasks.classification.text_classifier import (
+    TextClassifier,
+    ids_to_probabilities,
+)
 from keras_attention.text import label_ids, read_labelled
 
 THREADS = 2

@@ -22,9 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import keras
 import tensorflow as tf
 
-from keras_attention.recipes import TranslatorConfig
-from keras_attention.recipes.input_rate import InputRate
-from keras_attention.recipes.train_translator import (
+from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
+from keras_attention.tasks.translation.train_translator import (
     compile_translator,
     load_corpus,
     make_batches,
@@ -33,6 +32,7 @@ from keras_attention.recipes.train_translator import (
     stream_corpus,
     train_tokenizer,
 )
+from keras_attention.tasks.translation.translator_config import TranslatorConfig
 
 
 def made_alone(batches, seconds=30):
@@ -65,7 +65,7 @@ def steps_alone(model, batches, count):
 def measure(name, batches, model, count):
     """Prints one line."""
     alone, step = made_alone(batches), steps_alone(model, batches, count)
-    rate = InputRate()
+    rate = InputPipelineMonitor()
     fit_seconds(model, rate.watch(batches).dataset(), count, [rate])
     print(
         f"{name:<22}{alone:<12.1f}{step:<12.2f}{alone / step:<12.1f}"

@@ -21,8 +21,8 @@ from peer_ctranslate2 import write_ctranslate2
 from translation_agreement import MAX_LENGTH, SUPPRESSED
 
 from keras_attention import load
-from keras_attention.exporting import export_translator
 from keras_attention.search_options import SearchOptions
+from keras_attention.tasks.translation import export_translator
 from keras_attention.text import read_lines
 from keras_attention.token_ids import END_ID, PADDING_ID
 

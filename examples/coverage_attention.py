@@ -13,9 +13,9 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_attention.exporting import export_translator
-from keras_attention.layers import AdditiveAttention, AttentionCell, RecurrentEncoder
+from keras_attention.layers import AdditiveAttention, RecurrentDecoder, RecurrentEncoder
 from keras_attention.models import RNNTranslator
+from keras_attention.tasks.translation import export_translator
 from keras_attention.text import (
     TranslationBatches,
     TranslationTokenizer,
@@ -48,7 +48,7 @@ def make_model(vocabulary_size, units=64):
     return RNNTranslator(
         vocabulary_size,
         encoder=RecurrentEncoder(units),
-        decoder=AttentionCell(
+        decoder=RecurrentDecoder(
             keras.layers.GRUCell(units),
             CoverageAttention(units),
             readout=keras.layers.Dense(units, "tanh"),

@@ -9,7 +9,8 @@ HuggingFace's: config.json, model.safetensors, vocab.txt.
 import argparse
 from pathlib import Path
 
-from keras_attention.recipes import ClassifierConfig, train_classifier
+from keras_attention.tasks.classification import train_classifier
+from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.text import read_labelled
 
 

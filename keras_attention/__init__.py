@@ -1,16 +1,25 @@
-"""Attention layers for Keras 3 and the road from `model.fit` to SavedModel, TFLite and ONNX."""
+"""Attention layers for Keras 3 and the road from `model.fit` to SavedModel, TFLite and ONNX.
 
-from keras_attention._quiet_start import quiet_start
+Nothing heavy is imported before it is used: an artifact of TFLite or ONNX runs where there is
+neither TensorFlow nor Keras.
+"""
+
+from keras_attention._keras_hook import register_with_keras
+from keras_attention._lazy import lazy_names
 from keras_attention.version import __version__
 
-with quiet_start():
-    from keras_attention import decoding, layers, masks, models
+_MODULES = {
+    "checkpoints": "",
+    "decoding": "",
+    "layers": "",
+    "load": "tasks.load",
+    "masks": "",
+    "models": "",
+    "text": "",
+    "training": "",
+    "visualization": "",
+}
+__all__ = ["__version__", *_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
-__all__ = ["__version__", "decoding", "layers", "load", "masks", "models"]
-
-
-def load(path, runtime=None, seed=None, kind=None, **search):
-    """Loads a run or an artifact: see `keras_attention.loading.load`."""
-    from keras_attention.loading import load  # here: layers alone need none of its packages
-
-    return load(path, runtime, seed, kind, **search)
+register_with_keras()

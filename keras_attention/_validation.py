@@ -5,6 +5,10 @@ class InputError(ValueError):
     """A user's file, text or option is unusable. The command line prints its one sentence."""
 
 
+class TruncationWarning(UserWarning):
+    """A text is longer than the model's maximum; the message names its line."""
+
+
 def require(condition, argument, expected, **received):
     """Raises `ValueError` in the package's one sentence form unless `condition` holds.
 

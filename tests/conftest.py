@@ -61,7 +61,8 @@ def run_directory(once, corpus_files):
 
     Two epochs, at most 64 tokens in a sentence, a vocabulary of 300. Not to be changed: copy it.
     """
-    from keras_attention.recipes import TranslatorConfig, train_translator
+    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.translation.translator_config import TranslatorConfig
 
     config = TranslatorConfig.for_preset(
         "tiny",
@@ -84,8 +85,8 @@ def artifact_of(once):
     """`artifact_of(run, name, **options)`: its artifact in the folder `name`, exported so."""
 
     def export(run, name, **options):
-        from keras_attention.exporting import PrecisionWarning
-        from keras_attention.recipes import export_run
+        from keras_attention.artifacts.precision_loss import PrecisionWarning
+        from keras_attention.tasks import export_run
 
         def make(folder):
             with warnings.catch_warnings():
@@ -150,7 +151,8 @@ CLASSIFIER = dict(
 
 def _train_classifier(folder, columns, **options):
     """A run on the tables that `columns(count, seed)` gives."""
-    from keras_attention.recipes import ClassifierConfig, train_classifier
+    from keras_attention.tasks.classification import train_classifier
+    from keras_attention.tasks.classification.classifier_config import ClassifierConfig
     from tests.labelled_sentences import write_table
 
     files = {

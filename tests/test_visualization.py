@@ -5,7 +5,7 @@ import pytest
 from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator
-from keras_attention.runtimes import keras_translator
+from keras_attention.tasks.keras_runtime import keras_translator
 from keras_attention.training import translation_scores
 from keras_attention.visualization import (
     Attention,
@@ -18,7 +18,7 @@ from keras_attention.visualization import (
     save_length_plot,
     word_spans,
 )
-from tests.exporting.small_translator import tokenizer
+from tests.tasks.small_translator import tokenizer
 
 TEXT = "The meeting ends at half past seven."
 

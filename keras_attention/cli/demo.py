@@ -57,7 +57,9 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     """
     from keras_attention import load
     from keras_attention.files import write_atomically
-    from keras_attention.recipes import TranslatorConfig, export_run, train_translator
+    from keras_attention.tasks import export_run
+    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.translation.translator_config import TranslatorConfig
     from keras_attention.text import phrase_corpus
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 

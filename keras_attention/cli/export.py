@@ -41,7 +41,7 @@ def add_parser(subparsers, common):
 
 def run(options):
     """Exports."""
-    from keras_attention.recipes import export_run
+    from keras_attention.tasks import export_run
 
     def say(text):
         if not options.quiet:

@@ -15,6 +15,6 @@ def add_parser(subparsers, common):
 
 def run(options):
     """Inspects."""
-    from keras_attention.describe_artifact import describe_artifact
+    from keras_attention.artifacts.describe_artifact import describe_artifact
 
     print(describe_artifact(options.artifact))

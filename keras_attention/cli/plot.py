@@ -73,7 +73,8 @@ def _add_output(add):
 
 def run_attention(options):
     """Plots attention."""
-    from keras_attention.loading import load_run, read_config
+    from keras_attention.runs.run_files import read_config
+    from keras_attention.tasks import load_run
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
     require_writable(options.output, options.force)
@@ -93,7 +94,7 @@ def _run_encoder(options):
     """Plots the attention of a classifier, of a masked language model, or of published weights."""
     from keras_attention._validation import InputError
     from keras_attention.checkpoints import load_hugging_face
-    from keras_attention.loading import read_config, read_model
+    from keras_attention.runs.run_files import read_config, read_model
     from keras_attention.text import WordPieceTokenizer
     from keras_attention.visualization import (
         attention_of_text,

@@ -50,7 +50,8 @@ def add_parser(kinds, common):
 
 def run(options):
     """Trains."""
-    from keras_attention.recipes import ClassifierConfig, train_classifier
+    from keras_attention.tasks.classification import train_classifier
+    from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 
     config = ClassifierConfig.for_weights(**given_options(options))
     with distributed(options):

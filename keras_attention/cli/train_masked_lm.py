@@ -44,7 +44,8 @@ def add_parser(kinds, common):
 
 def run(options):
     """Trains."""
-    from keras_attention.recipes import MaskedLMConfig, train_masked_lm
+    from keras_attention.tasks.masked_lm import train_masked_lm
+    from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
 
     config = MaskedLMConfig.for_preset(**given_options(options))
     with distributed(options):

@@ -50,7 +50,8 @@ def add_parser(kinds, common):
 
 def run(options):
     """Trains."""
-    from keras_attention.recipes import TranslatorConfig, train_translator
+    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.translation.translator_config import TranslatorConfig
 
     values = given_options(options, NAMES)
     config = TranslatorConfig.for_preset(**values, decoding=search_options(options))

@@ -7,7 +7,12 @@ from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.decoding.log_normalizer import log_normalizer
 from keras_attention.decoding.noise import gumbel_noise
 from keras_attention.decoding.top_k import top_k as largest_of
-from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds, require_sampling
+from keras_attention.search_options import (
+    FORBIDDEN,
+    IMPOSSIBLE,
+    int32_seeds,
+    require_sampling,
+)
 
 # Beyond, float32 divides by 0 or makes infinities, of which ONNX Runtime makes what is no number.
 COLDEST, HOTTEST = 1e-20, 1e20

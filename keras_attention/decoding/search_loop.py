@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.loops import loop
+from keras_attention.graph.loops import loop
 
 ROOM = 16  # steps that a model's state has room for at first, and by how many it is extended
 

@@ -1,17 +1,17 @@
 """Attention layers and the blocks made of them."""
 
 from keras_attention.layers.additive_attention import AdditiveAttention
-from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
-from keras_attention.layers.gnmt_cell import GNMTCell
+from keras_attention.layers.gnmt_decoder import GNMTDecoder
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
 from keras_attention.layers.position_embedding import PositionEmbedding
+from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
-from keras_attention.layers.rnn_search_cell import RNNSearchCell
+from keras_attention.layers.rnn_search_decoder import RNNSearchDecoder
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
@@ -19,17 +19,17 @@ from keras_attention.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
     "AdditiveAttention",
-    "AttentionCell",
+    "RecurrentDecoder",
     "Dropout",
     "FeedForward",
-    "GNMTCell",
+    "GNMTDecoder",
     "MaskedLMHead",
     "Maxout",
     "MultiHeadAttention",
     "MultiplicativeAttention",
     "PositionEmbedding",
     "RecurrentEncoder",
-    "RNNSearchCell",
+    "RNNSearchDecoder",
     "SinusoidalPositionEncoding",
     "TokenAndPositionEmbedding",
     "TransformerDecoder",

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_positive_integer
-from keras_attention.layers.attention import Attention
-from keras_attention.products import linear, product
+from keras_attention.graph.matmul import linear, product
+from keras_attention.layers.base_attention import Attention
 
 BLOCK_SIZE = 4
 

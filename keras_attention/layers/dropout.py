@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.backend import random_words
+from keras_attention.graph.backend import random_words
 
 
 def drop_threshold(rate):

@@ -4,8 +4,8 @@ import keras
 
 from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention.graph.matmul import flatten, unflatten
 from keras_attention.layers.dropout import Dropout
-from keras_attention.products import flatten, unflatten
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

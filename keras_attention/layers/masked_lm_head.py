@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention import activations
-from keras_attention.products import flatten
+from keras_attention.graph.matmul import flatten
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

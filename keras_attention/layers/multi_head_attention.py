@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.graph.matmul import linear
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.heads import (
     cache_offsets,
@@ -14,7 +15,6 @@ from keras_attention.layers.heads import (
     split_heads,
     write_cache,
 )
-from keras_attention.products import linear
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

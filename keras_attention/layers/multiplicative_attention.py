@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.layers.attention import Attention
-from keras_attention.products import linear, product
+from keras_attention.graph.matmul import linear, product
+from keras_attention.layers.base_attention import Attention
 
 FORMS = ("dot", "general", "concat")
 BLOCK_SIZE = 16

@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
-from keras_attention.layers import recurrence
+from keras_attention.graph import rnn_cells as recurrence
+from keras_attention.graph.recurrence import recur
 from keras_attention.layers.dropout import Dropout
-from keras_attention.recur import recur
 
 CELLS = ("gru", "lstm")
 

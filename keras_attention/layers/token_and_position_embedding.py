@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
+from keras_attention.graph.matmul import linear
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
-from keras_attention.products import linear
 
 POSITIONS = ("learned", "sinusoidal")
 

@@ -3,13 +3,13 @@
 import keras
 
 from keras_attention.layers.additive_attention import AdditiveAttention
-from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.gate_orthogonal import GateOrthogonal
-from keras_attention.layers.gnmt_cell import GNMTCell
+from keras_attention.layers.gnmt_decoder import GNMTDecoder
 from keras_attention.layers.maxout import Maxout
+from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
-from keras_attention.layers.rnn_search_cell import RNNSearchCell
+from keras_attention.layers.rnn_search_decoder import RNNSearchDecoder
 
 
 def small(vocabulary_size, units=256, embedding_dim=128, dropout=0.3, attends=True, **options):
@@ -37,7 +37,7 @@ def small(vocabulary_size, units=256, embedding_dim=128, dropout=0.3, attends=Tr
         "encoder": RecurrentEncoder(
             units, normalize=attends, dropout=dropout, dtype=dtype, name="encoder"
         ),
-        "decoder": AttentionCell(
+        "decoder": RecurrentDecoder(
             keras.layers.GRUCell(units, dtype=dtype, name="cell"),
             AdditiveAttention(units, dtype=dtype, name="attention") if attends else None,
             readout=keras.Sequential(readout, name="readout"),
@@ -105,7 +105,7 @@ def rnnsearch(
             name="encoder",
             **recurrent,
         ),
-        "decoder": RNNSearchCell(
+        "decoder": RNNSearchDecoder(
             cell,
             attention,
             readout=Maxout(maxout_units, dtype=dtype, name="readout", **kernels),
@@ -153,7 +153,7 @@ def gnmt(vocabulary_size, units=1024, num_layers=8, dropout=0.2, **options):
             dtype=dtype,
             name="encoder",
         ),
-        "decoder": GNMTCell(
+        "decoder": GNMTDecoder(
             cells,
             AdditiveAttention(units, normalize=True, use_bias=True, dtype=dtype, name="attention"),
             dtype=dtype,

@@ -1,63 +1,31 @@
 """Text to token ids and back, corpora and batches. TensorFlow is imported only where it is used."""
 
-from keras_attention.text.classification_batches import (
-    ClassificationBatches,
-    balanced_class_weights,
-)
-from keras_attention.text.labelled_texts import (
-    LabelledTexts,
-    label_ids,
-    label_names,
-    read_labelled,
-    read_texts,
-    split_labelled,
-)
-from keras_attention.text.masked_lm_batches import MaskedLMBatches
-from keras_attention.text.multi30k import download_multi30k
-from keras_attention.text.next_sentence_pairs import next_sentence_pairs
-from keras_attention.text.parallel_corpus import drop_empty_pairs, read_lines, read_parallel
-from keras_attention.text.phrase_corpus import phrase_corpus
-from keras_attention.text.sentencepiece_processor import SentencePieceProcessor
-from keras_attention.text.sentencepiece_vocabulary import train_sentencepiece
-from keras_attention.text.split_without_overlap import split_without_overlap
-from keras_attention.text.translation_batches import TranslationBatches
-from keras_attention.text.translation_tokenizer import TranslationTokenizer
-from keras_attention.text.wordpiece_vocabulary import train_wordpiece
+from keras_attention._lazy import lazy_names
 
-__all__ = [
-    "ClassificationBatches",
-    "LabelledTexts",
-    "MaskedLMBatches",
-    "SentencePieceProcessor",
-    "SentencePieceTokenizer",
-    "TranslationBatches",
-    "TranslationTokenizer",
-    "WordPieceTokenizer",
-    "balanced_class_weights",
-    "download_multi30k",
-    "drop_empty_pairs",
-    "label_ids",
-    "label_names",
-    "next_sentence_pairs",
-    "phrase_corpus",
-    "read_labelled",
-    "read_lines",
-    "read_parallel",
-    "read_texts",
-    "split_labelled",
-    "split_without_overlap",
-    "train_sentencepiece",
-    "train_wordpiece",
-]
-
-
-def __getattr__(name):
-    if name == "SentencePieceTokenizer":  # these need TensorFlow
-        from keras_attention.text.sentencepiece_tokenizer import SentencePieceTokenizer
-
-        return SentencePieceTokenizer
-    if name == "WordPieceTokenizer":
-        from keras_attention.text.wordpiece_tokenizer import WordPieceTokenizer
-
-        return WordPieceTokenizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_MODULES = {
+    "balanced_class_weights": "batches.classification_batches",
+    "ClassificationBatches": "batches.classification_batches",
+    "download_multi30k": "corpora.multi30k",
+    "drop_empty_pairs": "corpora.parallel_corpus",
+    "label_ids": "corpora.labelled_texts",
+    "label_names": "corpora.labelled_texts",
+    "LabelledTexts": "corpora.labelled_texts",
+    "MaskedLMBatches": "batches.masked_lm_batches",
+    "next_sentence_pairs": "corpora.next_sentence_pairs",
+    "phrase_corpus": "corpora.phrase_corpus",
+    "read_labelled": "corpora.labelled_texts",
+    "read_lines": "corpora.parallel_corpus",
+    "read_parallel": "corpora.parallel_corpus",
+    "read_texts": "corpora.labelled_texts",
+    "SentencePieceProcessor": "tokenizers.sentencepiece_processor",
+    "SentencePieceTokenizer": "tokenizers.sentencepiece_tokenizer",
+    "split_labelled": "corpora.labelled_texts",
+    "split_without_overlap": "corpora.split_without_overlap",
+    "train_sentencepiece": "tokenizers.sentencepiece_vocabulary",
+    "train_wordpiece": "tokenizers.wordpiece_vocabulary",
+    "TranslationBatches": "batches.translation_batches",
+    "TranslationTokenizer": "tokenizers.translation_tokenizer",
+    "WordPieceTokenizer": "tokenizers.wordpiece_tokenizer",
+}
+__all__ = list(_MODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -3,11 +3,11 @@
 from keras_attention.training.best_checkpoint import BestCheckpoint
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
 from keras_attention.training.classification_scores import classification_scores
-from keras_attention.training.interruption import Interruption, TrainingInterrupted
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
 from keras_attention.training.noam_schedule import NoamSchedule
+from keras_attention.training.preemption_handler import PreemptionHandler, TrainingInterrupted
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
 from keras_attention.training.stop_at_nan import StopAtNaN
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
@@ -18,7 +18,7 @@ from keras_attention.training.workers import WorkerLost
 __all__ = [
     "AverageCheckpoints",
     "BestCheckpoint",
-    "Interruption",
+    "PreemptionHandler",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
     "LayerwiseAdamW",

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.files import write_atomically, writing
-from keras_attention.training.interruption import TrainingInterrupted
+from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
 _NAME = re.compile(r"^step-(\d{9})\.safetensors$")
@@ -212,8 +212,8 @@ class Snapshots(keras.callbacks.Callback):
         keep: number of snapshots to keep.
         state_of: callbacks whose numbers and arrays are part of a snapshot, such as
             `keras.callbacks.EarlyStopping`.
-        interruption: an `Interruption`; when its signal has come, a last snapshot is taken at the
-            end of the step and `TrainingInterrupted` raised.
+        interruption: a `PreemptionHandler`; when its signal has come, a last snapshot is taken at
+            the end of the step and `TrainingInterrupted` raised.
 
     Attributes:
         step: number of updates so far.

@@ -4,8 +4,7 @@ import warnings
 
 import numpy as np
 
-from keras_attention._validation import InputError, require
-from keras_attention.runtimes import TruncationWarning
+from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.visualization.attention_plot import (
     WORD_START,
     Attention,

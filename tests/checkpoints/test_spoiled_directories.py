@@ -17,14 +17,14 @@ from keras_attention.checkpoints import (
 )
 from keras_attention.models import BertClassifier, BertEncoder
 from keras_attention.text import WordPieceTokenizer
-from tests.loading.mutations import (
+from tests.runs.mutations import (
     answers_or_sentence,
     json_bytes,
     replaced,
     spoiled_bytes,
     spoiled_json,
 )
-from tests.loading.small_runs import word_piece
+from tests.runs.small_runs import word_piece
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,11 @@ import pytest
 
 from keras_attention import load
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.recipes import train_classifier, train_masked_lm
+from keras_attention.tasks.classification import train_classifier
+from keras_attention.tasks.masked_lm import train_masked_lm
 from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
-from tests.recipes.small_classifier import small_classifier, small_masked_lm, write_data
+from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
 
 TEXTS, EXPECTED = labelled_sentences(20, 31)
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keras_attention.manifest import read_manifest
+from keras_attention.artifacts.manifest import read_manifest
 from tests.cli.command import run_here
 
 

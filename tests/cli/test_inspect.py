@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from keras_attention.manifest import read_manifest
+from keras_attention.artifacts.manifest import read_manifest
 from tests.cli.command import run_here
 
 

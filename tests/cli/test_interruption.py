@@ -10,7 +10,7 @@ import pytest
 from keras_attention.training.snapshots import snapshot_paths
 from tests.cli.command import run_process
 from tests.cli.test_launch import wait_for_snapshot
-from tests.recipes.small_classifier import write_data
+from tests.tasks.small_classifier import write_data
 
 
 @pytest.fixture(scope="module")

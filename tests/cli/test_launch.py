@@ -15,7 +15,7 @@ from keras_attention.cli.launch import LOST, describe, training_arguments, worke
 from keras_attention.training import WorkerLost
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
-from tests.recipes.small_classifier import write_data
+from tests.tasks.small_classifier import write_data
 
 MODULE = "keras_attention.cli.main"
 

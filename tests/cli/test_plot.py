@@ -51,7 +51,7 @@ def no_loading(monkeypatch):
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("keras_attention.load", loaded)
-    monkeypatch.setattr("keras_attention.loading.load_run", loaded)
+    monkeypatch.setattr("keras_attention.tasks.load_run", loaded)
 
 
 def test_attention_over_several_sentences(capfd, tmp_path, run_directory):

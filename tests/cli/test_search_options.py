@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from keras_attention import load
-from keras_attention.recipes import TranslatorConfig
+from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here
 from tests.conftest import BEAM

@@ -7,13 +7,13 @@ import pytest
 import sentencepiece
 
 from keras_attention import load
-from keras_attention.exporting import export_translator
 from keras_attention.models import RNNTranslator
+from keras_attention.tasks.translation import export_translator
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
 from tests.conftest import BEAM, SAMPLING
 from tests.export.test_python_consumers import TEXTS
 from tests.export.web_page import WEB, cells, opened, settle, translations
-from tests.text import tokenizer_texts
+from tests.text.tokenizers import tokenizer_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
 LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from keras_attention import load
-from keras_attention.exporting import export_classifier
 from keras_attention.models import BertClassifier, BertEncoder
+from keras_attention.tasks.classification import export_classifier
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, LONG, PAIRS, SENTENCES
 from tests.export.web_page import bars, fill_texts, opened, settle
-from tests.text.wordpiece_references import BERT_TEXTS, published, trained
+from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, published, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
 

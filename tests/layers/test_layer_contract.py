@@ -170,22 +170,22 @@ CASES = {
         | {"normalization/gamma": (4,), "normalization/beta": (4,)},
         {},
     ),
-    "AttentionCell": (
-        decoder(layers.AttentionCell),
+    "RecurrentDecoder": (
+        decoder(layers.RecurrentDecoder),
         {},
         DECODER_INPUTS,
         gru("cell_0", D + DV, 8) | DECODER | {"bridge/kernel": (DV, 8), "bridge/bias": (8,)},
         SCORES,
     ),
-    "RNNSearchCell": (
-        decoder(layers.RNNSearchCell),
+    "RNNSearchDecoder": (
+        decoder(layers.RNNSearchDecoder),
         {},
         DECODER_INPUTS,
         gru("cell_0", D + DV, 8) | DECODER | {"bridge/kernel": (8, 8), "bridge/bias": (8,)},
         SCORES,
     ),
-    "GNMTCell": (
-        decoder(layers.GNMTCell, 3),
+    "GNMTDecoder": (
+        decoder(layers.GNMTDecoder, 3),
         {},
         DECODER_INPUTS,
         gru("cell_0", D + DV, 8)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_attention.layers import Dropout
 from keras_attention.models import Model
-from keras_attention.text.bucketed_batches import BucketedBatches
+from keras_attention.text.batches.bucketed_batches import BucketedBatches
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
 from tests.training.exact_models import skewed_rows, token_model
 

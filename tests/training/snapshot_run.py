@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention.training import Interruption, NoamSchedule, Snapshots, TrainingInterrupted
+from keras_attention.training import NoamSchedule, PreemptionHandler, Snapshots, TrainingInterrupted
 from keras_attention.training.snapshots import _variables
 
 STEPS, EPOCHS, ROWS = 7, 3, 4
@@ -61,7 +61,7 @@ def train(directory, seconds=0.0, epochs=EPOCHS):
     wait = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: time.sleep(seconds)
     )
-    with Interruption() as interruption:
+    with PreemptionHandler() as interruption:
         snapshots = Snapshots(
             directory, STEPS, every_steps=2, state_of=[stopping], interruption=interruption
         )

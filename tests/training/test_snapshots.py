@@ -10,7 +10,7 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.training import (
-    Interruption,
+    PreemptionHandler,
     Snapshots,
     StopAtNaN,
     restore_latest,
@@ -269,7 +269,7 @@ def test_a_second_signal_acts_at_once():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            with Interruption() as interruption:
+            with PreemptionHandler() as interruption:
                 os.kill(os.getpid(), signal.SIGINT)
                 assert interruption.signal == signal.SIGINT
                 os.kill(os.getpid(), signal.SIGINT)

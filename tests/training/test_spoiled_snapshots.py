@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keras_attention.training import restore_latest, save_snapshot
 from keras_attention.training.snapshots import snapshot_paths
-from tests.loading.mutations import (
+from tests.runs.mutations import (
     answers_or_sentence,
     contents,
     json_bytes,

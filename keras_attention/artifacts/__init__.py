@@ -1,0 +1,1 @@
+"""The artifact directory: formats, manifest, parity, precision."""

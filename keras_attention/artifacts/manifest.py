@@ -1,0 +1,110 @@
+"""manifest.json: what an artifact holds, how it was made, and the proof that it agrees."""
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.digests import file_digests, file_names, require_entries, verify_entries
+from keras_attention.files import write_atomically
+from keras_attention.json_file import (
+    is_list_of_strings,
+    is_string,
+    read_json_object,
+    require_fields,
+)
+
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-text",
+    "ai-edge-litert",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "sentencepiece",
+)
+
+
+def package_versions():
+    """The installed versions of everything that made the artifact."""
+    from keras_attention.version import __version__
+
+    versions = {"keras_attention": __version__}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def write_manifest(directory, description):
+    """Writes `description` (JSON values) with versions, digests and its own digest added."""
+    manifest = {**description, "packages": package_versions(), "files": file_digests(directory)}
+    text = json.dumps(signed(manifest), indent=2, ensure_ascii=False)
+    write_atomically(Path(directory) / "manifest.json", text.encode())
+
+
+def signed(manifest):
+    """A manifest with the sha256 of all else that it says, so that no change goes unnoticed.
+
+    It is of the compact JSON with sorted names. Who changes a manifest by hand signs it anew.
+    """
+    said = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return {**said, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def read_manifest(directory):
+    """The manifest of an artifact.
+
+    Raises:
+        InputError: if `directory` is not an artifact, or its manifest has been changed.
+    """
+    path = Path(directory) / "manifest.json"
+    try:
+        manifest = read_json_object(path)
+    except OSError as error:
+        raise InputError(f"{directory}: not an artifact (no manifest.json).") from error
+    if not {"kind", "files"} <= manifest.keys():
+        raise InputError(f"{path}: not the manifest of an artifact.")
+    if manifest.get("manifest_sha256") != signed(manifest)["manifest_sha256"]:
+        raise InputError(f"{path} has been changed: it is not as its manifest_sha256 says.")
+    fields = {"kind": ("a string", is_string), "formats": ("a list of forms", is_list_of_strings)}
+    require_fields(manifest, fields, path)
+    require_entries(manifest["files"], path)
+    return manifest
+
+
+def verify_files(directory, beginnings=("",)):
+    """Raises `InputError`, naming them all, unless every file is as the manifest says.
+
+    Args:
+        directory: an artifact.
+        beginnings: tuple of strings; only files whose path begins with one of them are read.
+    """
+    files = read_manifest(directory)["files"]
+    entries = {name: entry for name, entry in files.items() if name.startswith(beginnings)}
+    verify_entries(directory, entries, "its manifest says")
+
+
+def refuse_unlisted(directory, manifest, beginnings):
+    """Raises `InputError` if there are files that the manifest does not know.
+
+    Args:
+        directory: an artifact.
+        manifest: its manifest.
+        beginnings: tuple of strings; only files whose path begins with one of them matter.
+    """
+    others = [
+        name
+        for name in file_names(directory)
+        if name.startswith(beginnings) and name not in manifest["files"]
+    ]
+    if others:
+        raise InputError(
+            f"{directory} is not as its manifest says: {', '.join(others)} "
+            f"{'is' if len(others) == 1 else 'are'} not part of it."
+        )

@@ -1,0 +1,133 @@
+"""What a precision below float32 costs, and whether a form may be shipped with it."""
+
+import math
+import warnings
+
+from keras_attention._validation import InputError, require
+from keras_attention.artifacts.quantization import PRECISIONS
+from keras_attention.search_options import GREEDY
+
+LOWER_FORMATS = ("tflite", "onnx")
+
+# What may be lost, by what it is measured in.
+BOUNDS = {
+    "BLEU": {"float16": 0.05, "int8": 0.3},
+    "points of accuracy": {"float16": 0.1, "int8": 0.5},
+}
+# What it takes to know.
+NEEDED = {
+    "BLEU": "references (--valid-source and --valid-target)",
+    "points of accuracy": "labels (--valid)",
+}
+
+
+class PrecisionError(ValueError):
+    """A form in lower precision loses more BLEU or accuracy than it may."""
+
+
+class PrecisionWarning(UserWarning):
+    """What a form in lower precision loses is not known, or more than its bound and allowed."""
+
+
+def require_precision(precision, allow_loss, formats, search=GREEDY):
+    """Raises `InputError` or `ValueError` unless these can be exported together."""
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"Unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}."
+        )
+    if precision != "float32" and not set(formats) & set(LOWER_FORMATS):
+        raise InputError(
+            f"The precision {precision} concerns {' and '.join(LOWER_FORMATS)}, of which none is "
+            "asked for; tf_saved_model stays float32."
+        )
+    # What a precision may lose is bounded in BLEU, and samples lose more of it by chance than by
+    # rounding; by how many sentences are the same it is not bounded.
+    if precision != "float32" and search.is_sampling:
+        raise InputError(
+            f"Sampling is exported in float32 only, not in {precision}: what a precision loses is "
+            "measured in BLEU, which says nothing of samples."
+        )
+    if allow_loss is not None:
+        is_number = isinstance(allow_loss, (int, float)) and not isinstance(allow_loss, bool)
+        require(
+            is_number and 0 <= allow_loss < math.inf,
+            "allow_loss",
+            "a number of at least 0",
+            allow_loss=allow_loss,
+        )
+        if precision == "float32":
+            raise InputError("--allow-loss needs --precision float16 or int8: float32 loses none.")
+
+
+def loss_report(precision, measure, score=None, float32_score=None):
+    """What the manifest says of a form's loss.
+
+    Args:
+        precision: "float16" or "int8".
+        measure: one of `BOUNDS`.
+        score: of the form, or None where it is not known.
+        float32_score: of the model.
+    """
+    report = {"measure": measure, "loss_bound": BOUNDS[measure][precision]}
+    if score is None:
+        return {**report, "loss": None}
+    return {
+        **report,
+        "score": score,
+        "float32_score": float32_score,
+        "loss": float32_score - score,
+    }
+
+
+def check_losses(precision, reports, texts, allow_loss=None):
+    """Says loudly which forms lose more than they may.
+
+    Args:
+        precision: "float16" or "int8".
+        reports: dict of a form's name to its `loss_report`, all of one measure.
+        texts: number of texts that they are of.
+        allow_loss: what may be lost, in the place of the bound.
+
+    Raises:
+        PrecisionError: if one loses more than the bound, or than `allow_loss` where it is given.
+    """
+    measure = next(iter(reports.values()))["measure"]
+    bound = BOUNDS[measure][precision]
+    losses = {name: report["loss"] for name, report in reports.items()}
+    if None in losses.values():
+        warnings.warn(
+            f"the loss of {precision} in {measure} was not compared with its bound of {bound:g}: "
+            f"that takes {NEEDED[measure]}.",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+        return
+    limit = bound if allow_loss is None else allow_loss
+    over = {name: loss for name, loss in losses.items() if loss > limit}
+    if over:
+        needed = math.ceil(100 * max(over.values())) / 100
+        which = f"its bound of {bound:g} {measure}"
+        if limit != bound:
+            which = f"the {limit:g} {measure} allowed"
+        raise PrecisionError(
+            f"{precision} loses more than {which} {_losses(over, reports, texts)}. Nothing was "
+            "written; choose another precision, or accept it with --allow-loss "
+            f"{needed:g}."
+        )
+    over = {name: loss for name, loss in losses.items() if loss > bound}
+    if over:
+        warnings.warn(
+            f"{precision} loses more than its bound of {bound:g} {measure} "
+            f"{_losses(over, reports, texts)}; allowed by --allow-loss {allow_loss:g}.",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+
+
+def _losses(over, reports, texts):
+    forms = ", ".join(
+        f"{name} {loss:.2f} ({reports[name]['score']:.2f} instead of "
+        f"{reports[name]['float32_score']:.2f})"
+        for name, loss in over.items()
+    )
+    return f"on {texts:,} texts: {forms}"

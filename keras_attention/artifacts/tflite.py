@@ -1,0 +1,46 @@
+"""TFLite: whole generation with built-in ops only."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_attention.artifacts.quantization import describe_storage
+from keras_attention.artifacts.tflite_matmul import simplify_products
+from keras_attention.artifacts.tflite_norms import simplify_norms
+from keras_attention.artifacts.tflite_precision import ARITHMETIC, lower_tflite_precision
+from keras_attention.files import write_atomically
+
+
+def write_tflite(path, saved_model, precision="float32"):
+    """Converts the signature `ids` of a SavedModel.
+
+    From a SavedModel and not from a concrete function, which would be converted without its
+    weights.
+
+    Returns:
+        What the manifest says of a precision below float32, a dict; None for float32.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    data = simplify_products(simplify_norms(converter.convert()))
+    if precision == "float32":
+        write_atomically(Path(path), data)
+        return None
+    lower, elements = lower_tflite_precision(data, precision)
+    write_atomically(Path(path), lower)
+    return describe_storage(precision, len(lower), len(data), elements, ARITHMETIC[precision])
+
+
+def tflite_ops(path):
+    """The names of the operators in a .tflite file; one not built in begins with "custom:"."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(Path(path).read_bytes())
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    ops = set()
+    for index in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(index)
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        custom = code.CustomCode()
+        ops.add(f"custom:{custom.decode()}" if custom else names[builtin])
+    return sorted(ops)

@@ -1,0 +1,171 @@
+"""Pure functions that run Keras' RNN cells: the inputs' share for all time steps at once.
+
+A GRU or LSTM multiplies its input and its state by matrices of their own. The first product needs
+no recurrence, so it is made for a whole sequence in one multiplication, and only the second one
+stays in the loop. Other cells, and those with dropout of their own, run as they are.
+"""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from keras_attention.graph.matmul import product
+
+
+def is_split(cell):
+    """Whether the input's share of `cell` can be computed for all time steps at once."""
+    if type(cell) not in (keras.layers.GRUCell, keras.layers.LSTMCell):
+        return False
+    usual = (keras.activations.tanh, keras.activations.sigmoid)
+    return (cell.activation, cell.recurrent_activation) == usual and not (
+        cell.dropout or cell.recurrent_dropout
+    )
+
+
+def state_sizes(cell):
+    """The widths of a cell's states, in order.
+
+    >>> state_sizes(keras.layers.LSTMCell(8))
+    [8, 8]
+    """
+    return list(keras.tree.flatten(cell.state_size))
+
+
+def project(cell, inputs, first, dtype):
+    """The share of `inputs` (..., E) in the gates of a split cell, whose rows begin at `first`.
+
+    Args:
+        cell: a cell for which `is_split` holds.
+        inputs: (..., E), a part of the cell's input.
+        first: where this part begins in the cell's input; the bias is added at 0.
+        dtype: compute dtype.
+
+    Returns:
+        (..., 3 U) for a GRU, (..., 4 U) for an LSTM.
+    """
+    rows = (first, first + inputs.shape[-1])
+    projected = product(inputs, cell.kernel, dtype, rows)
+    if first or not cell.use_bias:
+        return projected
+    bias = cell.bias if recurrent_bias(cell) is None else cell.bias[0]
+    return projected + ops.cast(bias, dtype)
+
+
+def gru_step(projected, state, kernel, bias=None, reset_after=True):
+    """One step of a GRU (Cho et al. 2014), as Keras computes it.
+
+    Args:
+        projected: the input's share (..., B, 3 U) of the update gate, reset gate and candidate.
+        state: h_{t-1} (..., B, U).
+        kernel: recurrent kernel, Keras variable or tensor, (U, 3 U) or (G, U, 3 U) for a state
+            (G, B, U).
+        bias: recurrent bias (..., 3 U), only with `reset_after`, or None.
+        reset_after: whether the reset gate acts after the multiplication (cuDNN) or, as in the
+            papers, before.
+
+    Returns:
+        h_t (..., B, U).
+    """
+    units, dtype = state.shape[-1], projected.dtype
+    update, reset, candidate = ops.split(projected, 3, axis=-1)
+    if reset_after:
+        inner = product(state, kernel, dtype)
+        inner = inner if bias is None else inner + bias
+        inner_update, inner_reset, inner = ops.split(inner, 3, axis=-1)
+        reset = ops.sigmoid(reset + inner_reset)
+        candidate = ops.tanh(candidate + reset * inner)
+    else:
+        inner = product(state, kernel, dtype, columns=(0, 2 * units))
+        inner_update, inner_reset = ops.split(inner, 2, axis=-1)
+        reset = ops.sigmoid(reset + inner_reset)
+        inner = product(reset * state, kernel, dtype, columns=(2 * units, None))
+        candidate = ops.tanh(candidate + inner)
+    update = ops.sigmoid(update + inner_update)
+    return candidate + update * (state - candidate)
+
+
+def lstm_step(projected, state, memory, kernel):
+    """One step of an LSTM (Hochreiter & Schmidhuber 1997), as Keras computes it.
+
+    Args:
+        projected: the input's share (..., B, 4 U) of input, forget, candidate and output gate.
+        state: h_{t-1} (..., B, U).
+        memory: c_{t-1} (..., B, U).
+        kernel: recurrent kernel, Keras variable or tensor, (U, 4 U) or (G, U, 4 U) for a state
+            (G, B, U).
+
+    Returns:
+        h_t and c_t, both (..., B, U).
+    """
+    gates = projected + product(state, kernel, projected.dtype)
+    new, kept, candidate, shown = ops.split(gates, 4, axis=-1)
+    memory = ops.sigmoid(kept) * memory + ops.sigmoid(new) * ops.tanh(candidate)
+    return ops.sigmoid(shown) * ops.tanh(memory), memory
+
+
+def step(projected, states, kernel, bias=None, reset_after=True):
+    """One step of a GRU, which has one state, or of an LSTM, which has two: the new states."""
+    if len(states) == 2:
+        return list(lstm_step(projected, *states, kernel))
+    return [gru_step(projected, states[0], kernel, bias, reset_after)]
+
+
+def recurrent_bias(cell):
+    """The bias (3 U) inside a GRU's recurrent product, or None."""
+    inside = isinstance(cell, keras.layers.GRUCell) and cell.reset_after and cell.use_bias
+    return cell.bias[1] if inside else None
+
+
+def step_split(cell, projected, states, dtype):
+    """One step of a split cell from the sum of its inputs' shares: the new states."""
+    bias = recurrent_bias(cell)
+    bias = None if bias is None else ops.cast(bias, dtype)
+    reset_after = getattr(cell, "reset_after", True)
+    return step(projected, states, cell.recurrent_kernel, bias, reset_after)
+
+
+def draw_dropout_masks(cell, batch_size, width, dtype):
+    """The masks of a stock cell's own dropout, the same for a whole sequence; none for others.
+
+    Args:
+        cell: any cell.
+        batch_size: B.
+        width: of the cell's input.
+        dtype: compute dtype.
+
+    Returns:
+        List of the tensors that `dropout_masks` takes.
+    """
+    if not hasattr(cell, "get_dropout_mask"):
+        return []
+    masks = [
+        cell.get_dropout_mask(ops.ones((batch_size, width), dtype)),
+        cell.get_recurrent_dropout_mask(ops.ones((batch_size, state_sizes(cell)[0]), dtype)),
+    ]
+    _forget_dropout_masks(cell)
+    return [mask for mask in masks if mask is not None]
+
+
+@contextlib.contextmanager
+def dropout_masks(cells, masks):
+    """Within, cells drop what `masks`, a list for each cell from `draw_dropout_masks`, say.
+
+    The cells of Keras draw a mask when they have none and keep it; in a loop that would be one for
+    each step.
+    """
+    for cell, own in zip(cells, masks, strict=True):
+        own = iter(own)
+        if getattr(cell, "dropout", 0):
+            cell._dropout_mask = next(own, None)
+        if getattr(cell, "recurrent_dropout", 0):
+            cell._recurrent_dropout_mask = next(own, None)
+    yield
+    for cell in cells:
+        _forget_dropout_masks(cell)
+
+
+def _forget_dropout_masks(cell):
+    if hasattr(cell, "reset_dropout_mask"):
+        cell.reset_dropout_mask()
+        cell.reset_recurrent_dropout_mask()

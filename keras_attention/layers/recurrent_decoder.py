@@ -1,0 +1,366 @@
+"""A recurrent decoder that attends: any Keras cell, any attention, one step or a whole sequence."""
+
+import itertools
+
+import keras
+from keras import ops, tree
+
+from keras_attention import masks
+from keras_attention._validation import require
+from keras_attention.graph import rnn_cells as recurrence
+from keras_attention.graph.recurrence import recur
+
+
+def _build(layer, *shapes):
+    """Builds a part, unless it came built, as from a file."""
+    if not layer.built:
+        layer.build(*shapes)
+        layer.built = True  # stock cells forget it
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentDecoder(keras.layers.Layer):
+    """A decoder composed of a recurrent cell, an attention layer and a readout layer.
+
+    Step t reads the target token y_{t-1} and the last context, then attends with the new state:
+
+        s_t = cell([y_{t-1}; c_{t-1}], s_{t-1})
+        c_t, alpha_t = attention(query=s_t, value=h)
+        output_t = readout([s_t; c_t; y_{t-1}])
+
+    `RNNSearchDecoder` and `GNMTDecoder` do it in their papers' order. Only the recurrence itself
+    runs step by step: the tokens' share of the gates and the readout are computed for all steps
+    at once.
+
+    State is passed in and returned. One step is
+
+        constants = layer.constants(value, summary, value_mask)   # once for each source
+        state = layer.initial_state(constants)
+        features, alignment, state = layer.step(layer.prepare(token), state, constants)
+        output = layer.read(features, token)
+
+    and `call` runs the same steps over a whole target, for teacher forcing.
+
+    Args:
+        cell: a Keras RNN cell, or a list of cells stacked on each other.
+        attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass,
+            or None: then c_t is the source's summary at every step, a fixed vector.
+        readout: layer of [s_t; c_t; y_{t-1}], or None: the output is s_t.
+        bridge: layer from the summary to the first state (B, the sizes of all states), or None: the
+            first state is zeros.
+
+    Call arguments:
+        inputs: embedded target tokens y_0 ... y_{T-1} (B, T, E).
+        value: annotations of the source (B, S, W).
+        summary: (B, W), as `RecurrentEncoder` returns it; needed by `bridge` and without attention.
+        value_mask: boolean (B, S).
+        return_attention_scores: whether to return the alignment too.
+        training: whether dropout is applied.
+
+    Returns:
+        (B, T, R); with `return_attention_scores` also (B, T, S).
+
+    Raises:
+        ValueError: if `cell` is no RNN cell, or the summary or the attention is missing where it is
+            needed.
+
+    Example:
+
+    >>> layer = RecurrentDecoder(
+    ...     keras.layers.GRUCell(16), AdditiveAttention(8), keras.layers.Dense(10, "tanh")
+    ... )
+    >>> target, source = keras.random.normal((3, 5, 4)), keras.random.normal((3, 7, 12))
+    >>> layer(target, source).shape
+    (3, 5, 10)
+
+    Reference: Luong, Pham & Manning 2015, section 3.3 (input feeding),
+    https://arxiv.org/abs/1508.04025
+    """
+
+    def __init__(self, cell, attention=None, readout=None, bridge=None, **kwargs):
+        super().__init__(**kwargs)
+        self.cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
+        if isinstance(cell, keras.layers.StackedRNNCells):
+            self.cells = list(cell.cells)
+        for member in self.cells:
+            require(
+                hasattr(member, "state_size") and hasattr(member, "output_size"),
+                "cell",
+                "a Keras RNN cell or a list of such",
+                cell=member,
+            )
+        require(len(self.cells), "cell", "a Keras RNN cell or a list of such", cell=cell)
+        self.attention = attention
+        self.readout = readout
+        self.bridge = bridge
+        self.supports_masking = True
+
+    def inputs_of(self, index, widths):
+        """The widths of what cell `index` reads, side by side: the first is hoisted from the loop.
+
+        Args:
+            index: 0 for the lowest cell.
+            widths: dict of the widths "token" and "context".
+        """
+        if index == 0:
+            return [widths["token"], widths["context"]]
+        return [self.cells[index - 1].output_size]
+
+    def query_width(self):
+        """The width of what attends."""
+        return self.cells[-1].output_size
+
+    # The parts of a step
+
+    def run_cell(self, index, parts, states, training=None):
+        """Cell `index` on its inputs, side by side: output and new states.
+
+        Args:
+            index: 0 for the lowest cell.
+            parts: list of tensors (B, ...); the first one of cell 0 is from `prepare`.
+            states: list of the cell's states.
+            training: whether the cell's own dropout is applied.
+        """
+        cell = self.cells[index]
+        if not recurrence.is_split(cell):
+            x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+            extra = {"training": training} if cell._call_has_training_arg else {}
+            output, new = cell(x, states, **extra)
+            return output, list(new) if isinstance(new, (list, tuple)) else [new]
+        projected, first = None, 0
+        for number, part in enumerate(parts):
+            if index == 0 and number == 0:
+                projected, first = part, self._token_width
+                continue
+            share = recurrence.project(cell, part, first, self.compute_dtype)
+            projected = share if projected is None else projected + share
+            first += part.shape[-1]
+        new = recurrence.step_split(cell, projected, states, self.compute_dtype)
+        return new[0], new
+
+    def run_cells(self, prepared, context, states, training=None):
+        """All cells, one on the output of the other: the last one's output, and all states."""
+        x, new_states = None, []
+        for index in range(len(self.cells)):
+            parts = [prepared, context] if index == 0 else [x]
+            x, new = self.run_cell(index, parts, states[index], training)
+            new_states.append(new)
+        return x, new_states
+
+    def attend(self, query, state, constants, training=None):
+        """Context (B, C), alignment (B, S) and the attention's state for queries (B, D)."""
+        if self.attention is None:
+            return constants["summary"], constants["alignment"], state["attention"]
+        return self.attention.attend(
+            query,
+            constants["value"],
+            constants["projected_keys"],
+            constants["value_mask"],
+            state["attention"],
+            training=training,
+        )
+
+    # The step contract
+
+    def constants(self, value, summary=None, value_mask=None):
+        """What every step needs of the source, computed once.
+
+        Args:
+            value: (B, S, W).
+            summary: (B, W).
+            value_mask: boolean (B, S).
+
+        Returns:
+            A structure of tensors with B rows.
+        """
+        require(
+            summary is not None or (self.attention is not None and self.bridge is None),
+            "summary",
+            "given to a cell with a bridge or without attention",
+            summary=summary,
+        )
+        if value_mask is None:
+            value_mask = ops.ones(ops.shape(value)[:2], dtype="bool")
+        value = ops.cast(value, self.compute_dtype)
+        constants = {"value_mask": ops.cast(value_mask, "bool")}
+        if summary is not None:
+            constants["summary"] = ops.cast(summary, self.compute_dtype)
+        if self.attention is None:
+            constants["alignment"] = ops.zeros(ops.shape(value)[:2], dtype=self.compute_dtype)
+        else:
+            constants["projected_keys"] = self.attention.project_keys(value)
+        constants["value"] = value
+        return constants
+
+    def initial_state(self, constants):
+        """The state before the first step."""
+        batch_size = ops.shape(constants["value_mask"])[0]
+        sizes = [recurrence.state_sizes(cell) for cell in self.cells]
+        if self.bridge is None:
+            zeros = [ops.zeros((batch_size, size), self.compute_dtype) for s in sizes for size in s]
+            states = tree.pack_sequence_as(sizes, zeros)
+        else:
+            ends = list(itertools.accumulate(tree.flatten(sizes)))[:-1]
+            flat = self.bridge(self.bridged(constants["summary"]))
+            parts = ops.split(flat, ends, axis=-1) if ends else [flat]
+            states = tree.pack_sequence_as(sizes, parts)
+        width = self._context_width
+        state = {"cells": states, "context": ops.zeros((batch_size, width), self.compute_dtype)}
+        state["attention"] = {}
+        if self.attention is None:
+            state["context"] = constants["summary"]
+        else:
+            state["attention"] = self.attention.initial_state(constants["value"])
+        return state
+
+    def bridged(self, summary):
+        """The part of the summary (B, W) that `bridge` reads."""
+        return summary
+
+    def prepare(self, tokens):
+        """The share of embedded tokens (..., E) that needs no recurrence."""
+        if recurrence.is_split(self.cells[0]):
+            return recurrence.project(self.cells[0], tokens, 0, self.compute_dtype)
+        return ops.cast(tokens, self.compute_dtype)
+
+    def step(self, prepared, state, constants, training=None):
+        """One step.
+
+        Args:
+            prepared: (B, ...) from `prepare`.
+            state: from `initial_state` or the step before.
+            constants: from `constants`.
+            training: whether dropout is applied.
+
+        Returns:
+            Features for `read`, alignment (B, S), and the new state.
+        """
+        x, states = self.run_cells(prepared, state["context"], state["cells"], training)
+        context, alignment, attention = self.attend(x, state, constants, training)
+        new_state = {"cells": states, "context": context, "attention": attention}
+        return {"output": x, "context": context}, alignment, new_state
+
+    def read(self, features, tokens):
+        """The output (..., R) from the features and the embedded tokens (..., E) of any steps."""
+        if self.readout is None:
+            return features["output"]
+        parts = [features["output"], features["context"], ops.cast(tokens, self.compute_dtype)]
+        x = ops.concatenate(parts, axis=-1)
+        if len(x.shape) == 3:
+            return self.readout(x)
+        return ops.squeeze(self.readout(ops.expand_dims(x, 0)), 0)  # it was built on sequences
+
+    # Keras
+
+    def build(self, inputs_shape, value_shape, summary_shape=None):
+        self._token_width, self._context_width = inputs_shape[-1], value_shape[-1]
+        if self.attention is not None:
+            shapes = (None, None, self.query_width()), (None, None, value_shape[-1])
+            _build(self.attention, *shapes)
+            self._context_width = self.attention.compute_output_shape(*shapes)[-1]
+        widths = {"token": self._token_width, "context": self._context_width}
+        for index, cell in enumerate(self.cells):
+            _build(cell, (None, sum(self.inputs_of(index, widths))))
+        self._output_width = self.cells[-1].output_size
+        if self.readout is not None:
+            shape = (None, None, self._output_width + self._context_width + self._token_width)
+            _build(self.readout, shape)
+            self._output_width = self.readout.compute_output_shape(shape)[-1]
+        if self.bridge is not None:
+            summary = keras.KerasTensor((None, value_shape[-1]))
+            _build(self.bridge, self.bridged(summary).shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs,
+        value,
+        summary=None,
+        value_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
+        constants = self.constants(value, summary, value_mask)
+        state = self.initial_state(constants)
+        batch_size, source_length = ops.shape(value)[:2]
+        tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
+        dropout_masks = [[] for _ in self.cells]
+        if training:
+            widths = {"token": self._token_width, "context": self._context_width}
+            dropout_masks = [
+                recurrence.draw_dropout_masks(
+                    cell, batch_size, sum(self.inputs_of(index, widths)), self.compute_dtype
+                )
+                for index, cell in enumerate(self.cells)
+            ]
+        features = {
+            "output": ops.zeros((batch_size, self.cells[-1].output_size), self.compute_dtype),
+            "context": ops.zeros((batch_size, self._context_width), self.compute_dtype),
+        }
+        outputs = {"features": features}
+        if return_attention_scores:
+            outputs["alignment"] = ops.zeros((batch_size, source_length), self.compute_dtype)
+
+        def step(state, prepared, constants):
+            constants, dropout_masks = constants
+            with recurrence.dropout_masks(self.cells, dropout_masks):
+                features, alignment, state = self.step(prepared, state, constants, training)
+            output = {"features": features}
+            if return_attention_scores:
+                output["alignment"] = alignment
+            return state, output
+
+        _, found = recur(
+            step,
+            state,
+            self.prepare(tokens),
+            outputs,
+            (constants, dropout_masks),
+            self._step_variables(),
+            training,
+        )
+        output = ops.transpose(self.read(found["features"], tokens), (1, 0, 2))
+        if return_attention_scores:
+            return output, ops.transpose(found["alignment"], (1, 0, 2))
+        return output
+
+    def _step_variables(self):
+        """What `step` may read: everything but the weights of readout and bridge."""
+        parts = [part for part in (self.readout, self.bridge) if part is not None]
+        outside = {id(variable) for part in parts for variable in part.variables}
+        return [variable for variable in self.variables if id(variable) not in outside]
+
+    def compute_mask(self, inputs, mask=None):
+        return mask[0] if isinstance(mask, (list, tuple)) else mask
+
+    def compute_output_shape(self, inputs_shape, value_shape, summary_shape=None):
+        return (*inputs_shape[:-1], self._output_width)
+
+    def compute_output_spec(
+        self, inputs, value, summary=None, return_attention_scores=False, **kwargs
+    ):
+        output = keras.KerasTensor((*inputs.shape[:-1], self._output_width), self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        shape = (*inputs.shape[:-1], value.shape[1])
+        return output, keras.KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "cell": [serialize(cell) for cell in self.cells],
+            "attention": serialize(self.attention),
+            "readout": serialize(self.readout),
+            "bridge": serialize(self.bridge),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        deserialize = keras.saving.deserialize_keras_object
+        config["cell"] = [deserialize(cell) for cell in config["cell"]]
+        for name in ("attention", "readout", "bridge"):
+            config[name] = config[name] and deserialize(config[name])
+        return cls(**config)

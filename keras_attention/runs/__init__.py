@@ -1,0 +1,1 @@
+"""The run directory: config, digests, the model's file, the training loop."""

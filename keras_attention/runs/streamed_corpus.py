@@ -1,0 +1,115 @@
+"""The corpus of a run that is read by windows, and what was found by reading all of it once."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from keras_attention._validation import InputError
+from keras_attention.files import write_atomically
+from keras_attention.text.batches.corpus_measure import CorpusMeasure, measure_corpus, row_lengths
+from keras_attention.text.batches.windowed_batches import WindowedBatches
+from keras_attention.text.corpora.scan_shards import scan_shards
+from keras_attention.text.corpora.sharded_corpus import ShardedCorpus
+
+
+class StreamedCorpus:
+    """A sharded corpus with its measure. `corpus.json` in the run directory holds what is known of
+    it, so that a run that resumes reads no more than the window it is in.
+
+    Args:
+        run: the `TrainingRun`; `run.config` has `window` and `seed`.
+        shards: list of tuples of paths, one a side.
+        hold_out: whether rows are set aside to validate on.
+        parse: see `scan_shards`.
+
+    Attributes:
+        sample: rows to train a vocabulary on, a list of strings for each side; None where the run
+            resumes, which has one, and when `batches` were made.
+        held_out: rows to validate on, likewise; empty if none were set aside.
+        rows: number of rows to train on, those too long included.
+        cut: rows whose ends the tokenizer has cut; known when there are `batches`.
+
+    Raises:
+        InputError: if a file is unusable, or is not what it was when the run began.
+    """
+
+    def __init__(self, run, shards, hold_out, parse=None):
+        self._run, self._path = run, run.output / "corpus.json"
+        self._buckets = self._measure = None
+        if run.resumes and self._path.exists():
+            known = json.loads(self._path.read_text(encoding="utf-8"))
+            self._corpus = ShardedCorpus(**known["corpus"]).parsed_by(parse)
+            self._corpus.require_unchanged(shards)
+            self._buckets, self._measure = known["buckets"], CorpusMeasure(**known["measure"])
+            self.sample, self.held_out = None, known["held_out"]
+        else:
+            run.say("Reading the corpus once to count its lines.")
+            self._corpus, self.sample, self.held_out = scan_shards(
+                shards, run.config.window, run.config.seed, hold_out, parse, say=run.say
+            )
+            self._say_what_was_found()
+        self.rows = self._corpus.lines - self._corpus.blank - len(self._corpus.held_out)
+
+    def _say_what_was_found(self):
+        corpus, say = self._corpus, self._run.say
+        say(f"{corpus.lines:,} lines; windows of {self._run.config.window:,}: {len(corpus):,}.")
+        if corpus.blank:
+            say(f"{corpus.blank:,} lines with an empty side are left out.")
+        if corpus.held_out:
+            say(f"{len(corpus.held_out):,} of the others are set aside to validate on.")
+        if corpus.reading() > 2:
+            say(
+                f"An epoch decompresses the shards {corpus.reading():.1f} times, because a window "
+                "begins within them; smaller shards cost less, and files without .gz nothing."
+            )
+
+    @property
+    def cut(self):
+        return self._measure.cut
+
+    def batches(self, encode, kind, size, make, max_length=None, pass_on=False):
+        """The `WindowedBatches`; the first time, all rows are encoded once to measure them.
+
+        Args:
+            encode: see `row_lengths`.
+            kind: `PairBuckets` or `LengthBuckets`.
+            size: what `kind.choose` takes between the lengths and the number of buckets.
+            make: function of id lists for each side and `buckets` that gives a window's batches.
+            max_length: rows with a longer side are left out; None keeps all.
+            pass_on: see `BucketedBatches`.
+        """
+        config = self._run.config
+        if self._measure is None:
+            parts = row_lengths(encode, self.sample, max_length)
+            lengths = np.concatenate([lengths for lengths, _, _ in parts], axis=1)
+            if not lengths.size:
+                raise InputError(f"No row has at most {max_length} tokens a side.")
+            buckets = kind.choose(*lengths, size, config.max_buckets)
+            self._run.say("Reading it once more to measure it in tokens.")
+            self._measure = measure_corpus(self._corpus, encode, buckets, max_length, self._run.say)
+            self.sample = None  # it has served, and takes memory
+            buckets.longest = self._measure.longest
+            self._buckets = dataclasses.asdict(buckets)
+        buckets = kind(**self._buckets)
+        return WindowedBatches(
+            self._corpus,
+            self._measure,
+            buckets,
+            encode,
+            lambda *ids: make(*ids, buckets=buckets),
+            config.seed,
+            pass_on,
+        )
+
+    def save(self):
+        """Writes `corpus.json` into the run directory, which must be there, unless it has one."""
+        if self._path.exists():
+            return
+        known = {
+            "corpus": self._corpus.to_dict(),
+            "buckets": self._buckets,
+            "measure": dataclasses.asdict(self._measure),
+            "held_out": self.held_out,
+        }
+        write_atomically(self._path, json.dumps(known, ensure_ascii=False).encode())

@@ -1,0 +1,1 @@
+"""Classification of texts, or of pairs of texts."""

@@ -1,0 +1,136 @@
+"""Everything that is needed to repeat the training of a classifier."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
+from keras_attention.runs.run_config import (
+    config_from_dict,
+    preset_for,
+    require_bert_training,
+    require_random_weights,
+)
+
+PRESETS = ("lesson", *BERT_PRESETS)
+POOLINGS = ("pooled", "mean")
+
+# What suits a preset from random weights, where it differs from the defaults below, which suit
+# pretrained ones (Devlin et al. 2018, appendix A.3).
+SMALL = dict(learning_rate=1e-3, epochs=5)
+PRESET_OPTIONS = {
+    "lesson": dict(
+        learning_rate=3e-3,
+        epochs=5,
+        vocabulary_size=20_000,
+        max_sequence_length=256,
+        weight_decay=0.0,
+    ),
+    "tiny": SMALL,
+    "mini": SMALL,
+    "small": dict(learning_rate=5e-4, epochs=5),
+    "medium": dict(learning_rate=3e-4, epochs=5),
+    "base": dict(learning_rate=1e-4, epochs=5),
+    "large": dict(learning_rate=5e-5, epochs=5),
+}
+
+
+@dataclasses.dataclass
+class ClassifierConfig:
+    """The options of `train_classifier`; `config.json` of a run holds them all.
+
+    >>> ClassifierConfig.for_weights("minilm", train="reviews.csv")
+    """
+
+    train: str | None = None
+    valid: str | None = None
+    text_column: str = "text"
+    label_column: str = "label"
+    pair_column: str | None = None
+    preset: str | None = None  # None: the architecture of `initial_weights`
+    initial_weights: str | None = None
+    epochs: int = 3
+    seed: int = 0
+    # text
+    vocabulary_size: int = 8000
+    lowercase: bool = True
+    max_sequence_length: int = 128
+    # batches
+    batch_size: int = 32
+    max_buckets: int = 4
+    # model
+    pooling: str = "pooled"
+    dropout: float | None = None  # None: 0.1, or that of the initial weights
+    freeze_encoder: bool = False
+    # optimisation
+    learning_rate: float = 5e-5
+    warmup_share: float = 0.1  # of all updates
+    weight_decay: float = 0.01
+    layer_decay: float | None = None  # factor on the learning rate from a block to the one below
+    clip_norm: float | None = 1.0
+    class_weights: str = "none"
+    patience: int | None = None  # epochs without a better one after which training stops
+    jit_compile: bool = False
+    snapshot_every: int | None = None
+    labels: list | None = None  # names, from the training data
+    kind: str = "classifier"
+
+    @classmethod
+    def for_weights(cls, initial_weights=None, preset=None, **options):
+        """The options that suit what training begins with, changed by `options`.
+
+        Args:
+            initial_weights: directory of weights to begin with, or None for random ones.
+            preset: a size for random weights, "lesson" by default.
+            **options: fields of this class; those that are None are left alone.
+
+        Raises:
+            InputError: if the preset is unknown, or an option does not concern it or the weights.
+        """
+        preset = preset_for(preset, initial_weights, PRESETS)
+        given = {name: value for name, value in options.items() if value is not None}
+        require_random_weights(initial_weights, given)
+        if preset == "lesson" and given.get("pooling", "mean") != "mean":
+            raise InputError("--pooling concerns BERT: lesson has the mean of all tokens.")
+        suited = PRESET_OPTIONS.get(preset, {})
+        return cls(initial_weights=initial_weights, preset=preset, **{**suited, **given})
+
+    def __post_init__(self):
+        if not self.train:
+            raise InputError("A classifier needs labelled texts: give --train a file.")
+        require_bert_training(self)
+        if self.patience is not None:
+            require_positive_integer("patience", self.patience)
+        require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
+        if self.layer_decay is not None:
+            require(
+                0 < self.layer_decay <= 1,
+                "layer_decay",
+                "a number above 0 and at most 1",
+                layer_decay=self.layer_decay,
+            )
+        if self.layer_decay is not None and self.freeze_encoder:
+            raise InputError("--layer-decay concerns the layers that --freeze-encoder freezes.")
+        if self.freeze_encoder and self.initial_weights is None:
+            raise InputError(
+                "--freeze-encoder is for --initial-weights: random weights would stay random."
+            )
+        weights = ("none", "balanced")
+        require(
+            self.class_weights in weights,
+            "class_weights",
+            f"one of {weights}",
+            class_weights=self.class_weights,
+        )
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is not of a classifier.
+        """
+        return config_from_dict(cls, values, "a classifier")

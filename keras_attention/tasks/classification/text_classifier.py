@@ -1,0 +1,111 @@
+"""Strings in, labels out, over anything that turns ids into probabilities."""
+
+import warnings
+
+import numpy as np
+
+from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention.text.tokenizers.sentencepiece_processor import pad
+
+
+class TextClassifier:
+    """Classifies lists of strings, or of pairs of strings, in batches of similar length.
+
+    Args:
+        tokenizer: a `WordPieceTokenizer`.
+        run: function `(texts, pairs, token_ids, segment_ids) -> probabilities (B, C)` for one
+            batch: lists of B strings (`pairs` is None where single texts are classified) and of
+            their ids. Wrap a function of padded ids with `ids_to_probabilities`.
+        labels: list of the C labels' names.
+        max_length: the longest text in tokens, specials included; the rest is dropped.
+        takes_pairs: whether it classifies pairs.
+        batch_size: number of texts classified at a time.
+
+    >>> classifier = keras_attention.load("artifact", runtime="onnx")
+    >>> classifier.classify(["a gripping, funny film"])
+    ['positive']
+    """
+
+    def __init__(self, tokenizer, run, labels, max_length, takes_pairs=False, batch_size=32):
+        self.tokenizer = tokenizer
+        self.run = run
+        self.labels = list(labels)
+        self.max_length = max_length
+        self.takes_pairs = takes_pairs
+        self.batch_size = batch_size
+
+    def encode(self, texts, pairs=None):
+        """The `Encoded` ids of the texts; how many were cut is said in one warning."""
+        encoded = self.tokenizer.encode(texts, pairs, self.max_length)
+        cut = [line for line, truncated in enumerate(encoded.truncated, start=1) if truncated]
+        if cut:
+            warnings.warn(
+                f"{len(cut):,} of {len(texts):,} texts are longer than the model's maximum of "
+                f"{self.max_length:,} tokens (the first in line {cut[0]:,}); only their beginnings "
+                "are read.",
+                TruncationWarning,
+                stacklevel=3,
+            )
+        return encoded
+
+    def probabilities(self, texts, pairs=None):
+        """The probability of every label: (N, C) float32, each row of sum 1.
+
+        Args:
+            texts: list of N strings.
+            pairs: list of N strings for a classifier of pairs, otherwise None.
+
+        Raises:
+            ValueError: if `texts` is one string, or `pairs` is not what the classifier takes.
+        """
+        for name, value in (("texts", texts), ("pairs", pairs)):
+            require(not isinstance(value, str), name, "a list of strings", **{name: value})
+        require(
+            (pairs is not None) == self.takes_pairs,
+            "pairs",
+            "given, for this classifies pairs" if self.takes_pairs else "None, for single texts",
+            pairs=None if pairs is None else f"{len(pairs):,} texts",
+        )
+        if pairs is not None:
+            require(
+                len(pairs) == len(texts),
+                "pairs",
+                "as many as `texts`",
+                pairs=len(pairs),
+                texts=len(texts),
+            )
+        encoded = self.encode(texts, pairs)
+        order = sorted(range(len(texts)), key=lambda i: len(encoded.token_ids[i]))
+        found = np.zeros((len(texts), len(self.labels)), "float32")
+        for start in range(0, len(order), self.batch_size):
+            members = order[start : start + self.batch_size]
+            values = self.run(
+                [texts[i] for i in members],
+                None if pairs is None else [pairs[i] for i in members],
+                [encoded.token_ids[i] for i in members],
+                [encoded.segment_ids[i] for i in members],
+            )
+            if values.shape[-1] != len(self.labels):
+                raise InputError(
+                    f"The model tells {values.shape[-1]} labels apart, of which "
+                    f"{len(self.labels)} are named."
+                )
+            found[members] = values
+        return found
+
+    def classify(self, texts, pairs=None):
+        """The most probable label of each text: a list of N strings."""
+        best = self.probabilities(texts, pairs).argmax(axis=1)
+        return [self.labels[index] for index in best]
+
+
+def ids_to_probabilities(classify, padding_id, takes_pairs=False):
+    """`run` for `TextClassifier` from `classify(token_ids (B, T)[, segment_ids (B, T)])`."""
+
+    def run(texts, pairs, token_ids, segment_ids):
+        inputs = {"token_ids": pad(token_ids, value=padding_id)}
+        if takes_pairs:
+            inputs["segment_ids"] = pad(segment_ids, value=0)
+        return classify(**inputs)
+
+    return run

@@ -1,0 +1,97 @@
+"""Everything that is needed to repeat the pretraining of an encoder."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, require
+from keras_attention.models.bert_presets import PRESETS
+from keras_attention.runs.run_config import (
+    config_from_dict,
+    preset_for,
+    require_bert_training,
+    require_random_weights,
+    require_window,
+)
+
+# Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
+PRESET_OPTIONS = {
+    "tiny": dict(learning_rate=1e-3),
+    "mini": dict(learning_rate=1e-3),
+    "small": dict(learning_rate=5e-4),
+    "medium": dict(learning_rate=3e-4),
+    "base": {},
+    "large": {},
+}
+
+
+@dataclasses.dataclass
+class MaskedLMConfig:
+    """The options of `train_masked_lm`; `config.json` of a run holds them all.
+
+    >>> MaskedLMConfig.for_preset("mini", train="texts.txt")
+    """
+
+    train: str | None = None
+    valid: str | None = None
+    text_column: str = "text"
+    preset: str | None = "tiny"
+    initial_weights: str | None = None
+    epochs: int = 10
+    seed: int = 0
+    # text
+    vocabulary_size: int = 8000
+    lowercase: bool = True
+    max_sequence_length: int = 128
+    # batches
+    batch_size: int = 64
+    max_buckets: int = 4
+    window: int | None = None  # rows in memory at a time; None for all
+    masked_share: float = 0.15
+    whole_words: bool = True
+    # model
+    dropout: float | None = None  # None: 0.1, or that of the initial weights
+    # optimisation
+    learning_rate: float = 1e-4
+    warmup_share: float = 0.1  # of all updates
+    weight_decay: float = 0.01
+    clip_norm: float | None = 1.0
+    jit_compile: bool = False
+    snapshot_every: int | None = None
+    kind: str = "masked-lm"
+
+    @classmethod
+    def for_preset(cls, preset=None, initial_weights=None, **options):
+        """The options that suit a preset, changed by `options`; those that are None are left alone.
+
+        Raises:
+            InputError: if the preset is unknown, or an option does not concern the weights.
+        """
+        preset = preset_for(preset, initial_weights, PRESETS)
+        given = {name: value for name, value in options.items() if value is not None}
+        require_random_weights(initial_weights, given)
+        suited = PRESET_OPTIONS.get(preset, {})
+        return cls(preset=preset, initial_weights=initial_weights, **{**suited, **given})
+
+    def __post_init__(self):
+        if not self.train:
+            raise InputError("Pretraining needs texts: give --train a file.")
+        require_bert_training(self)
+        require_window(self, self.train)
+        require(
+            0 < self.masked_share < 1,
+            "masked_share",
+            "a number between 0 and 1",
+            masked_share=self.masked_share,
+        )
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is not of masked-LM pretraining.
+        """
+        return config_from_dict(cls, values, "masked-lm")

@@ -1,0 +1,1 @@
+"""Translation: one text into another."""

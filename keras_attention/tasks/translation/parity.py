@@ -1,0 +1,178 @@
+"""The proof that an artifact answers as the Keras model does."""
+
+import math
+import time
+import warnings
+
+from keras_attention._validation import TruncationWarning
+from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
+from keras_attention.tasks.translation.sampling_ties import SamplingTies
+
+COMPARED_SENTENCES = 200  # are enough to see that two forms of one model agree
+TIE = 1e-3  # two sentences whose scores differ by less are equally good
+SCORE_TOLERANCE = 1e-2  # of one sentence's score, which is a sum over all its tokens
+
+
+def compare(reference, translator, texts, batch_size, tie=TIE):
+    """Translates `texts` with both and compares texts and scores, of all hypotheses.
+
+    Args:
+        reference: a `TextTranslator` of the Keras model.
+        translator: a `TextTranslator` of the artifact.
+        texts: list of strings.
+        batch_size: sentences at a time, for `translator`.
+        tie: another text whose score differs by less is as good.
+
+    Returns:
+        `{"sentences", "batch_size", "agreement", "ties", "milliseconds_per_sentence",
+        "largest_score_difference", "differences"}`; listed is every difference that is no tie, and
+        every same text of another score.
+    """
+    expected, _ = translate_timed(reference, texts)
+    found, milliseconds = translate_timed(translator, texts, batch_size)
+    return {
+        **difference_report(expected, found, texts, tie),
+        "batch_size": batch_size,
+        "milliseconds_per_sentence": milliseconds,
+    }
+
+
+class Remembered:
+    """A translator that translates every text once: a sentence's answer is always the same.
+
+    But a sample's only at the same index of a list, from the start of which on it is kept.
+    """
+
+    def __init__(self, translator):
+        self.translator = translator
+        self.known = {}
+
+    def translate_n_best(self, texts):
+        """As the translator's own."""
+        if self.translator.seed is not None:
+            return self._samples(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        self.known |= zip(new, self.translator.translate_n_best(new), strict=True)
+        return [self.known[text] for text in texts]
+
+    def _samples(self, texts):
+        lines = list(enumerate(texts))
+        if not all(line in self.known for line in lines):
+            self.known |= zip(lines, self.translator.translate_n_best(texts), strict=True)
+        return [self.known[line] for line in lines]
+
+
+def translate_timed(translator, texts, batch_size=None):
+    """What `translate_n_best` gives, in batches of `batch_size`, and milliseconds per sentence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncationWarning)
+        if batch_size is not None:
+            translator.batch_size = batch_size
+            translator.translate_n_best(texts[:1])  # the first call allocates
+        started = time.perf_counter()
+        found = translator.translate_n_best(texts)
+    return found, 1000 * (time.perf_counter() - started) / max(1, len(texts))
+
+
+def best(translator, texts):
+    """The best translation of every text."""
+    return [row[0][0] for row in translate_timed(translator, texts)[0]]
+
+
+def difference_report(expected, found, texts, tie=TIE):
+    """The part of `compare` that is not about speed, given what both have translated."""
+    differing = {i for i in range(len(texts)) if _texts(found[i]) != _texts(expected[i])}
+    gaps = [_gap(a, b) for a, b in zip(found, expected, strict=True)]
+    # Written so that a score that is not a number agrees with nothing.
+    listed = [
+        i for i, gap in enumerate(gaps) if not gap < (tie if i in differing else SCORE_TOLERANCE)
+    ]
+    return {
+        "sentences": len(texts),
+        "agreement": 1 - len(differing) / max(1, len(texts)),
+        "ties": len(differing - set(listed)),
+        "largest_score_difference": max(
+            (gap for i, gap in enumerate(gaps) if i not in differing), default=0.0
+        ),
+        "differences": [
+            {
+                "index": i,
+                "text": texts[i],
+                "expected": wanted[0],
+                "found": given[0],
+                "expected_score": wanted[1],
+                "score": given[1],
+            }
+            for i in listed
+            for given, wanted in [_first_difference(found[i], expected[i])]
+        ],
+    }
+
+
+def _texts(hypotheses):
+    return [text for text, _ in hypotheses]
+
+
+def _gap(found, expected):
+    """The largest difference of the scores of the same rank; infinite if one has more of them."""
+    if len(found) != len(expected):
+        return math.inf
+    gaps = [abs(a - b) for (_, a), (_, b) in zip(found, expected, strict=True)]
+    return math.nan if any(map(math.isnan, gaps)) else max(gaps)
+
+
+def _first_difference(found, expected):
+    """The first pairs of text and score that differ; where one has none at all, of no score."""
+    for one, other in zip(found, expected, strict=False):
+        if one[0] != other[0] or not abs(one[1] - other[1]) < TIE:
+            return one, other
+    return [several[0] if several else ("", math.nan) for several in (found, expected)]
+
+
+def check_parity(reference, translator, texts, name):
+    """`compare` at batch 1 and 32; raises `ParityError` at any difference that is not a tie."""
+    reports = [compare(reference, translator, texts, size) for size in BATCH_SIZES]
+    for report in reports:
+        if report["differences"]:
+            _raise_differences(report["differences"], texts, name)
+        del report["differences"]
+    return reports
+
+
+def _raise_differences(differences, texts, name):
+    first = differences[0]
+    raise ParityError(
+        f"{name} does not agree with Keras on {len(differences)} of "
+        f"{len(texts)} sentences: {first['text']!r} should give {first['expected']!r} "
+        f"(score {first['expected_score']:.4f}), gives {first['found']!r} "
+        f"({first['score']:.4f})."
+    )
+
+
+def check_samples(reference, translator, texts, name, sampling_ties=None):
+    """`compare` at batch 1 and 32; raises `ParityError` if samples of the same seeds differ.
+
+    Every form draws the same random words, bit by bit. Only where two tokens come within the
+    rounding of a logit of each other may it draw the other one, and from there on another sentence:
+    a tie is what Keras itself draws when its logits are rounded otherwise.
+
+    Args:
+        reference: a `Remembered` translator of the Keras model.
+        translator: a `TextTranslator` of the artifact.
+        texts: list of strings.
+        name: of the form, for messages.
+        sampling_ties: function of a text and its seed that gives a set of texts; `SamplingTies` by
+            default.
+    """
+    reports = [compare(reference, translator, texts, size, tie=0) for size in BATCH_SIZES]
+    for report in reports:
+        differences = report.pop("differences")
+        for order, other in enumerate(differences):
+            sampling_ties = sampling_ties or SamplingTies(reference.translator)
+            near = sampling_ties(other["text"], translator.seed + other["index"])
+            # The same text of another score is no other draw.
+            is_near = other["found"] in near - {other["expected"]}
+            if not (is_near and math.isfinite(other["score"] - other["expected_score"])):
+                _raise_differences([*differences[order:], *differences[:order]], texts, name)
+        report["ties"] = len(differences)
+    return reports

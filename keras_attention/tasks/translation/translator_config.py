@@ -1,0 +1,138 @@
+"""Everything that is needed to repeat the training of a translator."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, require, require_rate
+from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
+from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
+from keras_attention.runs.run_config import config_from_dict, require_training, require_window
+from keras_attention.search_options import SearchOptions
+from keras_attention.training.translation_scores import require_bleu_tokenizer
+
+# The first preset of an architecture is its default.
+ARCHITECTURES = {"transformer": tuple(TRANSFORMER_PRESETS), "rnn": tuple(RNN_PRESETS)}
+
+# What suits a preset, where it differs from the defaults below. Wider models want smaller steps and
+# more text a step; recurrent ones a limit on the gradient (Bahdanau et al. 2015, appendix B.2).
+RNN_OPTIONS = dict(clip_norm=1.0, learning_rate=2e-3, dropout=0.3, epochs=20)
+PRESET_OPTIONS = {
+    "tiny": {},
+    "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
+    "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
+    "small": RNN_OPTIONS,
+    "small-fixed": RNN_OPTIONS,
+    "rnnencdec": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
+    "rnnsearch": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
+    "gnmt": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.2},
+}
+
+# What suits the built-in corpus: short sentences of few words, learned in minutes.
+BUILT_IN_CORPUS = dict(
+    epochs=5,
+    dropout=0.1,  # of recurrent models too: with 0.3 they are worse at combinations never seen
+    vocabulary_size=500,
+    normalization="identity",
+    batch_tokens=2048,
+    max_sequence_length=128,
+    average_checkpoints=1,
+)
+# Recurrent models learn some phrases as a whole; the mean of three epochs is better at new ones.
+BUILT_IN_CORPUS_RNN = {**BUILT_IN_CORPUS, "epochs": 6, "average_checkpoints": 3}
+
+
+@dataclasses.dataclass
+class TranslatorConfig:
+    """The options of `train_translator`; `config.json` of a run holds them all.
+
+    >>> TranslatorConfig.for_preset("tiny", train_source="train.en", train_target="train.de")
+    """
+
+    preset: str = "tiny"
+    architecture: str = "transformer"
+    epochs: int = 15
+    train_source: str | None = None
+    train_target: str | None = None
+    valid_source: str | None = None
+    valid_target: str | None = None
+    initial_weights: str | None = None
+    seed: int = 0
+    # text
+    vocabulary_size: int = 8000
+    vocabulary_type: str = "bpe"
+    normalization: str = "nmt_nfkc"
+    corpus_size: int = 50_000  # pairs of the built-in corpus
+    bleu_tokenize: str = "13a"
+    # batches
+    batch_tokens: int = 1024
+    max_buckets: int = 7
+    window: int | None = None  # rows in memory at a time; None for all
+    max_sequence_length: int = 256
+    # model
+    dropout: float = 0.1
+    normalize_first: bool = True
+    # optimisation
+    learning_rate: float = 3e-3
+    schedule: str = "linear"
+    warmup_steps: int = 500
+    clip_norm: float | None = None  # of all gradients together
+    label_smoothing: float = 0.1
+    average_checkpoints: int = 3
+    jit_compile: bool = False
+    snapshot_every: int | None = None
+    # how the trained model translates: fields of `SearchOptions`; while training it is greedy
+    decoding: dict = dataclasses.field(default_factory=dict)
+    kind: str = "translator"
+
+    @classmethod
+    def for_preset(cls, preset=None, architecture="transformer", **options):
+        """The options that suit a preset, changed by `options`; those that are None are left alone.
+
+        Args:
+            preset: one of the architecture's, or None for its default.
+            architecture: "transformer" or "rnn".
+            **options: fields of this class.
+
+        Raises:
+            InputError: if the architecture or the preset is unknown.
+        """
+        if architecture not in ARCHITECTURES:
+            raise InputError(
+                f"Unknown architecture {architecture!r}; expected one of "
+                f"{', '.join(ARCHITECTURES)}."
+            )
+        preset = preset or ARCHITECTURES[architecture][0]
+        if preset not in ARCHITECTURES[architecture]:
+            raise InputError(
+                f"Unknown preset {preset!r} of architecture {architecture!r}; expected one of "
+                f"{', '.join(ARCHITECTURES[architecture])}."
+            )
+        suited = PRESET_OPTIONS[preset]
+        if options.get("train_source") is None and options.get("train_target") is None:
+            built_in = BUILT_IN_CORPUS_RNN if architecture == "rnn" else BUILT_IN_CORPUS
+            suited = {**suited, **built_in}
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(preset=preset, architecture=architecture, **{**suited, **given})
+
+    def __post_init__(self):
+        require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")
+        require_rate("label_smoothing", self.label_smoothing)
+        require_window(self, self.train_source)
+        self.decoding = SearchOptions(**self.decoding).to_dict()
+        require_bleu_tokenizer("bleu_tokenize", self.bleu_tokenize)
+        schedules = ("linear", "noam")
+        require(
+            self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule
+        )
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is not of a translator.
+        """
+        return config_from_dict(cls, values, "a translator")

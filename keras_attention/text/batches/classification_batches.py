@@ -1,0 +1,97 @@
+"""Batches of labelled texts for a classifier."""
+
+import numpy as np
+
+from keras_attention._validation import require
+from keras_attention.text.batches.encoder_batches import EncoderBatches, class_ids
+
+
+class ClassificationBatches(EncoderBatches):
+    """Labelled texts as batches `(x, y, sample_weight)` of few static shapes.
+
+    Texts of like lengths share a bucket, and each bucket has one shape `(batch_size, T)`, T its
+    longest text. What does not fill a batch of one bucket goes to the next longer one, so that an
+    epoch has ceil(N / batch_size) batches; the last one of the longest bucket is filled with rows
+    of padding, whose weight is 0. The order is a pure function of (seed, epoch), so training
+    resumes at any step of any epoch.
+
+    Compile the model with a loss and metrics that count by weight:
+
+    >>> batches = ClassificationBatches(token_ids, segment_ids, labels, batch_size=32)
+    >>> model.compile(
+    ...     loss=keras.losses.SparseCategoricalCrossentropy(
+    ...         from_logits=True, reduction="mean_with_sample_weight"
+    ...     ),
+    ...     weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    ... )
+    >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
+
+    Args:
+        token_ids: list of N id lists, special tokens included.
+        segment_ids: list of N lists of as many segments; None for 0 throughout.
+        labels: integers (N,), the class of each text.
+        batch_size: rows of a batch.
+        max_buckets: number of shapes at most.
+        seed: integer.
+        class_weights: what each class counts, numbers (C,); None for 1.
+
+    Attributes:
+        shapes: list of `(rows, T)`, one a bucket.
+        padding: share of positions that hold padding.
+
+    Raises:
+        ValueError: if the lists do not fit each other, hold an empty row or nothing, or a label is
+            negative or has no class weight.
+    """
+
+    def __init__(
+        self,
+        token_ids,
+        segment_ids,
+        labels,
+        batch_size,
+        max_buckets=4,
+        seed=0,
+        class_weights=None,
+    ):
+        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed)
+        self._labels = class_ids("labels", labels, len(token_ids))
+        classes = int(self._labels.max()) + 1
+        weights = np.asarray(np.ones(classes) if class_weights is None else class_weights)
+        require(
+            weights.ndim == 1 and len(weights) >= classes and (weights >= 0).all(),
+            "class_weights",
+            "a number from 0 on for each class",
+            class_weights=class_weights,
+            classes=classes,
+        )
+        self._class_weights = weights.astype(np.float32)
+
+    def batch(self, bucket, indices):
+        """The arrays of one batch: `(x, y, sample_weight)`, y int32 (B,), the weight float32."""
+        rows = self.shapes[bucket][0]
+        labels, weights = np.zeros(rows, np.int32), np.zeros(rows, np.float32)
+        labels[: len(indices)] = self._labels[indices]
+        weights[: len(indices)] = self._class_weights[self._labels[indices]]
+        return self.inputs(bucket, indices), labels, weights
+
+
+def balanced_class_weights(labels, classes):
+    """Weights (C,) with which every class counts alike, and a text 1 on average.
+
+    Args:
+        labels: integers (N,).
+        classes: number of classes C, each with a text or more.
+
+    >>> balanced_class_weights([0, 0, 0, 1], 2)
+    array([0.6666667, 2.       ], dtype=float32)
+    """
+    counts = np.bincount(labels, minlength=classes)
+    require(
+        counts.all() and len(counts) == classes,
+        "labels",
+        "integers below `classes`, each of them once or more",
+        counts=counts.tolist(),
+        classes=classes,
+    )
+    return (len(labels) / (classes * counts)).astype(np.float32)

@@ -1,0 +1,90 @@
+"""The lengths in tokens of a sharded corpus: what fixes the shapes and numbers of its batches."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_attention.text.corpora.progress import Progress
+
+_ROWS = 4096  # encoded at once
+
+
+@dataclasses.dataclass
+class CorpusMeasure:
+    """How many rows of each window fall into each bucket, and what was left out.
+
+    A few numbers for each window.
+
+    Attributes:
+        counts: list of W lists, the rows of each bucket in a window.
+        longest: for each bucket the longest row, tokens on each side.
+        tokens: of all rows that are kept, all sides together.
+        dropped: rows that are longer than allowed, and left out.
+        cut: rows whose ends the tokenizer has cut.
+    """
+
+    counts: list
+    longest: list
+    tokens: int = 0
+    dropped: int = 0
+    cut: int = 0
+
+
+def encode_in_parts(encode, sides):
+    """`encode` of some rows at a time, so that ids as lists, which are large, are never many.
+
+    Yields:
+        What `encode` gives: see `row_lengths`.
+    """
+    for start in range(0, len(sides[0]), _ROWS):
+        yield encode(*(side[start : start + _ROWS] for side in sides))
+
+
+def row_lengths(encode, sides, max_length=None):
+    """The lengths in tokens of rows, a part of them at a time.
+
+    Args:
+        encode: function of a list of strings for each side that gives a list of id lists for each
+            side, and how many rows were cut.
+        sides: a list of strings for each side.
+        max_length: rows with a longer side are left out; None keeps all.
+
+    Yields:
+        Integers (sides, N), the number of rows left out, and that of rows cut.
+    """
+    for ids, cut in encode_in_parts(encode, sides):
+        lengths = np.array([[len(row) for row in side] for side in ids])
+        kept = lengths.max(axis=0) <= (max_length or np.inf)
+        yield lengths[:, kept], int((~kept).sum()), cut
+
+
+def measure_corpus(corpus, encode, buckets, max_length=None, say=None):
+    """Encodes a sharded corpus once, and counts.
+
+    Args:
+        corpus: `ShardedCorpus`.
+        encode: see `row_lengths`.
+        buckets: `PairBuckets` or `LengthBuckets`, chosen from a sample of the corpus.
+        max_length: rows with a longer side are left out and counted; None keeps all.
+        say: function that is told, now and then, how far it is.
+
+    Returns:
+        `CorpusMeasure`.
+    """
+    number = len(buckets.bounds)
+    counts = np.zeros((len(corpus), number), int)
+    longest = np.zeros((number, corpus.sides), int)
+    found = CorpusMeasure([], [])
+    progress = Progress(say)
+    for piece, sides in enumerate(corpus.each_piece()):
+        for lengths, dropped, cut in row_lengths(encode, sides, max_length):
+            bucket = buckets.of(*lengths)
+            counts[corpus.window_of(piece)] += np.bincount(bucket, minlength=number)
+            np.maximum.at(longest, bucket, lengths.T)
+            found.tokens += int(lengths.sum())
+            found.dropped += dropped
+            found.cut += cut
+        done = min(corpus.lines, (piece + 1) * corpus.piece_lines)
+        progress.tell(f"{done:,} of {corpus.lines:,} lines measured in tokens")
+    found.longest, found.counts = longest.tolist(), counts.tolist()
+    return found

@@ -1,0 +1,138 @@
+"""Batches for masked language models, masked anew in every epoch."""
+
+import numpy as np
+
+from keras_attention._validation import require
+from keras_attention.text.batches.encoder_batches import EncoderBatches, class_ids
+from keras_attention.text.batches.masked_lm import mask_tokens, select_tokens, selection_count
+from keras_attention.token_ids import PADDING_ID
+
+
+class MaskedLMBatches(EncoderBatches):
+    """Texts with masked tokens as batches `(x, y, sample_weight)` of few static shapes.
+
+    `x` is `{"token_ids", "segment_ids", "padding_mask"}`, int32 (B, T), and `"mask_positions"`,
+    int32 (B, P); `y` are the tokens that stood there, int32 (B, P), and the weight is float32
+    (B, P). Each shape has a fixed number P of slots, `rate` of its length; slots that a shorter
+    text leaves empty have label 0 and weight 0. How tokens are selected and replaced: see
+    `keras_attention.text.batches.masked_lm`. Special tokens are never selected, nor put in for
+    others.
+
+    The order and the masks are pure functions of (seed, epoch, step): every epoch masks other
+    tokens, and training resumes at any step of any epoch.
+
+    Compile the model with a loss and metrics that are means over the tokens to guess (Keras' own
+    accuracy weighs tokens of shapes with many slots less):
+
+    >>> batches = MaskedLMBatches(ids, None, 64, tokenizer.mask_id, special_ids, is_continuation)
+    >>> model.compile(
+    ...     loss=keras.losses.SparseCategoricalCrossentropy(
+    ...         from_logits=True, reduction="mean_with_sample_weight"
+    ...     ),
+    ...     weighted_metrics=[TokenAccuracy()],
+    ... )
+    >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
+
+    Args:
+        token_ids: list of N id lists, special tokens included.
+        segment_ids: list of N lists of as many segments; None for 0 throughout.
+        batch_size: rows of a batch.
+        mask_id: the token that says that one is to be guessed.
+        special_ids: the tokens that are no part of any text, padding and mask among them.
+        is_continuation: boolean (V,), whether a token continues the word of the token before it.
+        whole_words: whether all tokens of a word are selected together.
+        rate: share of the tokens to select.
+        next_sentence_labels: integers (N,), 0 where the second segment follows the first in its
+            text and 1 where it does not, from `next_sentence_pairs`; `y` and the weights then are
+            `{"masked_lm": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
+        max_buckets: number of shapes at most.
+        seed: integer.
+        buckets: `LengthBuckets` that are larger than these texts need, such as those of a corpus of
+            which they are a part; None chooses the best `max_buckets`.
+
+    Attributes:
+        shapes: list of `(rows, T)`, one a bucket.
+        slots: list of P, one a bucket.
+        padding: share of positions that hold padding.
+
+    Raises:
+        ValueError: if the lists do not fit each other, hold an empty row or nothing, or a token is
+            outside the vocabulary.
+    """
+
+    def __init__(
+        self,
+        token_ids,
+        segment_ids,
+        batch_size,
+        mask_id,
+        special_ids,
+        is_continuation,
+        whole_words=True,
+        rate=0.15,
+        next_sentence_labels=None,
+        max_buckets=4,
+        seed=0,
+        buckets=None,
+    ):
+        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed, buckets)
+        self._continues = np.asarray(is_continuation, bool) & whole_words
+        size = len(self._continues)
+        largest = max(int(row.max()) for row in self._tokens)
+        require(
+            max(largest, mask_id, *special_ids) < size,
+            "is_continuation",
+            "as long as the vocabulary",
+            is_continuation=f"{size} values",
+            largest_token=largest,
+            mask_id=mask_id,
+            special_ids=special_ids,
+        )
+        require(0 < rate < 1, "rate", "a number between 0 and 1", rate=rate)
+        self._is_text = np.ones(size, bool)
+        # As a label, 0 says that there is none; it is padding in every common vocabulary, too.
+        self._is_text[[PADDING_ID, mask_id, *special_ids]] = False
+        require(
+            self._is_text.any(), "special_ids", "not the whole vocabulary", special_ids=special_ids
+        )
+        self._replacements = np.flatnonzero(self._is_text)
+        self.mask_id = mask_id
+        self.rate = rate
+        self.slots = [int(selection_count(length, rate)) for _, length in self.shapes]
+        self._next_sentence_labels = next_sentence_labels
+        if next_sentence_labels is not None:
+            self._next_sentence_labels = class_ids(
+                "next_sentence_labels", next_sentence_labels, len(token_ids)
+            )
+
+    def batch_at(self, epoch, step, bucket, indices):
+        """The arrays of one batch: `(x, y, sample_weight)`."""
+        # The 1 sets it apart from the order's seed, to which zeros at the end make no difference.
+        random = np.random.default_rng([self.seed, epoch, step, 1])
+        x = self.inputs(bucket, indices)
+        token_ids = x["token_ids"]
+        may_select = self._is_text[token_ids] & (x["padding_mask"] == 1)
+        is_selected = select_tokens(
+            may_select,
+            self._continues[token_ids],
+            selection_count(may_select.sum(axis=1), self.rate),
+            random,
+        )
+        x["token_ids"], x["mask_positions"], labels, weights = mask_tokens(
+            token_ids,
+            is_selected,
+            self.slots[bucket],
+            self.mask_id,
+            self._replacements,
+            random,
+        )
+        if self._next_sentence_labels is None:
+            return x, labels, weights
+        follows, counts = np.zeros(len(labels), np.int32), np.zeros(len(labels), np.float32)
+        follows[: len(indices)] = self._next_sentence_labels[indices]
+        counts[: len(indices)] = 1.0
+        return (
+            x,
+            {"masked_lm": labels, "next_sentence": follows},
+            {"masked_lm": weights, "next_sentence": counts},
+        )

@@ -1,0 +1,227 @@
+"""Texts with labels, and texts alone, from files: what classifiers and masked LMs train on."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+
+from keras_attention._validation import InputError, require
+from keras_attention.text.corpora.parallel_corpus import read_lines
+from keras_attention.text.corpora.tabular_files import json_row, listed, read_columns, table_kind
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+@dataclasses.dataclass
+class LabelledTexts:
+    """N examples: `texts`, `pairs` (second texts, or None) and `labels`, lists of N strings.
+
+    `lines` says where in the file `path` each stands, for errors; both are None for texts that come
+    from elsewhere.
+    """
+
+    texts: list
+    pairs: list | None
+    labels: list
+    lines: list | None = None
+    path: str | None = None
+
+    def __len__(self):
+        return len(self.texts)
+
+    def take(self, indices):
+        """The examples at `indices`."""
+        chosen = {
+            name: None if values is None else [values[index] for index in indices]
+            for name, values in vars(self).items()
+            if name != "path"
+        }
+        return LabelledTexts(**chosen, path=self.path)
+
+    def place(self, index):
+        """Where example `index` stands, as errors say it."""
+        return (
+            f"row {index + 1}" if self.lines is None else f"{self.path}, line {self.lines[index]}"
+        )
+
+
+def read_labelled(path, text_column="text", label_column="label", pair_column=None):
+    """Texts and their labels from a `.csv`, `.tsv` or `.jsonl` file, optionally `.gz`.
+
+    Labels are text without space around it: the JSON number 1 is the label "1". For the forms of
+    the tables see `keras_attention.text.corpora.tabular_files`.
+
+    Args:
+        path: of the file.
+        text_column: name of the column of the texts.
+        label_column: name of the column of the labels.
+        pair_column: name of the column of the second texts, where a label is one of a pair.
+
+    Returns:
+        `LabelledTexts`.
+
+    Raises:
+        InputError: if the file cannot be read as such a table, or a label is empty; names the line.
+    """
+    columns = [text_column, label_column, *([pair_column] if pair_column is not None else [])]
+    (texts, labels, *pairs), lines = read_columns(path, columns)
+    data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
+    for column, values in ((text_column, texts), *zip([pair_column], pairs, strict=False)):
+        _require_strings(data, column, values)
+    data.labels = [_label(data, index, label_column) for index in range(len(data))]
+    return data
+
+
+def _require_strings(data, column, values):
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise InputError(
+                f"{data.place(index)}: {column!r} is {json.dumps(value)}; expected a string."
+            )
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise InputError(f"{data.place(index)}: {column!r} holds half a surrogate pair.")
+
+
+def _label(data, index, column):
+    value = data.labels[index]
+    if isinstance(value, (list, dict)) or value is None:
+        raise InputError(
+            f"{data.place(index)}: the label ({column!r}) is {json.dumps(value)}; expected a "
+            "string or a number."
+        )
+    label = (value if isinstance(value, str) else json.dumps(value)).strip()
+    if not label:
+        raise InputError(f"{data.place(index)}: the label ({column!r}) is empty.")
+    return label
+
+
+def read_texts(path, text_column="text"):
+    """Texts without labels: a column of a table, or the lines of a file of any other kind.
+
+    Empty ones are left out.
+
+    Args:
+        path: of the file, optionally `.gz`.
+        text_column: name of the column of the texts in a `.csv`, `.tsv` or `.jsonl` file.
+
+    Returns:
+        List of strings.
+
+    Raises:
+        InputError: if the file cannot be read, or holds no text.
+    """
+    if table_kind(path) is None:
+        texts = read_lines(path)
+    else:
+        (texts,), lines = read_columns(path, [text_column])
+        unlabelled = LabelledTexts(texts, None, [], lines, str(path))
+        _require_strings(unlabelled, text_column, texts)
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise InputError(f"{path}: no text; expected one line or row of it, or more.")
+    return texts
+
+
+def text_of_line(line, number, path, text_column="text"):
+    """The text of one line of a file that `read_texts` reads, without reading the others.
+
+    Args:
+        line: string.
+        number: of the line in the file, from 1 on.
+        path: of the file: `.jsonl`, or one without columns, optionally `.gz`.
+        text_column: name of the column of the texts in a `.jsonl` file.
+
+    Raises:
+        InputError: if it is a line of a `.csv` or `.tsv` file, which need more than a line, or of
+            a `.jsonl` file and has no text.
+    """
+    kind = table_kind(path)
+    if kind is None or not line.strip():
+        return line
+    if kind != ".jsonl":
+        raise InputError(f"{path}: a {kind} file cannot be read by windows; .jsonl and text can.")
+    values = json_row(line, number, [text_column], path)
+    _require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
+    return values[0]
+
+
+def label_names(labels, source="the training data"):
+    """The different labels in order: numbers by value, anything else by its letters.
+
+    Args:
+        labels: list of strings.
+        source: where they come from, for the error.
+
+    Raises:
+        InputError: if there is only one.
+
+    >>> label_names(["10", "9", "10"])
+    ['9', '10']
+    """
+    names = sorted(set(labels))
+    if len(names) < 2:
+        raise InputError(
+            f"{source}: all {len(labels):,} labels are {listed(names) or 'missing'}; a classifier "
+            "needs two different labels or more."
+        )
+    if all(_NUMBER.fullmatch(name) for name in names):
+        names.sort(key=float)
+    return names
+
+
+def label_ids(data, names):
+    """The index of each example's label in `names`, int32 (N,).
+
+    Args:
+        data: `LabelledTexts`.
+        names: list of strings, from `label_names`.
+
+    Raises:
+        InputError: if a label is not among `names`; says where it stands and lists them.
+    """
+    index_of = {name: index for index, name in enumerate(names)}
+    for index, label in enumerate(data.labels):
+        if label not in index_of:
+            raise InputError(
+                f"{data.place(index)}: unknown label {label!r}; the known ones are {listed(names)}."
+            )
+    return np.array([index_of[label] for label in data.labels], np.int32)
+
+
+def split_labelled(data, share=0.1, seed=0):
+    """Splits off validation data in which every label has its share, as nearly as rows allow.
+
+    Every label keeps a row or more for training.
+
+    Args:
+        data: `LabelledTexts`.
+        share: of the rows, above 0 and below 1.
+        seed: integer; the same one splits in the same way.
+
+    Returns:
+        Two `LabelledTexts`, in the order of `data`: training and validation.
+
+    Raises:
+        InputError: if no label has two rows.
+    """
+    require(0 < share < 1, "share", "a number between 0 and 1", share=share)
+    names, which, counts = np.unique(data.labels, return_inverse=True, return_counts=True)
+    if counts.max(initial=0) < 2:
+        raise InputError(
+            f"{data.path or 'the data'}: no label has two rows or more, so that one could be left "
+            "to validate on; give a validation file."
+        )
+    exact = counts * share
+    taken = np.minimum(np.floor(exact).astype(int), counts - 1)
+    # What rounding down left goes to the labels that lost most by it.
+    missing = min(max(1, round(share * len(data))), int((counts - 1).sum())) - taken.sum()
+    while missing > 0:
+        loss = np.where(taken < counts - 1, exact - taken, -np.inf)
+        taken[np.argmax(loss)] += 1
+        missing -= 1
+    random = np.random.default_rng(seed)
+    held_out = np.zeros(len(data), bool)
+    for label in range(len(names)):
+        held_out[random.permutation(np.flatnonzero(which == label))[: taken[label]]] = True
+    return data.take(np.flatnonzero(~held_out)), data.take(np.flatnonzero(held_out))

@@ -1,0 +1,128 @@
+"""Columns of .csv, .tsv and .jsonl files, plain or gzipped."""
+
+import csv
+import json
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.text.corpora.parallel_corpus import read_lines
+
+KINDS = (".csv", ".tsv", ".jsonl")
+
+
+def table_kind(path):
+    """ ".csv", ".tsv" or ".jsonl" by the name of a file, `.gz` left aside; None for another."""
+    kind = Path(str(path).removesuffix(".gz")).suffix.lower()
+    return kind if kind in KINDS else None
+
+
+def read_columns(path, columns):
+    """Some columns of a table whose first line names them, or of a file of one JSON object a line.
+
+    `.csv` may quote fields, which then may hold commas, quotes and line ends. `.tsv` has no quotes:
+    every tab separates two fields. Empty lines are passed over.
+
+    Args:
+        path: of the file: `.csv`, `.tsv` or `.jsonl`, optionally `.gz`.
+        columns: list of names.
+
+    Returns:
+        A list of values for each column (strings, or whatever the JSON holds), and the number of
+        the line where each row begins.
+
+    Raises:
+        InputError: if the file cannot be read, is not UTF-8, lacks a column or has no rows, or a
+            row has too few or too many fields; names the line.
+    """
+    kind = table_kind(path)
+    if kind is None:
+        raise InputError(
+            f"{path}: unknown kind of file; expected {', '.join(KINDS)} (or with .gz)."
+        )
+    if kind == ".jsonl":
+        lines = read_lines(path, expected="one JSON object a line")
+        rows = list(_json_rows(lines, columns, path))
+    else:
+        lines = read_lines(path, expected="a line with the names of the columns, then the rows")
+        fields = (_csv_rows if kind == ".csv" else _tsv_rows)(lines, path)
+        rows = list(_choose(fields, columns, path))
+    if not rows:
+        raise InputError(f"{path}: no rows; expected one example or more.")
+    return [list(values) for values in zip(*[row for _, row in rows], strict=True)], [
+        line for line, _ in rows
+    ]
+
+
+def _csv_rows(lines, path):
+    """`(line, fields)` of every row; a row may take several lines."""
+    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}, line {line}: not comma-separated values ({error}).") from error
+
+
+def _tsv_rows(lines, path):
+    return ((n, line.split("\t")) for n, line in enumerate(lines, start=1) if line)
+
+
+def _choose(rows, columns, path):
+    """The fields of `columns` from rows of which the first names them all."""
+    line, header = next(rows, (1, []))
+    header = [name.strip() for name in header]
+    indices = []
+    for column in columns:
+        if header.count(column) != 1:
+            found = "more than one" if column in header else "no"
+            raise InputError(
+                f"{path}, line {line}: {found} column {column!r}; its columns are {listed(header)}."
+            )
+        indices.append(header.index(column))
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise InputError(
+                f"{path}, line {line}: the row has {len(fields)} field{'s'[: len(fields) != 1]}; "
+                f"expected {len(header)} ({listed(header)})."
+            )
+        yield line, [fields[index] for index in indices]
+
+
+def _json_rows(lines, columns, path):
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, json_row(line, number, columns, path)
+
+
+def json_row(line, number, columns, path):
+    """The values of `columns` in the JSON object of a line, the `number`-th of `path`.
+
+    Raises:
+        InputError: if it is no such object.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
+    for column in columns:
+        if column not in row:
+            raise InputError(
+                f"{path}, line {number}: no column {column!r}; its columns are {listed(row)}."
+            )
+    return [row[column] for column in columns]
+
+
+def listed(names, longest=40):
+    """Names in quotes, for errors; long ones are cut.
+
+    >>> listed(["text", "label"])
+    "'text', 'label'"
+    """
+    return ", ".join(
+        repr(name if len(name) <= longest else f"{name[:longest]}...") for name in names
+    )

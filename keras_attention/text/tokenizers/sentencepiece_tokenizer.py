@@ -1,0 +1,73 @@
+"""SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
+
+import tensorflow as tf
+import tensorflow_text
+
+from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
+from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+
+
+class SentencePieceTokenizer(tf.Module):
+    """Strings to ids and back as TensorFlow ops.
+
+    Gives the ids and texts of `SentencePieceProcessor`, which needs no TensorFlow.
+
+    Args:
+        model: a SentencePiece model, as bytes, with this package's four special ids.
+
+    Raises:
+        ValueError: if `model` is not such a model.
+
+    >>> tokenizer = SentencePieceTokenizer(train_sentencepiece(sentences, 1000))
+    >>> ids = tokenizer.tokenize(tf.constant(["three hundred"]))
+    >>> tokenizer.detokenize(ids.to_tensor()).numpy()
+    array([b'three hundred'], dtype=object)
+    """
+
+    def __init__(self, model):
+        super().__init__(name="sentencepiece_tokenizer")
+        self._processor = SentencePieceProcessor(model)
+        self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+
+    @property
+    def model(self):
+        """The SentencePiece model, as bytes."""
+        return self._processor.model
+
+    @property
+    def vocabulary_size(self):
+        """Number of tokens V, special ones included."""
+        return self._processor.vocabulary_size
+
+    def tokenize(self, texts, max_length=None, add_start=False, add_end=True):
+        """The ids of each text.
+
+        Args:
+            texts: string (N,).
+            max_length: ids at most, START and END included; the rest of the text is dropped.
+            add_start: whether START comes first.
+            add_end: whether END comes last.
+
+        Returns:
+            int32 RaggedTensor (N, None).
+        """
+        ids = self._tokenizer.tokenize(texts)
+        if max_length is not None:
+            ids = ids[:, : max_length - add_start - add_end]
+        column = tf.ones_like(texts, tf.int32)[:, None]  # (N, 1)
+        parts = [column * START_ID] * add_start + [ids] + [column * END_ID] * add_end
+        return tf.concat(parts, axis=1) if len(parts) > 1 else ids
+
+    def detokenize(self, token_ids):
+        """The text of each row of ids: up to the first END, special ids left out.
+
+        Args:
+            token_ids: int32 (N, T).
+
+        Returns:
+            string (N,).
+        """
+        ended = tf.cumsum(tf.cast(token_ids == END_ID, tf.int32), axis=1) > 0
+        special = (token_ids == PADDING_ID) | (token_ids == START_ID)
+        kept = tf.ragged.boolean_mask(token_ids, ~(ended | special))
+        return self._tokenizer.detokenize(kept)

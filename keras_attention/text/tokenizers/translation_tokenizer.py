@@ -1,0 +1,66 @@
+"""The source and target vocabularies of a translator, as one directory of files."""
+
+import json
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.files import write_atomically, writing
+from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
+
+
+class TranslationTokenizer:
+    """Two SentencePiece models, or one that source and target share.
+
+    Args:
+        source_model: SentencePiece model of the source, as bytes.
+        target_model: of the target; None if the source's serves both.
+
+    A directory holds `tokenizer.json` and `shared.model`, or `source.model` and `target.model`.
+
+    >>> tokenizer = TranslationTokenizer(model)
+    >>> tokenizer.save("tokenizer")
+    >>> TranslationTokenizer.load("tokenizer").shared
+    True
+    """
+
+    def __init__(self, source_model, target_model=None):
+        self.shared = target_model is None
+        self.source = SentencePieceProcessor(source_model)
+        self.target = self.source if self.shared else SentencePieceProcessor(target_model)
+
+    def in_graph(self):
+        """The pair of `SentencePieceTokenizer` for TensorFlow graphs."""
+        from keras_attention.text.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
+
+        source = SentencePieceTokenizer(self.source.model)
+        return source, source if self.shared else SentencePieceTokenizer(self.target.model)
+
+    def save(self, directory):
+        """Writes the directory; made if missing. A save cut short leaves one that does not load."""
+        directory = Path(directory)
+        with writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        for name in ("tokenizer.json", "shared.model", "source.model", "target.model"):
+            (directory / name).unlink(missing_ok=True)  # the description goes first and comes last
+        if self.shared:
+            write_atomically(directory / "shared.model", self.source.model)
+        else:
+            write_atomically(directory / "source.model", self.source.model)
+            write_atomically(directory / "target.model", self.target.model)
+        description = {"kind": "sentencepiece", "shared": self.shared}
+        write_atomically(directory / "tokenizer.json", json.dumps(description, indent=2).encode())
+
+    @classmethod
+    def load(cls, directory):
+        """The tokenizer of a directory that `save` wrote.
+
+        Raises:
+            InputError: if a file is missing or is not a SentencePiece model.
+        """
+        directory = Path(directory)
+        try:
+            shared = json.loads((directory / "tokenizer.json").read_text())["shared"]
+            names = ["shared.model"] if shared else ["source.model", "target.model"]
+            return cls(*[(directory / name).read_bytes() for name in names])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{directory}: not a tokenizer directory ({error}).") from error

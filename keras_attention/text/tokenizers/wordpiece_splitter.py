@@ -1,0 +1,143 @@
+"""The words of a text inside TensorFlow graphs, character by character from tables.
+
+tensorflow_text's BertTokenizer and FastBertTokenizer will not do. The operator `FastBertNormalize`
+of the second is not registered in stock TF Serving
+(https://github.com/tensorflow/serving/issues/2064), and 1,481 characters below the private ones
+give other ids than the reference's in both (ß becomes ss, a control character ends a word), as the
+ICU has it that they were built with. The tables here are constants of the graph, so that an
+exported tokenizer stays what it was.
+"""
+
+import functools
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.text.tokenizers.wordpiece_characters import IDEOGRAPHS, rewrite
+from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
+
+# The characters that stand for the special tokens between text and ids. They are for private use,
+# so that BERT drops them from a text: one that has them loses nothing.
+MARKS = {token: chr(0x10FFF8 + i) for i, token in enumerate(SPECIAL_TOKENS)}
+DROPPED = "\U0010fffd"  # for private use as well
+
+LONGEST_WORD = 100  # characters; a longer one is unknown
+
+_CODES = 0x110000
+_PAGE = 256
+# What is looked at one by one. Planes 2 and 3 are ideographs, of which only those for compatibility
+# become others; planes 4 to 13 are empty; 15 and 16 are for private use, and dropped.
+_LISTED = (range(0x20000), range(0x2F800, 0x2FA20), range(0xE0000, 0xE1000))
+_PRIVATE = (range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
+_LETTER, _BLANK, _ALONE = range(3)
+
+
+def _paged(values):
+    """A table as pages: `(where the page of each 256 entries begins, the distinct pages)`."""
+    starts, pages = [], {}
+    for page in values.reshape(-1, _PAGE):
+        starts.append(pages.setdefault(page.tobytes(), _PAGE * len(pages)))
+    return np.array(starts, np.int32), np.frombuffer(b"".join(pages), np.int32)
+
+
+def _look_up(table, codes):
+    """`values[codes]` of a table as pages."""
+    starts, entries = table
+    return tf.gather(entries, tf.gather(starts, codes // _PAGE) + codes % _PAGE)
+
+
+@functools.cache
+def character_tables(lowercase, strip_accents):
+    """What becomes of each character, as arrays.
+
+    Returns:
+        `(rewriting, rewritten, kinds)`. `rewriting`, as pages: 0 drops the character, 1 keeps it,
+        16 n + m puts `rewritten[n : n + m]` in its place. `kinds`, as pages, of what is kept or
+        put: a letter, a blank, or a character that stands alone.
+    """
+    rewriting, kinds = np.ones(_CODES, np.int32), np.zeros(_CODES, np.int32)
+    for private in _PRIVATE:
+        rewriting[private] = 0
+    rewritten = [0]  # nothing begins at 0
+    for code in (code for codes in _LISTED for code in codes):
+        character = chr(code)
+        text = rewrite(character, lowercase, strip_accents)
+        if text == f" {character} ":
+            kinds[code] = _ALONE
+        elif text != character:
+            parts = text if text == " " else text.replace(" ", "")
+            rewriting[code] = (16 * len(rewritten) + len(parts)) if parts else 0
+            rewritten += map(ord, parts)
+    for first, last in IDEOGRAPHS:
+        kinds[first : last + 1] = _ALONE
+    kinds[ord(" ")] = _BLANK
+    for mark in MARKS.values():
+        rewriting[ord(mark)], kinds[ord(mark)] = 1, _ALONE
+    return _paged(rewriting), np.array(rewritten, np.int32), _paged(kinds)
+
+
+class WordSplitter(tf.Module):
+    """Texts to words: what `split_words` gives, and special tokens by their marks.
+
+    Args:
+        lowercase: whether the vocabulary is uncased.
+        strip_accents: whether accents are dropped; None does as `lowercase` says.
+    """
+
+    def __init__(self, lowercase, strip_accents=None):
+        super().__init__(name="word_splitter")
+        rewriting, rewritten, kinds = character_tables(lowercase, strip_accents)
+        self._rewriting = [tf.constant(table) for table in rewriting]
+        self._rewritten = tf.constant(rewritten)
+        self._kinds = [tf.constant(table) for table in kinds]
+
+    def split(self, texts):
+        """The words of each text.
+
+        Args:
+            texts: string (B,), UTF-8; bytes that are not are dropped.
+
+        Returns:
+            string RaggedTensor (B, None). A special token of the text is the character of its mark,
+            and a word of more than 100 characters the mark of the unknown token.
+        """
+        codes, text_splits = self._rewrite(_mark(texts))
+        kinds = _look_up(self._kinds, codes)
+        is_kept = kinds != _BLANK
+        # Every text ends with a blank, so that no word goes from one into the next.
+        after = tf.concat([[_BLANK], kinds[:-1]], 0)
+        is_first = is_kept & ((after != _LETTER) | (kinds == _ALONE))
+        words_before = tf.concat([[0], tf.cumsum(tf.cast(is_first, tf.int64))], 0)
+        letters = tf.boolean_mask(codes, is_kept)
+        starts = tf.where(tf.boolean_mask(is_first, is_kept))[:, 0]
+        word_splits = tf.concat([starts, [tf.size(letters, tf.int64)]], 0)
+        words = tf.strings.unicode_encode(_ragged(letters, word_splits), "UTF-8")
+        is_long = word_splits[1:] - word_splits[:-1] > LONGEST_WORD
+        words = tf.where(is_long, MARKS["[UNK]"], words)
+        return _ragged(words, tf.gather(words_before, text_splits))
+
+    def _rewrite(self, texts):
+        """Code points of the rewritten texts, int32 (N,), and where each text begins (B + 1,)."""
+        decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
+        codes = decoded.values
+        rewriting = _look_up(self._rewriting, codes)
+        # Places from _CODES on are those of `rewritten`; below, a place is the character itself.
+        starts = tf.where(rewriting < 16, codes, _CODES + rewriting // 16)
+        places = tf.ragged.range(starts, starts + rewriting % 16, row_splits_dtype=tf.int64)
+        listed = tf.gather(self._rewritten, tf.maximum(places.values - _CODES, 0))
+        rewritten = tf.where(places.values < _CODES, places.values, listed)
+        return rewritten, tf.gather(places.row_splits, decoded.row_splits)
+
+
+def _mark(texts):
+    """Texts with marks for special tokens, and a blank at the end."""
+    marks = "".join(MARKS.values())
+    texts = tf.strings.regex_replace(texts, f"[{marks}]", DROPPED)
+    for token, mark in MARKS.items():
+        texts = tf.strings.regex_replace(texts, re.escape(token), mark)
+    return tf.strings.join([texts, " "])
+
+
+def _ragged(values, row_splits):
+    return tf.RaggedTensor.from_row_splits(values, row_splits, validate=False)

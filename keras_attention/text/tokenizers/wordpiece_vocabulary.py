@@ -1,0 +1,116 @@
+"""WordPiece vocabularies: their special tokens, and training (Schuster and Nakajima 2012)."""
+
+import heapq
+from collections import Counter, defaultdict
+
+from keras_attention._validation import InputError, require_positive_integer
+from keras_attention.text.tokenizers.wordpiece_characters import split_words, stands_alone
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+# A piece of 64 characters has 256 bytes at most, which is all that the operator takes.
+_LONGEST_PIECE = 64
+_LEAST_COUNT = 2  # a pair that occurs once says nothing about another text
+
+
+def train_wordpiece(lines, vocabulary_size, lowercase=True):
+    """A WordPiece vocabulary of special tokens, characters and ever longer pieces.
+
+    The most frequent pair of neighbouring pieces becomes a piece, again and again, as in the
+    trainer of the `tokenizers` package; of equally frequent pairs the alphabetically first. The
+    same lines give the same vocabulary.
+
+    Every character of the lines is a piece at a word's beginning and within a word, so that no word
+    made of them is unknown (but for words of more than 100 characters, which BERT does not read). A
+    corpus too small for the asked size gets the largest vocabulary that it allows: pairs that occur
+    once become no piece.
+
+    Args:
+        lines: iterable of strings.
+        vocabulary_size: number of tokens V at most, special ones included.
+        lowercase: whether the vocabulary is uncased, and without accents.
+
+    Returns:
+        The tokens as a list of strings: [PAD], [UNK], [CLS], [SEP], [MASK], then the others.
+
+    Raises:
+        ValueError: if `vocabulary_size` is not a positive integer.
+        InputError: if the lines hold no text, or the size leaves no room for their characters.
+
+    >>> train_wordpiece(["low lower lowest"] * 9, 30)[-3:]
+    ['##st', 'lower', 'lowest']
+
+    Reference: Schuster and Nakajima 2012, "Japanese and Korean voice search", section 2.1.
+    """
+    require_positive_integer("vocabulary_size", vocabulary_size)
+    counts = Counter()
+    for line in lines:
+        counts.update(split_words(line, lowercase))
+    if not counts:
+        raise InputError("The corpus holds no text to train a vocabulary on.")
+    characters = sorted(set().union(*counts))
+    vocabulary = [*SPECIAL_TOKENS, *characters]
+    vocabulary += [f"##{character}" for character in characters if not stands_alone(character)]
+    if len(vocabulary) > vocabulary_size:
+        raise InputError(
+            f"A vocabulary of {vocabulary_size:,} is too small for the corpus: its characters "
+            f"and the special tokens alone need {len(vocabulary):,}."
+        )
+    known = set(vocabulary)
+    for piece in _merged_pieces(counts):
+        if len(vocabulary) == vocabulary_size:
+            break
+        if piece not in known:  # two pairs may give the same piece
+            known.add(piece)
+            vocabulary.append(piece)
+    return vocabulary
+
+
+def _merged_pieces(counts):
+    """The pieces that merging makes of counted words, the most frequent pair first."""
+    words = sorted(counts)
+    frequencies = [counts[word] for word in words]
+    pieces = [[word[0], *(f"##{character}" for character in word[1:])] for word in words]
+    pair_counts, homes = defaultdict(int), defaultdict(set)  # homes: the words that hold a pair
+    for index, parts in enumerate(pieces):
+        for pair in zip(parts, parts[1:], strict=False):
+            pair_counts[pair] += frequencies[index]
+            homes[pair].add(index)
+    queue = [(-count, pair) for pair, count in pair_counts.items()]
+    heapq.heapify(queue)
+    while queue:
+        count, pair = heapq.heappop(queue)
+        if -count != pair_counts[pair]:  # it has changed since it was queued, and was queued again
+            continue
+        if -count < _LEAST_COUNT:
+            return
+        piece = pair[0] + pair[1].removeprefix("##")
+        if len(piece.removeprefix("##")) > _LONGEST_PIECE:
+            continue
+        changes = Counter()
+        for index in homes.pop(pair):
+            old, new = pieces[index], _merge(pieces[index], pair, piece)
+            for before in zip(old, old[1:], strict=False):
+                changes[before] -= frequencies[index]
+            for after in zip(new, new[1:], strict=False):
+                changes[after] += frequencies[index]
+                homes[after].add(index)
+            pieces[index] = new
+        for changed, change in changes.items():
+            if change:
+                pair_counts[changed] += change
+                heapq.heappush(queue, (-pair_counts[changed], changed))
+        yield piece
+
+
+def _merge(parts, pair, piece):
+    """`parts` with `piece` wherever `pair` stood, from the left."""
+    merged, position = [], 0
+    while position < len(parts):
+        if tuple(parts[position : position + 2]) == pair:
+            merged.append(piece)
+            position += 2
+        else:
+            merged.append(parts[position])
+            position += 1
+    return merged

@@ -1,0 +1,251 @@
+"""A classifier's artifact: forms that agree with Keras, and what happens where one does not."""
+
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from keras_attention._validation import InputError
+from keras_attention.artifacts.describe_artifact import describe_artifact
+from keras_attention.artifacts.manifest import read_manifest, verify_files
+from keras_attention.artifacts.parity import ParityError
+from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
+from keras_attention.artifacts.saved_model_runtime import saved_model_signature
+from keras_attention.runs.run_digests import write_digests
+from keras_attention.tasks import export_run, load, load_run
+from keras_attention.tasks.classification.parity import check_classifier, compare_classifiers
+from tests.labelled_sentences import LABELS, labelled_sentences, write_table
+
+FORMS = ("tf_saved_model", "tflite", "onnx")
+TEXTS = ["", "  ", "What a lovely film!", "Dull.", *labelled_sentences(40, 77)[0]]
+LONG = "The film was gripping, and the plot was as well. " * 30
+
+
+@pytest.fixture(scope="module")
+def reference(classifier_run_directory):
+    return load_run(classifier_run_directory).probabilities(TEXTS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("batch_size", [1, 7, 32])
+def test_every_form_gives_what_keras_gives(
+    classifier_artifact_directory, reference, form, batch_size
+):
+    classifier = load(classifier_artifact_directory, form, kind="classifier")
+    classifier.batch_size = batch_size
+    found = classifier.probabilities(TEXTS)
+    np.testing.assert_allclose(found, reference, atol=1e-5)
+    assert classifier.classify(TEXTS) == [LABELS[i] for i in reference.argmax(axis=1)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_texts_that_are_too_long_are_cut_alike(
+    classifier_run_directory, classifier_artifact_directory, form
+):
+    with pytest.warns(UserWarning, match=r"1 of 1 texts are longer .* \(the first in line 1\)"):
+        expected = load(classifier_run_directory).probabilities([LONG])
+    with pytest.warns(UserWarning, match="only their beginnings are read"):
+        found = load(classifier_artifact_directory, form).probabilities([LONG])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
+    """They are read only where the validation texts are a part of them."""
+    run = shutil.copytree(classifier_run_directory, tmp_path / "run")
+    table = write_table(tmp_path / "valid.jsonl", text=TEXTS[2:9], label=[LABELS[0]] * 7)
+    config = json.loads((run / "config.json").read_text())
+    config.update(
+        train=str(tmp_path / "gone.jsonl"), valid=None, preset=None, initial_weights="models/bert"
+    )
+    (run / "config.json").write_text(json.dumps(config))
+    write_digests(run, run / "model.keras")
+    with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
+        export_run(run, tmp_path / "artifact", formats=("onnx",))
+    export_run(run, tmp_path / "artifact", formats=("onnx",), valid=table)
+    assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
+    said = describe_artifact(tmp_path / "artifact")
+    assert said.startswith("classifier, begun with bert, float32\n")
+
+
+def test_the_manifest(classifier_artifact_directory):
+    manifest = read_manifest(classifier_artifact_directory)
+    verify_files(classifier_artifact_directory)
+    assert (manifest["kind"], manifest["labels"]) == ("classifier", LABELS)
+    assert manifest["formats"] == list(FORMS)
+    assert manifest["takes_pairs"] is False
+    for form in FORMS:
+        assert [r["batch_size"] for r in manifest["parity"][form]] == [1, 32]
+        assert all(r["agreement"] == 1 for r in manifest["parity"][form])
+        assert 0.5 < manifest["scores"][form]["accuracy"] <= 1
+    assert all(name.isupper() for name in manifest["ops"]["tflite"])  # no "custom:" one
+    assert all(name.startswith("ai.onnx:") for name in manifest["ops"]["onnx"])
+    # Of tensorflow_text's operators the one that stock TF Serving registers.
+    assert [n for n in manifest["ops"]["tf_saved_model"] if "Wordpiece" in n or "Bert" in n] == [
+        "FastWordpieceTokenizeWithOffsets"
+    ]
+
+
+def test_the_saved_model_takes_strings_where_this_package_is_not(
+    classifier_artifact_directory, reference
+):
+    code = f"""
+import sys
+sys.modules["keras_attention"] = None
+import json
+import tensorflow as tf, tensorflow_text
+loaded = tf.saved_model.load({str(classifier_artifact_directory / "saved_model" / "1")!r})
+out = loaded.signatures["serving_default"](text=tf.constant({TEXTS!r}))
+labels = [label.decode() for label in out["label"].numpy()]
+print(json.dumps([labels, out["probabilities"].numpy().tolist()]))
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    labels, probabilities = json.loads(process.stdout.splitlines()[-1])
+    assert labels == [LABELS[i] for i in reference.argmax(axis=1)]
+    np.testing.assert_allclose(probabilities, reference, atol=1e-5)
+
+
+def test_the_signature_of_ids(classifier_artifact_directory, reference):
+    run = saved_model_signature(classifier_artifact_directory / "saved_model" / "1", "ids")
+    classifier = load(classifier_artifact_directory, "tf_saved_model")
+    (ids,) = classifier.encode([TEXTS[2]]).token_ids
+    padding = classifier.tokenizer.padding_id
+    found = run(token_ids=np.array([[*ids, padding, padding]], "int32"))["probabilities"]
+    np.testing.assert_allclose(found, reference[2:3], atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_lower_precision(classifier_run_directory, tmp_path, precision):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        export_run(
+            classifier_run_directory,
+            tmp_path / "artifact",
+            formats=("tflite", "onnx"),
+            precision=precision,
+            allow_loss=50,
+        )
+    manifest = read_manifest(tmp_path / "artifact")
+    for form in ("tflite", "onnx"):
+        report = manifest["lower_precision"][form]
+        assert report["measure"] == "points of accuracy"
+        assert report["loss"] == pytest.approx(report["float32_score"] - report["score"])
+        assert report["loss_bound"] == {"float16": 0.1, "int8": 0.5}[precision]
+        assert report["size_ratio"] < {"float16": 0.65, "int8": 0.5}[precision]
+        assert len(load(tmp_path / "artifact", form).classify(TEXTS)) == len(TEXTS)
+
+
+def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monkeypatch):
+    """By labels that the float32 model gives, and TFLite by a trick does not."""
+    run = load_run(classifier_run_directory)
+    texts = labelled_sentences(30, 5)[0]
+    file = write_table(tmp_path / "valid.jsonl", text=texts, label=run.classify(texts))
+    module = sys.modules["keras_attention.tasks.classification.export_classifier"]
+    make = module.artifact_classifier
+
+    def artifact_classifier(*arguments):
+        classifier = make(*arguments)
+        right = classifier.run
+
+        def wrong(*inputs):
+            probabilities = np.array(right(*inputs))
+            probabilities[: len(probabilities) // 4] = probabilities[
+                : len(probabilities) // 4, ::-1
+            ]
+            return probabilities
+
+        classifier.run = wrong
+        return classifier
+
+    monkeypatch.setattr(module, "artifact_classifier", artifact_classifier)
+    options = dict(formats=("tflite",), precision="int8", valid=file)
+    with pytest.raises(PrecisionError, match="int8 loses more than its bound of 0.5 points of acc"):
+        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["valid.jsonl"]
+    with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
+        export_run(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
+
+
+class Fixed:
+    """A classifier that gives what it was told."""
+
+    def __init__(self, rows):
+        self.rows = np.array(rows, "float32")
+
+    def probabilities(self, texts, pairs=None):
+        return self.rows[: len(texts)]
+
+
+def test_parity_sees_other_labels_other_probabilities_and_nan():
+    reference = np.array([[0.9, 0.1], [0.50001, 0.49999], [0.2, 0.8]], "float32")
+    texts = ["a", "b", "c"]
+    tie = [[0.9, 0.1], [0.49999, 0.50001], [0.2, 0.8]]
+    report, _ = compare_classifiers(reference, Fixed(tie), texts)
+    assert (report["agreement"], report["ties"]) == (pytest.approx(2 / 3), 1)
+    assert len(check_classifier(reference, Fixed(tie), texts, None, "onnx")[0]) == 2
+    for wrong in (
+        [[0.1, 0.9], [0.50001, 0.49999], [0.2, 0.8]],
+        [[0.9, 0.1], [0.50001, 0.49999], [0.21, 0.79]],
+        [[0.9, 0.1], [float("nan"), 0.5], [0.2, 0.8]],
+    ):
+        with pytest.raises(ParityError, match="onnx does not agree with Keras: of 3 texts"):
+            check_classifier(reference, Fixed(wrong), texts, None, "onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(valid_source="a"), "is a classifier, which --valid-source does not concern"),
+        (dict(search={"beam_size": 4}), "which --search does not concern"),
+        (dict(with_alignments=True), "which --with-alignments does not concern"),
+        (dict(formats=("tflite", "pickle")), "Unknown format 'pickle'"),
+        (dict(precision="int4"), "Unknown precision 'int4'"),
+        (dict(valid="nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_options_that_do_not_fit(classifier_run_directory, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_validation_file_with_an_unknown_label(classifier_run_directory, tmp_path):
+    file = write_table(tmp_path / "valid.jsonl", text=["a"], label=["unheard of"])
+    with pytest.raises(InputError, match="valid.jsonl, line 1: unknown label 'unheard of'"):
+        export_run(classifier_run_directory, tmp_path / "artifact", valid=file)
+    assert not (tmp_path / "artifact").exists()
+
+
+def test_a_translator_has_no_labels(run_directory, tmp_path):
+    with pytest.raises(InputError, match="is a translator, which --valid does not concern"):
+        export_run(run_directory, tmp_path / "artifact", valid="labelled.csv")
+
+
+def test_runs_and_artifacts_of_the_other_kind(
+    run_directory, artifact_directory, classifier_run_directory, classifier_artifact_directory
+):
+    for path in (run_directory, artifact_directory):
+        with pytest.raises(InputError, match="of another kind: 'translator', not a classifier"):
+            load(path, kind="classifier")
+    for path in (classifier_run_directory, classifier_artifact_directory):
+        with pytest.raises(InputError, match="of another kind: 'classifier', not a translator"):
+            load(path, kind="translator")
+        with pytest.raises(InputError, match="is a classifier, which decodes nothing: beam_size"):
+            load(path, beam_size=4)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.onnx", "tokenizer/vocab.txt"])
+def test_a_damaged_file_is_named(classifier_artifact_directory, tmp_path, name):
+    copy = shutil.copytree(classifier_artifact_directory, tmp_path / "artifact")
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(bytes(data))
+    form = {"model.tflite": "tflite", "model.onnx": "onnx"}.get(name, "onnx")
+    with pytest.raises(InputError, match=f"{name} has been changed"):
+        load(copy, form)

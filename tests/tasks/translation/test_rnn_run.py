@@ -1,0 +1,71 @@
+"""`--architecture rnn` on the whole road: train, load, evaluate, export."""
+
+import json
+
+import pytest
+
+from keras_attention import load
+from keras_attention._validation import InputError
+from keras_attention.models import RNNTranslator
+from keras_attention.tasks import export_run
+from keras_attention.tasks.translation import train_translator
+from keras_attention.tasks.translation.translator_config import TranslatorConfig
+from tests.cli.command import run_here
+from tests.tasks.small_run import write_corpus
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def test_from_the_command_line(capfd, corpus, tmp_path):
+    run, artifact = tmp_path / "run", tmp_path / "artifact"
+    files = [
+        option
+        for part in ("train", "valid")
+        for side, language in (("source", "en"), ("target", "de"))
+        for option in (f"--{part}-{side}", corpus / f"{part}.{language}")
+    ]
+    options = ("--vocabulary-size", 150, "--epochs", 2, "--output", run, "--quiet")
+    status, _, err = run_here(
+        capfd, "train", "translator", "--architecture", "rnn", *files, *options
+    )
+    assert status == 0, err
+    config = json.loads((run / "config.json").read_text())
+    assert (config["architecture"], config["preset"]) == ("rnn", "small")
+    translator = load(run)
+    assert isinstance(translator.model, RNNTranslator)
+    export_run(run, artifact, formats=("tflite",), with_alignments=True)
+    lines = (corpus / "valid.en").read_text().splitlines()
+    assert load(artifact).translate(lines) == translator.translate(lines)
+    status, out, _ = run_here(
+        capfd,
+        *("evaluate", "translator", "--model", artifact),
+        *("--source", corpus / "valid.en", "--reference", corpus / "valid.de"),
+    )
+    assert status == 0
+    assert json.loads(out)["sentences"] == len(lines)
+
+
+def test_a_model_without_attention_is_not_exported_with_alignments(corpus, tmp_path):
+    config = TranslatorConfig.for_preset(
+        "small-fixed",
+        "rnn",
+        train_source=str(corpus / "train.en"),
+        train_target=str(corpus / "train.de"),
+        epochs=1,
+        vocabulary_size=150,
+    )
+    train_translator(config, tmp_path / "run", quiet=True)
+    with pytest.raises((InputError, ValueError), match="without attention"):
+        export_run(tmp_path / "run", tmp_path / "artifact", with_alignments=True)
+    assert not (tmp_path / "artifact").exists()
+
+
+def test_defaults_and_unknown_names():
+    assert TranslatorConfig.for_preset().preset == "tiny"
+    config = TranslatorConfig.for_preset(architecture="rnn", train_source="a", train_target="b")
+    assert (config.preset, config.clip_norm, config.dropout) == ("small", 1.0, 0.3)
+    with pytest.raises(InputError, match="Unknown preset 'tiny' of architecture 'rnn'"):
+        TranslatorConfig.for_preset("tiny", "rnn")
