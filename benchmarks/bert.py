@@ -30,12 +30,12 @@ from keras_attention.artifacts.tflite import write_tflite
 from keras_attention.artifacts.tflite_runtime import tflite_signature
 from keras_attention.models import BertClassifier, BertEncoder
 from keras_attention.models.classify import classify
-from keras_attention.tasks import load_run
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
     ids_to_probabilities,
 )
+from keras_attention.tasks.load_run import load_run
 from keras_attention.text import label_ids, read_labelled
 
 THREADS = 2

@@ -59,12 +59,22 @@ def refuse_existing(path, force):
     """
     path = Path(path)
     if path.exists() and not force:
-        raise InputError(f"{path} already exists. Give another path, or --force to overwrite it.")
+        raise InputError(f"{path} already exists. Give another path, or `force` to overwrite it.")
     if path.is_dir() and any(path.iterdir()) and not any((path / m).exists() for m in MARKERS):
         raise InputError(
             f"{path} is a directory that is neither a run nor an artifact; it is not overwritten. "
             "Give another path."
         )
+
+
+def require_writable(path, force):
+    """Raises `InputError` unless a file can be written at `path`."""
+    refuse_existing(path, force)
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; the picture needs the name of a file.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: there is no directory {path.parent}.")
 
 
 @contextmanager

@@ -193,7 +193,7 @@ def decoding_options(given, defaults):
         if searching:
             raise InputError(
                 f"{searching[0]} is an option of searching and cannot be given together with "
-                "--sample (in Python: sample=True): a sample is drawn, not searched for."
+                "`sample`: a sample is drawn, not searched for."
             )
         limits = {name: defaults[name] for name in ("min_length", "max_length") if name in defaults}
         return SamplingOptions(**{**limits, **given})
@@ -205,9 +205,7 @@ def decoding_options(given, defaults):
 
 def refuse_without_sample(name):
     """Raises the `InputError` of an option of sampling that is given to a search."""
-    raise InputError(
-        f"{name} is an option of sampling and needs --sample (in Python: sample=True) beside it."
-    )
+    raise InputError(f"{name} is an option of sampling and needs `sample` beside it.")
 
 
 GREEDY = SearchOptions()

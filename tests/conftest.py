@@ -61,7 +61,7 @@ def run_directory(once, corpus_files):
 
     Two epochs, at most 64 tokens in a sentence, a vocabulary of 300. Not to be changed: copy it.
     """
-    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.train import train
     from keras_attention.tasks.translation.translator_config import TranslatorConfig
 
     config = TranslatorConfig.for_preset(
@@ -76,7 +76,7 @@ def run_directory(once, corpus_files):
         average_checkpoints=1,
         **corpus_files,
     )
-    make = lambda folder: train_translator(config, folder / "run", quiet=True)  # noqa: E731
+    make = lambda folder: train(config, folder / "run", quiet=True)  # noqa: E731
     return once("trained", make) / "run"
 
 
@@ -86,13 +86,13 @@ def artifact_of(once):
 
     def export(run, name, **options):
         from keras_attention.artifacts.precision_loss import PrecisionWarning
-        from keras_attention.tasks import export_run
+        from keras_attention.tasks.export import export
 
         def make(folder):
             with warnings.catch_warnings():
                 # On so few sentences one other word, or label, may be more than the bound.
                 warnings.simplefilter("ignore", PrecisionWarning)
-                export_run(run, folder / "artifact", **options)
+                export(run, folder / "artifact", **options)
 
         return once(name, make) / "artifact"
 
@@ -151,16 +151,16 @@ CLASSIFIER = dict(
 
 def _train_classifier(folder, columns, **options):
     """A run on the tables that `columns(count, seed)` gives."""
-    from keras_attention.tasks.classification import train_classifier
     from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+    from keras_attention.tasks.train import train
     from tests.labelled_sentences import write_table
 
     files = {
         part: write_table(folder / f"{part}.jsonl", **columns(count, seed))
         for part, count, seed in (("train", 480, 0), ("valid", 40, 1))
     }
-    config = ClassifierConfig.for_weights(**CLASSIFIER, **files, **options)
-    train_classifier(config, folder / "run", quiet=True)
+    config = ClassifierConfig.for_preset(**CLASSIFIER, **files, **options)
+    train(config, folder / "run", quiet=True)
 
 
 @pytest.fixture(scope="session")

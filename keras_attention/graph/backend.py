@@ -1,7 +1,5 @@
 """What `keras.ops` and `keras.random` lack, on TensorFlow and on JAX."""
 
-from contextlib import contextmanager
-
 import keras
 from keras import tree
 
@@ -39,42 +37,6 @@ def random_words(count, seed):
         dtype=tf.int32,
         alg="philox",
     )
-
-
-@contextmanager
-def limited_variables(elements, error):
-    """Within it Keras makes variables of no more than `elements` numbers in all; on TensorFlow.
-
-    On JAX nothing is limited: it has no hook where a variable is made.
-
-    >>> with limited_variables(1000, MemoryError("too large")):
-    ...     keras.layers.Dense(10**9).build((None, 10**9))  # takes no memory
-
-    Args:
-        elements: how many numbers there may be.
-        error: exception to raise before a variable is made that is too much.
-    """
-    if _JAX:
-        yield
-        return
-
-    import tensorflow as tf
-
-    left = elements
-
-    def make(next_creator, **arguments):
-        nonlocal left
-        value = arguments["initial_value"]
-        if callable(value):  # in a graph it says its shape and computes nothing
-            with tf.Graph().as_default():
-                value = value()
-        left -= value.shape.num_elements()
-        if left < 0:
-            raise error
-        return next_creator(**arguments)
-
-    with tf.variable_creator_scope(make):
-        yield
 
 
 def scan(step, state, inputs, reverse=False):

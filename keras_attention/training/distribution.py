@@ -59,9 +59,9 @@ def make_strategy(name):
         is_cluster = False
     if not is_cluster:
         raise InputError(
-            "--distribute multi-worker needs the environment variable TF_CONFIG, which lists the "
-            "workers and says which of them this is; on one machine `keras-attention launch "
-            "--workers N -- train ...` sets it. Received: "
+            "Several workers (`distribute` multi-worker) need the environment variable TF_CONFIG, "
+            "which lists the workers and says which of them this is; on one machine "
+            "`keras-attention launch` sets it. Received: "
             f"TF_CONFIG={os.environ.get('TF_CONFIG')!r}"
         )
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -319,7 +319,7 @@ class Snapshots(keras.callbacks.Callback):
 
     def _stop(self, path):
         raise TrainingInterrupted(
-            f"stopped at step {self.step}; the snapshot is {path}. Go on with --resume.",
+            f"stopped at step {self.step}; the snapshot is {path}. Go on with `resume`.",
             self.interruption.signal,
         )
 

@@ -140,5 +140,5 @@ def worker_lost():
         yield
     except gone as error:
         raise WorkerLost(
-            "Another worker has ended or cannot be reached. Start all workers again with --resume."
+            "Another worker has ended or cannot be reached. Start all workers again with `resume`."
         ) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from keras_attention.tasks.translation.precision import measure_precision
 
 from keras_attention import load
 from keras_attention.artifacts import onnx_precision
@@ -21,10 +22,9 @@ from keras_attention.artifacts.precision_loss import (
 )
 from keras_attention.artifacts.quantization import PRECISIONS, is_weight
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks import export_run
+from keras_attention.tasks.export import export
 from keras_attention.tasks.translation import export_translator
 from keras_attention.tasks.translation.parity import Remembered
-from keras_attention.tasks.translation.precision import measure_precision
 from keras_attention.tasks.translation.text_translator import TextTranslator
 from keras_attention.text import phrase_corpus
 from tests.conftest import BEAM
@@ -251,7 +251,7 @@ def test_it_translates(lower_artifact, run_directory, form):
 def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, monkeypatch):
     """With a beam and alignments; a translator of this size would otherwise have none."""
     monkeypatch.setattr(onnx_precision, "MIN_INTEGER_ELEMENTS", 0)
-    export_run(
+    export(
         run_directory,
         tmp_path / "artifact",
         formats=("onnx",),
@@ -308,10 +308,10 @@ def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "artifact_translator", artifact_translator)
     options = dict(formats=("tflite",), precision="int8")
     with pytest.raises(PrecisionError, match="int8 loses more than its bound .* tflite"):
-        export_run(run_directory, tmp_path / "artifact", **options)
+        export(run_directory, tmp_path / "artifact", **options)
     assert not list(tmp_path.iterdir())
     with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
-        export_run(run_directory, tmp_path / "artifact", **options, allow_loss=100)
+        export(run_directory, tmp_path / "artifact", **options, allow_loss=100)
     assert read_manifest(tmp_path / "artifact")["lower_precision"]["tflite"]["loss"] > 0.3
 
 

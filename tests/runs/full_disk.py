@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.runs.run_files import save_model_atomically
+from keras_attention.runs.run_directory import save_model_atomically
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks.translation import export_translator
 from keras_attention.tasks.translation.translator_config import TranslatorConfig

@@ -1,7 +1,7 @@
 """Artifacts of the tiny models, with all three forms."""
 
-from keras_attention.tasks import load_run
 from keras_attention.tasks.classification import export_classifier
+from keras_attention.tasks.load_run import load_run
 from keras_attention.tasks.translation import export_translator
 from tests.runs.small_runs import TEXTS
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.tasks import load
+from keras_attention.tasks.load import load
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.kill import kill_in_first_epoch

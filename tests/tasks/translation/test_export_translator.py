@@ -14,7 +14,7 @@ from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.decoding import SearchOptions
-from keras_attention.tasks import export_run
+from keras_attention.tasks.export import export
 from keras_attention.tasks.translation import export_translator
 from tests.tasks.small_translator import TEXTS, small_translator, tokenizer
 
@@ -64,7 +64,7 @@ def test_an_existing_output_is_refused_before_any_work(run_directory, tmp_path):
     with pytest.raises(InputError, match="artifact already exists"):
         export(tmp_path / "artifact")
     with pytest.raises(InputError, match="artifact already exists"):
-        export_run(run_directory, tmp_path / "artifact")
+        export(run_directory, tmp_path / "artifact")
     assert (tmp_path / "artifact" / "manifest.json").read_text() == "earlier"
 
 

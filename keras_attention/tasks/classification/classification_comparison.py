@@ -1,15 +1,16 @@
-"""The proof that an exported classifier answers as the Keras model does."""
+"""How the formats of a classifier are compared with Keras, and scored."""
 
 import time
 import warnings
 
 import numpy as np
 
-from keras_attention._validation import TruncationWarning
+from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
+from keras_attention.tasks.task import Comparison
 
 TOLERANCE = 1e-4  # of a probability in float32
-SANE = 0.5  # of the texts, which a form in lower precision must label as Keras does
+SANE = 0.5  # of the texts, which a format in lower precision must label as Keras does
 
 
 def probabilities_of(classifier, texts, pairs=None):
@@ -54,12 +55,12 @@ def compare_classifiers(reference, classifier, texts, pairs=None, batch_size=32)
 
 
 def check_classifier(reference, classifier, texts, pairs, name, lower=False):
-    """`compare_classifiers` at batch 1 and 32; raises `ParityError` where the form is wrong.
+    """`compare_classifiers` at batch 1 and 32; raises `ParityError` where the format is wrong.
 
     Args:
         reference, classifier, texts, pairs: those of `compare_classifiers`.
-        name: of the form, for messages.
-        lower: whether the form is in lower precision: it may then label a text otherwise.
+        name: of the format, for messages.
+        lower: whether the format is in lower precision: it may then label a text otherwise.
 
     Returns:
         The two reports, and the probabilities (N, C) at batch 32.
@@ -81,3 +82,38 @@ def check_classifier(reference, classifier, texts, pairs, name, lower=False):
                 f"to {report['largest_difference']:.2g}."
             )
     return reports, found
+
+
+class ClassificationComparison(Comparison):
+    """Compares the probabilities of labelled texts with those of Keras.
+
+    A float32 format must give Keras' labels, and its probabilities to 1e-4. A format in lower
+    precision may differ; what it loses is measured in points of accuracy.
+    """
+
+    measure = "points of accuracy"
+
+    def __init__(self, user, examples):
+        if not len(examples):
+            raise InputError("There is no text to compare the exported formats with Keras on.")
+        self._examples = examples
+        self._labels = user.labels
+        self._reference = probabilities_of(user, examples.texts, examples.pairs)
+        self._found = {}
+        self.count = len(examples)
+
+    def check(self, candidate, name, lower):
+        texts, pairs = self._examples.texts, self._examples.pairs
+        reports, found = check_classifier(self._reference, candidate, texts, pairs, name, lower)
+        self._found[id(candidate)] = found
+        return reports
+
+    def scores(self, candidate=None):
+        if self._examples.labels is None:
+            return None
+        found = self._reference if candidate is None else self._found[id(candidate)]
+        predicted = np.array(self._labels)[found.argmax(axis=1)]
+        return {"accuracy": float(np.mean(predicted == np.array(self._examples.labels)))}
+
+    def points(self, scores):
+        return 100 * scores["accuracy"]

@@ -1,0 +1,16 @@
+"""The task of encoders: a vector for every token. It has no training of its own."""
+
+from keras_attention.tasks.ids_task import IdsTask
+
+
+class EncodingTask(IdsTask):
+    """Encoders, as trainings begin with them: see `Task` for what each method is asked."""
+
+    kind = "encoder"
+    output = "sequence_output"
+
+    def outputs(self, model):
+        return sorted(model.output_shape)
+
+
+TASK = EncodingTask()
