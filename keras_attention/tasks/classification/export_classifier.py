@@ -78,8 +78,9 @@ def export_classifier(
     with new_directory(output, force) as directory:
         tokenizer.save(directory / "tokenizer")
         ids = ids_function(model, tokenizer.padding_id, takes_pairs)
-        text = text_function(ids, tokenizer, labels, max_length, takes_pairs)
-        named = {"wordpiece": tokenizer}
+        graph = tokenizer.in_graph()
+        text = text_function(ids, graph, labels, max_length, takes_pairs)
+        named = {"wordpiece": graph}
         ops, storage = write_forms(directory, formats, model, named, ids, text, precision, say)
         manifest = {
             "kind": "classifier",

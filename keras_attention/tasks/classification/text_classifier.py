@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning, require
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.text.tokenizers.pad import pad
 
 
 class TextClassifier:

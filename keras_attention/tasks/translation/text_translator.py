@@ -4,7 +4,7 @@ import warnings
 
 from keras_attention._validation import TruncationWarning, require
 from keras_attention.search_options import IMPOSSIBLE, int32_seeds
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.text.tokenizers.pad import pad
 from keras_attention.token_ids import END_ID
 
 
