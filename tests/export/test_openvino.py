@@ -10,7 +10,7 @@ from keras_attention import load
 from keras_attention.search_options import SearchOptions
 from keras_attention.tasks.translation import export_translator
 from keras_attention.text import phrase_corpus
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.text.tokenizers.pad import pad
 from tests.export.classified import CLASSIFIERS, columns_of
 
 TEXTS = phrase_corpus(6, split="test")[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_attention._validation import TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
 from keras_attention.search_options import GREEDY, IMPOSSIBLE, int32_seeds
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.token_ids import END_ID
 

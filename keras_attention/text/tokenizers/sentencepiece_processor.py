@@ -1,6 +1,5 @@
 """SentencePiece without TensorFlow: for the runtimes that take and give ids."""
 
-import numpy as np
 import sentencepiece
 
 from keras_attention._validation import require
@@ -71,12 +70,3 @@ class SentencePieceProcessor:
             if token_id not in (PADDING_ID, START_ID):
                 pieces.append(int(token_id))
         return self._processor.decode(pieces)
-
-
-def pad(rows, length=None, value=PADDING_ID):
-    """(N, longest) int32 from lists of ids, padded with `value` at the end."""
-    length = max(map(len, rows), default=0) if length is None else length
-    padded = np.full((len(rows), length), value, dtype=np.int32)
-    for padded_row, row in zip(padded, rows, strict=True):
-        padded_row[: len(row)] = row
-    return padded

@@ -1,14 +1,12 @@
 """SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
-import tensorflow as tf
-import tensorflow_text
-
+from keras_attention.text.tokenizers.graph_module import GraphModule
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
-class SentencePieceTokenizer(tf.Module):
-    """Strings to ids and back as TensorFlow ops.
+class SentencePieceTokenizer(GraphModule):
+    """Strings to ids and back as TensorFlow ops, a `tf.Module`.
 
     Gives the ids and texts of `SentencePieceProcessor`, which needs no TensorFlow.
 
@@ -25,6 +23,9 @@ class SentencePieceTokenizer(tf.Module):
     """
 
     def __init__(self, model):
+        import tensorflow as tf
+        import tensorflow_text
+
         super().__init__(name="sentencepiece_tokenizer")
         self._processor = SentencePieceProcessor(model)
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
@@ -51,6 +52,8 @@ class SentencePieceTokenizer(tf.Module):
         Returns:
             int32 RaggedTensor (N, None).
         """
+        import tensorflow as tf
+
         ids = self._tokenizer.tokenize(texts)
         if max_length is not None:
             ids = ids[:, : max_length - add_start - add_end]
@@ -67,6 +70,8 @@ class SentencePieceTokenizer(tf.Module):
         Returns:
             string (N,).
         """
+        import tensorflow as tf
+
         ended = tf.cumsum(tf.cast(token_ids == END_ID, tf.int32), axis=1) > 0
         special = (token_ids == PADDING_ID) | (token_ids == START_ID)
         kept = tf.ragged.boolean_mask(token_ids, ~(ended | special))

@@ -111,5 +111,4 @@ def split_words(text, lowercase, strip_accents=None):
     >>> split_words("Naïve, isn't it?", lowercase=True)
     ['naive', ',', 'isn', "'", 't', 'it', '?']
     """
-    rewritten = text.translate(_rewriting(bool(lowercase), strip_accents))
-    return [word for word in rewritten.split(" ") if word]
+    return text.translate(_rewriting(bool(lowercase), strip_accents)).split()

@@ -7,9 +7,10 @@ from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.text.tokenizers.wordpiece_characters import split_words, stands_alone
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+LONGEST_WORD = 100  # characters; a longer word is unknown
+LONGEST_TOKEN = 256  # bytes in UTF-8, the limit of TensorFlow's operator
 
-# A piece of 64 characters has 256 bytes at most, which is all that the operator takes.
-_LONGEST_PIECE = 64
+_LONGEST_PIECE = LONGEST_TOKEN // 4  # characters, which have four bytes at most
 _LEAST_COUNT = 2  # a pair that occurs once says nothing about another text
 
 

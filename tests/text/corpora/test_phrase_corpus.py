@@ -274,7 +274,6 @@ def test_the_corpus_is_the_same_in_every_process():
     code = """
 import hashlib
 from keras_attention.text import phrase_corpus
-from keras_attention.text import spoken_forms as spoken
 for seed, split in ((0, "train"), (5, "test")):
     print(hashlib.sha256(repr(phrase_corpus(2000, seed, split)).encode()).hexdigest())
 """

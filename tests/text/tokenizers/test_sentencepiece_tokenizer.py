@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import SentencePieceProcessor, SentencePieceTokenizer
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.text.tokenizers.pad import pad
 from keras_attention.token_ids import END_ID, START_ID, UNKNOWN_ID
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, model
 
