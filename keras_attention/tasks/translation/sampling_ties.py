@@ -7,8 +7,7 @@ from keras import ops
 from keras_attention._validation import TruncationWarning
 from keras_attention.decoding.noise import random_words, unit_interval
 from keras_attention.search_options import int32_seeds
-from keras_attention.tasks.keras_runtime import compiled_generate
-from keras_attention.tasks.translation.text_translator import ids_to_ids
+from keras_attention.tasks.translation.text_translator import compiled_generate, ids_to_ids
 
 ROUNDING = 1e-3  # a hundred times that by which the logits of two runtimes differ
 COPIES = 32  # of a sentence, each rounded in its own way: the half of them cross a tie
