@@ -51,8 +51,9 @@ def export(
             its bound.
         force: whether an existing `output` may be overwritten.
         say: function that is told of progress.
-        examples: what to compare on, as the task's `examples` gives it; by default the files that
-            `options` name, the run's own validation data, or the built-in corpus.
+        examples: list of strings to compare on; of a translator also `Sentences` with references,
+            of a classifier also `LabelledTexts`. By default the files that `options` name, the
+            run's own validation data, or the built-in corpus.
         search: how a translator decodes: a dict of fields of `SearchOptions`, over those of the
             run, or of `sample=True` and fields of `SamplingOptions`.
         custom_objects: as that of `keras_attention.load`, for a run.

@@ -8,6 +8,7 @@ import numpy as np
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.tasks.task import Comparison
+from keras_attention.text import LabelledTexts
 
 TOLERANCE = 1e-4  # of a probability in float32
 SANE = 0.5  # of the texts, which a format in lower precision must label as Keras does
@@ -94,6 +95,8 @@ class ClassificationComparison(Comparison):
     measure = "points of accuracy"
 
     def __init__(self, user, examples):
+        if isinstance(examples, (list, tuple)):
+            examples = LabelledTexts(list(examples), None, None)
         if not len(examples):
             raise InputError("There is no text to compare the exported formats with Keras on.")
         self._examples = examples

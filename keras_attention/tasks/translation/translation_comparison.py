@@ -75,6 +75,8 @@ class TranslationComparison(Comparison):
     measure = "BLEU"
 
     def __init__(self, user, sentences):
+        if isinstance(sentences, (list, tuple)):
+            sentences = Sentences(list(sentences))
         if not any(text.strip() for text in sentences.sources):
             raise InputError("There is no sentence to compare the exported formats with Keras on.")
         self._sentences = sentences
