@@ -6,7 +6,7 @@ import sys
 def read_input(path):
     """The lines of the file `path`, or of standard input where it is None."""
     from keras_attention.text import read_lines
-    from keras_attention.text.corpora.parallel_corpus import decode_lines
+    from keras_attention.text.corpora.text_files import decode_lines
 
     if path:
         return read_lines(path)
