@@ -77,7 +77,7 @@ def custom_objects(options):
 
 def read_input(path):
     """The lines of the file `path`, or of standard input where it is None."""
-    from keras_attention.text.corpora.parallel_corpus import decode_lines, read_lines
+    from keras_attention.text.corpora.text_files import decode_lines, read_lines
 
     if path:
         return read_lines(path)

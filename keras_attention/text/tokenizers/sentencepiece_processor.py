@@ -1,4 +1,4 @@
-"""SentencePiece without TensorFlow: for the runtimes that take and give ids."""
+"""SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
 import sentencepiece
 
@@ -9,7 +9,7 @@ from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 class SentencePieceProcessor:
     """Strings to ids and back, with the `sentencepiece` package alone.
 
-    Gives the ids and texts of `SentencePieceTokenizer`, which lives in TensorFlow graphs.
+    It gives the same ids and texts as `SentencePieceTokenizer`, which is for TensorFlow graphs.
 
     Args:
         model: a SentencePiece model, as bytes, with this package's four special ids.
@@ -46,7 +46,7 @@ class SentencePieceProcessor:
         return self._processor.vocab_size()
 
     def id_to_piece(self, token_id):
-        """The piece of text that `token_id` stands for; a leading "▁" is a word's beginning."""
+        """The piece of text of `token_id`. A leading "▁" marks the beginning of a word."""
         return self._processor.id_to_piece(int(token_id))
 
     def encode(self, text):
@@ -56,9 +56,9 @@ class SentencePieceProcessor:
     def encode_all(self, texts):
         """`encode` of each of a list of texts: a list of lists.
 
-        Faster than one at a time, and other threads run meanwhile.
+        It is faster than one text at a time, and lets other threads run.
         """
-        # One thread: more hardly pay, and they belong to whatever trains.
+        # One thread: more are hardly faster, and training needs the others.
         return [[*ids, END_ID] for ids in self._processor.encode(list(texts), num_threads=1)]
 
     def decode(self, token_ids):

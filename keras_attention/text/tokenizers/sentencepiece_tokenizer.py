@@ -8,7 +8,7 @@ from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 class SentencePieceTokenizer(GraphModule):
     """Strings to ids and back as TensorFlow ops, a `tf.Module`.
 
-    Gives the ids and texts of `SentencePieceProcessor`, which needs no TensorFlow.
+    It gives the same ids and texts as `SentencePieceProcessor`, which needs no TensorFlow.
 
     Args:
         model: a SentencePiece model, as bytes, with this package's four special ids.
@@ -45,7 +45,7 @@ class SentencePieceTokenizer(GraphModule):
 
         Args:
             texts: string (N,).
-            max_length: ids at most, START and END included; the rest of the text is dropped.
+            max_length: maximum number of ids, START and END included; the rest is dropped.
             add_start: whether START comes first.
             add_end: whether END comes last.
 

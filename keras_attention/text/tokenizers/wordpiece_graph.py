@@ -5,16 +5,17 @@ from keras_attention.text.tokenizers.wordpiece_splitter import DROPPED, MARKS, W
 from keras_attention.text.tokenizers.wordpiece_tokenizer import require_room
 from keras_attention.text.tokenizers.wordpiece_vocabulary import LONGEST_WORD
 
-# Characters that no word has, and that would be in the way if a vocabulary had them.
+# Characters that no word has. A token may have them, but the operator must not see it: it takes no
+# NUL, and a mark must find its special token.
 _NEVER = {"\x00", DROPPED, *MARKS.values()}
 
 
 class WordPieceGraph(GraphModule):
     """Texts to ids as TensorFlow ops, a `tf.Module`.
 
-    Gives the ids of `WordPieceTokenizer`, which needs no TensorFlow, for every text. All operators
-    but `FastWordpieceTokenizeWithOffsets` are TensorFlow's own, and stock TF Serving registers that
-    one.
+    It gives the same ids as `WordPieceTokenizer`, which needs no TensorFlow, for every text. Its
+    operators are TensorFlow's own, except `FastWordpieceTokenizeWithOffsets`, which stock TF
+    Serving registers.
 
     Args:
         tokenizer: a `WordPieceTokenizer`.
@@ -89,10 +90,12 @@ class WordPieceGraph(GraphModule):
 
 
 def _key(token, token_id):
-    """The string that finds a token in words: for a special token its mark."""
+    """The operator's string for a token: a mark for a special one, else the token itself.
+
+    A token that no word can contain gets a string that no word can contain either.
+    """
     is_found = len(token) <= LONGEST_WORD + len("##") and not _NEVER & set(token)
-    # The operator takes no NUL, and no key twice.
-    return MARKS.get(token, token if is_found else f"{DROPPED}{token_id}")
+    return MARKS.get(token, token if is_found else f"{DROPPED}{token_id}")  # no string twice
 
 
 def _pack_rows(first, second, max_length, start_id, end_id):

@@ -83,7 +83,7 @@ class WordSplitter:
 
     Args:
         lowercase: whether the vocabulary is uncased.
-        strip_accents: whether accents are dropped; None does as `lowercase` says.
+        strip_accents: whether accents are dropped; None means the same as `lowercase`.
     """
 
     def __init__(self, lowercase, strip_accents=None):
@@ -98,7 +98,7 @@ class WordSplitter:
         """The words of each text.
 
         Args:
-            texts: string (B,), UTF-8; bytes that are not are dropped.
+            texts: string (B,), UTF-8; other bytes are dropped.
 
         Returns:
             string RaggedTensor (B, None). A special token of the text is given as its mark, and a
@@ -128,7 +128,7 @@ class WordSplitter:
         decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         codes = decoded.values
         rewriting = _look_up(self._rewriting, codes)
-        # Places from _CODES on are those of `rewritten`; below, a place is the character itself.
+        # A place below _CODES is a character itself; from _CODES on it is an index of `rewritten`.
         starts = tf.where(rewriting < 16, codes, _CODES + rewriting // 16)
         places = tf.ragged.range(starts, starts + rewriting % 16, row_splits_dtype=tf.int64)
         listed = tf.gather(self._rewritten, tf.maximum(places.values - _CODES, 0))

@@ -240,7 +240,7 @@ def test_each_word_of_a_held_out_combination_is_known_from_training(parts):
     assert {"lamp", "bicycle", "exam", "ferry", "letter", "guests"} <= words
 
 
-def test_every_carrier_currency_and_magnitude_occurs(parts):
+def test_every_template_currency_and_magnitude_occurs(parts):
     sources = " ".join(parts["train"][0])
     for word in ("million", "euros", "dollars", "pounds", "francs", "yen", "o'clock", "penny"):
         assert word in sources

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_attention.text.batches.masked_lm import mask_tokens, select_tokens, selection_count
+from keras_attention.text.batches.token_masking import mask_tokens, select_tokens, selection_count
 
 MASK = 4
 SPECIAL = np.arange(5)

@@ -1,4 +1,4 @@
-"""Sentences and sentence pairs from text files, plain or gzipped."""
+"""The lines of text files, plain or gzipped, and pairs of lines of two files."""
 
 import gzip
 import zlib
@@ -11,10 +11,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_lines(path, expected="one sentence a line"):
-    """The lines of a UTF-8 file; `.gz` is decompressed. An empty one is not what was `expected`.
+    """The lines of a UTF-8 file. A `.gz` file is decompressed.
 
-    Only a line feed (with or without a carriage return before it) ends a line: other separators
-    that Unicode knows are text. A byte order mark is dropped.
+    Only a line feed, with or without a carriage return before it, ends a line. Other Unicode line
+    separators are part of the text. A byte order mark is dropped.
+
+    Args:
+        path: of the file.
+        expected: what the file should hold, for the error message about an empty file.
 
     Raises:
         InputError: if the file is missing, empty, not UTF-8 (names the line), or not whole gzip.
@@ -29,13 +33,13 @@ def read_lines(path, expected="one sentence a line"):
 
 
 def open_bytes(path):
-    """The file, opened to read its bytes; `.gz` is decompressed."""
+    """The file, opened to read its bytes. A `.gz` file is decompressed."""
     return gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb")
 
 
 @contextmanager
 def reading(path):
-    """Makes one sentence, an `InputError`, of what goes wrong when `path` is opened or read."""
+    """Turns an error while `path` is opened or read into an `InputError` of one sentence."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -45,7 +49,7 @@ def reading(path):
 
 
 def decode_lines(data, name):
-    """The lines of `data` (bytes); `name` stands for it in errors."""
+    """The lines of `data` (bytes). Error messages call it `name`."""
     lines = data.removeprefix(BYTE_ORDER_MARK).split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -53,7 +57,7 @@ def decode_lines(data, name):
 
 
 def decode_line(line, name, number):
-    """The text of a line (bytes, without its line feed), the `number`-th of `name`."""
+    """The text of line `number` of `name`, given as bytes without the line feed."""
     try:
         return line.removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
@@ -64,13 +68,14 @@ def decode_line(line, name, number):
 
 
 def read_parallel(source_path, target_path):
-    """The sentences of two files of which line n of one translates line n of the other.
+    """The sentences of two files. Line n of one is the translation of line n of the other.
 
     Returns:
         Two lists of N strings.
 
     Raises:
-        InputError: as `read_lines`, or if the files differ in length (says both counts).
+        InputError: as `read_lines`, or if the files have different numbers of lines. The message
+            gives both numbers.
     """
     sources, targets = read_lines(source_path), read_lines(target_path)
     if len(sources) != len(targets):

@@ -1,8 +1,8 @@
-"""What a masked language model has to guess: which tokens, and what it sees in their place.
+"""Selection and replacement of the tokens that a masked language model has to predict.
 
-As Google's BERT does it: 15 % of the tokens are selected; 80 % of those become the mask, 10 % any
-other token, 10 % stay. With whole-word masking the pieces of a word are selected together, and each
-then becomes one of the three by itself.
+This is the method of Google's BERT: 15 % of the tokens are selected. Of those, 80 % become the mask,
+10 % become a random token, and 10 % stay. Whole-word masking selects all pieces of a word together.
+Each piece is then replaced independently.
 
 Reference: Devlin et al. 2018, section 3.1, https://arxiv.org/abs/1810.04805
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def selection_count(tokens, rate):
-    """How many of so many tokens are selected: the nearest integer, but 1 at least; 0 of none.
+    """The number of tokens to select: `tokens * rate`, rounded, but at least 1; 0 of no tokens.
 
     >>> selection_count(np.array([0, 2, 9, 100]), 0.15)
     array([ 0,  1,  1, 15])
@@ -21,15 +21,15 @@ def selection_count(tokens, rate):
 
 
 def select_tokens(may_select, continues, counts, random):
-    """Selects whole words at random, as many as fit into the count of each row.
+    """Selects whole words at random until each row has its number of tokens.
 
-    In random order, a word is taken unless its pieces would be too many: a row whose words are all
-    longer than its count gets none.
+    The words are tried in random order. A word is skipped if its pieces are more than the tokens
+    still to select, so a row whose words are all too long gets none.
 
     Args:
         may_select: boolean (B, T).
         continues: boolean (B, T), whether a token belongs to the word of the token before it.
-        counts: integers (B,), the tokens to select in each row.
+        counts: integers (B,), the maximum number of tokens to select in each row.
         random: `numpy.random.Generator`.
 
     Returns:
@@ -44,7 +44,7 @@ def select_tokens(may_select, continues, counts, random):
     flat = (np.arange(rows)[:, None] * length + word)[may_select]
     sizes = np.bincount(flat, minlength=rows * length).reshape(rows, length)[:, :words]
 
-    keys = np.where(sizes > 0, random.random(sizes.shape), 2.0)  # what is no word comes last
+    keys = np.where(sizes > 0, random.random(sizes.shape), 2.0)  # empty slots come last
     order = np.argsort(keys, axis=1)
     sizes = np.take_along_axis(sizes, order, axis=1)
     is_taken = np.zeros_like(sizes, dtype=bool)
@@ -61,20 +61,20 @@ def select_tokens(may_select, continues, counts, random):
 
 
 def mask_tokens(token_ids, is_selected, slots, mask_id, replacements, random):
-    """Replaces the selected tokens, and says what they were.
+    """Replaces the selected tokens, and gives them as labels.
 
     Args:
         token_ids: integers (B, T).
         is_selected: boolean (B, T), at most P in a row.
         slots: integer P.
-        mask_id: the token that says that one is to be guessed.
-        replacements: integers, the tokens that may stand in for another.
+        mask_id: id of the mask.
+        replacements: integers, the tokens that may replace another.
         random: `numpy.random.Generator`.
 
     Returns:
         The ids that the model sees, int32 (B, T); the selected positions in order, int32 (B, P);
-        what stood there, int32 (B, P); and the weights, float32 (B, P), 1 but for slots without a
-        token, which have position, label and weight 0.
+        the original tokens there, int32 (B, P); and the weights, float32 (B, P). The weight is 1.
+        Slots that a row does not need have position, label and weight 0.
     """
     rows, columns = np.nonzero(is_selected)
     tokens = token_ids[rows, columns]
