@@ -13,9 +13,9 @@ from keras_attention.training.token_logits import (
 
 
 def smoothed_cross_entropies(targets, logits, label_smoothing):
-    """The loss (B, T) of every token from float32 logits (B, T, V), at padding too.
+    """The loss (B, T) of every token, padding included, from float32 logits (B, T, V).
 
-    Its gradient, softmax minus smoothed target, is written out: it reuses the exponentials of the
+    The gradient, softmax minus smoothed target, is written out. It reuses the exponentials of the
     forward pass and is one expression over (B, T, V), the largest tensor of a training step.
     """
     size = logits.shape[-1]
@@ -42,10 +42,11 @@ def smoothed_cross_entropies(targets, logits, label_smoothing):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LabelSmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy whose target has `1 - label_smoothing` on the gold token, the rest evenly.
+    """Cross-entropy of a target with `1 - label_smoothing` on the gold token, the rest evenly.
 
-    No one-hot target is made: with V tokens, e' = label_smoothing / (V - 1) the mass of each other
-    token and z the logits, it is `logsumexp(z) - (1 - label_smoothing - e') z_gold - e' sum(z)`.
+    No one-hot target is made. With V tokens, logits z, and e' = label_smoothing / (V - 1) as the
+    mass of each other token, the loss is
+    `logsumexp(z) - (1 - label_smoothing - e') z_gold - e' sum(z)`.
 
     Padding (target 0) carries no loss. The value is the sum over tokens divided by their count,
     never a mean of means. Computed in float32 whatever the dtype of the logits.

@@ -1,8 +1,7 @@
-"""What the loss and the metrics over tokens share.
+"""Functions of logits that the loss and the metrics over tokens share.
 
-The loss, perplexity and accuracy need the same maxima and sums over the vocabulary. They compute
-them by the same functions, so that a compiled step, which merges equal operations, makes each pass
-once.
+Loss, perplexity and accuracy need the same maxima and sums over the vocabulary. Because they call
+the same functions, a compiled step merges the equal operations and makes each pass once.
 """
 
 from keras import ops
@@ -38,5 +37,5 @@ def softmax_parts(logits):
 
 
 def log_normalizers(maxima, sums):
-    """logsumexp (B, T) of the logits whose `softmax_parts` are given."""
+    """logsumexp (B, T) of logits, from their `softmax_parts`."""
     return ops.squeeze(ops.log(sums) + maxima, axis=-1)

@@ -12,7 +12,7 @@ from keras_attention.training.token_logits import (
 
 
 class TokenMean(keras.metrics.Metric):
-    """The average over all tokens seen of something that `values(y_true, logits)` computes."""
+    """The mean over all tokens of `values(y_true, logits)`, which a subclass computes."""
 
     def __init__(self, name, dtype=None, **kwargs):
         super().__init__(name=name, dtype=dtype, **kwargs)
@@ -35,7 +35,7 @@ class TokenMean(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenAccuracy(TokenMean):
-    """The share of tokens whose logit is the largest; one that ties with k - 1 others counts 1 / k.
+    """The share of targets whose logit is the largest. In a tie of k logits each counts 1 / k.
 
     Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T).
 
@@ -58,7 +58,7 @@ class TokenAccuracy(TokenMean):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Perplexity(TokenMean):
-    """exp of the average cross-entropy of a token, without label smoothing.
+    """exp of the mean cross-entropy of a token, without label smoothing.
 
     Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T).
 

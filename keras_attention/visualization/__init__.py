@@ -1,4 +1,4 @@
-"""Pictures of models: who attends to whom, BLEU by length, which class is taken for which."""
+"""Pictures of models: attention scores, BLEU by length, confusion matrices."""
 
 from keras_attention.visualization.attention_plot import (
     Attention,
