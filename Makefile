@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_CPU_ALLOCATOR_USE_BFC ?= 1
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test test-slow lint test-jax bench clean
+.PHONY: demo test test-slow lint test-jax bench regression clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
@@ -33,6 +33,10 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/training_step.py --preset small --rows 64
 	$(BIN)/python benchmarks/additive_attention.py
+
+# Whether this checkout gives what the commit BASE gives: benchmarks/regression/compare.py.
+regression: $(VENV)/installed
+	$(BIN)/python benchmarks/regression/compare.py --base $(BASE)
 
 clean:
 	rm -rf $(VENV) $(JAX_VENV) demo
