@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.attention_cache import cache_slots, extend_cache
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.heads import cache_offsets
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -238,8 +238,7 @@ class TransformerTranslator(Translator):
 
     def extend(self, state, count):
         """Caches for `count` more steps: see `StepContract`."""
-        pairs = zip(self.decoder_blocks, state["cache"], strict=True)
-        return {**state, "cache": [block.extend_cache(cache, count) for block, cache in pairs]}
+        return {**state, "cache": [extend_cache(cache, count) for cache in state["cache"]]}
 
     def select_rows(self, structure, rows, inputs=None):
         """Of constants one row an input, for all of its hypotheses: see `StepContract`."""
@@ -253,25 +252,25 @@ class TransformerTranslator(Translator):
         """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
         # Without an axis for the one position, which would be reshaped to and fro.
         x = self.target_embedding(token, start_index=position)  # (B, D)
-        offsets = cache_offsets(state["cache"][0]["key"], position)
+        slots = cache_slots(state["cache"][0], position)
         caches, alignment = [], None
         for index, block in enumerate(self.decoder_blocks):
             # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align
             # best.
             aligns = "alignment" in state and index == max(0, self.num_layers - 2)
-            x, *scores, cache = block(
+            x, scores, cache = block.step(
                 x,
+                state["cache"][index],
+                slots,
+                constants["encoder"][index],
                 encoder_padding_mask=constants["source_mask"],
-                self_attention_cache=state["cache"][index],
-                self_attention_cache_update_index=position,
-                self_attention_cache_offsets=offsets,
-                cross_attention_cache=constants["encoder"][index],
                 queries_per_source=constants["beam_size"],
                 return_attention_scores=aligns,
             )
             caches.append(cache)
             if aligns:
-                alignment = ops.cast(ops.mean(scores[1], axis=1)[:, 0], "float32")  # (B, S)
+                mean = ops.mean(scores["cross_attention"], axis=1)[:, 0]  # (B, S)
+                alignment = ops.cast(mean, "float32")
         new_state = {"cache": caches}
         if alignment is not None:
             new_state["alignment"] = alignment
