@@ -76,6 +76,10 @@ class StepContract:
     def step(self, token, position, state, constants):
         """Reads one token of every row.
 
+        A row that is finished is read on, as `special_ids.fill`, until it leaves or the search
+        ends. What the model makes of it makes no difference, but it must not fail: positions beyond
+        those that the model has are to be clipped.
+
         Args:
             token: int32 (R,).
             position: scalar int32, the number n of the step.
