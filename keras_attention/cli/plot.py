@@ -113,7 +113,7 @@ def _run_encoder(options):
         model, files = read_model(directory), directory / "tokenizer"
         length = config["max_sequence_length"]
     else:  # of HuggingFace
-        model, files = load_hugging_face(directory), directory
+        model, files = load_hugging_face(directory, task="encoder"), directory
         length = model.max_sequence_length
     tokenizer = WordPieceTokenizer.load(files)
     if options.grid:

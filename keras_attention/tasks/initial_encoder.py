@@ -23,27 +23,32 @@ def initial_encoder(config):
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
             fewer positions or segments than the texts of `config` need.
     """
+    from keras_attention.models.encoder import encoder_of
+
     model, tokenizer = _read(config)
-    return _prepared(getattr(model, "encoder", model), config), tokenizer
+    return _prepared(encoder_of(model), config), tokenizer
 
 
 def initial_masked_lm(config):
     """As `initial_encoder` with a head for masked tokens: the source's own if it has one.
 
     Returns:
-        A `BertMaskedLM` and its `WordPieceTokenizer`.
+        A `MaskedLM` and its `WordPieceTokenizer`.
     """
-    from keras_attention.models import BertMaskedLM
+    from keras_attention.models import MaskedLM
+    from keras_attention.models.encoder import encoder_of
 
     source, tokenizer = _read(config, with_head=True)
-    model = BertMaskedLM(_prepared(getattr(source, "encoder", source), config))
-    if hasattr(source, "masked_lm"):
+    model = MaskedLM(_prepared(encoder_of(source), config))
+    if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
     return model, tokenizer
 
 
 def _read(config, with_head=False):
     """An encoder or a model that has one, and the tokenizer."""
+    from keras_attention.checkpoints import load_tokenizer
+    from keras_attention.models.encoder import encoder_of
     from keras_attention.text import WordPieceTokenizer
 
     directory = Path(config.initial_weights)
@@ -54,12 +59,12 @@ def _read(config, with_head=False):
             f"{directory}: neither a run nor a HuggingFace directory (config.json: {error})."
         ) from error
     if "kind" in values:
-        model, files = _of_run(directory, values["kind"]), directory / "tokenizer"
+        model = _of_run(directory, values["kind"])
+        tokenizer = WordPieceTokenizer.load(directory / "tokenizer")
     else:
-        model, files = _of_hugging_face(directory, with_head), directory
-    tokenizer = WordPieceTokenizer.load(files)
+        model, tokenizer = _of_hugging_face(directory, with_head), load_tokenizer(directory)
     # Published embeddings may have rows to spare, never too few.
-    rows = getattr(model, "encoder", model).vocabulary_size
+    rows = encoder_of(model).vocabulary_size
     if tokenizer.vocabulary_size > rows:
         raise InputError(
             f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "
@@ -73,19 +78,19 @@ def _of_run(directory, kind):
         raise InputError(
             f"{directory} is a run of another kind: {kind!r}, not masked-lm or a classifier."
         )
+    from keras_attention.models.encoder_families import ENCODER_FAMILIES
+
     model = read_model(directory)
-    if not hasattr(model, "encoder"):
+    if not isinstance(model.encoder, tuple(ENCODER_FAMILIES.values())):
         raise InputError(f"{directory}: its model has no BERT encoder to begin with.")
     return model
 
 
 def _of_hugging_face(directory, with_head):
-    from keras_attention.checkpoints import load_hugging_face, load_hugging_face_masked_lm
-    from keras_attention.checkpoints.hugging_face import has_masked_lm_head
+    from keras_attention.checkpoints.hugging_face import has_head, load_hugging_face
 
-    if with_head and has_masked_lm_head(directory):
-        return load_hugging_face_masked_lm(directory)
-    return load_hugging_face(directory)
+    has_masked_lm = with_head and has_head(directory, "masked-lm")
+    return load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
 
 
 def _prepared(encoder, config):

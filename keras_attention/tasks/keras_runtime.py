@@ -52,16 +52,14 @@ def compiled_classify(model, padding_id, takes_pairs=False):
     """`classify(token_ids[, segment_ids]) -> probabilities` as a function of arrays, traced once.
 
     Args:
-        model: one of `keras_attention.models` whose output is logits (B, C).
+        model: a `keras_attention.models.ClassifierHead` whose output is logits (B, C).
         padding_id: of the vocabulary: it is masked.
         takes_pairs: whether there are segment ids.
     """
     import keras
 
-    from keras_attention.models.classify import classify
-
     def probabilities(token_ids, segment_ids=None):
-        return classify(model, padding_id, token_ids, segment_ids)
+        return model.probabilities(token_ids, padding_id, segment_ids)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -20,7 +20,7 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
     """The attention of every layer and head, between words.
 
     Args:
-        model: with `attention_scores`, such as `BertEncoder` or `BertClassifier`.
+        model: with `attention_scores`, such as `BertEncoder` or `Classifier`.
         tokenizer: a `WordPieceTokenizer`.
         text: string.
         pair: string, a second text, or None.

@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-from keras_attention.models.classify import classify
-
 
 def ids_function(model, padding_id, takes_pairs=False):
     """`token_ids (N, T)[, segment_ids (N, T)] int32 -> {"probabilities": (N, C) float32}`.
@@ -15,7 +13,7 @@ def ids_function(model, padding_id, takes_pairs=False):
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids=None):
-        return {"probabilities": classify(model, padding_id, token_ids, segment_ids)}
+        return {"probabilities": model.probabilities(token_ids, padding_id, segment_ids)}
 
     return ids
 

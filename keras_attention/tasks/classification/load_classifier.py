@@ -23,19 +23,21 @@ def classifier_of_run(path, config, **decoding):
         config: its `config.json`, a dict.
         **decoding: must be empty.
     """
-    from keras_attention.text import WordPieceTokenizer  # here: it needs TensorFlow
+    # Here: an artifact's runtime needs neither TensorFlow nor Keras.
+    from keras_attention.models import ClassifierHead
+    from keras_attention.text import WordPieceTokenizer
 
     path = Path(path)
     _refuse_decoding(path, decoding)
     require_fields(config, FIELDS, path / "config.json")
     model = read_model(path)
-    if not hasattr(model, "num_classes"):
+    if not isinstance(model, ClassifierHead):
         raise InputError(
             f"{path / 'model.keras'}: expected a classifier, as config.json says. "
             f"Received: a {type(model).__name__}"
         )
     tokenizer = WordPieceTokenizer.load(path / "tokenizer")
-    rows = getattr(model, "encoder", model).vocabulary_size
+    rows = model.encoder.vocabulary_size
     if tokenizer.vocabulary_size > rows:  # published embeddings may have rows to spare
         raise InputError(
             f"{path}: the tokenizer has {tokenizer.vocabulary_size:,} tokens and the model "
@@ -47,7 +49,7 @@ def classifier_of_run(path, config, **decoding):
             f"{path / 'config.json'}: the model tells {model.num_classes} labels apart, of which "
             f"the config names {len(labels)}."
         )
-    longest = getattr(model, "encoder", model).max_sequence_length
+    longest = model.encoder.max_sequence_length
     if length > longest:
         raise InputError(
             f"{path / 'config.json'}: `max_sequence_length` must be at most {longest:,}, as the "

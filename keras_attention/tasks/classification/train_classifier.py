@@ -7,7 +7,7 @@ import keras
 
 from keras_attention._validation import TruncationWarning, require
 from keras_attention.files import write_atomically
-from keras_attention.models import BertClassifier, BertEncoder, LessonClassifier
+from keras_attention.models import BertEncoder, Classifier, LessonClassifier
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import load_run
 from keras_attention.tasks.initial_encoder import initial_encoder
@@ -59,6 +59,7 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
             dropout=dropout,
+            labels=config.labels,
         )
     if encoder is None:
         encoder = BertEncoder.from_preset(
@@ -68,7 +69,13 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             dropout=dropout,
         )
     encoder.trainable = not config.freeze_encoder
-    return BertClassifier(encoder, num_classes, pooling=config.pooling, classifier_dropout=dropout)
+    return Classifier(
+        encoder,
+        num_classes,
+        pooling=config.pooling,
+        classifier_dropout=dropout,
+        labels=config.labels,
+    )
 
 
 def make_batches(config, tokenizer, data, ids, seed=0, max_buckets=None, class_weights=None):
@@ -92,7 +99,7 @@ def compile_classifier(model, config, total_steps):
     rate_scales = None
     if config.layer_decay is not None:
         require(
-            hasattr(model, "encoder"),
+            isinstance(model, Classifier),
             "layer_decay",
             "None for a model that has no layers of an encoder",
             layer_decay=config.layer_decay,

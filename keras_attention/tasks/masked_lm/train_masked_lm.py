@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.models import BertMaskedLM
+from keras_attention.models import MaskedLM
 from keras_attention.runs.run_files import read_model
 from keras_attention.runs.streamed_corpus import StreamedCorpus
 from keras_attention.runs.training_run import TrainingRun
@@ -131,7 +131,7 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
         quiet: whether to print nothing.
 
     Returns:
-        The `BertMaskedLM`.
+        The `MaskedLM`.
 
     Raises:
         InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
@@ -175,7 +175,7 @@ def train_masked_lm(config, output, resume=False, force=False, quiet=False):
             f"{config.max_sequence_length} tokens; only their beginnings are read."
         )
     if model is None:
-        model = BertMaskedLM.from_preset(
+        model = MaskedLM.from_preset(
             config.preset,
             vocabulary_size=tokenizer.vocabulary_size,
             max_sequence_length=config.max_sequence_length,
