@@ -25,6 +25,8 @@ class Translator(StepContract, Model):
             2017, section 6.1).
     """
 
+    task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
+
     extra_length = 50
 
     def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):

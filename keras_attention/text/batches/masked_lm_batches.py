@@ -43,7 +43,7 @@ class MaskedLMBatches(EncoderBatches):
         rate: share of the tokens to select.
         next_sentence_labels: integers (N,), 0 where the second segment follows the first in its
             text and 1 where it does not, from `next_sentence_pairs`. `y` and the weights then are
-            `{"masked_lm": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
+            `{"logits": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
         max_buckets: maximum number of shapes.
         seed: integer.
         buckets: `LengthBuckets` to use, such as those of a whole corpus for a part of it; None
@@ -132,6 +132,6 @@ class MaskedLMBatches(EncoderBatches):
         counts[: len(indices)] = 1.0
         return (
             x,
-            {"masked_lm": labels, "next_sentence": follows},
-            {"masked_lm": weights, "next_sentence": counts},
+            {"logits": labels, "next_sentence": follows},
+            {"logits": weights, "next_sentence": counts},
         )

@@ -3,7 +3,6 @@
 import numpy as np
 
 
-
 def pad(rows, length=None, value=0):
     """(N, longest) int32 from lists of ids, padded with `value` at the end.
 
