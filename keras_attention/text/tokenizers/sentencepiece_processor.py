@@ -1,7 +1,5 @@
 """SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
-import sentencepiece
-
 from keras_attention._validation import require
 from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
@@ -23,6 +21,8 @@ class SentencePieceProcessor:
     """
 
     def __init__(self, model):
+        import sentencepiece  # here, so that classifiers run where it is missing
+
         require(isinstance(model, bytes) and model, "model", "the bytes of a model", model=model)
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
