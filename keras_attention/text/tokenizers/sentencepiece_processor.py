@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import sentencepiece
-
 from keras_attention._validation import require
 from keras_attention.token_ids import SpecialIds
 
@@ -27,6 +25,8 @@ class SentencePieceProcessor:
     special_ids = SpecialIds()
 
     def __init__(self, model):
+        import sentencepiece  # here, so that classifiers run where it is missing
+
         require(isinstance(model, bytes) and model, "model", "the bytes of a model", model=model)
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
