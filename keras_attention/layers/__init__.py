@@ -1,5 +1,7 @@
 """Attention layers and the blocks made of them."""
 
+import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
+
 from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
