@@ -106,8 +106,19 @@ class EncoderTask(Task):
         return encoder_scores(user.model, user.tokenizer, text, pair, user.max_length)
 
 
+def output_shapes(model):
+    """The shape of a Keras model's output, or a dict of them by name."""
+    from keras import tree
+
+    # `model.output_shape` hides the name of an only output.
+    return tree.map_structure(
+        lambda spec: tuple(spec.shape), model.compute_output_spec(model.input)
+    )
+
+
 def own_encoder(model):
     """The `Encoder` in a model of this package, or None for a model of the user's own."""
     from keras_attention.models import Encoder, EncoderHead
+    from keras_attention.models.encoder import encoder_of
 
-    return model.encoder if isinstance(model, (Encoder, EncoderHead)) else None
+    return encoder_of(model) if isinstance(model, (Encoder, EncoderHead)) else None

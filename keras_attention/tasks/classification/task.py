@@ -12,7 +12,7 @@ from keras_attention.tasks.classification.options import (
     EXPORT_OPTIONS,
     TRAIN_OPTIONS,
 )
-from keras_attention.tasks.encoder_task import EncoderTask
+from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
 from keras_attention.tasks.task import Graph, Plan, Rows
 
 RUN_FIELDS = {
@@ -142,7 +142,7 @@ class ClassificationTask(EncoderTask):
 
     def require_fit(self, path, config, model, tokenizer):
         super().require_fit(path, config, model, tokenizer)
-        shape = model.output_shape
+        shape = output_shapes(model)
         if not isinstance(shape, tuple) or len(shape) != 2:
             raise InputError(
                 f"{path}/model.keras: expected a classifier, whose output is logits (B, C). "
