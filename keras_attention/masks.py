@@ -6,6 +6,7 @@ Shapes: B batch, T target (query) length, S source (key) length.
 import keras
 from keras import ops
 
+from keras_attention.keras_private import mask_of
 from keras_attention.token_ids import PADDING_ID
 
 
@@ -30,7 +31,7 @@ def causal_mask(target_length, source_length=None, start_index=0):
 
 def implicit_mask(tensor):
     """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
-    return getattr(tensor, "_keras_mask", None)
+    return mask_of(tensor)
 
 
 def combine(*masks):

@@ -1,1 +1,1 @@
-"""What `keras.ops` lacks, on TensorFlow and JAX: loops, recurrence, matrix products, bits."""
+"""Graph operations that `keras.ops` lacks, on TensorFlow and JAX: loops, recurrences, products."""

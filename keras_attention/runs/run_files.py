@@ -37,8 +37,8 @@ def read_model(path):
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
-    from keras_attention.graph.backend import limited_variables
     from keras_attention.runs.keras_archive import check_keras_archive
+    from keras_attention.runs.limited_variables import limited_variables
 
     path = Path(path) / "model.keras"
     if not path.exists():

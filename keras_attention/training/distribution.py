@@ -3,8 +3,8 @@
 To build the metrics, stock `fit` adds up the parts of its first batch, which fails where these
 differ in size and under `MultiWorkerMirroredStrategy`, where it also reduces the logs of a step
 over an axis that they do not have.
-`keras_attention.models.Model` calls these functions instead, one of which stands in for a private
-method of Keras (3.15), `_maybe_symbolic_build`, and needs two more private names.
+`keras_attention.models.Model` calls these functions instead. The private methods of Keras that it
+takes are in `keras_attention.keras_private`.
 """
 
 import json
@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention._validation import InputError
+from keras_attention.keras_private import build_symbolically, has_unbuilt_metrics
 
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
@@ -129,8 +130,8 @@ def multi_worker_function(model, step):
 
 def build_from_iterator(model, iterator):
     """Builds the metrics and the optimizer, by what a replica of this process reads first."""
-    metrics = model._compile_metrics
-    if (metrics is None or metrics.built) and (model.optimizer is None or model.optimizer.built):
+    optimizer_is_built = model.optimizer is None or model.optimizer.built
+    if not has_unbuilt_metrics(model) and optimizer_is_built:
         return  # a second time the iterator may be at its end
     strategy = model.distribute_strategy
     _, _, batches = next(iter(iterator))
@@ -138,7 +139,7 @@ def build_from_iterator(model, iterator):
         lambda value: strategy.experimental_local_results(value)[0], next(batches)
     )
     with strategy.scope():
-        model._symbolic_build(data_batch=batch)
+        build_symbolically(model, batch)
 
 
 def distributed_dataset(batches, **position):

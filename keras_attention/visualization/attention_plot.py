@@ -17,7 +17,7 @@ CELL = 0.36  # inches from one word to the next
 
 
 @dataclasses.dataclass
-class Attention:
+class AttentionMap:
     """Who attends to whom: `weights` (rows, columns), with a label for each row and column."""
 
     weights: np.ndarray
@@ -71,7 +71,7 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
         head: index from 0; None averages all heads.
 
     Returns:
-        An `Attention`, pieces merged to words.
+        An `AttentionMap`, pieces merged to words.
 
     Raises:
         InputError: if the text is empty, or the model has no such kind, layer or head.
@@ -101,7 +101,7 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
         "encoder": ("source (query)", "source (key)"),
         "decoder": ("target (query)", "target (key)"),
     }[kind]
-    return Attention(*merge_words(weights, *pieces), title, *axes)
+    return AttentionMap(*merge_words(weights, *pieces), title, *axes)
 
 
 def choose_attention(scores, kind, layer, head):
@@ -151,7 +151,7 @@ def plot_attention(attentions):
     """A matplotlib figure: a heatmap for each sentence, its columns' words along the top.
 
     Args:
-        attentions: an `Attention` or a list of them, which get a panel each, two side by side.
+        attentions: an `AttentionMap` or a list of them, which get a panel each, two side by side.
 
     Returns:
         `matplotlib.figure.Figure`, made without any window system.
@@ -161,7 +161,7 @@ def plot_attention(attentions):
     """
     from matplotlib.figure import Figure
 
-    attentions = [attentions] if isinstance(attentions, Attention) else list(attentions)
+    attentions = [attentions] if isinstance(attentions, AttentionMap) else list(attentions)
     require(attentions, "attentions", "at least one", attentions=attentions)
     columns = min(2, len(attentions))
     title, panel_titles = _titles(attentions)
