@@ -4,8 +4,8 @@ The loss of a step is (sum over tokens) / (number of tokens), with both taken ov
 and all replicas. The stock step takes the mean of each part's own mean, which weighs a token in a
 short part more than one in a long part, and clips what each replica has before the reduction.
 
-Masks that Keras attaches to tensors play no part: a loss that leaves out padding says so itself,
-with a method `token_weights(y_true, sample_weight)`.
+Masks that Keras attaches to tensors play no part: a loss that leaves out an `ignore_class` says so
+itself, with a method `token_weights(y_true, sample_weight)`. Weights of the batch count everywhere.
 """
 
 import functools

@@ -4,7 +4,6 @@ from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, require_formats, write_forms
 from keras_attention.artifacts.manifest import write_manifest
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
-from keras_attention.decoding.length_limits import EXTRA_LENGTH
 from keras_attention.files import new_directory
 from keras_attention.search_options import GREEDY
 from keras_attention.tasks.artifact_runtimes import artifact_translator
@@ -97,7 +96,7 @@ def export_translator(
             "decoding": {
                 "method": search.method,
                 **search.to_dict(),
-                "extra_length": EXTRA_LENGTH,
+                "extra_length": model.extra_length,
                 "max_source_length": model.max_sequence_length,
                 "with_alignments": with_alignments,
                 "single_loop": single_loop,

@@ -5,7 +5,6 @@ import warnings
 from keras_attention._validation import TruncationWarning, require
 from keras_attention.search_options import IMPOSSIBLE, int32_seeds
 from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID
 
 
 class TextTranslator:
@@ -48,7 +47,7 @@ class TextTranslator:
                     TruncationWarning,
                     stacklevel=3,
                 )
-                row = [*row[: self.max_source_length - 1], END_ID]
+                row = [*row[: self.max_source_length - 1], row[-1]]  # END
             rows.append(row)
         return rows
 

@@ -5,7 +5,6 @@ import numpy as np
 from keras_attention._validation import require
 from keras_attention.text.batches.encoder_batches import EncoderBatches, class_ids
 from keras_attention.text.batches.masked_lm import mask_tokens, select_tokens, selection_count
-from keras_attention.token_ids import PADDING_ID
 
 
 class MaskedLMBatches(EncoderBatches):
@@ -90,8 +89,8 @@ class MaskedLMBatches(EncoderBatches):
         )
         require(0 < rate < 1, "rate", "a number between 0 and 1", rate=rate)
         self._is_text = np.ones(size, bool)
-        # As a label, 0 says that there is none; it is padding in every common vocabulary, too.
-        self._is_text[[PADDING_ID, mask_id, *special_ids]] = False
+        no_label = 0  # what a label of an empty slot is; padding in every common vocabulary, too
+        self._is_text[[no_label, mask_id, *special_ids]] = False
         require(
             self._is_text.any(), "special_ids", "not the whole vocabulary", special_ids=special_ids
         )
