@@ -29,6 +29,7 @@ PUBLIC = {
     "keras_attention.decoding": [
         "SamplingOptions",
         "SearchOptions",
+        "StepContract",
         "beam_search",
         "gnmt_score",
         "greedy_search",

@@ -1,5 +1,7 @@
 """Greedy search, beam search and sampling in the graph, written once over the step contract."""
 
+import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
+
 from keras_attention.decoding.beam_search import beam_search
 from keras_attention.decoding.gnmt_score import gnmt_score
 from keras_attention.decoding.greedy_search import greedy_search
