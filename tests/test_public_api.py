@@ -31,6 +31,7 @@ PUBLIC = {
     "keras_attention.decoding": [
         "SamplingOptions",
         "SearchOptions",
+        "StepContract",
         "beam_search",
         "gnmt_score",
         "greedy_search",
