@@ -78,10 +78,12 @@ def _of_run(directory, kind):
         raise InputError(
             f"{directory} is a run of another kind: {kind!r}, not masked-lm or a classifier."
         )
+    from keras_attention.models import EncoderHead
     from keras_attention.models.encoder_families import ENCODER_FAMILIES
 
     model = read_model(directory)
-    if not isinstance(model.encoder, tuple(ENCODER_FAMILIES.values())):
+    families = tuple(ENCODER_FAMILIES.values())
+    if not isinstance(model, EncoderHead) or not isinstance(model.encoder, families):
         raise InputError(f"{directory}: its model has no BERT encoder to begin with.")
     return model
 
