@@ -24,6 +24,20 @@ hypothesis.settings.load_profile("keras_attention")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+# Folders whose files take minutes. They come first: the end is shared by files that take seconds.
+SLOW_FOLDERS = ("training", "tasks", "cli", "export", "artifacts", "runs", "test_examples")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the slowest files first; within a folder the order stays."""
+
+    def rank(item):
+        name = item.nodeid.removeprefix("tests/").split("/")[0].split(".")[0]
+        return SLOW_FOLDERS.index(name) if name in SLOW_FOLDERS else len(SLOW_FOLDERS)
+
+    items.sort(key=rank)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """A worker of pytest-xdist runs the tests of each file in a process of their own."""
