@@ -28,8 +28,7 @@ from keras_attention.artifacts.onnx_runtime import onnx_function
 from keras_attention.artifacts.saved_model import write_saved_model
 from keras_attention.artifacts.tflite import write_tflite
 from keras_attention.artifacts.tflite_runtime import tflite_signature
-from keras_attention.models import BertClassifier, BertEncoder
-from keras_attention.models.classify import classify
+from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
@@ -47,7 +46,7 @@ def make_classifier(activation="gelu_new"):
     """Ours, with random weights. KerasHub knows the GELU by tanh only."""
     keras.utils.set_random_seed(0)
     encoder = BertEncoder(VOCABULARY, **SIZE, activation=activation)
-    return BertClassifier(encoder, CLASSES, pooling="mean")
+    return Classifier(encoder, CLASSES, pooling="mean")
 
 
 def make_inputs(rows, length, ragged=False):
@@ -78,10 +77,19 @@ def train_function(model, batch, jit):
 
 
 def keras_function(model, jit):
-    """`probabilities(token_ids)` of a Keras model as a graph."""
+    """`probabilities(token_ids)` of a Keras model as a graph; 0 is padding."""
+
+    def probabilities(token_ids):
+        inputs = {
+            "token_ids": token_ids,
+            "segment_ids": tf.zeros_like(token_ids),
+            "padding_mask": tf.cast(token_ids != 0, tf.int32),
+        }
+        return tf.nn.softmax(model(inputs, training=False))
+
     signature = [tf.TensorSpec((None, None), tf.int32)]
     function = tf.function(
-        lambda token_ids: classify(model, 0, token_ids),
+        probabilities,
         input_signature=None if jit else signature,
         autograph=False,
         jit_compile=jit,

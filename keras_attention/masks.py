@@ -6,15 +6,22 @@ Shapes: B batch, T target (query) length, S source (key) length.
 import keras
 from keras import ops
 
-from keras_attention.token_ids import PADDING_ID
 
+def padding_mask(token_ids, padding_id):
+    """True where `token_ids` (B, S) holds a token, False where it holds `padding_id`.
 
-def padding_mask(token_ids, padding_id=PADDING_ID):
-    """True where `token_ids` (B, S) holds a token, False where it holds padding.
-
-    >>> padding_mask([[5, 6, 0]])  # [[True, True, False]]
+    >>> padding_mask([[5, 6, 0]], 0)  # [[True, True, False]]
     """
     return ops.not_equal(token_ids, padding_id)
+
+
+def length_mask(lengths, max_length):
+    """True at the first `lengths` (B,) of `max_length` positions: (B, max_length).
+
+    >>> length_mask([2, 0], 3)  # [[True, True, False], [False, False, False]]
+    """
+    positions = ops.arange(max_length, dtype="int32")
+    return ops.expand_dims(positions, 0) < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
 def causal_mask(target_length, source_length=None, start_index=0):

@@ -84,7 +84,7 @@ def test_the_lesson_compares_three_classifiers(labelled, tmp_path, capsys):
     accuracies = example("lesson").main(*files, tmp_path, **options)
     assert list(accuracies) == ["one block from scratch", "frozen BERT", "BERT"]
     assert accuracies["one block from scratch"] > 0.5
-    published = load_hugging_face(labelled / "bert").get_weights()
+    published = load_hugging_face(labelled / "bert", task="encoder").get_weights()
     for run, is_frozen in (("frozen-bert", True), ("bert", False)):
         trained = load_run(tmp_path / run).model.encoder.get_weights()
         moved = [np.abs(a - b).max() for a, b in zip(trained, published, strict=True)]

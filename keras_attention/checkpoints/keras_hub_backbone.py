@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_attention import activations
 from keras_attention._validation import missing_package, require
-from keras_attention.checkpoints.parts import assign, encoder_parts
+from keras_attention.checkpoints.bert import encoder_parts
+from keras_attention.checkpoints.parts import assign
 from keras_attention.models import BertEncoder
 
 SIZES = (

@@ -64,7 +64,7 @@ class EncoderTask(Task):
                 f"{path}/model.keras: expected a {self.kind}, as config.json says. "
                 f"Received: a {type(model).__name__}"
             )
-        encoder = encoder_of(model)
+        encoder = own_encoder(model)
         if encoder is None:  # a model of the user's own
             return
         rows, longest = encoder.vocabulary_size, encoder.max_sequence_length
@@ -82,7 +82,7 @@ class EncoderTask(Task):
             )
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        encoder = encoder_of(model)
+        encoder = own_encoder(model)
         length = {} if encoder is None else {"max_sequence_length": encoder.max_sequence_length}
         own = {} if labels is None else {"labels": list(labels)}
         return {**length, **config, **own, "kind": self.kind}
@@ -106,9 +106,8 @@ class EncoderTask(Task):
         return encoder_scores(user.model, user.tokenizer, text, pair, user.max_length)
 
 
-def encoder_of(model):
+def own_encoder(model):
     """The `Encoder` in a model of this package, or None for a model of the user's own."""
-    from keras_attention.models.encoder import Encoder
-    from keras_attention.models.encoder_head import EncoderHead
+    from keras_attention.models import Encoder, EncoderHead
 
     return model.encoder if isinstance(model, (Encoder, EncoderHead)) else None

@@ -6,7 +6,7 @@ from keras_attention._validation import InputError
 from keras_attention.json_file import read_json_object
 from keras_attention.runs.run_directory import TOKENIZER, read_model
 from keras_attention.tasks import task_of
-from keras_attention.tasks.encoder_task import EncoderTask, encoder_of
+from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
 from keras_attention.tasks.task import Initial
 
 
@@ -28,7 +28,7 @@ def initial_encoder(config, custom_objects=None):
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
             fewer positions or segments than the texts of `config` need.
     """
-    model, tokenizer = _read(config, "encoder", custom_objects)
+    model, tokenizer = _read(config, False, custom_objects)
     return Initial(_prepared(model.encoder, config), tokenizer)
 
 
@@ -40,15 +40,15 @@ def initial_masked_lm(config, custom_objects=None):
     """
     from keras_attention.models import MaskedLM
 
-    source, tokenizer = _read(config, None, custom_objects)
+    source, tokenizer = _read(config, True, custom_objects)
     model = MaskedLM(_prepared(source.encoder, config))
     if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
     return Initial(model, tokenizer)
 
 
-def _read(config, task, custom_objects):
-    """A model with `.encoder`, and its tokenizer; `task` as that of `load_hugging_face`."""
+def _read(config, with_head, custom_objects):
+    """A model with `.encoder`, with a head for masked tokens where it is wanted; its tokenizer."""
     directory = Path(config.initial_weights)
     try:
         values = read_json_object(directory / "config.json")
@@ -64,12 +64,14 @@ def _read(config, task, custom_objects):
             )
         model = read_model(directory, custom_objects)
         tokenizer = kind.load_tokenizer(directory / TOKENIZER)
-        if encoder_of(model) is None:
+        if own_encoder(model) is None:
             raise InputError(f"{directory}: its model has no encoder to begin with.")
     else:
         from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+        from keras_attention.checkpoints.hugging_face import has_head
 
-        model = load_hugging_face(directory, task=task)
+        has_masked_lm = with_head and has_head(directory, "masked-lm")
+        model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
         tokenizer = load_tokenizer(directory)
     # Published embeddings may have rows to spare, never too few.
     rows = model.encoder.vocabulary_size

@@ -4,8 +4,8 @@ The loss of a step is (sum over tokens) / (number of tokens), both over all micr
 replicas. The stock step takes the mean of the parts' means: a token in a short part then counts
 more than one in a long part. It also clips gradients before the sum over replicas.
 
-The step ignores masks that Keras attaches to tensors. A loss that leaves out padding has a method
-`token_weights(y_true, sample_weight)`.
+The step ignores masks that Keras attaches to tensors. A loss that leaves out an `ignore_class` has
+a method `token_weights(y_true, sample_weight)`. Weights of the batch count everywhere.
 """
 
 import functools

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.text.tokenizers.pad import pad
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 from keras_attention.visualization.save_figure import save_figure
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
@@ -83,12 +82,13 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
     if len(source) < 2:
         raise InputError("The text to plot is empty.")
     output = np.asarray(model.generate(pad([source]))["token_ids"])[0]
-    target = [int(token) for token in output if token != PADDING_ID]
-    read = [START_ID, *target[:-1]]
+    special = model.special_ids
+    target = [int(token) for token in output if token != special.padding]
+    read = [special.start, *target[:-1]]
     scores = model.attention_scores(pad([source]), pad([read]))
     weights, title = choose_attention(scores, kind, layer, head)
     source, target, read = (
-        [_label(processor, token) for token in tokens]
+        [_label(processor, token, special) for token in tokens]
         for processor, tokens in (
             (tokenizer.source, source),
             (tokenizer.target, target),
@@ -143,8 +143,9 @@ def _require_one_of(name, index, total):
         raise InputError(f"There is no {name} {index}; the model has {has}.")
 
 
-def _label(processor, token):
-    return {START_ID: "<start>", END_ID: "<end>"}.get(token) or processor.id_to_piece(token)
+def _label(processor, token, special):
+    names = {special.start: "<start>", **dict.fromkeys(special.ends, "<end>")}
+    return names.get(token) or processor.id_to_piece(token)
 
 
 def plot_attention(attentions):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import load
-from keras_attention.models import BertClassifier, BertEncoder
+from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.export import export
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.export import classified
@@ -166,7 +166,7 @@ def test_of_many_labels_the_most_probable_are_shown(browser, address, beside, tm
         intermediate_dim=24,
         max_sequence_length=32,
     )
-    model = BertClassifier(encoder, 13)
+    model = Classifier(encoder, 13)
     for weight in model.trainable_weights[-2:]:  # else all labels are almost equally probable
         weight.assign(keras.random.normal(weight.shape, seed=1))
     labels = [f"label {i}" for i in range(13)]

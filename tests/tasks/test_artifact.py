@@ -16,8 +16,10 @@ from keras_attention.artifacts import formats, saved_model_runtime
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.tasks.translation.graph_functions import BLANK, ids_function
 from keras_attention.text import TranslationTokenizer, phrase_corpus
-from keras_attention.token_ids import END_ID
+from keras_attention.token_ids import SpecialIds
 from tests.tasks.generate import generate_by
+
+SPECIAL = SpecialIds()
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")
 SHAPES = [(1, 9), (1, 15), (1, 5), (4, 28), (4, 15), (2, 64), (1, 1)]
@@ -57,7 +59,7 @@ def source_ids(batch_size, length):
     for row, used in zip(ids, np.linspace(max(1, length // 2), length, batch_size), strict=True):
         used = int(used) if batch_size > 1 else length
         row[: used - 1] = random.integers(4, 300, used - 1)
-        row[used - 1] = END_ID
+        row[used - 1] = SPECIAL.end
     return ids
 
 

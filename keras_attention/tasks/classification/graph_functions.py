@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_attention.models.classify import classify
+from keras_attention.tasks.classification.text_classifier import class_probabilities
 
 
 def ids_function(model, padding_id, takes_pairs=False):
@@ -15,7 +15,7 @@ def ids_function(model, padding_id, takes_pairs=False):
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids=None):
-        return {"probabilities": classify(model, padding_id, token_ids, segment_ids)}
+        return {"probabilities": class_probabilities(model, padding_id, token_ids, segment_ids)}
 
     return ids
 

@@ -129,10 +129,8 @@ def compiled_classify(model, padding_id, takes_pairs=False):
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
-    from keras_attention.models.classify import classify
-
     def probabilities(token_ids, segment_ids=None):
-        return classify(model, padding_id, token_ids, segment_ids)
+        return class_probabilities(model, padding_id, token_ids, segment_ids)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -140,6 +138,33 @@ def compiled_classify(model, padding_id, takes_pairs=False):
         signature = [tf.TensorSpec((None, None), tf.int32)] * (2 if takes_pairs else 1)
         probabilities = tf.function(probabilities, input_signature=signature, autograph=False)
     return lambda **ids: keras.ops.convert_to_numpy(probabilities(**ids))
+
+
+def class_probabilities(model, padding_id, token_ids, segment_ids=None):
+    """The probability of every class (B, C), from ids alone: what runs and artifacts share.
+
+    Args:
+        model: a `ClassifierHead`, or any Keras model whose inputs are some of "token_ids",
+            "segment_ids" and "padding_mask" and whose output is logits.
+        padding_id: the id that is masked.
+        token_ids, segment_ids: (B, T) int32; segments are 0 where they are None.
+    """
+    from keras import ops
+
+    from keras_attention.models import ClassifierHead
+
+    if isinstance(model, ClassifierHead):
+        return model.probabilities(token_ids, padding_id, segment_ids)
+    inputs = {
+        "token_ids": token_ids,
+        "segment_ids": ops.zeros_like(token_ids) if segment_ids is None else segment_ids,
+        "padding_mask": ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
+    }
+    if not isinstance(model.input, dict):  # one tensor
+        logits = model(token_ids, training=False)
+    else:
+        logits = model({name: inputs[name] for name in model.input}, training=False)
+    return ops.softmax(ops.cast(logits, "float32"), axis=-1)
 
 
 def artifact_classifier(directory, runtime, manifest):

@@ -3,7 +3,7 @@
 import keras
 
 from keras_attention._validation import require
-from keras_attention.models import BertClassifier, BertEncoder, LessonClassifier
+from keras_attention.models import BertEncoder, Classifier, LessonClassifier
 from keras_attention.text import ClassificationBatches, balanced_class_weights
 from keras_attention.training import (
     LayerwiseAdamW,
@@ -22,6 +22,7 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
             dropout=dropout,
+            labels=config.labels,
         )
     if encoder is None:
         encoder = BertEncoder.from_preset(
@@ -31,7 +32,13 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             dropout=dropout,
         )
     encoder.trainable = not config.freeze_encoder
-    return BertClassifier(encoder, num_classes, pooling=config.pooling, classifier_dropout=dropout)
+    return Classifier(
+        encoder,
+        num_classes,
+        pooling=config.pooling,
+        classifier_dropout=dropout,
+        labels=config.labels,
+    )
 
 
 def class_weights(config, ids):
@@ -62,7 +69,7 @@ def compile_classifier(model, config, total_steps):
     rate_scales = None
     if config.layer_decay is not None:
         require(
-            hasattr(model, "encoder"),
+            isinstance(model, Classifier),
             "layer_decay",
             "None for a model that has no layers of an encoder",
             layer_decay=config.layer_decay,

@@ -4,7 +4,7 @@ import collections
 
 import keras
 
-from keras_attention.models import BertMaskedLM
+from keras_attention.models import MaskedLM
 from keras_attention.text import MaskedLMBatches
 from keras_attention.text.batches.length_buckets import LengthBuckets
 from keras_attention.training import LayerwiseAdamW, TokenAccuracy, WarmupLinearSchedule
@@ -13,7 +13,7 @@ from keras_attention.training.distribution import jit_options
 
 def make_model(config, vocabulary_size):
     """The untrained model of `config`."""
-    return BertMaskedLM.from_preset(
+    return MaskedLM.from_preset(
         config.preset,
         vocabulary_size=vocabulary_size,
         max_sequence_length=config.max_sequence_length,

@@ -201,7 +201,6 @@ class TranslationTask(Task):
 
     def graph(self, user, with_alignments=False, single_loop=False):
         from keras_attention.artifacts.formats import FORMATS
-        from keras_attention.decoding.length_limits import EXTRA_LENGTH
         from keras_attention.tasks.translation import graph_functions
 
         model, search = user.model, user.search
@@ -210,7 +209,7 @@ class TranslationTask(Task):
         decoding = {
             "method": search.method,
             **search.to_dict(),
-            "extra_length": EXTRA_LENGTH,
+            "extra_length": model.extra_length,
             "max_source_length": model.max_sequence_length,
             "with_alignments": with_alignments,
             "single_loop": single_loop,

@@ -8,7 +8,6 @@ from keras_attention.artifacts.formats import format_of
 from keras_attention.search_options import GREEDY, IMPOSSIBLE, int32_seeds
 from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
-from keras_attention.token_ids import END_ID
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`
 
@@ -53,7 +52,7 @@ class TextTranslator:
                     TruncationWarning,
                     stacklevel=3,
                 )
-                row = [*row[: self.max_source_length - 1], END_ID]
+                row = [*row[: self.max_source_length - 1], row[-1]]  # END
             rows.append(row)
         return rows
 

@@ -5,7 +5,6 @@ import numpy as np
 from keras_attention._validation import require
 from keras_attention.text.batches.encoder_batches import EncoderBatches, class_ids
 from keras_attention.text.batches.token_masking import mask_tokens, select_tokens, selection_count
-from keras_attention.token_ids import PADDING_ID
 
 
 class MaskedLMBatches(EncoderBatches):
@@ -44,7 +43,7 @@ class MaskedLMBatches(EncoderBatches):
         rate: share of the tokens to select.
         next_sentence_labels: integers (N,), 0 where the second segment follows the first in its
             text and 1 where it does not, from `next_sentence_pairs`. `y` and the weights then are
-            `{"masked_lm": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
+            `{"logits": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
         max_buckets: maximum number of shapes.
         seed: integer.
         buckets: `LengthBuckets` to use, such as those of a whole corpus for a part of it; None
@@ -90,8 +89,8 @@ class MaskedLMBatches(EncoderBatches):
         )
         require(0 < rate < 1, "rate", "a number between 0 and 1", rate=rate)
         self._is_text = np.ones(size, bool)
-        # As a label, 0 says that there is none; it is padding in every common vocabulary, too.
-        self._is_text[[PADDING_ID, mask_id, *special_ids]] = False
+        no_label = 0  # what a label of an empty slot is; padding in every common vocabulary, too
+        self._is_text[[no_label, mask_id, *special_ids]] = False
         require(
             self._is_text.any(), "special_ids", "not the whole vocabulary", special_ids=special_ids
         )
@@ -133,6 +132,6 @@ class MaskedLMBatches(EncoderBatches):
         counts[: len(indices)] = 1.0
         return (
             x,
-            {"masked_lm": labels, "next_sentence": follows},
-            {"masked_lm": weights, "next_sentence": counts},
+            {"logits": labels, "next_sentence": follows},
+            {"logits": weights, "next_sentence": counts},
         )

@@ -1,6 +1,6 @@
 """Selection and replacement of the tokens that a masked language model has to predict.
 
-This is the method of Google's BERT: 15 % of the tokens are selected. Of those, 80 % become the mask,
+This is the method of Google's BERT. It selects 15 % of the tokens. Of those, 80 % become the mask,
 10 % become a random token, and 10 % stay. Whole-word masking selects all pieces of a word together.
 Each piece is then replaced independently.
 

@@ -19,4 +19,7 @@ def _with_tensorflow(cls):
     """The subclass of `cls` that is a `tf.Module`."""
     import tensorflow as tf
 
-    return cls if issubclass(cls, tf.Module) else type(cls.__name__, (cls, tf.Module), {})
+    if issubclass(cls, tf.Module):
+        return cls
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls, tf.Module), names)

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from keras_attention.token_ids import PADDING_ID
 
-
-def pad(rows, length=None, value=PADDING_ID):
+def pad(rows, length=None, value=0):
     """(N, longest) int32 from lists of ids, padded with `value` at the end.
 
     >>> pad([[5, 3], [7]])

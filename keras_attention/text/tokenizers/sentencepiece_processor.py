@@ -1,9 +1,9 @@
 """SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
-import sentencepiece
+import dataclasses
 
 from keras_attention._validation import require
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds
 
 
 class SentencePieceProcessor:
@@ -22,7 +22,11 @@ class SentencePieceProcessor:
     'three hundred'
     """
 
+    special_ids = SpecialIds()
+
     def __init__(self, model):
+        import sentencepiece  # here, so that classifiers run where it is missing
+
         require(isinstance(model, bytes) and model, "model", "the bytes of a model", model=model)
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
@@ -32,7 +36,7 @@ class SentencePieceProcessor:
             ) from error
         ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         require(
-            ids == (PADDING_ID, UNKNOWN_ID, START_ID, END_ID),
+            ids == dataclasses.astuple(self.special_ids),
             "model",
             "a SentencePiece model trained with pad_id=0, unk_id=1, bos_id=2, eos_id=3",
             ids=ids,
@@ -51,7 +55,7 @@ class SentencePieceProcessor:
 
     def encode(self, text):
         """The ids of `text`, END at the end: a list of integers."""
-        return [*self._processor.encode(text), END_ID]
+        return [*self._processor.encode(text), self.special_ids.end]
 
     def encode_all(self, texts):
         """`encode` of each of a list of texts: a list of lists.
@@ -59,14 +63,15 @@ class SentencePieceProcessor:
         It is faster than one text at a time, and lets other threads run.
         """
         # One thread: more are hardly faster, and training needs the others.
-        return [[*ids, END_ID] for ids in self._processor.encode(list(texts), num_threads=1)]
+        end = self.special_ids.end
+        return [[*ids, end] for ids in self._processor.encode(list(texts), num_threads=1)]
 
     def decode(self, token_ids):
         """The text of ids: up to the first END, special ids left out."""
-        pieces = []
+        special, pieces = self.special_ids, []
         for token_id in token_ids:
-            if token_id == END_ID:
+            if token_id == special.end:
                 break
-            if token_id not in (PADDING_ID, START_ID):
+            if token_id not in (special.padding, special.start):
                 pieces.append(int(token_id))
         return self._processor.decode(pieces)

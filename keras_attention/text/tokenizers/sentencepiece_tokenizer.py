@@ -2,7 +2,6 @@
 
 from keras_attention.text.tokenizers.graph_module import GraphModule
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
 class SentencePieceTokenizer(GraphModule):
@@ -58,7 +57,8 @@ class SentencePieceTokenizer(GraphModule):
         if max_length is not None:
             ids = ids[:, : max_length - add_start - add_end]
         column = tf.ones_like(texts, tf.int32)[:, None]  # (N, 1)
-        parts = [column * START_ID] * add_start + [ids] + [column * END_ID] * add_end
+        special = self._processor.special_ids
+        parts = [column * special.start] * add_start + [ids] + [column * special.end] * add_end
         return tf.concat(parts, axis=1) if len(parts) > 1 else ids
 
     def detokenize(self, token_ids):
@@ -72,7 +72,8 @@ class SentencePieceTokenizer(GraphModule):
         """
         import tensorflow as tf
 
-        ended = tf.cumsum(tf.cast(token_ids == END_ID, tf.int32), axis=1) > 0
-        special = (token_ids == PADDING_ID) | (token_ids == START_ID)
-        kept = tf.ragged.boolean_mask(token_ids, ~(ended | special))
+        special = self._processor.special_ids
+        ended = tf.cumsum(tf.cast(token_ids == special.end, tf.int32), axis=1) > 0
+        is_special = (token_ids == special.padding) | (token_ids == special.start)
+        kept = tf.ragged.boolean_mask(token_ids, ~(ended | is_special))
         return self._tokenizer.detokenize(kept)

@@ -4,7 +4,7 @@ import io
 import re
 
 from keras_attention._validation import InputError, require, require_positive_integer
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds
 
 MODEL_TYPES = ("bpe", "unigram")
 NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
@@ -58,6 +58,7 @@ def train_sentencepiece(
     if not sentences:
         raise InputError("The corpus holds no text to train a vocabulary on.")
     longest = max(len(sentence.encode()) for sentence in sentences)
+    special = SpecialIds()
 
     def train(size):
         model = io.BytesIO()
@@ -69,10 +70,10 @@ def train_sentencepiece(
             normalization_rule_name=normalization,
             character_coverage=1.0,
             max_sentence_length=max(longest + 1, 10),  # which is the least it takes
-            pad_id=PADDING_ID,
-            unk_id=UNKNOWN_ID,
-            bos_id=START_ID,
-            eos_id=END_ID,
+            pad_id=special.padding,
+            unk_id=special.unknown,
+            bos_id=special.start,
+            eos_id=special.end,
             num_threads=1,
             byte_fallback=byte_fallback,
             minloglevel=2,  # its own messages would mix with the caller's progress

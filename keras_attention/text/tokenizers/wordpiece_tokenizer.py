@@ -1,14 +1,13 @@
 """WordPiece, BERT's tokenizer, in plain Python."""
 
 import dataclasses
-import re
 from itertools import chain
 
 import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.text.tokenizers.pad import pad
-from keras_attention.text.tokenizers.wordpiece_characters import split_words
+from keras_attention.text.tokenizers.wordpiece_chunks import ChunkIds
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_TOKEN,
@@ -18,13 +17,6 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
 
 # The reference's decoder deletes the blank before these, where a token shows it.
 _CLOSED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")
-
-_SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
-
-_BEGIN = 3  # characters of a word that say how long a token may begin there
-
-# Limits of the cache of ids: the number of chunks, and the characters of a chunk.
-_CACHED_CHUNKS, _LONGEST_CACHED = 1 << 16, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +95,7 @@ class WordPieceTokenizer:
         self.padding_id, self.unknown_id, self.start_id, self.end_id, self.mask_id = (
             ids[token] for token in SPECIAL_TOKENS
         )
-        self._chunks = _ChunkIds(ids, self.lowercase, strip_accents)
+        self._chunks = ChunkIds(ids, self.lowercase, strip_accents)
 
     @property
     def vocabulary(self):
@@ -227,61 +219,6 @@ class WordPieceTokenizer:
             return cls(**found)
         except ValueError as error:
             raise InputError(f"{directory}: {error}") from error
-
-
-class _ChunkIds(dict):
-    """The ids of chunks, which are the parts of a text between blanks. It fills itself.
-
-    A blank always ends a word, and no special token holds one. So the ids of a text are those of
-    its chunks, and a chunk has the same ids wherever it stands.
-    """
-
-    def __init__(self, ids, lowercase, strip_accents):
-        super().__init__()
-        self._how = lowercase, strip_accents
-        self._unknown = [ids["[UNK]"]]
-        # Longer words are unknown, even those that are tokens.
-        self._ids = {t: i for t, i in ids.items() if len(t.removeprefix("##")) <= LONGEST_WORD}
-        # The longest token that begins with the same characters, so that few lengths are tried.
-        self._longest = {}
-        for token in self._ids:
-            begin = token[: _BEGIN + len("##")] if token.startswith("##") else token[:_BEGIN]
-            self._longest[begin] = max(self._longest.get(begin, 0), len(token))
-
-    def __missing__(self, chunk):
-        ids, found = self._ids, []
-        for part in _SPECIAL.split(chunk) if "[" in chunk else (chunk,):
-            if part in SPECIAL_TOKENS:
-                found.append(ids[part])
-                continue
-            for word in split_words(part, *self._how):
-                if word in ids:
-                    found.append(ids[word])
-                else:
-                    found += self._pieces(word) if len(word) > 1 else self._unknown
-        if len(chunk) <= _LONGEST_CACHED:
-            if len(self) >= _CACHED_CHUNKS:
-                self.clear()  # frequent chunks are back at once
-            self[chunk] = found
-        return found
-
-    def _pieces(self, word):
-        """The longest token that begins the word, then the longest that continues it, and so on."""
-        if len(word) > LONGEST_WORD:
-            return self._unknown
-        found, start, prefix = [], 0, ""
-        while start < len(word):
-            longest = self._longest.get(prefix + word[start : start + _BEGIN], 0)
-            most = max(longest - len(prefix), _BEGIN - 1)
-            for end in range(min(len(word), start + most), start, -1):
-                token_id = self._ids.get(prefix + word[start:end])
-                if token_id is not None:
-                    break
-            else:
-                return self._unknown
-            found.append(token_id)
-            start, prefix = end, "##"
-        return found
 
 
 def require_room(max_length, has_pairs):

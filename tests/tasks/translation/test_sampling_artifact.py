@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from keras_attention.tasks.artifact_runtimes import RUNTIMES
+from keras_attention.tasks.keras_runtime import keras_translator
 
 from keras_attention import load
 from keras_attention._validation import InputError, TruncationWarning
@@ -106,7 +108,7 @@ def test_ids_are_drawn_with_the_probability_that_keras_gives(run_directory, gene
     model = load(run_directory).model
     source = np.array([[9, 20, 31, 3]], "int32")
     state, constants = model.start(source, 2)
-    logits = np.asarray(model.advance(np.array([2], "int32"), 0, state, constants)[0])[0]
+    logits = np.asarray(model.step(np.array([2], "int32"), 0, state, constants)[0])[0]
     logits = logits.astype("float64")
     logits[[0, 2]] = -np.inf
     weights = np.exp((logits - logits.max()) / SAMPLING["temperature"])
@@ -287,8 +289,8 @@ def test_samples_may_differ_only_in_what_keras_nearly_draws():
 class AnotherRuntime(RoundedOtherwise):
     """Its rounding has nothing in common with that of `SamplingTies`."""
 
-    def advance(self, token, position, state, constants):
-        logits, state = self.model.advance(token, position, state, constants["model"])
+    def step(self, token, position, state, constants):
+        logits, state = self.model.step(token, position, state, constants["model"])
         wave = ops.cos(1.7 * ops.arange(logits.shape[-1], dtype="float32"))
         return logits + self.rounding * wave, state
 

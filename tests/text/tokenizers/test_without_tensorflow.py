@@ -22,7 +22,8 @@ def test_every_module_of_text_is_imported_without_tensorflow():
     )
     assert "keras_attention.text.tokenizers.wordpiece_graph" in modules
     code = f"""
-import importlib
+import importlib, sys
+sys.modules["sentencepiece"] = None
 for name in {modules}:
     importlib.import_module(name)
     print(name)
@@ -36,7 +37,7 @@ def test_word_pieces(tmp_path):
     (tmp_path / "texts.json").write_text(json.dumps(BERT_TEXTS))
     code = f"""
 import json, pathlib, sys
-sys.modules["sentencepiece"] = None  # which only translators need
+sys.modules["sentencepiece"] = None  # only translators need it
 from keras_attention.text import WordPieceTokenizer
 tokenizer = WordPieceTokenizer.load({str(tmp_path / "tokenizer")!r})
 texts = json.loads(pathlib.Path({str(tmp_path / "texts.json")!r}).read_text())

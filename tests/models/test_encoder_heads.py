@@ -1,14 +1,14 @@
-"""The models that read what a BertEncoder gives."""
+"""Heads on an encoder."""
 
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.models import (
-    BertClassifier,
     BertEncoder,
-    BertMaskedLM,
-    BertTokenClassifier,
+    Classifier,
+    MaskedLM,
+    TokenClassifier,
 )
 from keras_attention.training import LabelSmoothedCrossEntropy
 from tests.backend import BACKEND, to_numpy
@@ -32,11 +32,11 @@ WITH_POSITIONS = {**INPUTS, "mask_positions": POSITIONS}
 
 # name -> (constructor, arguments beside the encoder, inputs)
 TASKS = {
-    "masked_lm": (BertMaskedLM, {}, WITH_POSITIONS),
-    "next_sentence": (BertMaskedLM, dict(next_sentence=True), WITH_POSITIONS),
-    "pooled": (BertClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
-    "mean": (BertClassifier, dict(num_classes=C, pooling="mean", classifier_dim=7), INPUTS),
-    "tokens": (BertTokenClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
+    "masked_lm": (MaskedLM, {}, WITH_POSITIONS),
+    "next_sentence": (MaskedLM, dict(next_sentence=True), WITH_POSITIONS),
+    "pooled": (Classifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
+    "mean": (Classifier, dict(num_classes=C, pooling="mean", classifier_dim=7), INPUTS),
+    "tokens": (TokenClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
 }
 
 
@@ -115,7 +115,7 @@ def test_shapes_and_scores():
     shapes = {task: keras.tree.map_structure(np.shape, make_outputs(task)) for task in TASKS}
     assert shapes == {
         "masked_lm": (B, P, V),
-        "next_sentence": {"masked_lm": (B, P, V), "next_sentence": (B, 2)},
+        "next_sentence": {"logits": (B, P, V), "next_sentence": (B, 2)},
         "pooled": (B, C),
         "mean": (B, C),
         "tokens": (B, T, C),
@@ -195,17 +195,15 @@ def test_both_pretraining_losses():
     model, inputs = make("next_sentence", num_layers=1, dropout=0.0)
     outputs = to_numpy(model(inputs))
     follows = np.array([1, 0, 1], "int32")
-    losses = cross_entropies(outputs["masked_lm"], TARGETS)
+    losses = cross_entropies(outputs["logits"], TARGETS)
     expected = (losses * WEIGHTS).sum() / WEIGHTS.sum()
     expected += cross_entropies(outputs["next_sentence"], follows).mean()
     sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(
-        "sgd", {"masked_lm": LOSSES["sparse"], "next_sentence": sparse}, jit_compile=False
-    )
+    model.compile("sgd", {"logits": LOSSES["sparse"], "next_sentence": sparse}, jit_compile=False)
     history = model.fit(
         inputs,
-        {"masked_lm": TARGETS, "next_sentence": follows},
-        sample_weight={"masked_lm": WEIGHTS, "next_sentence": np.ones(B, "float32")},
+        {"logits": TARGETS, "next_sentence": follows},
+        sample_weight={"logits": WEIGHTS, "next_sentence": np.ones(B, "float32")},
         verbose=0,
     ).history
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
@@ -246,23 +244,23 @@ def test_a_frozen_encoder_stays():
     assert len(model.trainable_weights) == 2
     for a, b in zip(model.encoder.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert BertClassifier.from_config(model.get_config()).encoder.trainable is False
+    assert Classifier.from_config(model.get_config()).encoder.trainable is False
 
 
 def test_presets():
     small = dict(vocabulary_size=20, max_sequence_length=9)
-    model = BertClassifier.from_preset("tiny", num_classes=3, pooling="mean", **small)
+    model = Classifier.from_preset("tiny", num_classes=3, pooling="mean", **small)
     assert (model.encoder.hidden_dim, model.pooling, model.num_classes) == (128, "mean", 3)
-    model = BertTokenClassifier.from_preset("tiny", 4, dropout=0.3, **small)
+    model = TokenClassifier.from_preset("tiny", num_classes=4, dropout=0.3, **small)
     assert (model.encoder.dropout, model.classifier_dropout, model.num_classes) == (0.3, 0.1, 4)
-    assert BertMaskedLM.from_preset("tiny", next_sentence=True, **small).next_sentence
+    assert MaskedLM.from_preset("tiny", next_sentence=True, **small).next_sentence
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class Scaled(BertClassifier):
+class Scaled(Classifier):
     """A subclass with an argument of its own."""
 
-    head_config = (*BertClassifier.head_config, "scale")
+    head_config = (*Classifier.head_config, "scale")
 
     def __init__(self, encoder, num_classes, scale=1.0, **kwargs):
         super().__init__(encoder, num_classes, **kwargs)
@@ -274,7 +272,7 @@ class Scaled(BertClassifier):
 
 def test_a_subclass_with_an_argument_of_its_own(tmp_path):
     model = Scaled(make_encoder(), C, scale=3.0)
-    expected = 3 * to_numpy(BertClassifier.from_config(config_without_scale(model))(INPUTS))
+    expected = 3 * to_numpy(Classifier.from_config(config_without_scale(model))(INPUTS))
     assert expected.shape == (B, C)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -290,14 +288,14 @@ def config_without_scale(model):
 def test_what_is_out_of_range_is_refused():
     encoder = BertEncoder.from_config(make_encoder(has_pooler=False).get_config())
     for faulty in (
-        lambda: BertMaskedLM(encoder, next_sentence=True),
-        lambda: BertClassifier(encoder, C),
+        lambda: MaskedLM(encoder, next_sentence=True),
+        lambda: Classifier(encoder, C),
     ):
         with pytest.raises(ValueError, match="given an encoder with a pooler. Received: .*=False"):
             faulty()
     with pytest.raises(ValueError, match="`num_classes` must be a positive integer"):
-        BertTokenClassifier(encoder, 0)
+        TokenClassifier(encoder, 0)
     with pytest.raises(ValueError, match="`pooling` must be one of.*Received: pooling='max'"):
-        BertClassifier(encoder, C, pooling="max")
+        Classifier(encoder, C, pooling="max")
     with pytest.raises(ValueError, match="`classifier_dropout` must be a number in"):
-        BertClassifier(encoder, C, pooling="mean", classifier_dropout=-0.1)
+        Classifier(encoder, C, pooling="mean", classifier_dropout=-0.1)

@@ -1,4 +1,4 @@
-"""BERT that tells which class a text, or a pair of texts, belongs to."""
+"""An encoder that tells which class a text, or a pair of texts, belongs to."""
 
 import keras
 from keras import ops
@@ -6,34 +6,35 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
-from keras_attention.models.bert_encoder import BertEncoder, bert_initializer, bert_inputs
-from keras_attention.models.bert_task import BertTask, require_pooler
+from keras_attention.models.classifier_head import ClassifierHead
+from keras_attention.models.encoder_head import require_pooler
 
 POOLINGS = ("pooled", "mean")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BertClassifier(BertTask):
-    """A `BertEncoder`, dropout and a linear classifier.
+class Classifier(ClassifierHead):
+    """An `Encoder`, dropout and a linear classifier.
 
-    Inputs are those of `BertEncoder`, a pair of texts being one input of two segments; the output
-    is the logits (B, C). Padding changes nothing.
+    Inputs are those of the encoder. A pair of texts is one input of two segments. The output is
+    the logits (B, C). Padding changes nothing.
 
     Args:
-        encoder: a `BertEncoder`.
-        num_classes: C.
+        encoder: an `Encoder`, such as a `BertEncoder`.
+        num_classes: number of classes C.
         pooling: what is classified: "pooled" is the encoder's pooled output, "mean" the mean of
             its output over all tokens, which suits encoders trained for sentence embeddings.
         classifier_dim: width of a layer with ReLU before the classifier; None for none.
         classifier_dropout: rate before each of the two.
+        labels: names of the classes, a list of C different strings; None where they are unknown.
 
     Raises:
-        ValueError: if a size or rate is out of range, `pooling` is unknown or the encoder lacks the
-            pooler that it needs.
+        ValueError: if a size or rate is out of range, `pooling` is unknown, the encoder lacks the
+            pooler that it needs, or `labels` are not one a class.
 
     Example:
 
-    >>> model = BertClassifier.from_preset("tiny", num_classes=3, vocabulary_size=30522)
+    >>> model = Classifier.from_preset("tiny", num_classes=3, vocabulary_size=30522)
     >>> ids = np.array([[101, 7592, 102, 2088, 102]])
     >>> segments, mask = np.array([[0, 0, 0, 1, 1]]), np.ones_like(ids)
     >>> model({"token_ids": ids, "segment_ids": segments, "padding_mask": mask}).shape
@@ -43,7 +44,7 @@ class BertClassifier(BertTask):
     Language Understanding", section 4.1, https://arxiv.org/abs/1810.04805
     """
 
-    head_config = ("num_classes", "pooling", "classifier_dim", "classifier_dropout")
+    head_config = ("num_classes", "pooling", "classifier_dim", "classifier_dropout", "labels")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class BertClassifier(BertTask):
         pooling="pooled",
         classifier_dim=None,
         classifier_dropout=0.1,
+        labels=None,
         **kwargs,
     ):
         # Layers
@@ -68,7 +70,7 @@ class BertClassifier(BertTask):
             return keras.layers.Dense(
                 units,
                 activation=activation,
-                kernel_initializer=bert_initializer(),
+                kernel_initializer=encoder.initializer(),
                 dtype=self.dtype_of_head,
                 name=name,
             )
@@ -84,7 +86,7 @@ class BertClassifier(BertTask):
         self.classifier = dense(num_classes, "classifier")
 
         # Graph
-        inputs = bert_inputs()
+        inputs = encoder.new_inputs()
         x = encoder.encode(inputs)
         if pooling == "pooled":
             x = encoder.pool(x)
@@ -93,30 +95,11 @@ class BertClassifier(BertTask):
         x = self.dropout(x)
         if classifier_dim is not None:
             x = self.dense_dropout(self.dense(x))
-        super().__init__(inputs=inputs, outputs=self.classifier(x), **kwargs)
+        super().__init__(inputs, self.classifier(x), **kwargs)
 
         # Config
         self.num_classes = num_classes
         self.pooling = pooling
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset,
-        num_classes,
-        pooling="pooled",
-        classifier_dim=None,
-        classifier_dropout=0.1,
-        **overrides,
-    ):
-        """A model with random weights in one of the published sizes.
-
-        Args:
-            preset: as for `BertEncoder.from_preset`.
-            num_classes, pooling, classifier_dim, classifier_dropout: as for this class.
-            **overrides: arguments of `BertEncoder`.
-        """
-        encoder = BertEncoder.from_preset(preset, **overrides)
-        return cls(encoder, num_classes, pooling, classifier_dim, classifier_dropout)
+        self.labels = labels
