@@ -75,13 +75,13 @@ def export(
     >>> keras_attention.export("run", "artifact", precision="int8", valid_source="valid.en")
     """
     require_formats(formats)
+    require_precision(precision, allow_loss, formats)
     refuse_existing(output, force)
     options = {name: value for name, value in options.items() if value}
     search = dict(search or {})
     task, config, user = _user(
         source, tokenizer, labels, search, options, custom_objects, kind, config or {}
     )
-    require_precision(precision, allow_loss, formats)
     task.require_precision(user, precision)
     files = {name: options.pop(name) for name in task.example_options if name in options}
     if examples is None:
