@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.cli.options import add_options, custom_objects, given
 from keras_attention.tasks import task_of
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS
 
 CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")

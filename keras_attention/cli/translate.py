@@ -9,7 +9,7 @@ from keras_attention.cli.options import (
     read_input,
     write_output,
 )
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import (
     DECODING_NAMES,
     N_BEST,

@@ -116,6 +116,13 @@ def output_shapes(model):
     )
 
 
+def own_labels(model):
+    """The labels that a model of this package keeps; None where it has none."""
+    from keras_attention.models import ClassifierHead
+
+    return model.labels if isinstance(model, ClassifierHead) else None
+
+
 def own_encoder(model):
     """The `Encoder` in a model of this package, or None for a model of the user's own."""
     from keras_attention.models import Encoder, EncoderHead

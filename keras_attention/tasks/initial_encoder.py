@@ -48,7 +48,7 @@ def initial_masked_lm(config, custom_objects=None):
 
 
 def _read(config, with_head, custom_objects):
-    """A model that is or has an encoder, with a head for masked tokens where it is wanted; its tokenizer."""
+    """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
     directory = Path(config.initial_weights)
     try:
         values = read_json_object(directory / "config.json")

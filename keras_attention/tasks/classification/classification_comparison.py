@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
-from keras_attention.tasks.task import Comparison
+from keras_attention.tasks.comparison import Comparison
 from keras_attention.text import LabelledTexts
 
 TOLERANCE = 1e-4  # of a probability in float32

@@ -12,7 +12,7 @@ from keras_attention.tasks.classification.options import (
     EXPORT_OPTIONS,
     TRAIN_OPTIONS,
 )
-from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
+from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, own_labels
 from keras_attention.tasks.task import Graph, Plan, Rows
 
 RUN_FIELDS = {
@@ -135,7 +135,7 @@ class ClassificationTask(EncoderTask):
     # Runs
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        own = getattr(model, "labels", None) if labels is None else labels
+        own = own_labels(model) if labels is None else labels
         if own is None:
             raise InputError("`labels` must be given: the model does not know its own.")
         return super().run_config(model, tokenizer, own, **{"pair_column": None, **config})

@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_attention._validation import InputError
-from keras_attention.tasks.task import Comparison
+from keras_attention.tasks.comparison import Comparison
 from keras_attention.tasks.translation.parity import (
     COMPARED_SENTENCES,
     Remembered,
