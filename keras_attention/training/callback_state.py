@@ -1,8 +1,11 @@
-"""What a Keras callback has noted, as values that a snapshot can hold."""
+"""What callbacks and metrics have noted, as values that a snapshot can hold."""
 
 import inspect
 
+import keras
 import numpy as np
+
+from keras_attention._validation import require
 
 
 def callback_state(callback):
@@ -38,3 +41,12 @@ def restore_callback(callback, values, arrays):
             setattr(callback, name, array)
     for name, value in lists.items():
         setattr(callback, name, value)
+
+
+def build_metrics(model, batch):
+    """Makes the variables of the metrics, which Keras does when they see a first batch."""
+    require(
+        batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
+    )
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    model.compute_metrics(x, y, model(x, training=False), sample_weight)

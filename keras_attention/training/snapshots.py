@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
-from keras_attention.training.callback_state import callback_state, restore_callback
+from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
@@ -152,15 +152,6 @@ def restore_latest(directory, model):
     return position, extra
 
 
-def _build_metrics(model, batch):
-    """Makes the variables of the metrics, which Keras does when they see a first batch."""
-    require(
-        batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
-    )
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    model.compute_metrics(x, y, model(x, training=False), sample_weight)
-
-
 class Snapshots(keras.callbacks.Callback):
     """Takes a snapshot at the end of every epoch, and every `every_steps` updates if given.
 
@@ -249,7 +240,7 @@ class Snapshots(keras.callbacks.Callback):
         saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
         if saved:  # within an epoch
             if len(self.model.metrics_variables) < len(saved):
-                _build_metrics(self.model, self._batch)
+                build_metrics(self.model, self._batch)
             for variable, array in zip(self.model.metrics_variables, saved, strict=True):
                 variable.assign(array)
         for i, (callback, values) in enumerate(
