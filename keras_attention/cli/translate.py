@@ -53,9 +53,9 @@ def run(options):
     translator = load(
         options.model,
         options.runtime,
-        options.seed,
-        "translator",
         custom_objects(options),
+        seed=options.seed,
+        kind="translator",
         **given(options, DECODING_NAMES),
     )
     text = "".join(

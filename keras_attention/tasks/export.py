@@ -21,8 +21,9 @@ def export(
     labels=None,
     formats=tuple(FORMATS),
     precision="float32",
-    allow_loss=None,
     force=False,
+    *,
+    allow_loss=None,
     say=lambda text: None,
     examples=None,
     search=None,
@@ -47,9 +48,9 @@ def export(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
             "int8". The SavedModel stays float32.
+        force: whether an existing `output` may be overwritten.
         allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
             its bound.
-        force: whether an existing `output` may be overwritten.
         say: function that is told of progress.
         examples: list of strings to compare on; of a translator also `Sentences` with references,
             of a classifier also `LabelledTexts`. By default the files that `options` name, the
