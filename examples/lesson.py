@@ -9,8 +9,8 @@ HuggingFace's: config.json, model.safetensors, vocab.txt.
 import argparse
 from pathlib import Path
 
+from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.classification.train_classifier import train_classifier
 from keras_attention.text import read_labelled
 
 

@@ -8,10 +8,10 @@ TEXTS is a file of one text a line; the tables have the columns "text" and "labe
 import argparse
 from pathlib import Path
 
+from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.classification.train_classifier import train_classifier
+from keras_attention.tasks.masked_lm import train_masked_lm
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
-from keras_attention.tasks.masked_lm.train_masked_lm import train_masked_lm
 from keras_attention.text import read_labelled
 
 
