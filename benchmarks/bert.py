@@ -29,12 +29,12 @@ from keras_attention.artifacts.saved_model import write_saved_model
 from keras_attention.artifacts.tflite import write_tflite
 from keras_attention.artifacts.tflite_runtime import tflite_signature
 from keras_attention.models import BertEncoder, Classifier
-from keras_attention.tasks import load_run
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
     ids_to_probabilities,
 )
+from keras_attention.tasks.load_run import load_run
 from keras_attention.text import label_ids, read_labelled
 
 THREADS = 2

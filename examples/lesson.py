@@ -9,7 +9,6 @@ HuggingFace's: config.json, model.safetensors, vocab.txt.
 import argparse
 from pathlib import Path
 
-from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.text import read_labelled
 
@@ -29,9 +28,9 @@ def main(train, valid, bert, output, **options):
     data = read_labelled(valid)
     accuracies = {}
     for name, step in steps.items():
-        config = ClassifierConfig.for_weights(train=train, valid=valid, **{**step, **options})
+        config = ClassifierConfig.for_preset(train=train, valid=valid, **{**step, **options})
         run = Path(output) / name.replace(" ", "-").lower()
-        classifier = train_classifier(config, run, force=True)
+        classifier = train(config, run, force=True)
         found = classifier.classify(data.texts)
         right = sum(a == b for a, b in zip(found, data.labels, strict=True))
         accuracies[name] = right / len(data)

@@ -1,4 +1,4 @@
-"""Writing files and directories so that nobody ever sees half of one."""
+"""Writes files and directories completely or not at all."""
 
 import errno
 import os
@@ -14,13 +14,13 @@ from keras_attention._validation import InputError, one_line
 MARKERS = ("manifest.json", "config.json")  # of an artifact, and of a run directory
 
 
-# A full disk, a full quota, a file larger than may be.
+# A full disk, a full quota, a file over the size limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def writing(path):
-    """Makes an `OSError` within the `InputError` that `path` cannot be written, and why."""
+    """Turns an `OSError` in the block into an `InputError`: `path` cannot be written, and why."""
     try:
         yield
     except OSError as error:
@@ -35,7 +35,7 @@ def write_atomically(path, data):
     """Writes `data` (bytes) to `path`: complete and on disk, or not at all.
 
     Raises:
-        InputError: if it cannot be written: the disk is full, or the directory is read-only.
+        InputError: if the disk is full or the directory is read-only.
     """
     path = Path(path)
     with writing(path):
@@ -55,11 +55,11 @@ def write_atomically(path, data):
 def refuse_existing(path, force):
     """Raises `InputError` if `path` exists and may not be overwritten.
 
-    Even `force` overwrites no directory that holds other things than a run or an artifact.
+    `force` allows it, but never for a directory that is neither a run nor an artifact.
     """
     path = Path(path)
     if path.exists() and not force:
-        raise InputError(f"{path} already exists. Give another path, or --force to overwrite it.")
+        raise InputError(f"{path} already exists. Give another path, or `force` to overwrite it.")
     if path.is_dir() and any(path.iterdir()) and not any((path / m).exists() for m in MARKERS):
         raise InputError(
             f"{path} is a directory that is neither a run nor an artifact; it is not overwritten. "
@@ -67,20 +67,29 @@ def refuse_existing(path, force):
         )
 
 
+def require_writable(path, force):
+    """Raises `InputError` unless a file can be written at `path`."""
+    refuse_existing(path, force)
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; the picture needs the name of a file.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: there is no directory {path.parent}.")
+
+
 @contextmanager
 def new_directory(path, force=False):
-    """A temporary directory beside `path` that takes its name when the block ends without error.
+    """A temporary directory beside `path`. It is renamed to `path` if the block raises no error.
 
-    Its name says whose it is. What a killed process left is swept by the next call for the same
-    `path`; if that process was killed just while overwriting, the directory that it was replacing
-    comes back.
+    The temporary name holds the process id. The next call for the same `path` removes what a killed
+    process left. If that process was killed while it replaced `path`, the old directory comes back.
 
     >>> with new_directory("artifact") as directory:
     ...     (directory / "file").write_text("complete or not at all")
 
     Raises:
-        InputError: if `path` exists and `force` is not given, or it cannot be written: the disk is
-        full, or its parent is read-only.
+        InputError: if `path` exists and `force` is false, or if it cannot be written because the
+            disk is full or its parent is read-only.
     """
     path = Path(path).absolute()
     with writing(path):
@@ -100,7 +109,7 @@ def new_directory(path, force=False):
             _replace(temporary, path)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        # Other errors of the block may be of files that it reads.
+        # Other errors may come from files that the block reads.
         if isinstance(error, OSError) and error.errno in FULL:
             raise _not_written(path, error) from error
         if type(error) is InputError and str(temporary) in str(error):  # a name nobody knows
@@ -109,7 +118,7 @@ def new_directory(path, force=False):
 
 
 def _replace(temporary, path):
-    """Gives `temporary` the name `path`; an old `path` goes only when that has happened."""
+    """Renames `temporary` to `path`. An old `path` is removed only after that."""
     if not path.exists():
         os.replace(temporary, path)
         return
@@ -139,7 +148,7 @@ def _make_beside(path, use):
 
 
 def _sweep(path):
-    """Removes what processes that are no more have left beside `path`."""
+    """Removes what processes that have ended left beside `path`."""
     for use in ("old", "new"):
         leftover = re.compile(re.escape(_prefix(path, use)) + r"(\d+)-\w+")
         for directory in path.parent.iterdir():

@@ -1,4 +1,4 @@
-"""How a translator decodes, as one value that configs and manifests keep."""
+"""How a model generates, as one value that configs and manifests keep."""
 
 import dataclasses
 import math
@@ -62,7 +62,7 @@ class SearchOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SamplingOptions:
-    """Sampling: see `decoding.sample` for each. The seeds are no options: they come with the texts.
+    """Sampling: see `decoding.sample` for each. Seeds are no options: they come with the inputs.
 
     Raises:
         ValueError: if one is out of range.
@@ -193,7 +193,7 @@ def decoding_options(given, defaults):
         if searching:
             raise InputError(
                 f"{searching[0]} is an option of searching and cannot be given together with "
-                "--sample (in Python: sample=True): a sample is drawn, not searched for."
+                "`sample`: a sample is drawn, not searched for."
             )
         limits = {name: defaults[name] for name in ("min_length", "max_length") if name in defaults}
         return SamplingOptions(**{**limits, **given})
@@ -205,9 +205,7 @@ def decoding_options(given, defaults):
 
 def refuse_without_sample(name):
     """Raises the `InputError` of an option of sampling that is given to a search."""
-    raise InputError(
-        f"{name} is an option of sampling and needs --sample (in Python: sample=True) beside it."
-    )
+    raise InputError(f"{name} is an option of sampling and needs `sample` beside it.")
 
 
 GREEDY = SearchOptions()

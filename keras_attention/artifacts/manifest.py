@@ -72,7 +72,7 @@ def read_manifest(directory):
         raise InputError(f"{path}: not the manifest of an artifact.")
     if manifest.get("manifest_sha256") != signed(manifest)["manifest_sha256"]:
         raise InputError(f"{path} has been changed: it is not as its manifest_sha256 says.")
-    fields = {"kind": ("a string", is_string), "formats": ("a list of forms", is_list_of_strings)}
+    fields = {"kind": ("a string", is_string), "formats": ("a list of formats", is_list_of_strings)}
     require_fields(manifest, fields, path)
     require_entries(manifest["files"], path)
     return manifest

@@ -3,8 +3,14 @@
 from keras_attention._validation import missing_package
 
 
-def onnx_function(path, outputs, num_threads=0):
-    """A function of named arrays that gives the list of `outputs` of an .onnx file.
+def signature(path, name="ids", outputs=None, num_threads=0):
+    """The one signature of an .onnx file: a function of named arrays to a dict of arrays.
+
+    Args:
+        path: of the file.
+        name: "ids"; an .onnx file has no other.
+        outputs: the names of those that are wanted; None for all.
+        num_threads: 0 lets ONNX Runtime choose.
 
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.
@@ -18,15 +24,9 @@ def onnx_function(path, outputs, num_threads=0):
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda **inputs: session.run(outputs, inputs)
+    names = outputs or [output.name for output in session.get_outputs()]
 
+    def run(**inputs):
+        return dict(zip(names, session.run(list(names), inputs), strict=True))
 
-def onnx_generate(path, num_threads=0):
-    """`generate(source_ids[, seed]) -> (token_ids, score)` by an .onnx file."""
-    run = onnx_function(path, ["token_ids", "score"], num_threads)
-
-    def generate(source_ids, **seeds):
-        token_ids, score = run(source_ids=source_ids, **seeds)
-        return token_ids, score
-
-    return generate
+    return run

@@ -15,14 +15,15 @@ def _without_deprecation_notes(logger):
         logger.setLevel(level)
 
 
-def saved_model_signature(directory, signature):
-    """A function of named arrays that runs one signature in a v1 session.
+def signature(path, name="serving_default", outputs=None):
+    """A signature of a SavedModel in a v1 session.
 
     `tf.saved_model.load` would rebuild Python objects, and so load what TF Serving cannot.
 
     Args:
-        directory: a SavedModel.
-        signature: its name.
+        path: a SavedModel.
+        name: of the signature.
+        outputs: the names of those that are wanted; None for all.
 
     Returns:
         Function of keyword arguments (input name -> array) to a dict (output name -> array).
@@ -32,48 +33,16 @@ def saved_model_signature(directory, signature):
 
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default(), _without_deprecation_notes(tf.get_logger()):
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(directory)))
-    definition = loaded.signature_def[signature]
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(path)))
+    definition = loaded.signature_def[name]
+    fetch = {
+        output: tensor.name
+        for output, tensor in definition.outputs.items()
+        if outputs is None or output in outputs
+    }
 
     def run(**inputs):
         feed = {definition.inputs[name].name: value for name, value in inputs.items()}
-        fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
         return session.run(fetch, feed)
 
     return run
-
-
-def saved_model_generate(directory):
-    """`generate(source_ids[, seed]) -> (token_ids, score)` by the signature `ids`."""
-    run = saved_model_signature(directory, "ids")
-
-    def generate(source_ids, **seeds):
-        outputs = run(source_ids=source_ids, **seeds)
-        return outputs["token_ids"], outputs["score"]
-
-    return generate
-
-
-def saved_model_strings(directory):
-    """`run` of a `TextTranslator` by the signature `serving_default`."""
-    run = saved_model_signature(directory, "serving_default")
-
-    def translate(texts, rows, **seeds):
-        outputs = run(text=[text.encode() for text in texts], **seeds)
-        found = outputs["text"].reshape(len(texts), -1)
-        return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
-
-    return translate
-
-
-def saved_model_texts(directory):
-    """`run` of a `TextClassifier` by the signature `serving_default`."""
-    run = saved_model_signature(directory, "serving_default")
-
-    def classify(texts, pairs, token_ids, segment_ids):
-        inputs = {"text": [text.encode() for text in texts]}
-        if pairs is not None:
-            inputs["text_pair"] = [text.encode() for text in pairs]
-        return run(**inputs)["probabilities"]
-
-    return classify

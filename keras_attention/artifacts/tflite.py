@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import tensorflow as tf
-
 from keras_attention.artifacts.quantization import describe_storage
-from keras_attention.artifacts.tflite_matmul import simplify_products
+from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
 from keras_attention.artifacts.tflite_precision import ARITHMETIC, lower_tflite_precision
 from keras_attention.files import write_atomically
 
 
-def write_tflite(path, saved_model, precision="float32"):
-    """Converts the signature `ids` of a SavedModel.
+def write(path, model, graph, precision="float32", saved_model=None):
+    """Converts the signature `ids` of the SavedModel in `saved_model`.
 
     From a SavedModel and not from a concrete function, which would be converted without its
     weights.
@@ -20,9 +18,11 @@ def write_tflite(path, saved_model, precision="float32"):
     Returns:
         What the manifest says of a precision below float32, a dict; None for float32.
     """
+    import tensorflow as tf
+
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    data = simplify_products(simplify_norms(converter.convert()))
+    data = simplify_matmuls(simplify_norms(converter.convert()))
     if precision == "float32":
         write_atomically(Path(path), data)
         return None
@@ -31,8 +31,8 @@ def write_tflite(path, saved_model, precision="float32"):
     return describe_storage(precision, len(lower), len(data), elements, ARITHMETIC[precision])
 
 
-def tflite_ops(path):
-    """The names of the operators in a .tflite file; one not built in begins with "custom:"."""
+def operators(path):
+    """The names of the operators in the .tflite file; one not built in begins with "custom:"."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(Path(path).read_bytes())

@@ -5,8 +5,14 @@ import os
 from keras_attention._validation import missing_package
 
 
-def tflite_signature(path, num_threads=None):
-    """The signature `ids` of a .tflite file: a function of named arrays to a dict of arrays.
+def signature(path, name="ids", outputs=None, num_threads=None):
+    """A signature of a .tflite file: a function of named arrays to a dict of arrays.
+
+    Args:
+        path: of the file.
+        name: of the signature.
+        outputs: of no meaning here: LiteRT computes all of them.
+        num_threads: None for as many as there are processors.
 
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
@@ -17,15 +23,4 @@ def tflite_signature(path, num_threads=None):
         raise missing_package("ai-edge-litert", "litert") from error
 
     interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
-    return interpreter.get_signature_runner("ids")
-
-
-def tflite_generate(path, num_threads=None):
-    """`generate(source_ids[, seed]) -> (token_ids, score)` by a .tflite file."""
-    run = tflite_signature(path, num_threads)
-
-    def generate(source_ids, **seeds):
-        outputs = run(source_ids=source_ids, **seeds)
-        return outputs["token_ids"], outputs["score"]
-
-    return generate
+    return interpreter.get_signature_runner(name)

@@ -15,8 +15,9 @@ PICTURED = "The concert begins on Friday the third of March twenty thirty at hal
 
 
 def _sizes(artifact):
-    paths = {"tf_saved_model": artifact / "saved_model"}
-    paths |= {name: artifact / f"model.{name}" for name in ("tflite", "onnx")}
+    from keras_attention.artifacts.formats import FORMATS
+
+    paths = {name: artifact / form.path for name, form in FORMATS.items()}
     return {
         name: sum(f.stat().st_size for f in [path, *path.rglob("*")] if f.is_file())
         for name, path in paths.items()
@@ -55,10 +56,11 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     Returns:
         The report, a dict.
     """
-    from keras_attention import load
+    from keras_attention.artifacts.formats import FORMATS
     from keras_attention.files import write_atomically
-    from keras_attention.tasks import export_run
-    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.export import export
+    from keras_attention.tasks.load import load
+    from keras_attention.tasks.train import train
     from keras_attention.tasks.translation.translator_config import TranslatorConfig
     from keras_attention.text import phrase_corpus
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
@@ -68,12 +70,10 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     started = time.time()
     config = TranslatorConfig.for_preset("tiny", **options)
     print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
-    train_translator(config, output / "run", force=force)
+    train(config, output / "run", force=force)
     trained = time.time()
     print("\nExporting it as SavedModel, TFLite and ONNX.")
-    export_run(
-        output / "run", output / "artifact", force=force, say=lambda text: print(f"- {text}")
-    )
+    export(output / "run", output / "artifact", force=force, say=lambda text: print(f"- {text}"))
     exported = time.time()
 
     sources, references = phrase_corpus(sentences, seed=config.seed, split="test")
@@ -81,7 +81,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     keras_translator = load(output / "run")
     expected = keras_translator.translate(sources)
     results = {"keras": _measure(keras_translator, sources, references, expected)}
-    for runtime in ("tf_saved_model", "tflite", "onnx"):
+    for runtime in FORMATS:
         translator = load(output / "artifact", runtime)
         results[runtime] = _measure(translator, sources, references, expected)
     sizes = {**_sizes(output / "artifact"), "keras": (output / "run/model.keras").stat().st_size}

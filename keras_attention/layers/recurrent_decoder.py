@@ -7,8 +7,10 @@ from keras import ops, tree
 
 from keras_attention import masks
 from keras_attention._validation import require
-from keras_attention.graph import rnn_cells as recurrence
-from keras_attention.graph.recurrence import recur
+from keras_attention.graph import rnn_cells
+from keras_attention.graph.matmul import matmul
+from keras_attention.graph.recurrence import recurrence
+from keras_attention.keras_private import takes_training
 
 
 def _build(layer, *shapes):
@@ -22,7 +24,7 @@ def _build(layer, *shapes):
 class RecurrentDecoder(keras.layers.Layer):
     """A decoder composed of a recurrent cell, an attention layer and a readout layer.
 
-    Step t reads the target token y_{t-1} and the last context, then attends with the new state:
+    Step t reads the target token y_{t-1} and the last context, then attends with its new state:
 
         s_t = cell([y_{t-1}; c_{t-1}], s_{t-1})
         c_t, alpha_t = attention(query=s_t, value=h)
@@ -41,10 +43,16 @@ class RecurrentDecoder(keras.layers.Layer):
 
     and `call` runs the same steps over a whole target, for teacher forcing.
 
+    A subclass that does the parts in another order overrides `step`, from `attend`, `run_cell` and
+    `run_cells`, to which it hands on `training` and `matmul`. It may also override `inputs_of`
+    (what each cell reads), `query_width` (how wide the query of its attention is) and `bridged`
+    (which part of the summary the bridge reads).
+
     Args:
         cell: a Keras RNN cell, or a list of cells stacked on each other.
-        attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass,
-            or None: then c_t is the source's summary at every step, a fixed vector.
+        attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass
+            of these or of `BaseAttention`, or None: then c_t is the source's summary at every step,
+            a fixed vector.
         readout: layer of [s_t; c_t; y_{t-1}], or None: the output is s_t.
         bridge: layer from the summary to the first state (B, the sizes of all states), or None: the
             first state is zeros.
@@ -112,7 +120,7 @@ class RecurrentDecoder(keras.layers.Layer):
 
     # The parts of a step
 
-    def run_cell(self, index, parts, states, training=None):
+    def run_cell(self, index, parts, states, training=None, matmul=matmul):
         """Cell `index` on its inputs, side by side: output and new states.
 
         Args:
@@ -120,11 +128,12 @@ class RecurrentDecoder(keras.layers.Layer):
             parts: list of tensors (B, ...); the first one of cell 0 is from `prepare`.
             states: list of the cell's states.
             training: whether the cell's own dropout is applied.
+            matmul: the product to multiply by kernels with.
         """
         cell = self.cells[index]
-        if not recurrence.is_split(cell):
+        if not rnn_cells.is_split(cell):
             x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-            extra = {"training": training} if cell._call_has_training_arg else {}
+            extra = {"training": training} if takes_training(cell) else {}
             output, new = cell(x, states, **extra)
             return output, list(new) if isinstance(new, (list, tuple)) else [new]
         projected, first = None, 0
@@ -132,22 +141,22 @@ class RecurrentDecoder(keras.layers.Layer):
             if index == 0 and number == 0:
                 projected, first = part, self._token_width
                 continue
-            share = recurrence.project(cell, part, first, self.compute_dtype)
+            share = rnn_cells.project(cell, part, first, self.compute_dtype, matmul)
             projected = share if projected is None else projected + share
             first += part.shape[-1]
-        new = recurrence.step_split(cell, projected, states, self.compute_dtype)
+        new = rnn_cells.step_split(cell, projected, states, self.compute_dtype, matmul)
         return new[0], new
 
-    def run_cells(self, prepared, context, states, training=None):
+    def run_cells(self, prepared, context, states, training=None, matmul=matmul):
         """All cells, one on the output of the other: the last one's output, and all states."""
         x, new_states = None, []
         for index in range(len(self.cells)):
             parts = [prepared, context] if index == 0 else [x]
-            x, new = self.run_cell(index, parts, states[index], training)
+            x, new = self.run_cell(index, parts, states[index], training, matmul)
             new_states.append(new)
         return x, new_states
 
-    def attend(self, query, state, constants, training=None):
+    def attend(self, query, state, constants, training=None, matmul=matmul):
         """Context (B, C), alignment (B, S) and the attention's state for queries (B, D)."""
         if self.attention is None:
             return constants["summary"], constants["alignment"], state["attention"]
@@ -157,7 +166,8 @@ class RecurrentDecoder(keras.layers.Layer):
             constants["projected_keys"],
             constants["value_mask"],
             state["attention"],
-            training=training,
+            training,
+            matmul,
         )
 
     # The step contract
@@ -195,7 +205,7 @@ class RecurrentDecoder(keras.layers.Layer):
     def initial_state(self, constants):
         """The state before the first step."""
         batch_size = ops.shape(constants["value_mask"])[0]
-        sizes = [recurrence.state_sizes(cell) for cell in self.cells]
+        sizes = [rnn_cells.state_sizes(cell) for cell in self.cells]
         if self.bridge is None:
             zeros = [ops.zeros((batch_size, size), self.compute_dtype) for s in sizes for size in s]
             states = tree.pack_sequence_as(sizes, zeros)
@@ -219,11 +229,11 @@ class RecurrentDecoder(keras.layers.Layer):
 
     def prepare(self, tokens):
         """The share of embedded tokens (..., E) that needs no recurrence."""
-        if recurrence.is_split(self.cells[0]):
-            return recurrence.project(self.cells[0], tokens, 0, self.compute_dtype)
+        if rnn_cells.is_split(self.cells[0]):
+            return rnn_cells.project(self.cells[0], tokens, 0, self.compute_dtype)
         return ops.cast(tokens, self.compute_dtype)
 
-    def step(self, prepared, state, constants, training=None):
+    def step(self, prepared, state, constants, training=None, matmul=matmul):
         """One step.
 
         Args:
@@ -231,12 +241,14 @@ class RecurrentDecoder(keras.layers.Layer):
             state: from `initial_state` or the step before.
             constants: from `constants`.
             training: whether dropout is applied.
+            matmul: the product to multiply by kernels with; a recurrence in training hands over
+                one that keeps its results.
 
         Returns:
             Features for `read`, alignment (B, S), and the new state.
         """
-        x, states = self.run_cells(prepared, state["context"], state["cells"], training)
-        context, alignment, attention = self.attend(x, state, constants, training)
+        x, states = self.run_cells(prepared, state["context"], state["cells"], training, matmul)
+        context, alignment, attention = self.attend(x, state, constants, training, matmul)
         new_state = {"cells": states, "context": context, "attention": attention}
         return {"output": x, "context": context}, alignment, new_state
 
@@ -289,7 +301,7 @@ class RecurrentDecoder(keras.layers.Layer):
         if training:
             widths = {"token": self._token_width, "context": self._context_width}
             dropout_masks = [
-                recurrence.draw_dropout_masks(
+                rnn_cells.draw_dropout_masks(
                     cell, batch_size, sum(self.inputs_of(index, widths)), self.compute_dtype
                 )
                 for index, cell in enumerate(self.cells)
@@ -302,16 +314,16 @@ class RecurrentDecoder(keras.layers.Layer):
         if return_attention_scores:
             outputs["alignment"] = ops.zeros((batch_size, source_length), self.compute_dtype)
 
-        def step(state, prepared, constants):
+        def step(state, prepared, constants, matmul):
             constants, dropout_masks = constants
-            with recurrence.dropout_masks(self.cells, dropout_masks):
-                features, alignment, state = self.step(prepared, state, constants, training)
+            with rnn_cells.dropout_masks(self.cells, dropout_masks):
+                features, alignment, state = self.step(prepared, state, constants, training, matmul)
             output = {"features": features}
             if return_attention_scores:
                 output["alignment"] = alignment
             return state, output
 
-        _, found = recur(
+        _, found = recurrence(
             step,
             state,
             self.prepare(tokens),

@@ -1,5 +1,7 @@
 """Functional models with the step contract, and encoders of text with their heads."""
 
+import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
+
 from keras_attention.models.bert_encoder import BertEncoder
 from keras_attention.models.classifier import Classifier
 from keras_attention.models.classifier_head import ClassifierHead

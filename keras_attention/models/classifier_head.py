@@ -15,6 +15,8 @@ class ClassifierHead(EncoderHead):
             May be set.
     """
 
+    task_kind = "classifier"  # a key of `keras_attention.tasks.TASKS`
+
     _labels = None
 
     @property

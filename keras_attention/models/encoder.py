@@ -54,6 +54,8 @@ class Encoder(Model):
         presets: class attribute, a dict from a name to constructor arguments.
     """
 
+    task_kind = "encoder"  # a key of `keras_attention.tasks.TASKS`
+
     presets = {}
     has_pooler = False
     num_segments = 1

@@ -39,6 +39,8 @@ class MaskedLM(EncoderHead):
     Language Understanding", https://arxiv.org/abs/1810.04805
     """
 
+    task_kind = "masked-lm"  # a key of `keras_attention.tasks.TASKS`
+
     head_config = ("next_sentence",)
 
     def __init__(self, encoder, next_sentence=False, **kwargs):

@@ -35,6 +35,8 @@ class TokenClassifier(ClassifierHead):
     Language Understanding", section 5.3, https://arxiv.org/abs/1810.04805
     """
 
+    task_kind = "token-classifier"  # a key of `keras_attention.tasks.TASKS`
+
     head_config = ("num_classes", "classifier_dropout", "labels")
 
     def __init__(self, encoder, num_classes, classifier_dropout=0.1, labels=None, **kwargs):

@@ -20,20 +20,42 @@ BEGINNINGS = {
 # Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
 # its config, reads files, or knows the network.
 KERAS_CLASSES = {
-    "keras": ("DTypePolicy", "Sequential"),
+    "keras": ("DTypePolicy", "Functional", "Sequential"),
+    "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
     "keras.layers": (
         "Activation",
+        "Add",
+        "Average",
+        "Bidirectional",
+        "Concatenate",
+        "Conv1D",
         "Dense",
+        "Dot",
+        "Dropout",
+        "Embedding",
+        "Flatten",
+        "GRU",
         "GRUCell",
+        "GlobalAveragePooling1D",
+        "GlobalMaxPooling1D",
         "InputLayer",
+        "LSTM",
         "LSTMCell",
         "LayerNormalization",
+        "Multiply",
+        "Reshape",
+        "ReversibleEmbedding",
+        "Softmax",
+        "SpatialDropout1D",
     ),
 }
+# Of functional models: `x[:, 0]`, `x + y` and other operations on tensors.
+KERAS_OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
+KERAS_STRUCTURES = ("__keras_tensor__", "__tuple__", "__slice__", "__numpy__", "__tensor__")
 OURS = "keras_attention"
 
 
-def check_keras_archive(path):
+def check_keras_archive(path, custom_objects=None):
     """Raises `InputError` unless a `.keras` file is one that Keras wrote of our models.
 
     Its members must be Keras' own three, stored as they are and whole (CRC), its config may name
@@ -42,6 +64,8 @@ def check_keras_archive(path):
 
     Args:
         path: of the file.
+        custom_objects: dict from a name to the user's class or function of that name, which the
+            config may name too: whoever loads the file vouches for them.
 
     Returns:
         How many numbers its weights hold.
@@ -61,7 +85,7 @@ def check_keras_archive(path):
         ) from error
     sizes = _sizes_of_arrays(f"{path}, {WEIGHTS}", members[WEIGHTS])
     config = parse_json_object(members["config.json"], f"{path}, config.json")
-    _check_config(f"{path}, config.json", config, most_layers=len(sizes))
+    _check_config(f"{path}, config.json", config, len(sizes), custom_objects or {})
     return sum(sizes)
 
 
@@ -99,21 +123,21 @@ def _check_members(path, archive):
         raise InputError(f"{path}: its members claim more bytes than the file has.")
 
 
-def _check_config(name, config, most_layers):
+def _check_config(name, config, most_layers, custom_objects):
     """Refuses a config that names other classes than those known to be harmless, or more layers
     than there can be weights of, whose making alone would take for ever.
     """
-    if config.get("registered_name") is None:
+    if config.get("registered_name") is None and not _is_known(config, custom_objects):
         raise InputError(f"{name}: expected a model of {OURS}. Received: {_class_of(config)}")
     # What it was compiled with is not loaded.
     waiting = [{**config, "compile_config": None}]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            if "class_name" in value and not _is_known(value):
+            if "class_name" in value and not _is_known(value, custom_objects):
                 raise InputError(
-                    f"{name}: expected the classes of models that {OURS} makes. "
-                    f"Received: {_class_of(value)}"
+                    f"{name}: expected the classes of models that {OURS} makes, or those that are "
+                    f"given as `custom_objects`. Received: {_class_of(value)}"
                 )
             layers = value.get("num_layers", 0)
             if isinstance(layers, int) and layers > most_layers:
@@ -130,15 +154,25 @@ def _class_of(config):
     return f"{shortened(config.get('class_name'))} of {shortened(config.get('module'))}"
 
 
-def _is_known(config):
-    """Whether a serialized object is ours, or one of Keras' that are harmless."""
+def _is_known(config, custom_objects):
+    """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
     module, name = config.get("module"), config["class_name"]
+    if name in KERAS_STRUCTURES:
+        return True
     registered = config.get("registered_name")
+    called = config.get("config") if name == "function" else registered or name
+    if isinstance(called, str) and called in custom_objects:
+        return True
     if not isinstance(module, str) or not isinstance(name, str):
         return False
     if registered is not None:  # Keras looks for this name first
-        is_ours = isinstance(registered, str) and registered == f"{OURS}>{name}"
-        return is_ours and module.split(".")[0] == OURS
+        if registered == f"{OURS}>{name}":
+            return module.split(".")[0] == OURS
+        if registered != name:
+            return False
+        if module in KERAS_OPERATIONS:
+            return name.isidentifier() and name[0].isupper()
+        return name in KERAS_CLASSES.get(module, ())
     if module == "keras.initializers":
         return name.isidentifier() and name[0].isupper()
     return name in KERAS_CLASSES.get(module, ())

@@ -1,7 +1,6 @@
 """What every training does around `fit`: the run directory, its snapshots, and resuming."""
 
 import base64
-import json
 import os
 import tempfile
 import time
@@ -12,7 +11,7 @@ import keras
 from keras_attention._validation import InputError
 from keras_attention.files import new_directory, refuse_existing, write_atomically
 from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
-from keras_attention.runs.run_files import read_config, save_model_atomically
+from keras_attention.runs.run_directory import read_config, save_model_atomically, write_config
 from keras_attention.training import PreemptionHandler, Snapshots, StopAtNaN
 from keras_attention.training.workers import (
     any_worker,
@@ -111,8 +110,7 @@ class TrainingRun:
                 self.output.rmdir()
             with new_directory(self.output, self.force) as directory:
                 tokenizer.save(directory / "tokenizer")
-                text = json.dumps(self.config.to_dict(), indent=2, ensure_ascii=False)
-                write_atomically(directory / "config.json", text.encode())
+                write_config(directory, self.config.to_dict())
 
         if not self.resumes:
             decide(make)

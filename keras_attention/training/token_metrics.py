@@ -1,21 +1,31 @@
-"""Metrics over tokens that leave out padding."""
+"""Metrics over tokens that leave out one class, usually padding."""
 
 import keras
 from keras import ops
 
 from keras_attention.training.token_logits import (
     log_normalizers,
+    require_ignore_class,
     softmax_parts,
     target_logits,
+    targets_in_range,
     token_weights,
 )
 
 
 class TokenMean(keras.metrics.Metric):
-    """The average over all tokens seen of something that `values(y_true, logits)` computes."""
+    """The mean over all tokens of `values(y_true, logits)`, which a subclass computes.
 
-    def __init__(self, name, dtype=None, **kwargs):
+    Args:
+        ignore_class: the target that does not count; may be negative. None if every target does:
+            then padding has to have the weight 0. `fit` gives the weights of a batch to those
+            metrics that `compile` takes as `weighted_metrics`.
+    """
+
+    def __init__(self, name, dtype=None, ignore_class=0, **kwargs):
         super().__init__(name=name, dtype=dtype, **kwargs)
+        require_ignore_class(ignore_class)
+        self.ignore_class = ignore_class
         self.total = self.add_variable((), initializer="zeros", name="total")
         self.count = self.add_variable((), initializer="zeros", name="count")
 
@@ -24,10 +34,15 @@ class TokenMean(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.convert_to_tensor(y_true)
-        weights = token_weights(y_true, sample_weight)
-        values = ops.cast(self.values(y_true, ops.cast(y_pred, "float32")), "float32")
+        weights = token_weights(y_true, sample_weight, self.ignore_class)
+        logits = ops.cast(y_pred, "float32")
+        y_true = targets_in_range(y_true, logits.shape[-1], self.ignore_class)
+        values = ops.cast(self.values(y_true, logits), "float32")
         self.total.assign(self.total + ops.sum(values * weights))
         self.count.assign(self.count + ops.sum(weights))
+
+    def get_config(self):
+        return {**super().get_config(), "ignore_class": self.ignore_class}
 
     def result(self):
         return ops.divide_no_nan(self.total, self.count)
@@ -35,9 +50,10 @@ class TokenMean(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenAccuracy(TokenMean):
-    """The share of tokens whose logit is the largest; one that ties with k - 1 others counts 1 / k.
+    """The share of targets whose logit is the largest. In a tie of k logits each counts 1 / k.
 
-    Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T).
+    Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T); `ignore_class` as in
+    `TokenMean`, 0 by default.
 
     >>> metric = TokenAccuracy()
     >>> metric.update_state(np.array([[1, 2, 0]]), np.array([[[0.0, 9, 0], [9, 0, 0], [9, 0, 0]]]))
@@ -45,8 +61,8 @@ class TokenAccuracy(TokenMean):
     0.5
     """
 
-    def __init__(self, name="accuracy", **kwargs):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, name="accuracy", dtype=None, ignore_class=0, **kwargs):
+        super().__init__(name, dtype, ignore_class, **kwargs)
 
     def values(self, y_true, logits):
         # No argmax: maxima are at hand (see `token_logits`), and half precision has many ties.
@@ -58,9 +74,10 @@ class TokenAccuracy(TokenMean):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Perplexity(TokenMean):
-    """exp of the average cross-entropy of a token, without label smoothing.
+    """exp of the mean cross-entropy of a token, without label smoothing.
 
-    Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T).
+    Targets (B, T), logits (B, T, V), `sample_weight` (B,) or (B, T); `ignore_class` as in
+    `TokenMean`, 0 by default.
 
     >>> metric = Perplexity()
     >>> metric.update_state(np.array([[1, 0]]), np.zeros((1, 2, 4)))
@@ -68,8 +85,8 @@ class Perplexity(TokenMean):
     4.0
     """
 
-    def __init__(self, name="perplexity", **kwargs):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, name="perplexity", dtype=None, ignore_class=0, **kwargs):
+        super().__init__(name, dtype, ignore_class, **kwargs)
 
     def values(self, y_true, logits):
         maxima, _, sums = softmax_parts(logits)

@@ -3,7 +3,7 @@
 import json
 
 from keras_attention.models import BertEncoder, Classifier
-from keras_attention.runs.run_files import save_model_atomically
+from keras_attention.runs.run_directory import save_model_atomically
 from keras_attention.text import WordPieceTokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 from tests.tasks.small_translator import small_translator, tokenizer

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.runs.run_files import read_model
-from keras_attention.tasks import load
+from keras_attention.runs.run_directory import read_model, write_digests
+from keras_attention.tasks.load import load
 from tests.runs.archives import forge, forge_config, forge_weights, members_of
 from tests.runs.small_runs import TEXTS
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts import describe_artifact
 from keras_attention.artifacts.manifest import signed
-from keras_attention.tasks import load
+from keras_attention.tasks.load import load
 from tests.cli.command import run_here
 from tests.runs.mutations import (
     VALUES,

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_attention.tasks.classification.text_classifier import class_probabilities
+
 
 def ids_function(model, padding_id, takes_pairs=False):
     """`token_ids (N, T)[, segment_ids (N, T)] int32 -> {"probabilities": (N, C) float32}`.
@@ -13,7 +15,7 @@ def ids_function(model, padding_id, takes_pairs=False):
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids=None):
-        return {"probabilities": model.probabilities(token_ids, padding_id, segment_ids)}
+        return {"probabilities": class_probabilities(model, padding_id, token_ids, segment_ids)}
 
     return ids
 
@@ -35,3 +37,26 @@ def text_function(ids, tokenizer, labels, max_length, takes_pairs=False):
         return {"label": label, "probabilities": probabilities}
 
     return serving_default
+
+
+def signatures(count, takes_pairs, formats):
+    """The inputs and outputs of both, as a manifest has them.
+
+    Args:
+        count: number of labels C.
+        takes_pairs: see `ids_function`.
+        formats: the table of formats.
+    """
+    text, ids = {"text": ["string", ["N"]]}, {"token_ids": ["int32", ["N", "T"]]}
+    if takes_pairs:
+        text["text_pair"] = ["string", ["N"]]
+        ids["segment_ids"] = ["int32", ["N", "T"]]
+    probabilities = {"probabilities": ["float32", ["N", count]]}
+    return {
+        "serving_default": {
+            "formats": [form.name for form in formats.values() if form.takes_text],
+            "inputs": text,
+            "outputs": {"label": ["string", ["N"]], **probabilities},
+        },
+        "ids": {"formats": list(formats), "inputs": ids, "outputs": probabilities},
+    }

@@ -1,4 +1,4 @@
-"""The two functions that an exported translator consists of: of ids, and of strings."""
+"""The functions that an exported translator consists of: one of ids, and one of strings."""
 
 import tensorflow as tf
 
@@ -14,11 +14,14 @@ SEED = tf.TensorSpec((None,), tf.int32, name="seed")
 def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False):
     """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
 
-    With an axis of hypotheses after N if `options` ask for several, with a second argument `seed`
-    (N,) int32 if they are `SamplingOptions`. `single_loop` as in
-    `keras_attention.decoding.search_loop`.
+    With several hypotheses all outputs have an axis of them after N. A model that samples takes a
+    second argument `seed` (N,) int32. All formats hold this one graph.
 
-    The one graph that all three formats hold.
+    Args:
+        model: a `keras_attention.models.Translator`.
+        options: `SearchOptions` or `SamplingOptions`.
+        with_alignments: whether there is the output "alignment".
+        single_loop: see `keras_attention.decoding.search_loop`.
     """
     signature = [tf.TensorSpec((None, None), tf.int32, name="source_ids")]
     if options.is_sampling:
@@ -34,10 +37,8 @@ def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False
 def text_function(ids, tokenizers, max_source_length, n_best=1):
     """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
 
-    With several hypotheses both are (N, n_best). With a second argument `seed` (N,) int32 if `ids`
-    has it.
-
-    A blank text gives an empty text; a source over the maximum is cut.
+    With several hypotheses both outputs are (N, n_best). It takes a second argument `seed` (N,)
+    int32 if `ids` does. A blank text gives an empty text; a source over the maximum is cut.
     """
     source, target = tokenizers
     signature = [tf.TensorSpec((None,), tf.string, name="text"), *ids.input_signature[1:]]
@@ -60,3 +61,30 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
         }
 
     return serving_default
+
+
+def signatures(options, with_alignments, formats):
+    """The inputs and outputs of both, as a manifest has them.
+
+    Args:
+        options: `SearchOptions` or `SamplingOptions`.
+        with_alignments: see `ids_function`.
+        formats: the table of formats.
+    """
+    rows = ["N"] if options.n_best == 1 else ["N", options.n_best]
+    seed = {"seed": ["int32", ["N"]]} if options.is_sampling else {}
+    outputs = {"token_ids": ["int32", [*rows, "T"]], "score": ["float32", rows]}
+    if with_alignments:
+        outputs["alignment"] = ["float32", [*rows, "T", "S"]]
+    return {
+        "serving_default": {
+            "formats": [form.name for form in formats.values() if form.takes_text],
+            "inputs": {"text": ["string", ["N"]], **seed},
+            "outputs": {"text": ["string", rows], "score": ["float32", rows]},
+        },
+        "ids": {
+            "formats": list(formats),
+            "inputs": {"source_ids": ["int32", ["N", "S"]], **seed},
+            "outputs": outputs,
+        },
+    }

@@ -1,11 +1,15 @@
 """Strings in, strings out, over anything that turns ids into ids."""
 
 import warnings
+from pathlib import Path
 
 from keras_attention._validation import TruncationWarning, require
-from keras_attention.search_options import IMPOSSIBLE, int32_seeds
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID
+from keras_attention.artifacts.formats import format_of
+from keras_attention.search_options import GREEDY, IMPOSSIBLE, int32_seeds
+from keras_attention.text.tokenizers.pad import pad
+from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+
+OUTPUTS = ("token_ids", "score")  # of the signature `ids`
 
 
 class TextTranslator:
@@ -48,7 +52,7 @@ class TextTranslator:
                     TruncationWarning,
                     stacklevel=3,
                 )
-                row = [*row[: self.max_source_length - 1], END_ID]
+                row = [*row[: self.max_source_length - 1], row[-1]]  # END
             rows.append(row)
         return rows
 
@@ -103,14 +107,88 @@ class TextTranslator:
         return self.translate_with_scores(texts)[0]
 
 
-def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(ids (B, S)[, seed (B,)]) -> (token_ids, score)`.
+def keras_translator(model, tokenizer, search=GREEDY, seed=0):
+    """A `TextTranslator` that runs `model`, a `keras_attention.models.Translator`.
 
-    Their shapes are (B, T) and (B,), or with several hypotheses (B, N, T) and (B, N).
+    Args:
+        model: the Keras model; it becomes `.model`.
+        tokenizer: a `TranslationTokenizer`.
+        search: `keras_attention.decoding.SearchOptions`, greedy by default, or `SamplingOptions`;
+            it becomes `.search`.
+        seed: of the first text where it samples: see `TextTranslator`.
+    """
+    run = ids_to_ids(tokenizer, compiled_generate(model, search))
+    seed = seed if search.is_sampling else None
+    translator = TextTranslator(tokenizer, run, model.max_sequence_length, seed=seed)
+    translator.model, translator.search = model, search
+    return translator
+
+
+def compiled_generate(model, options=GREEDY):
+    """The search as a function of arrays, traced once for all batch sizes and lengths."""
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.decoding import search
+
+    def generate(source_ids, seed=None):
+        return search(model, source_ids, options, seed=seed)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec((None, None), tf.int32)]
+        if options.is_sampling:
+            signature.append(tf.TensorSpec((None,), tf.int32))
+        generate = tf.function(generate, input_signature=signature, autograph=False)
+
+    def run(source_ids, **seeds):
+        outputs = generate(source_ids, **seeds)
+        return tuple(keras.ops.convert_to_numpy(outputs[name]) for name in OUTPUTS)
+
+    return run
+
+
+def artifact_translator(directory, runtime, manifest, seed=None):
+    """A `TextTranslator` that runs one of an artifact's formats.
+
+    Args:
+        directory: path of the artifact.
+        runtime: name of the format.
+        manifest: the artifact's manifest, a dict.
+        seed: of the first text where it samples: see `TextTranslator`.
+
+    Raises:
+        InputError: if the artifact does not hold that format.
+    """
+    form = format_of(directory, runtime, manifest)
+    tokenizer = TranslationTokenizer.load(Path(directory) / "tokenizer")
+    if form.takes_text:
+        run = strings_to_strings(form.signature(directory, "serving_default"))
+    else:
+        outputs = form.signature(directory, "ids", OUTPUTS)
+        run = ids_to_ids(tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS])
+    return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"], seed=seed)
+
+
+def strings_to_strings(translate):
+    """`run` for `TextTranslator` from the signature `serving_default`."""
+
+    def run(texts, rows, **seeds):
+        outputs = translate(text=[text.encode() for text in texts], **seeds)
+        found = outputs["text"].reshape(len(texts), -1)
+        return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
+
+    return run
+
+
+def ids_to_ids(tokenizer, generate):
+    """`run` for `TextTranslator` from `generate(source_ids (B, S)[, seed (B,)])`.
+
+    It gives token ids (B, T) and scores (B,), or with several hypotheses (B, N, T) and (B, N).
     """
 
     def run(texts, rows, **seeds):
-        token_ids, scores = generate(pad(rows), **seeds)
+        token_ids, scores = generate(source_ids=pad(rows), **seeds)
         if token_ids.ndim == 2:
             token_ids, scores = token_ids[:, None], scores[:, None]
         return [

@@ -1,4 +1,4 @@
-"""Buckets of texts of like lengths."""
+"""Buckets for texts of similar lengths."""
 
 import dataclasses
 
@@ -9,10 +9,10 @@ from keras_attention.text.batches.bucketed_batches import bucket_bounds
 
 @dataclasses.dataclass
 class LengthBuckets:
-    """Which texts share a bucket, and the shape of its batches.
+    """Assigns texts to buckets and gives the shape of each bucket's batches.
 
     Attributes:
-        bounds: increasing, the largest length of each bucket; the last one takes what is longer.
+        bounds: increasing, the largest length of each bucket; the last bucket takes longer texts.
         longest: list of `[T]`, the longest text of each bucket.
         batch_size: rows of a batch.
     """
@@ -23,7 +23,7 @@ class LengthBuckets:
 
     @classmethod
     def choose(cls, lengths, batch_size, max_buckets):
-        """At most `max_buckets` buckets, with the least padding in all.
+        """Chooses at most `max_buckets` buckets with the least padding.
 
         >>> LengthBuckets.choose([3, 3, 4, 9, 9], batch_size=2, max_buckets=2).shapes
         [(2, 4), (2, 9)]

@@ -1,4 +1,4 @@
-"""Buckets of sentence pairs of like lengths."""
+"""Buckets for sentence pairs of similar lengths."""
 
 import dataclasses
 
@@ -9,13 +9,13 @@ from keras_attention.text.batches.bucketed_batches import batch_count, bucket_bo
 
 @dataclasses.dataclass
 class PairBuckets:
-    """Which pairs share a bucket, and the shape of its batches.
+    """Assigns pairs to buckets and gives the shape of each bucket's batches.
 
-    A pair's key is the larger of its target length and its scaled source length.
+    The key of a pair is its target length or its scaled source length, whichever is larger.
 
     Attributes:
-        scale: of the source lengths.
-        bounds: increasing, the largest key of each bucket; the last one takes what is longer, too.
+        scale: factor of the source lengths.
+        bounds: increasing, the largest key of each bucket; the last bucket takes longer pairs too.
         longest: list of `[S, T]`, the longest source and the longest target of each bucket.
         batch_tokens: padded positions of a batch on its longer side.
     """
@@ -27,17 +27,17 @@ class PairBuckets:
 
     @classmethod
     def choose(cls, source_lengths, target_lengths, batch_tokens, max_buckets):
-        """The buckets with few padded positions.
+        """Chooses buckets with little padding.
 
-        Where one language is longer than the other throughout, a scale of their ratio fills both
-        sides of a batch; where only single pairs differ, a scale of one does. The better one is
-        taken.
+        If one language is generally longer than the other, scaling by the ratio of their lengths
+        pads both sides least. If only single pairs differ, a scale of 1 does. Both are tried, and
+        the one with less padding is taken.
 
         Args:
             source_lengths: integers (N,), at least 1.
             target_lengths: integers (N,), at least 1.
             batch_tokens: padded positions of a batch on its longer side.
-            max_buckets: number of buckets at most.
+            max_buckets: maximum number of buckets.
 
         >>> PairBuckets.choose([3, 3, 9], [2, 2, 6], batch_tokens=18, max_buckets=2).shapes
         [(6, 3, 2), (2, 9, 6)]
@@ -58,7 +58,7 @@ class PairBuckets:
 
     @property
     def shapes(self):
-        """List of `(rows, S, T)`; a pair that is longer than a batch is one of its own."""
+        """List of `(rows, S, T)`. A pair of more than `batch_tokens` is a batch of its own."""
         return [(max(1, self.batch_tokens // max(sides)), *sides) for sides in self.longest]
 
     def of(self, source_lengths, target_lengths):

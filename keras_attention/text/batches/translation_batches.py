@@ -5,11 +5,13 @@ import numpy as np
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.text.batches.bucketed_batches import BucketedBatches, id_arrays, padded
 from keras_attention.text.batches.pair_buckets import PairBuckets
-from keras_attention.token_ids import PADDING_ID, START_ID
+from keras_attention.token_ids import SpecialIds
 
 
 class TranslationBatches(BucketedBatches):
-    """Pairs of id lists as batches `(x, y)` of few static shapes, in an order that `seed` fixes.
+    """Pairs of id lists as batches of few static shapes, in an order that `seed` fixes.
+
+    A batch is `(x, y)`, or `(x, y, weights)` with `return_weights`.
 
     Pairs of like lengths share a bucket, and each bucket has one shape `(rows, S, T)`: its longest
     source and target, and the rows that `batch_tokens` allows. The last batch of a bucket is filled
@@ -27,6 +29,10 @@ class TranslationBatches(BucketedBatches):
         seed: integer.
         buckets: `PairBuckets` that are larger than these pairs need, such as those of a corpus
             of which they are a part; None chooses the best `max_buckets`.
+        special_ids: the `SpecialIds` of both vocabularies, with padding and start; None for the
+            default ones.
+        return_weights: whether to return float32 weights (B, T) too, 1 at the target's tokens and 0
+            at padding: for losses and metrics whose `ignore_class` is None.
 
     Attributes:
         dropped: number of pairs left out.
@@ -34,7 +40,8 @@ class TranslationBatches(BucketedBatches):
         shapes: list of `(rows, S, T)`, one a bucket.
 
     Raises:
-        ValueError: if the lists differ in length, hold an empty row, or hold no pair to keep.
+        ValueError: if the lists differ in length, hold an empty row, or hold no pair to keep, or
+            `special_ids` lacks padding or start.
 
     >>> batches = TranslationBatches(sources, targets, batch_tokens=2048)
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
@@ -49,7 +56,16 @@ class TranslationBatches(BucketedBatches):
         max_length=None,
         seed=0,
         buckets=None,
+        special_ids=None,
+        return_weights=False,
     ):
+        special_ids = SpecialIds.of(special_ids)
+        require(
+            special_ids.padding is not None and special_ids.start is not None,
+            "special_ids",
+            "`SpecialIds` with padding and start",
+            special_ids=special_ids,
+        )
         require_positive_integer("batch_tokens", batch_tokens)
         require_positive_integer("max_buckets", max_buckets)
         require(
@@ -59,6 +75,8 @@ class TranslationBatches(BucketedBatches):
             source_ids=len(source_ids),
             target_ids=len(target_ids),
         )
+        self.special_ids = special_ids
+        self.return_weights = return_weights
         self._sources, sources = id_arrays(source_ids)
         self._targets, targets = id_arrays(target_ids)
         require(
@@ -92,11 +110,19 @@ class TranslationBatches(BucketedBatches):
         self.padding = 1 - float(sources[kept].sum() + targets[kept].sum()) / positions
 
     def batch(self, bucket, indices):
-        """The arrays of one batch: `({"encoder_token_ids", "decoder_token_ids"}, y)`, int32."""
+        """The arrays of one batch: `({"encoder_token_ids", "decoder_token_ids"}, y[, weights])`.
+
+        int32 (B, S), (B, T) and (B, T); float32 (B, T).
+        """
         rows, source_length, target_length = self.shapes[bucket]
-        source = padded(self._sources, indices, (rows, source_length))  # (B, S)
-        target = padded(self._targets, indices, (rows, target_length))  # (B, T)
-        decoder = np.full_like(target, START_ID)
+        padding, start = self.special_ids.padding, self.special_ids.start
+        source = padded(self._sources, indices, (rows, source_length), padding)  # (B, S)
+        target = padded(self._targets, indices, (rows, target_length), padding)  # (B, T)
+        lengths = np.zeros((rows, 1), int)
+        lengths[: len(indices), 0] = [len(self._targets[index]) for index in indices]
+        is_token = np.arange(target_length) < lengths  # (B, T)
+        decoder = np.full_like(target, start)
         decoder[:, 1:] = target[:, :-1]
-        decoder[target == PADDING_ID] = PADDING_ID  # no row reads its END, fillers read nothing
-        return {"encoder_token_ids": source, "decoder_token_ids": decoder}, target
+        decoder[~is_token] = padding  # no row reads its END, fillers read nothing
+        x = {"encoder_token_ids": source, "decoder_token_ids": decoder}
+        return (x, target, is_token.astype(np.float32)) if self.return_weights else (x, target)

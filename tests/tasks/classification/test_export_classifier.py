@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from keras_attention.tasks.classification.parity import check_classifier, compare_classifiers
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.describe_artifact import describe_artifact
@@ -15,9 +16,8 @@ from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
 from keras_attention.artifacts.saved_model_runtime import saved_model_signature
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.tasks import export_run, load, load_run
-from keras_attention.tasks.classification.parity import check_classifier, compare_classifiers
+from keras_attention.runs.run_directory import write_digests
+from keras_attention.tasks import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
 FORMS = ("tf_saved_model", "tflite", "onnx")
@@ -64,8 +64,8 @@ def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
     (run / "config.json").write_text(json.dumps(config))
     write_digests(run, run / "model.keras")
     with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
-        export_run(run, tmp_path / "artifact", formats=("onnx",))
-    export_run(run, tmp_path / "artifact", formats=("onnx",), valid=table)
+        export(run, tmp_path / "artifact", formats=("onnx",))
+    export(run, tmp_path / "artifact", formats=("onnx",), valid=table)
     assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
     said = describe_artifact(tmp_path / "artifact")
     assert said.startswith("classifier, begun with bert, float32\n")
@@ -124,7 +124,7 @@ def test_the_signature_of_ids(classifier_artifact_directory, reference):
 def test_lower_precision(classifier_run_directory, tmp_path, precision):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
-        export_run(
+        export(
             classifier_run_directory,
             tmp_path / "artifact",
             formats=("tflite", "onnx"),
@@ -166,10 +166,10 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
     monkeypatch.setattr(module, "artifact_classifier", artifact_classifier)
     options = dict(formats=("tflite",), precision="int8", valid=file)
     with pytest.raises(PrecisionError, match="int8 loses more than its bound of 0.5 points of acc"):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+        export(classifier_run_directory, tmp_path / "artifact", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["valid.jsonl"]
     with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
+        export(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
 
 
 class Fixed:
@@ -211,20 +211,20 @@ def test_parity_sees_other_labels_other_probabilities_and_nan():
 )
 def test_options_that_do_not_fit(classifier_run_directory, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+        export(classifier_run_directory, tmp_path / "artifact", **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_validation_file_with_an_unknown_label(classifier_run_directory, tmp_path):
     file = write_table(tmp_path / "valid.jsonl", text=["a"], label=["unheard of"])
     with pytest.raises(InputError, match="valid.jsonl, line 1: unknown label 'unheard of'"):
-        export_run(classifier_run_directory, tmp_path / "artifact", valid=file)
+        export(classifier_run_directory, tmp_path / "artifact", valid=file)
     assert not (tmp_path / "artifact").exists()
 
 
 def test_a_translator_has_no_labels(run_directory, tmp_path):
     with pytest.raises(InputError, match="is a translator, which --valid does not concern"):
-        export_run(run_directory, tmp_path / "artifact", valid="labelled.csv")
+        export(run_directory, tmp_path / "artifact", valid="labelled.csv")
 
 
 def test_runs_and_artifacts_of_the_other_kind(

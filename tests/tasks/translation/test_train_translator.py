@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from keras_attention.tasks.translation.train_translator import load_corpus, train_tokenizer
 
 from keras_attention._validation import InputError
-from keras_attention.tasks import load_run
-from keras_attention.tasks.translation import train_translator
-from keras_attention.tasks.translation.train_translator import load_corpus, train_tokenizer
+from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -38,7 +38,7 @@ def corpus(tmp_path_factory):
 def whole(corpus, tmp_path_factory):
     """A run that nothing interrupted."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_translator(small_config(corpus), run, quiet=True)
+    train(small_config(corpus), run, quiet=True)
     return run
 
 
@@ -70,13 +70,13 @@ def test_the_translator_that_is_returned_is_the_one_that_is_saved(run_directory,
     texts = ["three hundred and two", ""]
     loaded = load_run(whole)
     again = shutil.copytree(whole, tmp_path / "run")
-    returned = train_translator(small_config("unused"), again, resume=True, quiet=True)
+    returned = train(small_config("unused"), again, resume=True, quiet=True)
     assert returned.translate(texts) == loaded.translate(texts)
 
 
 def test_resuming_a_finished_run_does_nothing(whole, corpus, capsys):
     before = tree(whole)
-    train_translator(small_config(corpus, epochs=9), whole, resume=True)
+    train(small_config(corpus, epochs=9), whole, resume=True)
     assert capsys.readouterr().out == f"{whole} is finished: nothing to do.\n"
     assert tree(whole) == before
 
@@ -84,7 +84,7 @@ def test_resuming_a_finished_run_does_nothing(whole, corpus, capsys):
 def test_an_existing_run_is_refused(whole, corpus):
     before = tree(whole)
     with pytest.raises(InputError, match="run already exists. Give another path, or --force"):
-        train_translator(small_config(corpus), whole, quiet=True)
+        train(small_config(corpus), whole, quiet=True)
     assert tree(whole) == before
 
 
@@ -99,12 +99,12 @@ def test_an_existing_run_is_refused(whole, corpus):
 def test_bad_input_writes_and_loses_nothing(corpus, tmp_path, change, message):
     config = TranslatorConfig(**{**small_config(corpus).to_dict(), **change})
     with pytest.raises(InputError, match=message):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert names(tmp_path) == set()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("earlier")
     with pytest.raises(InputError, match=message):
-        train_translator(config, tmp_path / "run", force=True, quiet=True)
+        train(config, tmp_path / "run", force=True, quiet=True)
     assert (tmp_path / "run" / "config.json").read_text() == "earlier"
 
 
@@ -112,7 +112,7 @@ def test_files_of_different_length_or_without_text(corpus, tmp_path):
     (tmp_path / "short.de").write_text("eins\n")
     config = small_config(corpus, train_target=str(tmp_path / "short.de"))
     with pytest.raises(InputError, match="has 96 lines and .* has 1; "):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     for side in ("en", "de"):
         (tmp_path / f"blank.{side}").write_text("\n \n")
     config = small_config(
@@ -121,7 +121,7 @@ def test_files_of_different_length_or_without_text(corpus, tmp_path):
         train_target=str(tmp_path / "blank.de"),
     )
     with pytest.raises(InputError, match="hold no pair with text on both sides"):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(corpus, whole
     with pytest.raises(InputError, match="is not finished"):
         load_run(run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]  # sound, by its checksum
-    translator = train_translator(small_config(corpus), run, resume=True)
+    translator = train(small_config(corpus), run, resume=True)
     assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
     expected = load_run(whole).model
     for model in (translator.model, load_run(run).model):
@@ -180,7 +180,7 @@ def test_resume_starts_afresh_where_there_is_nothing_and_initial_weights_are_cop
     config = small_config(corpus, epochs=1, initial_weights=str(whole), learning_rate=1e-12)
     config.average_checkpoints = 1
     (tmp_path / "run").mkdir()  # an empty folder is nothing
-    translator = train_translator(config, tmp_path / "run", resume=True)
+    translator = train(config, tmp_path / "run", resume=True)
     assert "resumed" not in capsys.readouterr().out
     for left, right in zip(
         translator.model.get_weights(), load_run(whole).model.get_weights(), strict=True

@@ -1,0 +1,131 @@
+"""What the tasks of encoders share: the tokenizer, and what a run must hold."""
+
+from keras_attention._validation import InputError
+from keras_attention.json_file import require_fields
+from keras_attention.tasks import kind_of_model
+from keras_attention.tasks.task import Task
+
+
+class EncoderTask(Task):
+    """A task whose model reads `token_ids`, `segment_ids` and `padding_mask`.
+
+    Attributes:
+        run_fields: the fields that the config of a run must have, for `json_file.require_fields`.
+    """
+
+    trains = False
+    run_fields = {}
+
+    def load_tokenizer(self, directory):
+        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+
+        return WordPieceTokenizer.load(directory)
+
+    def training_texts(self, rows):
+        """The texts of which a new vocabulary is made."""
+        raise self._missing("training_texts")
+
+    def make_tokenizer(self, config, rows, initial, say):
+        from keras_attention.text import WordPieceTokenizer, train_wordpiece
+
+        if initial is not None:
+            return initial.tokenizer
+        vocabulary = train_wordpiece(
+            self.training_texts(rows), config.vocabulary_size, config.lowercase
+        )
+        return WordPieceTokenizer(vocabulary, config.lowercase)
+
+    def say_cut(self, config, cut, count, say):
+        """Says how many of the texts are longer than the model reads."""
+        if cut:
+            say(
+                f"{cut:,} of {count:,} texts are longer than {config.max_sequence_length} tokens; "
+                "only their beginnings are read."
+            )
+
+    def run_options(self, path, config, seed=None, **search):
+        self._refuse_decoding(path, seed, search)
+        require_fields(config, self.run_fields, f"{path}/config.json")
+
+    def artifact_options(self, path, manifest, seed=None, **search):
+        self._refuse_decoding(path, seed, search)
+
+    def _refuse_decoding(self, path, seed, search):
+        given = [*search, *([] if seed is None else ["seed"])]
+        if given:
+            raise InputError(
+                f"{path} is a {self.kind}, which decodes nothing: {', '.join(given)} "
+                f"{'concerns' if len(given) == 1 else 'concern'} translators."
+            )
+
+    def require_fit(self, path, config, model, tokenizer):
+        if kind_of_model(model) not in (None, self.kind):
+            raise InputError(
+                f"{path}/model.keras: expected a {self.kind}, as config.json says. "
+                f"Received: a {type(model).__name__}"
+            )
+        encoder = own_encoder(model)
+        if encoder is None:  # a model of the user's own
+            return
+        rows, longest = encoder.vocabulary_size, encoder.max_sequence_length
+        # Published embeddings may have rows to spare, never too few.
+        if tokenizer.vocabulary_size > rows:
+            raise InputError(
+                f"{path}: the tokenizer has {tokenizer.vocabulary_size:,} tokens and the model "
+                f"{rows:,}; they do not belong together."
+            )
+        length = config["max_sequence_length"]
+        if length > longest:
+            raise InputError(
+                f"{path}/config.json: `max_sequence_length` must be at most {longest:,}, as the "
+                f"model's. Received: {length:,}"
+            )
+
+    def run_config(self, model, tokenizer, labels=None, **config):
+        encoder = own_encoder(model)
+        length = {} if encoder is None else {"max_sequence_length": encoder.max_sequence_length}
+        own = {} if labels is None else {"labels": list(labels)}
+        return {**length, **config, **own, "kind": self.kind}
+
+    # Pictures
+
+    def attention(self, user, text, pair=None, kind=None, layer=None, head=None):
+        from keras_attention.visualization import attention_of_text
+
+        if kind not in (None, "encoder"):
+            raise InputError(
+                f"A {self.kind} has an encoder alone: it has no {kind} attention; it has only "
+                "encoder."
+            )
+        length = user.max_length
+        return attention_of_text(user.model, user.tokenizer, text, pair, layer, head, length)
+
+    def attention_grid(self, user, text, pair=None):
+        from keras_attention.visualization import encoder_scores
+
+        return encoder_scores(user.model, user.tokenizer, text, pair, user.max_length)
+
+
+def output_shapes(model):
+    """The shape of a Keras model's output, or a dict of them by name."""
+    from keras import tree
+
+    # `model.output_shape` hides the name of an only output.
+    return tree.map_structure(
+        lambda spec: tuple(spec.shape), model.compute_output_spec(model.input)
+    )
+
+
+def own_labels(model):
+    """The labels that a model of this package keeps; None where it has none."""
+    from keras_attention.models import ClassifierHead
+
+    return model.labels if isinstance(model, ClassifierHead) else None
+
+
+def own_encoder(model):
+    """The `Encoder` in a model of this package, or None for a model of the user's own."""
+    from keras_attention.models import Encoder, EncoderHead
+    from keras_attention.models.encoder import encoder_of
+
+    return encoder_of(model) if isinstance(model, (Encoder, EncoderHead)) else None

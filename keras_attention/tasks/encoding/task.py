@@ -1,0 +1,17 @@
+"""The task of encoders: a vector for every token. It has no training of its own."""
+
+from keras_attention.tasks.encoder_task import output_shapes
+from keras_attention.tasks.ids_task import IdsTask
+
+
+class EncodingTask(IdsTask):
+    """Encoders, as trainings begin with them: see `Task` for what each method is asked."""
+
+    kind = "encoder"
+    output = "sequence_output"
+
+    def outputs(self, model):
+        return sorted(output_shapes(model))
+
+
+TASK = EncodingTask()

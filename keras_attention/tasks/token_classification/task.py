@@ -1,0 +1,45 @@
+"""The task of token classifiers: a label for every token. It has no training of its own."""
+
+from keras_attention._validation import InputError
+from keras_attention.json_file import is_list_of_strings
+from keras_attention.tasks.encoder_task import own_labels
+from keras_attention.tasks.ids_task import IdsTask
+from keras_attention.tasks.task import Graph
+
+_LABELS = {"labels": ("a list of names", is_list_of_strings)}
+
+
+class TokenClassificationTask(IdsTask):
+    """Token classifiers: see `Task` for what each method is asked."""
+
+    kind = "token-classifier"
+    run_fields = {**IdsTask.run_fields, **_LABELS}
+    manifest_fields = {**IdsTask.manifest_fields, **_LABELS}
+
+    def run_config(self, model, tokenizer, labels=None, **config):
+        own = own_labels(model) if labels is None else labels
+        if own is None:
+            raise InputError("`labels` must be given: the model does not know its own.")
+        return super().run_config(model, tokenizer, own, **config)
+
+    def wrap(self, model, tokenizer, config, options=None):
+        user = super().wrap(model, tokenizer, config, options)
+        user.labels = config["labels"]
+        return user
+
+    def graph(self, user):
+        graph = super().graph(user)
+        fields = {**graph.fields, "labels": user.labels}
+        return Graph(graph.ids, None, {}, graph.signatures, fields)
+
+    def write_extras(self, directory, manifest):
+        from keras_attention.artifacts.label_file import write_labels
+
+        write_labels(directory, manifest["labels"])
+
+    def describe(self, manifest):
+        yield f"labels: {', '.join(manifest['labels'])}"
+        yield from super().describe(manifest)
+
+
+TASK = TokenClassificationTask()
