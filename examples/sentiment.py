@@ -12,7 +12,7 @@ import keras
 
 import keras_attention
 from keras_attention import checkpoints, models, text, training
-from keras_attention.tasks.classification import export_classifier
+from keras_attention.tasks.classification.export_classifier import export_classifier
 from keras_attention.tasks.keras_runtime import keras_classifier
 
 

@@ -7,7 +7,7 @@ from keras_attention.tasks.masked_lm.train_masked_lm import load_texts, most_fre
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.checkpoints.parts import task_parts
+from keras_attention.checkpoints.bert import Bert
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.load import load
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
@@ -114,7 +114,7 @@ def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source
     before, after = read_model(whole), read_model(tmp_path / "run")
     assert after.encoder.dropout == options.get("dropout", before.encoder.dropout)
     # HuggingFace's masked language models have no pooler, and nothing here learns one.
-    parts, others = task_parts(before), task_parts(after)
+    parts, others = Bert().parts(before), Bert().parts(after)
     names = [name for name in parts if "pooler" not in name]
     assert any(name.startswith("cls.predictions") for name in names)
     for name in names:
