@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from keras_attention.tasks.artifact_runtimes import RUNTIMES
-from keras_attention.tasks.keras_runtime import keras_translator
 
 from keras_attention import load
 from keras_attention._validation import InputError, TruncationWarning
