@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 import keras
+from keras_attention.tasks.classification.export_classifier import export_classifier
+from keras_attention.tasks.keras_runtime import keras_classifier
 
 import keras_attention
 from keras_attention import checkpoints, models, text, training
-from keras_attention.tasks.classification.export_classifier import export_classifier
-from keras_attention.tasks.keras_runtime import keras_classifier
 
 
 def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
