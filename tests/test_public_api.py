@@ -7,7 +7,21 @@ import re
 import pytest
 
 PUBLIC = {
-    "keras_attention": ["__version__", "decoding", "layers", "load", "masks", "models"],
+    "keras_attention": [
+        "__version__",
+        "checkpoints",
+        "decoding",
+        "export",
+        "layers",
+        "load",
+        "masks",
+        "models",
+        "save_run",
+        "tasks",
+        "text",
+        "training",
+        "visualization",
+    ],
     "keras_attention.layers": [
         "AdditiveAttention",
         "RecurrentDecoder",
@@ -29,6 +43,7 @@ PUBLIC = {
     "keras_attention.decoding": [
         "SamplingOptions",
         "SearchOptions",
+        "StepContract",
         "beam_search",
         "gnmt_score",
         "greedy_search",
@@ -105,26 +120,6 @@ PUBLIC = {
         "train_sentencepiece",
         "train_wordpiece",
     ],
-    "keras_attention.runtimes": [
-        "RUNTIMES",
-        "TextClassifier",
-        "TextTranslator",
-        "TruncationWarning",
-        "artifact_classifier",
-        "artifact_translator",
-        "keras_classifier",
-        "keras_translator",
-    ],
-    "keras_attention.exporting": [
-        "FORMATS",
-        "PRECISIONS",
-        "ParityError",
-        "PrecisionError",
-        "PrecisionWarning",
-        "compare",
-        "export_classifier",
-        "export_translator",
-    ],
     "keras_attention.visualization": [
         "Attention",
         "attention_of_sentence",
@@ -142,14 +137,15 @@ PUBLIC = {
         "save_length_plot",
         "word_spans",
     ],
-    "keras_attention.recipes": [
+    "keras_attention.tasks": [
         "ClassifierConfig",
         "MaskedLMConfig",
+        "Option",
+        "TASKS",
+        "Task",
         "TranslatorConfig",
-        "export_run",
-        "train_classifier",
-        "train_masked_lm",
-        "train_translator",
+        "kind_of_model",
+        "task_of",
     ],
 }
 # Never saved by themselves.
