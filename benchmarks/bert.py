@@ -23,11 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
-from keras_attention.artifacts.onnx import write_onnx
-from keras_attention.artifacts.onnx_runtime import onnx_function
-from keras_attention.artifacts.saved_model import write_saved_model
-from keras_attention.artifacts.tflite import write_tflite
-from keras_attention.artifacts.tflite_runtime import tflite_signature
+from keras_attention.artifacts import onnx, saved_model, tflite
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
@@ -35,6 +31,7 @@ from keras_attention.tasks.classification.text_classifier import (
     ids_to_probabilities,
 )
 from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.task import Graph
 from keras_attention.text import label_ids, read_labelled
 
 THREADS = 2
@@ -112,20 +109,21 @@ def inference_programs(ours, directory):
         programs["keras_attention", f"Keras {how}"] = keras_function(ours, jit)
         programs["KerasHub", f"Keras {how}"] = keras_function(hub, jit)
     ids = ids_function(ours, 0)
-    write_saved_model(directory / "saved_model", ours, {}, ids, ids)
+    graph = Graph(ids, None, {}, {}, {})
+    saved_model.write(directory / "saved_model", ours, graph)
     for precision in ("float32", "int8"):
         path = directory / f"{precision}.tflite"
-        write_tflite(path, directory / "saved_model", precision)
-        signature = tflite_signature(path, THREADS)
+        tflite.write(path, ours, graph, precision, directory / "saved_model")
+        signature = tflite.signature(path, num_threads=THREADS)
         programs["keras_attention", f"TFLite {precision}"] = lambda token_ids, run=signature: run(
             token_ids=token_ids
         )["probabilities"]
         path = directory / f"{precision}.onnx"
-        write_onnx(path, ids, precision)
-        session = onnx_function(path, ["probabilities"], THREADS)
+        onnx.write(path, ours, graph, precision)
+        session = onnx.signature(path, num_threads=THREADS)
         programs["keras_attention", f"ONNX {precision}"] = lambda token_ids, run=session: run(
             token_ids=token_ids
-        )[0]
+        )["probabilities"]
     try:
         for quantised in (False, True):
             logits = torch_classifier(ours, quantised, THREADS)

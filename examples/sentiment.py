@@ -12,6 +12,7 @@ import keras
 
 import keras_attention
 from keras_attention import checkpoints, models, text, training
+from keras_attention.tasks.classification.text_classifier import keras_classifier
 
 
 def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
@@ -40,12 +41,17 @@ def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
     )
     model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=epochs, shuffle=False)
 
-    # Deployment: a run, then one directory with every format, each compared with Keras before it
-    # appears.
-    run, artifact = Path(output) / "run", Path(output) / "artifact"
-    keras_attention.save_run(model, tokenizer, run, max_sequence_length=max_length)
-    keras_attention.export(run, artifact, examples=valid.texts[:200], say=print)
-    classifiers = {"keras": keras_attention.load(run)}
+    # Deployment: one directory with every format, each compared with Keras before it appears.
+    artifact = Path(output) / "artifact"
+    keras_attention.export(
+        model,
+        artifact,
+        tokenizer,
+        config={"max_sequence_length": max_length},
+        examples=valid.texts[:200],
+        say=print,
+    )
+    classifiers = {"keras": keras_classifier(model, tokenizer, labels, max_length)}
     for runtime in ("tf_saved_model", "tflite", "onnx"):
         classifiers[runtime] = keras_attention.load(artifact, runtime)
     accuracies = {}

@@ -65,7 +65,7 @@ def test_an_error_leaves_nothing(tmp_path, error):
 
 def test_an_existing_directory_is_refused_or_replaced(tmp_path):
     make(tmp_path / "run", "old")
-    with pytest.raises(InputError, match="run already exists. Give another path, or --force"):
+    with pytest.raises(InputError, match="run already exists. Give another path, or `force`"):
         make(tmp_path / "run", "new")
     assert (tmp_path / "run" / "config.json").read_text() == "old"
     make(tmp_path / "run", "new", force=True)

@@ -33,7 +33,7 @@ FLOORS = [
 LEVELS = {name: level for level, names in enumerate(FLOORS) for name in names}
 
 # What `from keras_attention import name` brings that is not a module of that name.
-ROOT_NAMES = {"load": "tasks", "__version__": "version"}
+ROOT_NAMES = {"export": "tasks", "load": "tasks", "save_run": "tasks", "__version__": "version"}
 
 MAY_IMPORT_TENSORFLOW = (
     "graph/",

@@ -5,7 +5,7 @@ import pytest
 from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.keras_runtime import keras_translator
+from keras_attention.tasks.translation.text_translator import keras_translator
 from keras_attention.training import translation_scores
 from keras_attention.visualization import (
     AttentionMap,

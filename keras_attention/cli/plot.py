@@ -127,7 +127,7 @@ def run_length(options):
     from keras_attention._validation import require_positive_integer
     from keras_attention.files import require_writable
     from keras_attention.tasks.load import load
-    from keras_attention.text import read_parallel
+    from keras_attention.text.corpora.text_files import read_parallel
     from keras_attention.training.translation_scores import require_bleu_tokenizer
     from keras_attention.visualization import bleu_by_length, save_length_plot
 

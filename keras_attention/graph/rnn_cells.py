@@ -6,12 +6,17 @@ loop. Other cells, and cells with dropout of their own, run as they are.
 """
 
 import contextlib
+import itertools
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.graph.matmul import matmul
-from keras_attention.keras_private import set_dropout_mask, set_recurrent_dropout_mask
+from keras_attention.keras_private import (
+    set_dropout_mask,
+    set_recurrent_dropout_mask,
+    takes_training,
+)
 
 
 def is_split(cell):
@@ -127,6 +132,49 @@ def step_split(cell, projected, states, dtype, matmul=matmul):
     bias = None if bias is None else ops.cast(bias, dtype)
     reset_after = getattr(cell, "reset_after", True)
     return step(projected, states, cell.recurrent_kernel, bias, reset_after, matmul)
+
+
+def run(cell, parts, states, dtype, projected=None, first=0, training=None, matmul=matmul):
+    """One step of any cell on inputs that lie side by side.
+
+    Args:
+        cell: a built Keras RNN cell.
+        parts: list of tensors (B, ...), the parts of its input in order.
+        states: list of its states.
+        dtype: compute dtype.
+        projected: for a split cell, the share of the input's first `first` columns, which are not
+            in `parts` then: see `project`.
+        first: how many columns that are.
+        training: whether the cell's own dropout is applied.
+        matmul: the product to multiply by kernels with.
+
+    Returns:
+        The output (B, U) and the list of new states.
+    """
+    if not is_split(cell):
+        x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        extra = {"training": training} if takes_training(cell) else {}
+        output, new = cell(x, states, **extra)
+        return output, list(new) if isinstance(new, (list, tuple)) else [new]
+    for part in parts:
+        share = project(cell, part, first, dtype, matmul)
+        projected = share if projected is None else projected + share
+        first += part.shape[-1]
+    new = step_split(cell, projected, states, dtype, matmul)
+    return new[0], new
+
+
+def zero_states(cells, batch_size, dtype):
+    """The states of several cells, zeros: a list of the states (B, U) for each cell."""
+    sizes = [state_sizes(cell) for cell in cells]
+    return tree.map_structure(lambda size: ops.zeros((batch_size, size), dtype), sizes)
+
+
+def split_states(cells, flat):
+    """The states of several cells that lie side by side in `flat` (B, the sizes of all states)."""
+    sizes = [state_sizes(cell) for cell in cells]
+    ends = list(itertools.accumulate(tree.flatten(sizes)))[:-1]
+    return tree.pack_sequence_as(sizes, ops.split(flat, ends, axis=-1) if ends else [flat])
 
 
 def draw_dropout_masks(cell, batch_size, width, dtype):

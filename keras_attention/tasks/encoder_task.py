@@ -26,7 +26,8 @@ class EncoderTask(Task):
         raise self._missing("training_texts")
 
     def make_tokenizer(self, config, rows, initial, say):
-        from keras_attention.text import WordPieceTokenizer, train_wordpiece
+        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+        from keras_attention.text.tokenizers.wordpiece_vocabulary import train_wordpiece
 
         if initial is not None:
             return initial.tokenizer

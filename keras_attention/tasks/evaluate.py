@@ -4,9 +4,7 @@ from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load
 
 
-def evaluate(
-    kind, path, runtime=None, custom_objects=None, *, seed=None, search=None, **options
-):
+def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search=None, **options):
     """The scores of a run or of an artifact.
 
     Args:

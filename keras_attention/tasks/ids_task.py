@@ -38,7 +38,7 @@ class IdsTask(EncoderTask):
         return artifact_ids_model(directory, runtime, manifest, tokenizer)
 
     def examples(self, config, precision, say):
-        from keras_attention.text import phrase_corpus
+        from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 
         return phrase_corpus(PHRASES, split="valid")[0]
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
-from keras_attention.artifacts.manifest import read_manifest, refuse_unlisted, verify_files
-from keras_attention.artifacts.require_artifact import require_artifact
+from keras_attention.artifacts.manifest import (
+    read_manifest,
+    refuse_unlisted,
+    require_artifact,
+    verify_files,
+)
 from keras_attention.search_options import require_decoding_names
 from keras_attention.tasks import task_of
 

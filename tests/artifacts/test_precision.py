@@ -324,5 +324,5 @@ def test_the_precisions_of_the_command_line():
 
     base = ["export", "--model", "run", "--output", "artifact"]
     for precision in PRECISIONS:
-        options = make_parser().parse_args([*base, "--precision", precision])
+        options = make_parser(base).parse_args([*base, "--precision", precision])
         assert options.precision == precision

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.cli.launch import LOST, describe, training_arguments, worker_environments
+from keras_attention.cli.launch import describe, training_arguments, worker_environments
+from keras_attention.cli.main import WORKER_LOST
 from keras_attention.training import WorkerLost
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
@@ -208,7 +209,7 @@ def test_numbers_that_cannot_be(options, said):
 
 
 def test_the_status_of_who_misses_another():
-    assert WorkerLost.exit_status == LOST
+    assert WorkerLost.exit_status == WORKER_LOST
 
 
 def test_workers_have_ports_of_their_own():

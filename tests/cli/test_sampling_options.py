@@ -81,10 +81,10 @@ def test_evaluate_draws_what_translate_draws(
 
 def test_export_is_told(monkeypatch, capfd, tmp_path):
     """Of what `sampling_artifact_directory` is then made."""
-    from keras_attention import recipes
-
     told = []
-    monkeypatch.setattr(recipes, "export_run", lambda *_, search, **__: told.append(search))
+    monkeypatch.setattr(
+        "keras_attention.tasks.export.export", lambda *_, search, **__: told.append(search)
+    )
     command = ["export", "--model", tmp_path, "--output", tmp_path / "artifact", "--sample"]
     status, _, error = run_here(capfd, *command, *OPTIONS)
     assert status == 0, error

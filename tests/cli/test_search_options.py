@@ -62,10 +62,10 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
 
 
 def test_train_keeps_them(monkeypatch, capfd, tmp_path):
-    from keras_attention import recipes
-
     kept = []
-    monkeypatch.setattr(recipes, "train_translator", lambda config, *_, **__: kept.append(config))
+    monkeypatch.setattr(
+        "keras_attention.tasks.train.train", lambda config, *_, **__: kept.append(config)
+    )
     status, _, _ = run_here(
         capfd, "train", "translator", "--output", tmp_path / "run", "--beam-size", 5
     )

@@ -54,25 +54,29 @@ def test_in_rounds(function):
 def test_tflite(function, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    from keras_attention.artifacts.tflite import tflite_ops, write_tflite
+    from keras_attention.artifacts import tflite
+    from tests.artifacts.converted import graph_of
 
     archive = keras.export.ExportArchive()
     archive.track(function.model)
     archive.add_endpoint("ids", function)
     archive.write_out(str(tmp_path / "saved_model"), verbose=False)
-    write_tflite(tmp_path / "model.tflite", tmp_path / "saved_model")
-    assert not [op for op in tflite_ops(tmp_path / "model.tflite") if op.startswith("custom:")]
+    graph, saved_model = graph_of(function), tmp_path / "saved_model"
+    tflite.write(tmp_path / "model.tflite", function.model, graph, saved_model=saved_model)
+    operators = tflite.operators(tmp_path / "model.tflite")
+    assert not [op for op in operators if op.startswith("custom:")]
     check(function, Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("ids"))
 
 
 def test_onnx(function, tmp_path):
     import onnxruntime
 
-    from keras_attention.artifacts.onnx import onnx_ops, write_onnx
+    from keras_attention.artifacts import onnx
+    from tests.artifacts.converted import graph_of
 
     path = tmp_path / "model.onnx"
-    write_onnx(path, function)
-    assert {op.split(":")[0] for op in onnx_ops(path)} == {"ai.onnx"}
+    onnx.write(path, function.model, graph_of(function))
+    assert {op.split(":")[0] for op in onnx.operators(path)} == {"ai.onnx"}
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 

@@ -15,7 +15,7 @@ from tests.export.test_python_consumers import TEXTS
 from tests.export.web_page import WEB, cells, opened, settle, translations
 from tests.text.tokenizers import tokenizer_texts
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)
 
 

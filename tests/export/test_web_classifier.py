@@ -13,7 +13,7 @@ from tests.export.classified import CLASSIFIERS, LONG, PAIRS, SENTENCES
 from tests.export.web_page import bars, fill_texts, opened, settle
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, published, trained
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 def is_blank(text):

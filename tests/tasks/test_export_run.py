@@ -32,7 +32,7 @@ def test_sentences_without_text(run_directory, tmp_path, text):
 
 
 def test_references_without_sentences(run_directory, corpus_files, tmp_path):
-    with pytest.raises(InputError, match="--valid-target needs --valid-source"):
+    with pytest.raises(InputError, match="`valid_target` needs `valid_source`"):
         export(run_directory, tmp_path / "artifact", valid_target=corpus_files["valid_target"])
 
 

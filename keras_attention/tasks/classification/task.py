@@ -51,7 +51,7 @@ class ClassificationTask(EncoderTask):
 
     def read_data(self, config, run):
         from keras_attention.tasks.classification.labelled_examples import load_examples
-        from keras_attention.text import label_ids, label_names
+        from keras_attention.text.corpora.labelled_texts import label_ids, label_names
 
         train, valid = load_examples(config, run.say)
         if config.labels is None:
@@ -218,7 +218,7 @@ class ClassificationTask(EncoderTask):
         force=False,
     ):
         from keras_attention.files import require_writable
-        from keras_attention.text import read_labelled
+        from keras_attention.text.corpora.labelled_texts import read_labelled
 
         if confusion:
             require_writable(confusion, force)
@@ -226,7 +226,7 @@ class ClassificationTask(EncoderTask):
         return _Evaluation(texts, confusion, bool(force))
 
     def evaluate(self, user, data):
-        from keras_attention.text import label_ids
+        from keras_attention.text.corpora.labelled_texts import label_ids
         from keras_attention.training.classification_scores import classification_scores
 
         texts = data.texts

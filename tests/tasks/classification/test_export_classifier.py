@@ -8,16 +8,22 @@ import warnings
 
 import numpy as np
 import pytest
-from keras_attention.tasks.classification.parity import check_classifier, compare_classifiers
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.describe_artifact import describe_artifact
+from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
-from keras_attention.artifacts.saved_model_runtime import saved_model_signature
 from keras_attention.runs.run_directory import write_digests
-from keras_attention.tasks import load, load_run
+from keras_attention.tasks.classification.classification_comparison import (
+    check_classifier,
+    compare_classifiers,
+)
+from keras_attention.tasks.classification.task import TASK
+from keras_attention.tasks.export import export
+from keras_attention.tasks.load import load
+from keras_attention.tasks.load_run import load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
 FORMS = ("tf_saved_model", "tflite", "onnx")
@@ -63,7 +69,7 @@ def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
     )
     (run / "config.json").write_text(json.dumps(config))
     write_digests(run, run / "model.keras")
-    with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
+    with pytest.raises(InputError, match="gone.jsonl.* Give `valid` a file of labelled texts"):
         export(run, tmp_path / "artifact", formats=("onnx",))
     export(run, tmp_path / "artifact", formats=("onnx",), valid=table)
     assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
@@ -112,7 +118,7 @@ print(json.dumps([labels, out["probabilities"].numpy().tolist()]))
 
 
 def test_the_signature_of_ids(classifier_artifact_directory, reference):
-    run = saved_model_signature(classifier_artifact_directory / "saved_model" / "1", "ids")
+    run = FORMATS["tf_saved_model"].signature(classifier_artifact_directory, "ids")
     classifier = load(classifier_artifact_directory, "tf_saved_model")
     (ids,) = classifier.encode([TEXTS[2]]).token_ids
     padding = classifier.tokenizer.padding_id
@@ -146,10 +152,9 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
     run = load_run(classifier_run_directory)
     texts = labelled_sentences(30, 5)[0]
     file = write_table(tmp_path / "valid.jsonl", text=texts, label=run.classify(texts))
-    module = sys.modules["keras_attention.tasks.classification.export_classifier"]
-    make = module.artifact_classifier
+    make = TASK.open
 
-    def artifact_classifier(*arguments):
+    def open(*arguments):
         classifier = make(*arguments)
         right = classifier.run
 
@@ -163,12 +168,12 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
         classifier.run = wrong
         return classifier
 
-    monkeypatch.setattr(module, "artifact_classifier", artifact_classifier)
+    monkeypatch.setattr(TASK, "open", open)
     options = dict(formats=("tflite",), precision="int8", valid=file)
     with pytest.raises(PrecisionError, match="int8 loses more than its bound of 0.5 points of acc"):
         export(classifier_run_directory, tmp_path / "artifact", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["valid.jsonl"]
-    with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
+    with pytest.warns(PrecisionWarning, match="allowed by `allow_loss` 100"):
         export(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
 
 
@@ -201,9 +206,9 @@ def test_parity_sees_other_labels_other_probabilities_and_nan():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(valid_source="a"), "is a classifier, which --valid-source does not concern"),
-        (dict(search={"beam_size": 4}), "which --search does not concern"),
-        (dict(with_alignments=True), "which --with-alignments does not concern"),
+        (dict(valid_source="a"), "is a classifier, which `valid_source` does not concern"),
+        (dict(search={"beam_size": 4}), "which `beam_size` does not concern"),
+        (dict(with_alignments=True), "which `with_alignments` does not concern"),
         (dict(formats=("tflite", "pickle")), "Unknown format 'pickle'"),
         (dict(precision="int4"), "Unknown precision 'int4'"),
         (dict(valid="nowhere.csv"), "nowhere.csv"),
@@ -223,7 +228,7 @@ def test_a_validation_file_with_an_unknown_label(classifier_run_directory, tmp_p
 
 
 def test_a_translator_has_no_labels(run_directory, tmp_path):
-    with pytest.raises(InputError, match="is a translator, which --valid does not concern"):
+    with pytest.raises(InputError, match="is a translator, which `valid` does not concern"):
         export(run_directory, tmp_path / "artifact", valid="labelled.csv")
 
 

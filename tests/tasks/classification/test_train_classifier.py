@@ -4,14 +4,15 @@ import shutil
 
 import numpy as np
 import pytest
-from keras_attention.tasks.classification.train_classifier import load_examples
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
 from keras_attention.models import BertEncoder
 from keras_attention.runs.run_directory import write_digests
-from keras_attention.tasks import load, load_run
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+from keras_attention.tasks.classification.labelled_examples import load_examples
+from keras_attention.tasks.load import load
+from keras_attention.tasks.load_run import load_run
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer, read_labelled
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
@@ -233,10 +234,12 @@ def test_labels_that_cannot_be_learned(data, tmp_path):
 
 def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
     config = small_classifier(data, initial_weights=str(whole))
-    with pytest.raises(InputError, match="its model has no BERT encoder to begin with"):
+    with pytest.raises(InputError, match="its model has no encoder to begin with"):
         train(config, tmp_path / "run", quiet=True)
     config = small_classifier(data, initial_weights=str(bert), max_sequence_length=33)
-    with pytest.raises(InputError, match="--max-length 33 is more than the 32 positions of"):
+    with pytest.raises(
+        InputError, match="`max_sequence_length` 33 is more than the 32 positions of"
+    ):
         train(config, tmp_path / "run", quiet=True)
     one_segment = BertEncoder.from_preset(
         "tiny", vocabulary_size=300, max_sequence_length=32, num_segments=1
@@ -250,7 +253,7 @@ def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
         pair_column="other",
         initial_weights=str(tmp_path / "one_segment"),
     )
-    with pytest.raises(InputError, match="--pair-column needs an encoder of two segments or more"):
+    with pytest.raises(InputError, match="`pair_column` needs an encoder of two segments or more"):
         train(config, tmp_path / "run", quiet=True)
     damaged = shutil.copytree(bert, tmp_path / "damaged")
     with open(damaged / "tokenizer" / "vocab.txt", "a") as file:

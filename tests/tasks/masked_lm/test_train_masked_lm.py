@@ -3,7 +3,6 @@ import json
 
 import numpy as np
 import pytest
-from keras_attention.tasks.masked_lm.train_masked_lm import load_texts, most_frequent_rate
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
@@ -11,6 +10,8 @@ from keras_attention.checkpoints.bert import Bert
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.load import load
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
+from keras_attention.tasks.masked_lm.pretraining_texts import load_texts
+from keras_attention.tasks.masked_lm.training import most_frequent_rate
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
@@ -69,7 +70,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
     run = tmp_path / "run"
     kill_in_first_epoch(run, "tests.tasks.small_classifier", "masked-lm", data, run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]
-    model = train(small_masked_lm(data), run, resume=True)
+    model = train(small_masked_lm(data), run, resume=True).model
     assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
     expected = read_model(whole)
     for left, right in zip(model.get_weights(), expected.get_weights(), strict=True):
@@ -123,7 +124,9 @@ def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source
 
 def test_more_tokens_than_positions(data, whole, tmp_path):
     config = small_masked_lm(data, initial_weights=str(whole), max_sequence_length=33)
-    with pytest.raises(InputError, match="--max-length 33 is more than the 32 positions of"):
+    with pytest.raises(
+        InputError, match="`max_sequence_length` 33 is more than the 32 positions of"
+    ):
         train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
@@ -141,7 +144,7 @@ def test_an_encoder_that_was_frozen_is_pretrained(data, whole, tmp_path):
 
 def test_it_is_neither_a_translator_nor_a_classifier(whole):
     with pytest.raises(InputError, match="is a run of another kind: 'masked-lm', not a translator"):
-        load(whole)
+        load(whole, kind="translator")
 
 
 def test_the_validation_texts_are_split_off(data, capsys):

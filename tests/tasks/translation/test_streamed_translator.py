@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from keras_attention.tasks.translation.train_translator import load_corpus
 
 from keras_attention._validation import InputError
 from keras_attention.tasks.load_run import load_run
 from keras_attention.tasks.train import train
+from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -108,7 +108,7 @@ def test_it_does_not_resume_on_another_corpus(killed, corpus, tmp_path):
 
 def test_shards_in_memory_are_the_corpus_they_were_cut_from(corpus):
     config = small_streamed_config(corpus, window=None)
-    assert load_corpus(config) == load_corpus(small_config(corpus))
+    assert load_pairs(config) == load_pairs(small_config(corpus))
 
 
 def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
@@ -131,7 +131,7 @@ def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
         (dict(train_source="{}/none-*.en"), "none-\\*.en: no file matches"),
         (dict(train_source="{}/shard-[01].en"), "has 2 shards and .* has 3; .*shard-2.de has none"),
         (dict(train_source="{0}/train.en", train_target="{0}/shard-0.de"), "has 96 lines and .*20"),
-        (dict(train_target=None), "--train-source and --train-target must be given together"),
+        (dict(train_target=None), "`train_source` and `train_target` must be given together"),
     ],
 )
 def test_bad_input_writes_nothing(corpus, tmp_path, change, message):
@@ -145,7 +145,7 @@ def test_bad_input_writes_nothing(corpus, tmp_path, change, message):
 
 
 def test_windows_are_of_files():
-    with pytest.raises(InputError, match="--window is for files; the built-in corpus is held"):
+    with pytest.raises(InputError, match="`window` is for files; the built-in corpus is held"):
         TranslatorConfig.for_preset("tiny", window=10)
     with pytest.raises(ValueError, match="`window` must be a positive integer"):
         TranslatorConfig.for_preset("tiny", window=0, train_source="a", train_target="b")

@@ -4,11 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
-from keras_attention.tasks.translation.train_translator import load_corpus, train_tokenizer
 
 from keras_attention._validation import InputError
 from keras_attention.tasks.load_run import load_run
 from keras_attention.tasks.train import train
+from keras_attention.tasks.translation.sentence_pairs import load_pairs
+from keras_attention.tasks.translation.training import train_tokenizer
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -83,7 +84,7 @@ def test_resuming_a_finished_run_does_nothing(whole, corpus, capsys):
 
 def test_an_existing_run_is_refused(whole, corpus):
     before = tree(whole)
-    with pytest.raises(InputError, match="run already exists. Give another path, or --force"):
+    with pytest.raises(InputError, match="run already exists. Give another path, or `force`"):
         train(small_config(corpus), whole, quiet=True)
     assert tree(whole) == before
 
@@ -92,8 +93,8 @@ def test_an_existing_run_is_refused(whole, corpus):
     ("change", "message"),
     [
         (dict(train_source="nowhere.en"), "nowhere.en"),
-        (dict(valid_source=None), "--valid-source and --valid-target must be given together"),
-        (dict(train_target=None), "--train-source and --train-target must be given together"),
+        (dict(valid_source=None), "`valid_source` and `valid_target` must be given together"),
+        (dict(train_target=None), "`train_source` and `train_target` must be given together"),
     ],
 )
 def test_bad_input_writes_and_loses_nothing(corpus, tmp_path, change, message):
@@ -128,7 +129,7 @@ def test_files_of_different_length_or_without_text(corpus, tmp_path):
 def test_the_validation_pairs_are_split_off(corpus):
     config = small_config(corpus)
     config.valid_source = config.valid_target = None
-    (sources, targets), (valid_sources, valid_targets) = load_corpus(config)
+    (sources, targets), (valid_sources, valid_targets) = load_pairs(config)
     with open(config.train_source) as source, open(config.train_target) as target:
         pairs = list(zip(source.read().splitlines(), target.read().splitlines(), strict=True))
     together = [
@@ -137,7 +138,7 @@ def test_the_validation_pairs_are_split_off(corpus):
     ]
     assert sorted(together) == sorted(pairs)
     assert 1 <= len(valid_sources) <= 0.03 * len(pairs)
-    assert load_corpus(config)[1] == (valid_sources, valid_targets)  # the same every time
+    assert load_pairs(config)[1] == (valid_sources, valid_targets)  # the same every time
 
 
 def test_one_pair_cannot_be_split(tmp_path):
@@ -146,7 +147,7 @@ def test_one_pair_cannot_be_split(tmp_path):
     config = small_config(tmp_path)
     config.valid_source = config.valid_target = None
     with pytest.raises(InputError, match="The corpus has one pair; give two or more"):
-        load_corpus(config)
+        load_pairs(config)
 
 
 def test_a_corpus_too_small_for_the_vocabulary_gets_the_largest_and_says_so(corpus, capsys):
