@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
-# Processes that share the tests, a file at a time; each grows to 7 to 11 GB.
+# Workers that share the tests, a file at a time; each runs a file in a process of its own.
 PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # A step on a CPU is up to 2.7 times as fast: memory is kept, and oneDNN multiplies.
@@ -16,10 +16,10 @@ demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
 
 test-slow: $(VENV)/installed
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile -m slow
 	$(BIN)/python -m pytest -q --hypothesis-profile search tests/runs tests/checkpoints tests/decoding tests/text tests/training/test_spoiled_snapshots.py
 
 lint: $(VENV)/installed

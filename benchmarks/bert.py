@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
-from keras_attention.artifacts import onnx, onnx_runtime, saved_model, tflite, tflite_runtime
+from keras_attention.artifacts import onnx, saved_model, tflite
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
@@ -109,18 +109,18 @@ def inference_programs(ours, directory):
         programs["keras_attention", f"Keras {how}"] = keras_function(ours, jit)
         programs["KerasHub", f"Keras {how}"] = keras_function(hub, jit)
     ids = ids_function(ours, 0)
-    graph = Graph(ids, text=None, modules={}, signatures={}, fields={})
+    graph = Graph(ids, None, {}, {}, {})
     saved_model.write(directory / "saved_model", ours, graph)
     for precision in ("float32", "int8"):
         path = directory / f"{precision}.tflite"
         tflite.write(path, ours, graph, precision, directory / "saved_model")
-        signature = tflite_runtime.signature(path, num_threads=THREADS)
+        signature = tflite.signature(path, num_threads=THREADS)
         programs["keras_attention", f"TFLite {precision}"] = lambda token_ids, run=signature: run(
             token_ids=token_ids
         )["probabilities"]
         path = directory / f"{precision}.onnx"
         onnx.write(path, ours, graph, precision)
-        session = onnx_runtime.signature(path, num_threads=THREADS)
+        session = onnx.signature(path, num_threads=THREADS)
         programs["keras_attention", f"ONNX {precision}"] = lambda token_ids, run=session: run(
             token_ids=token_ids
         )["probabilities"]

@@ -36,10 +36,10 @@ class CoverageAttention(AdditiveAttention):
     def initial_state(self, value):
         return ops.zeros(ops.shape(value)[:2], dtype=value.dtype)  # (B, S)
 
-    def attend(self, query, value, projected_keys, value_mask, state, training=None):
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, **options):
         term = ops.expand_dims(state, 2) * ops.cast(self.coverage_vector, state.dtype)
         context, alignment, _ = super().attend(
-            query, value, projected_keys + term, value_mask, {}, training
+            query, value, projected_keys + term, value_mask, {}, training, **options
         )
         return context, alignment, state + alignment
 

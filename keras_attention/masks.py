@@ -6,6 +6,8 @@ Shapes: B batch, T target (query) length, S source (key) length.
 import keras
 from keras import ops
 
+from keras_attention.keras_private import mask_of
+
 
 def padding_mask(token_ids, padding_id):
     """True where `token_ids` (B, S) holds a token, False where it holds `padding_id`.
@@ -37,7 +39,7 @@ def causal_mask(target_length, source_length=None, start_index=0):
 
 def implicit_mask(tensor):
     """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
-    return getattr(tensor, "_keras_mask", None)
+    return mask_of(tensor)
 
 
 def combine(*masks):

@@ -1,4 +1,4 @@
-"""How a translator decodes, as one value that configs and manifests keep."""
+"""How a model generates, as one value that configs and manifests keep."""
 
 import dataclasses
 import math
@@ -62,7 +62,7 @@ class SearchOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SamplingOptions:
-    """Sampling: see `decoding.sample` for each. The seeds are no options: they come with the texts.
+    """Sampling: see `decoding.sample` for each. Seeds are no options: they come with the inputs.
 
     Raises:
         ValueError: if one is out of range.

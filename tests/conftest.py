@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from tests.made_once import made_once
+from tests.process_per_file import run_in_child
 
 # The first example of a test may compile, and machines are shared: nothing is measured in seconds.
 hypothesis.settings.register_profile(
@@ -21,6 +22,28 @@ hypothesis.settings.load_profile("keras_attention")
 
 # TensorFlow's own notes would drown pytest's output; processes that tests start inherit this.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+# Folders whose files take minutes. They come first: the end is shared by files that take seconds.
+SLOW_FOLDERS = ("training", "tasks", "cli", "export", "artifacts", "runs", "test_examples")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the slowest files first; within a folder the order stays."""
+
+    def rank(item):
+        name = item.nodeid.removeprefix("tests/").split("/")[0].split(".")[0]
+        return SLOW_FOLDERS.index(name) if name in SLOW_FOLDERS else len(SLOW_FOLDERS)
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A worker of pytest-xdist runs the tests of each file in a process of their own."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return run_in_child(item, nextitem)
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ Small sizes: what is compared is that nothing moved, not that anything is good.
 """
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -36,16 +37,10 @@ def write_corpora(folder, tree):
     published = folder / "published"
     shutil.copytree(tree / GOLDEN, published)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *letters,
-        *map("##{}".format, "aelst"),
-    ]
-    _write(published / "vocab.txt", [*vocabulary, "."])
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    _write(published / "vocab.txt", [*special, *letters, "##a", "##e", "##l", "##s", "##t", "."])
+    for path in folder.rglob("*"):  # a run notes when the files that it streams were written
+        os.utime(path, (1e9, 1e9))
 
 
 def _write(path, lines):

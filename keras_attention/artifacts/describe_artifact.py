@@ -1,7 +1,7 @@
 """What an artifact holds, for people to read."""
 
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import read_manifest, verify_files
+from keras_attention.artifacts.manifest import describe_signature, read_manifest, verify_files
 from keras_attention.digests import file_names
 
 
@@ -106,18 +106,6 @@ def _loss(lower):
 
 def _options(values):
     return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def describe_signature(signature):
-    """The inputs and outputs of a manifest's signature, in one line."""
-    sides = [
-        ", ".join(
-            f"{name} {dtype} ({', '.join(map(str, shape))})"
-            for name, (dtype, shape) in signature[side].items()
-        )
-        for side in ("inputs", "outputs")
-    ]
-    return " -> ".join(sides)
 
 
 def _megabytes(files):

@@ -1,13 +1,15 @@
 """The formats of an artifact: ONE table of what each is called, holds, is written and run by.
 
-A new format is a line in `FORMATS`, a module that writes it and a module that runs it.
+A new format is a line in `FORMATS` and a module that writes and runs it.
 """
 
 import dataclasses
 import importlib
+import shutil
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.artifacts.parity import check_operators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +22,10 @@ class Format:
         main_file: the file without which there is nothing to load.
         takes_text: whether it holds the signature `serving_default`, of strings, beside `ids`.
         has_precisions: whether its weights may be stored in less than float32.
-        writer: module of this package with `write(path, model, graph, precision, saved_model)`,
-            which returns what the manifest says of a precision below float32 or None, and
-            `operators(path)`, the names of its operators.
-        runtime: module with `signature(path, name, outputs)`, a function of named arrays to a dict
-            of arrays.
+        module: module of this package with `write(path, model, graph, precision, saved_model)`,
+            which returns what the manifest says of a precision below float32 or None;
+            `operators(path)`, the names of its operators; and `signature(path, name, outputs)`, a
+            function of named arrays to a dict of arrays.
         package: what runs it, for people.
     """
 
@@ -33,19 +34,18 @@ class Format:
     main_file: str
     takes_text: bool
     has_precisions: bool
-    writer: str
-    runtime: str
+    module: str
     package: str
 
     def write(self, artifact, model, graph, precision):
-        """Writes the format into the directory of an artifact: see `writer`."""
+        """Writes the format into the directory of an artifact: see `module`."""
         saved_model = Path(artifact) / FORMATS["tf_saved_model"].path  # others are made of it
-        write = self._module(self.writer).write
+        write = self._module().write
         return write(Path(artifact) / self.path, model, graph, precision, saved_model)
 
     def operators(self, artifact):
         """The names of its operators; one that is not standard has "domain:" before its name."""
-        return self._module(self.writer).operators(Path(artifact) / self.path)
+        return self._module().operators(Path(artifact) / self.path)
 
     def signature(self, artifact, name, outputs=None, **options):
         """One signature in the format's own runtime.
@@ -59,7 +59,7 @@ class Format:
         Returns:
             Function of keyword arguments (input name -> array) to a dict (output name -> array).
         """
-        run = self._module(self.runtime).signature
+        run = self._module().signature
         return run(Path(artifact) / self.path, name, outputs, **options)
 
     @property
@@ -68,9 +68,8 @@ class Format:
         first, *inner = self.path.split("/")
         return f"{first}/" if inner else first
 
-    @staticmethod
-    def _module(name):
-        return importlib.import_module(f"keras_attention.artifacts.{name}")
+    def _module(self):
+        return importlib.import_module(f"keras_attention.artifacts.{self.module}")
 
 
 FORMATS = {
@@ -82,8 +81,7 @@ FORMATS = {
             main_file="saved_model/1/saved_model.pb",
             takes_text=True,
             has_precisions=False,
-            writer="saved_model",
-            runtime="saved_model_runtime",
+            module="saved_model",
             package="TensorFlow Serving, or TensorFlow's C library",
         ),
         Format(
@@ -92,8 +90,7 @@ FORMATS = {
             main_file="model.tflite",
             takes_text=False,
             has_precisions=True,
-            writer="tflite",
-            runtime="tflite_runtime",
+            module="tflite",
             package="LiteRT (ai-edge-litert)",
         ),
         Format(
@@ -102,8 +99,7 @@ FORMATS = {
             main_file="model.onnx",
             takes_text=False,
             has_precisions=True,
-            writer="onnx",
-            runtime="onnx_runtime",
+            module="onnx",
             package="ONNX Runtime",
         ),
     )
@@ -133,3 +129,37 @@ def format_of(directory, runtime, manifest):
             f"{', '.join(manifest['formats'])}."
         )
     return FORMATS[runtime]
+
+
+def write_formats(directory, formats, model, graph, precision, say):
+    """Writes formats into the directory of an artifact.
+
+    Args:
+        directory: path.
+        formats: names of formats.
+        model: the Keras model.
+        graph: the `keras_attention.tasks.task.Graph` that every format holds.
+        precision: in which the weights of formats that have precisions are stored.
+        say: function that is told of progress.
+
+    Returns:
+        Two dicts by the format's name: its operators, and how one in lower precision is stored.
+
+    Raises:
+        ParityError: if a format holds operators that are not standard.
+    """
+    saved_model = FORMATS["tf_saved_model"]  # always made, because TFLite is converted from it
+    say("writing the SavedModel")
+    saved_model.write(directory, model, graph, "float32")
+    operators, storage = {}, {}
+    for name in FORMATS:
+        if name not in formats:
+            continue
+        if name != saved_model.name:
+            say(f"converting to {name}")
+            storage[name] = FORMATS[name].write(directory, model, graph, precision)
+        operators[name] = FORMATS[name].operators(directory)
+    check_operators({name: found for name, found in operators.items() if name in storage})
+    if saved_model.name not in formats:
+        shutil.rmtree(directory / saved_model.root)
+    return operators, {name: stored for name, stored in storage.items() if stored}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.artifacts.formats import FORMATS
 from keras_attention.digests import file_digests, file_names, require_entries, verify_entries
 from keras_attention.files import write_atomically
 from keras_attention.json_file import (
@@ -13,6 +14,7 @@ from keras_attention.json_file import (
     is_string,
     read_json_object,
     require_fields,
+    shortened,
 )
 
 PACKAGES = (
@@ -108,3 +110,36 @@ def refuse_unlisted(directory, manifest, beginnings):
             f"{directory} is not as its manifest says: {', '.join(others)} "
             f"{'is' if len(others) == 1 else 'are'} not part of it."
         )
+
+
+def require_artifact(path, manifest, fields):
+    """Raises `InputError` unless a manifest says all that loading asks it, in values of that type.
+
+    Args:
+        path: of the manifest, for the message.
+        manifest: from `read_manifest`, of a known kind.
+        fields: what else it must say, for `require_fields`.
+    """
+    for name in manifest["formats"]:
+        if name not in FORMATS:
+            raise InputError(
+                f"{path}: `formats` must be some of {', '.join(FORMATS)}. "
+                f"Received: {shortened(name)}"
+            )
+        if FORMATS[name].main_file not in manifest["files"]:
+            raise InputError(
+                f"{path}: expected {FORMATS[name].main_file}, of the format {name}, in `files`."
+            )
+    require_fields(manifest, fields, path)
+
+
+def describe_signature(signature):
+    """The inputs and outputs of a manifest's signature, in one line."""
+    sides = [
+        ", ".join(
+            f"{name} {dtype} ({', '.join(map(str, shape))})"
+            for name, (dtype, shape) in signature[side].items()
+        )
+        for side in ("inputs", "outputs")
+    ]
+    return " -> ".join(sides)

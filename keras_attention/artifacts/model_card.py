@@ -1,8 +1,7 @@
 """README.md of an artifact: what it is, what it was made from, how well it does, how to run it."""
 
-from keras_attention.artifacts.describe_artifact import describe_signature
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import package_versions
+from keras_attention.artifacts.manifest import describe_signature, package_versions
 from keras_attention.files import write_atomically
 
 # One command for each format, to be run where the artifact's directory is.

@@ -1,4 +1,4 @@
-"""ONNX: whole generation with standard operators only."""
+"""ONNX: written with standard operators only, and run by ONNX Runtime."""
 
 import logging
 import warnings
@@ -56,3 +56,32 @@ def operators(path):
     model = onnx.load(str(path))
     nodes = [node for holder in (model.graph, *model.functions) for node in all_nodes(holder)]
     return sorted({f"{node.domain or 'ai.onnx'}:{node.op_type}" for node in nodes})
+
+
+def signature(path, name="ids", outputs=None, num_threads=0):
+    """The one signature of an .onnx file: a function of named arrays to a dict of arrays.
+
+    Args:
+        path: of the file.
+        name: "ids"; an .onnx file has no other.
+        outputs: the names of those that are wanted; None for all.
+        num_threads: 0 lets ONNX Runtime choose.
+
+    Raises:
+        ImportError: if `onnxruntime` is not installed; names the extra.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise missing_package("onnxruntime", "onnx") from error
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = outputs or [output.name for output in session.get_outputs()]
+
+    def run(**inputs):
+        return dict(zip(names, session.run(list(names), inputs), strict=True))
+
+    return run

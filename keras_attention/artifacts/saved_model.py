@@ -1,5 +1,6 @@
-"""SavedModel: strings in and out with the tokenizer in the graph, and ids in and out."""
+"""SavedModel: strings and ids in and out, run by the C++ loader of TensorFlow Serving."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
@@ -50,3 +51,47 @@ def write(path, model, graph, precision="float32", saved_model=None):
     except tf.errors.OpError as error:  # TensorFlow's own I/O raises no OSError
         reason = error.message.split("; ")[-1].split(" [Op:")[0]
         raise InputError(f"{path} cannot be written: {one_line(reason)}.") from error
+
+
+@contextmanager
+def _without_deprecation_notes(logger):
+    """TensorFlow logs that this loader is old; TF Serving's own code is what it stands for here."""
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def signature(path, name="serving_default", outputs=None):
+    """A signature of a SavedModel in a v1 session.
+
+    `tf.saved_model.load` would rebuild Python objects, and so load what TF Serving cannot.
+
+    Args:
+        path: a SavedModel.
+        name: of the signature.
+        outputs: the names of those that are wanted; None for all.
+
+    Returns:
+        Function of keyword arguments (input name -> array) to a dict (output name -> array).
+    """
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
+
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default(), _without_deprecation_notes(tf.get_logger()):
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(path)))
+    definition = loaded.signature_def[name]
+    fetch = {
+        output: tensor.name
+        for output, tensor in definition.outputs.items()
+        if outputs is None or output in outputs
+    }
+
+    def run(**inputs):
+        feed = {definition.inputs[name].name: value for name, value in inputs.items()}
+        return session.run(fetch, feed)
+
+    return run

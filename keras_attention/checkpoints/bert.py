@@ -103,22 +103,25 @@ class Bert(Family):
 
     def make(self, task, arguments, config, shapes):
         if task == ENCODER:
-            return BertEncoder(**arguments)
+            return self.bare_class(**arguments)
         if task == "masked-lm":
             next_sentence = "cls.seq_relationship.weight" in shapes
             if next_sentence:
                 arguments = {**arguments, "has_pooler": True}
-            return MaskedLM(BertEncoder(**arguments), next_sentence=next_sentence)
+            return MaskedLM(self.bare_class(**arguments), next_sentence=next_sentence)
         count = max(1, (shapes.get("classifier.bias") or (1,))[0])  # a fault is found afterwards
         dropout = _given(config.get("classifier_dropout"), config.get("hidden_dropout_prob"))
         dropout = _given(dropout, DROPOUT)
         if task == "token-classifier":
-            return TokenClassifier(BertEncoder(**arguments), count, classifier_dropout=dropout)
+            return TokenClassifier(self.bare_class(**arguments), count, classifier_dropout=dropout)
         arguments = {**arguments, "has_pooler": True}
-        return Classifier(BertEncoder(**arguments), count, classifier_dropout=dropout)
+        return Classifier(self.bare_class(**arguments), count, classifier_dropout=dropout)
 
     def parts(self, model):
-        return encoder_parts(model) if isinstance(model, BertEncoder) else head_parts(model)
+        if isinstance(model, self.bare_class):
+            return encoder_parts(model)
+        encoder = encoder_parts(model.encoder)
+        return {self.prefix + name: part for name, part in encoder.items()} | head_parts(model)
 
     def architecture(self, model):
         if isinstance(model, MaskedLM):
@@ -201,13 +204,11 @@ def encoder_parts(encoder):
 
 
 def head_parts(model):
-    """`{name: Part}` of a model with a head: its encoder's with a prefix, and its head's."""
-    encoder = encoder_parts(model.encoder)
-    parts = {f"{Bert.prefix}{name}": part for name, part in encoder.items()}
+    """`{name: Part}` of the head of a model."""
     if not isinstance(model, MaskedLM):
-        return parts | dense_parts("classifier", model.classifier.kernel, model.classifier.bias)
+        return dense_parts("classifier", model.classifier.kernel, model.classifier.bias)
     head = model.masked_lm
-    parts["cls.predictions.bias"] = Part(head.token_bias)
+    parts = {"cls.predictions.bias": Part(head.token_bias)}
     parts |= dense_parts("cls.predictions.transform.dense", head.dense.kernel, head.dense.bias)
     parts |= norm_parts("cls.predictions.transform.LayerNorm", head.normalization)
     if model.next_sentence:

@@ -25,6 +25,7 @@ def family_of_model(model):
     """
     bare = model.encoder if isinstance(model, EncoderHead) else model
     found = [family for family in FAMILIES.values() if isinstance(bare, family.bare_class)]
-    names = " or ".join(f"a {family.name}" for family in FAMILIES.values())
-    require(found, "model", names, model=model)
-    return found[0]
+    names = " or ".join(family.name for family in FAMILIES.values())
+    require(found, "model", f"a {names}", model=model)
+    # A family may derive its class from another's: the nearest one it is.
+    return max(found, key=lambda family: len(family.bare_class.__mro__))

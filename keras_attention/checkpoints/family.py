@@ -107,6 +107,6 @@ class Family:
 
     def load_tokenizer(self, directory):
         """The tokenizer in a directory."""
-        from keras_attention.text import WordPieceTokenizer
+        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
 
         return WordPieceTokenizer.load(directory)

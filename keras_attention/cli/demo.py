@@ -62,7 +62,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     from keras_attention.tasks.load import load
     from keras_attention.tasks.train import train
     from keras_attention.tasks.translation.translator_config import TranslatorConfig
-    from keras_attention.text import phrase_corpus
+    from keras_attention.text.corpora.phrase_corpus import phrase_corpus
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
     output = Path(output)

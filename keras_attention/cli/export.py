@@ -4,7 +4,7 @@ import sys
 
 from keras_attention.cli.options import add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import DECODING_NAMES
 
 OPTIONS = (

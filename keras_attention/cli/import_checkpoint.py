@@ -1,7 +1,7 @@
 """`keras-attention import`: from a published directory to a run."""
 
 from keras_attention.cli.options import add_options
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 OPTIONS = (
     Option("output", "the run directory to make", metavar="RUN", required=True),

@@ -1,7 +1,7 @@
 """`keras-attention inspect`: what a run or an artifact holds, and whether it is whole."""
 
 from keras_attention.cli.options import add_options, custom_objects
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 
 def add_parser(subparsers, common, help, arguments):

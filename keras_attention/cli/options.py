@@ -8,7 +8,7 @@ stands in this package alone.
 import re
 import sys
 
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 MODEL_OPTIONS = (
     Option("model", metavar="RUN|ARTIFACT", required=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.cli.options import add_options, custom_objects, given
 from keras_attention.tasks import task_of
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS
 
 CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
@@ -127,7 +127,7 @@ def run_length(options):
     from keras_attention._validation import require_positive_integer
     from keras_attention.files import require_writable
     from keras_attention.tasks.load import load
-    from keras_attention.text import read_parallel
+    from keras_attention.text.corpora.text_files import read_parallel
     from keras_attention.training.translation_scores import require_bleu_tokenizer
     from keras_attention.visualization import bleu_by_length, save_length_plot
 

@@ -4,7 +4,7 @@ import contextlib
 
 from keras_attention.cli.options import add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 # What every training takes: fields of its config, and options of the run.
 CONFIG_OPTIONS = (

@@ -9,7 +9,7 @@ from keras_attention.cli.options import (
     read_input,
     write_output,
 )
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import (
     DECODING_NAMES,
     N_BEST,
@@ -53,9 +53,9 @@ def run(options):
     translator = load(
         options.model,
         options.runtime,
-        options.seed,
-        "translator",
         custom_objects(options),
+        seed=options.seed,
+        kind="translator",
         **given(options, DECODING_NAMES),
     )
     text = "".join(

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.graph.loops import loop
+from keras_attention.graph.loops import while_loop
 
 ROOM = 16  # steps that a model's state has room for at first, and by how many it is extended
 
@@ -41,7 +41,7 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
     """
     size = ops.shape(state["finished"])[0]
     if single_loop or isinstance(size, int):
-        state = loop(
+        state = while_loop(
             lambda state: ops.any(_running(state)),
             lambda state: step(state, constants),
             state,
@@ -85,7 +85,9 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
             left = ops.sum(ops.cast(_running(state), "int32"))
             return ops.logical_and(left > most, state["position"] < every["room"])
 
-        state = loop(goes_on, lambda state: step(state, present_constants), every["state"], maximum)
+        state = while_loop(
+            goes_on, lambda state: step(state, present_constants), every["state"], maximum
+        )
         left = _true_indices(_running(state))
         more_room = ops.where(state["position"] < every["room"], 0, ROOM)
         return {
@@ -97,7 +99,7 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
             "state": state_of(state, left, more_room),
         }
 
-    every = loop(
+    every = while_loop(
         lambda every: ops.shape(every["present"])[0] > 0,
         until_half_leave,
         {

@@ -10,8 +10,8 @@ fills the slots 0 to P - 1; the tokens generated after it go to the slots P, P +
 row, but count as its positions n, n + 1, ...
 
 `cache_slots` says once for all layers of a model where a step writes and what it may read. Layers
-see the result, `CacheSlots`, and nothing else: another rule for slots, such as a ring that holds the
-last w positions, is another function that returns `CacheSlots`.
+see the result, `CacheSlots`, and nothing else. Another rule for slots, such as a ring that holds
+the last w positions, is another function that returns `CacheSlots`.
 """
 
 from typing import Any, NamedTuple

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require_rate
-from keras_attention.graph.matmul import product
+from keras_attention.graph.matmul import matmul
 from keras_attention.graph.scaled_dot_product import scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
@@ -253,9 +253,7 @@ class MultiHeadAttention(HeadProjections):
         """What `attend` remembers from step to step: nothing."""
         return {}
 
-    def attend(
-        self, query, value, projected_keys, value_mask, state, training=None, matmul=product
-    ):
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
         """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads."""
         output, scores = self.cross_step(
             query, projected_keys, value_mask, return_attention_scores=True, training=training

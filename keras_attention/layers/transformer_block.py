@@ -16,8 +16,8 @@ class TransformerBlock(keras.layers.Layer):
     `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`. A part is made with that
     name and this block's `dtype_policy`; `add_sublayer` builds it.
 
-    A new kind of block makes its parts in `build`, each with `add_sublayer`, and runs each in `call`
-    with `residual`:
+    A new kind of block makes its parts in `build`, each with `add_sublayer`, and runs each in
+    `call` with `residual`:
 
         def build(self, inputs_shape):
             layer = self.make_feed_forward(inputs_shape[-1], "feed_forward")

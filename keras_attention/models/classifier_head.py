@@ -40,11 +40,12 @@ class ClassifierHead(EncoderHead):
         Returns:
             (B, ..., C) float32.
         """
+        token_ids = ops.convert_to_tensor(token_ids)
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
         inputs = {
             "token_ids": token_ids,
-            "segment_ids": segment_ids,
+            "segment_ids": ops.convert_to_tensor(segment_ids),
             "padding_mask": ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
         }
         logits = self(inputs, training=False)

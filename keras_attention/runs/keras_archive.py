@@ -20,16 +20,38 @@ BEGINNINGS = {
 # Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
 # its config, reads files, or knows the network.
 KERAS_CLASSES = {
-    "keras": ("DTypePolicy", "Sequential"),
+    "keras": ("DTypePolicy", "Functional", "Sequential"),
+    "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
     "keras.layers": (
         "Activation",
+        "Add",
+        "Average",
+        "Bidirectional",
+        "Concatenate",
+        "Conv1D",
         "Dense",
+        "Dot",
+        "Dropout",
+        "Embedding",
+        "Flatten",
+        "GRU",
         "GRUCell",
+        "GlobalAveragePooling1D",
+        "GlobalMaxPooling1D",
         "InputLayer",
+        "LSTM",
         "LSTMCell",
         "LayerNormalization",
+        "Multiply",
+        "Reshape",
+        "ReversibleEmbedding",
+        "Softmax",
+        "SpatialDropout1D",
     ),
 }
+# Of functional models: `x[:, 0]`, `x + y` and other operations on tensors.
+KERAS_OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
+KERAS_STRUCTURES = ("__keras_tensor__", "__tuple__", "__slice__", "__numpy__", "__tensor__")
 OURS = "keras_attention"
 
 
@@ -135,16 +157,22 @@ def _class_of(config):
 def _is_known(config, custom_objects):
     """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
     module, name = config.get("module"), config["class_name"]
+    if name in KERAS_STRUCTURES:
+        return True
     registered = config.get("registered_name")
+    called = config.get("config") if name == "function" else registered or name
+    if isinstance(called, str) and called in custom_objects:
+        return True
     if not isinstance(module, str) or not isinstance(name, str):
         return False
     if registered is not None:  # Keras looks for this name first
-        if registered in custom_objects or (
-            name == "function" and config["config"] in custom_objects
-        ):
-            return True
-        is_ours = isinstance(registered, str) and registered == f"{OURS}>{name}"
-        return is_ours and module.split(".")[0] == OURS
+        if registered == f"{OURS}>{name}":
+            return module.split(".")[0] == OURS
+        if registered != name:
+            return False
+        if module in KERAS_OPERATIONS:
+            return name.isidentifier() and name[0].isupper()
+        return name in KERAS_CLASSES.get(module, ())
     if module == "keras.initializers":
         return name.isidentifier() and name[0].isupper()
     return name in KERAS_CLASSES.get(module, ())

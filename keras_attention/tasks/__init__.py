@@ -20,7 +20,7 @@ TASKS = {
 _MODULES = {
     "ClassifierConfig": "classification.classifier_config",
     "MaskedLMConfig": "masked_lm.masked_lm_config",
-    "Option": "task",
+    "Option": "option",
     "Task": "task",
     "TranslatorConfig": "translation.translator_config",
 }

@@ -1,6 +1,6 @@
 """The options that the trainings of encoders share, as data."""
 
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 INITIAL_WEIGHTS = Option(
     "initial_weights",

@@ -26,7 +26,8 @@ class EncoderTask(Task):
         raise self._missing("training_texts")
 
     def make_tokenizer(self, config, rows, initial, say):
-        from keras_attention.text import WordPieceTokenizer, train_wordpiece
+        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+        from keras_attention.text.tokenizers.wordpiece_vocabulary import train_wordpiece
 
         if initial is not None:
             return initial.tokenizer
@@ -106,8 +107,26 @@ class EncoderTask(Task):
         return encoder_scores(user.model, user.tokenizer, text, pair, user.max_length)
 
 
+def output_shapes(model):
+    """The shape of a Keras model's output, or a dict of them by name."""
+    from keras import tree
+
+    # `model.output_shape` hides the name of an only output.
+    return tree.map_structure(
+        lambda spec: tuple(spec.shape), model.compute_output_spec(model.input)
+    )
+
+
+def own_labels(model):
+    """The labels that a model of this package keeps; None where it has none."""
+    from keras_attention.models import ClassifierHead
+
+    return model.labels if isinstance(model, ClassifierHead) else None
+
+
 def own_encoder(model):
     """The `Encoder` in a model of this package, or None for a model of the user's own."""
     from keras_attention.models import Encoder, EncoderHead
+    from keras_attention.models.encoder import encoder_of
 
-    return model.encoder if isinstance(model, (Encoder, EncoderHead)) else None
+    return encoder_of(model) if isinstance(model, (Encoder, EncoderHead)) else None

@@ -4,13 +4,13 @@ from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load
 
 
-def evaluate(kind, path, runtime=None, seed=None, custom_objects=None, search=None, **options):
+def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search=None, **options):
     """The scores of a run or of an artifact.
 
     Args:
         kind: of the task: "translator", "classifier" or "masked-lm".
         path: the run directory or the artifact.
-        runtime, seed, custom_objects: those of `keras_attention.load`.
+        runtime, custom_objects, seed: those of `keras_attention.load`.
         search: dict of what says how a translator decodes: see `load`.
         **options: of the task: of a translator `source`, `reference`, `tokenize` and `lowercase`;
             of a classifier `data`, its columns and `confusion`; of a masked LM `data`.
@@ -25,4 +25,5 @@ def evaluate(kind, path, runtime=None, seed=None, custom_objects=None, search=No
     """
     task = task_of(kind)
     data = task.read_evaluation(**options)
-    return task.evaluate(load(path, runtime, seed, kind, custom_objects, **(search or {})), data)
+    model = load(path, runtime, custom_objects, seed=seed, kind=kind, **(search or {}))
+    return task.evaluate(model, data)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.formats import FORMATS, require_formats
+from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
 from keras_attention.artifacts.manifest import write_manifest
 from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
-from keras_attention.artifacts.write_formats import write_formats
 from keras_attention.files import new_directory, refuse_existing
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of
@@ -21,8 +20,9 @@ def export(
     labels=None,
     formats=tuple(FORMATS),
     precision="float32",
-    allow_loss=None,
     force=False,
+    *,
+    allow_loss=None,
     say=lambda text: None,
     examples=None,
     search=None,
@@ -47,9 +47,9 @@ def export(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
             "int8". The SavedModel stays float32.
+        force: whether an existing `output` may be overwritten.
         allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
             its bound.
-        force: whether an existing `output` may be overwritten.
         say: function that is told of progress.
         examples: list of strings to compare on; of a translator also `Sentences` with references,
             of a classifier also `LabelledTexts`. By default the files that `options` name, the

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_attention._validation import TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
-from keras_attention.tasks.task import Comparison
+from keras_attention.tasks.comparison import Comparison
 
 TOLERANCE = 1e-4  # of a number in float32, relative to the largest one of its text
 SANE = 0.9  # the cosine that a format in lower precision must have with Keras on average

@@ -1,7 +1,7 @@
 """What the tasks share whose models give an array for every text: vectors or logits a token."""
 
 from keras_attention.json_file import is_size, is_string
-from keras_attention.tasks.encoder_task import EncoderTask
+from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
 from keras_attention.tasks.task import Graph
 
 PHRASES = 100  # of the built-in corpus, to compare formats on
@@ -38,7 +38,7 @@ class IdsTask(EncoderTask):
         return artifact_ids_model(directory, runtime, manifest, tokenizer)
 
     def examples(self, config, precision, say):
-        from keras_attention.text import phrase_corpus
+        from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 
         return phrase_corpus(PHRASES, split="valid")[0]
 
@@ -56,7 +56,7 @@ class IdsTask(EncoderTask):
 
     def shapes(self, model):
         """The shapes of the outputs that an artifact holds, a dict by name."""
-        shape = model.output_shape
+        shape = output_shapes(model)
         found = shape if isinstance(shape, dict) else {self.output: shape}
         return {name: found[name] for name in self.outputs(model)}
 

@@ -29,7 +29,7 @@ def initial_encoder(config, custom_objects=None):
             fewer positions or segments than the texts of `config` need.
     """
     model, tokenizer = _read(config, False, custom_objects)
-    return Initial(_prepared(model.encoder, config), tokenizer)
+    return Initial(_prepared(own_encoder(model), config), tokenizer)
 
 
 def initial_masked_lm(config, custom_objects=None):
@@ -41,14 +41,14 @@ def initial_masked_lm(config, custom_objects=None):
     from keras_attention.models import MaskedLM
 
     source, tokenizer = _read(config, True, custom_objects)
-    model = MaskedLM(_prepared(source.encoder, config))
+    model = MaskedLM(_prepared(own_encoder(source), config))
     if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
     return Initial(model, tokenizer)
 
 
 def _read(config, with_head, custom_objects):
-    """A model with `.encoder`, with a head for masked tokens where it is wanted; its tokenizer."""
+    """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
     directory = Path(config.initial_weights)
     try:
         values = read_json_object(directory / "config.json")
@@ -74,7 +74,7 @@ def _read(config, with_head, custom_objects):
         model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
         tokenizer = load_tokenizer(directory)
     # Published embeddings may have rows to spare, never too few.
-    rows = model.encoder.vocabulary_size
+    rows = own_encoder(model).vocabulary_size
     if tokenizer.vocabulary_size > rows:
         raise InputError(
             f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "

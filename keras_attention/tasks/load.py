@@ -4,23 +4,28 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
-from keras_attention.artifacts.manifest import read_manifest, refuse_unlisted, verify_files
-from keras_attention.artifacts.require_artifact import require_artifact
+from keras_attention.artifacts.manifest import (
+    read_manifest,
+    refuse_unlisted,
+    require_artifact,
+    verify_files,
+)
 from keras_attention.search_options import require_decoding_names
 from keras_attention.tasks import task_of
 
 
-def load(path, runtime=None, seed=None, kind=None, custom_objects=None, **options):
+def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **options):
     """Loads a run directory or an artifact.
 
     Args:
         path: what `keras-attention train` or `keras-attention export` wrote.
         runtime: "keras" for a run; "tf_saved_model", "tflite" or "onnx" for an artifact. By default
             Keras for a run and the first format that it holds for an artifact.
+        custom_objects: dict from a name to the user's own class or function, for a run whose model
+            holds such.
         seed: integer, where it samples: the text at index i of a list is sampled with the seed
             `seed + i`; 0 by default.
         kind: "translator", "classifier", ... to refuse all others.
-        custom_objects: dict from a name to the user's own class or function of a run's model.
         **options: how a translator decodes: fields of `keras_attention.decoding.SearchOptions`,
             such as `beam_size`, or `sample=True` and fields of `SamplingOptions`. A run has
             defaults in its config; an artifact can do what it was exported with only.
@@ -48,7 +53,7 @@ def load(path, runtime=None, seed=None, kind=None, custom_objects=None, **option
             )
         from keras_attention.tasks.load_run import load_run
 
-        return load_run(path, seed, kind, custom_objects, **options)
+        return load_run(path, custom_objects, seed=seed, kind=kind, **options)
     manifest = read_manifest(path)
     if runtime == "keras":
         raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")

@@ -6,14 +6,12 @@ from keras_attention.runs.run_directory import TOKENIZER, read_config, read_mode
 from keras_attention.tasks import task_of
 
 
-def load_run(path, seed=None, kind=None, custom_objects=None, **options):
+def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
     """What was trained, in Keras: its model is `.model`.
 
     Args:
         path: the run directory.
-        seed: as that of `load`.
-        kind: as that of `load`.
-        custom_objects: as that of `load`.
+        custom_objects, seed, kind: those of `load`.
         **options: how the task's model answers, over what the run's config says: of a translator
             fields of `keras_attention.decoding.SearchOptions`, or `sample=True` and fields of
             `SamplingOptions`.

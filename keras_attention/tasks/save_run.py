@@ -6,7 +6,7 @@ from keras_attention.runs.run_directory import MODEL, TOKENIZER, save_model_atom
 from keras_attention.tasks import TASKS, kind_of_model, task_of
 
 
-def save_run(model, tokenizer, run, labels=None, force=False, kind=None, **config):
+def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **config):
     """Writes what `model.fit` trained as a run, which `load`, `export` and the command line take.
 
     Args:

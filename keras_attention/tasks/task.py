@@ -3,39 +3,6 @@
 import dataclasses
 
 
-@dataclasses.dataclass(frozen=True)
-class Option:
-    """An option of a command, as data. The command line makes a flag of it.
-
-    Args:
-        name: the keyword argument, or the field of a config, that it sets.
-        help: one line.
-        type: of the value: str, int, float or bool; a bool is a flag without a value.
-        choices: the values that it may have; any where this is empty.
-        spelling: what the flag is called where that is not `name`.
-        const: the value that the flag stands for where it takes none.
-        metavar: what the help shows for the value.
-        default: where it is not given; None leaves that to whoever is called.
-        required: whether it must be given.
-        repeated: whether it may be given several times and gives a list.
-        group: heading of the help under which it stands.
-
-    >>> Option("max_sequence_length", "tokens of a text", int, spelling="max-length")
-    """
-
-    name: str
-    help: str = ""
-    type: type = str
-    choices: tuple = ()
-    spelling: str | None = None
-    const: object = None
-    metavar: str | None = None
-    default: object = None
-    required: bool = False
-    repeated: bool = False
-    group: str | None = None
-
-
 @dataclasses.dataclass
 class Rows:
     """The rows of a training: what `Task.read_data` returns.
@@ -289,44 +256,3 @@ class Graph:
     modules: dict
     signatures: dict
     fields: dict
-
-
-class Comparison:
-    """How the answers of a Keras model and of one format of it are compared and scored.
-
-    Attributes:
-        measure: what a lower precision loses, a key of `precision_loss.BOUNDS`; None where it is
-            bounded by nothing but `check`.
-        count: number of examples.
-    """
-
-    measure = None
-    count = 0
-
-    def compared(self, lower):
-        """How many examples are compared; `lower` says whether the format is below float32."""
-        return self.count
-
-    def check(self, candidate, name, lower):
-        """Compares a format with Keras.
-
-        Args:
-            candidate: the object of `Task.open`.
-            name: of the format, for messages.
-            lower: whether it is in lower precision.
-
-        Returns:
-            A list of reports, dicts of JSON values with an "agreement".
-
-        Raises:
-            ParityError: if the format is wrong.
-        """
-        raise NotImplementedError
-
-    def scores(self, candidate=None):
-        """The scores of a format, or of Keras where it is None; None if nothing is expected."""
-        return None
-
-    def points(self, scores):
-        """`scores` as one number, in the unit of `measure`."""
-        raise NotImplementedError

@@ -4,8 +4,8 @@ To build the metrics, stock `fit` adds the parts of its first batch. That fails 
 in size, and under `MultiWorkerMirroredStrategy`. There it also reduces the logs of a step over an
 axis that they do not have.
 
-`keras_attention.models.Model` calls these functions instead. One of them replaces a private method
-of Keras (3.15), `_maybe_symbolic_build`, and needs two more private names.
+`keras_attention.models.Model` calls these functions instead. The private methods of Keras that it
+takes are in `keras_attention.keras_private`.
 """
 
 import json
@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention._validation import InputError
+from keras_attention.keras_private import build_symbolically, has_unbuilt_metrics
 
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
@@ -133,8 +134,8 @@ def multi_worker_function(model, step):
 
 def build_from_iterator(model, iterator):
     """Builds the metrics and the optimizer from the first batch of a replica of this process."""
-    metrics = model._compile_metrics
-    if (metrics is None or metrics.built) and (model.optimizer is None or model.optimizer.built):
+    optimizer_is_built = model.optimizer is None or model.optimizer.built
+    if not has_unbuilt_metrics(model) and optimizer_is_built:
         return  # a second time the iterator may be at its end
     strategy = model.distribute_strategy
     _, _, batches = next(iter(iterator))
@@ -142,7 +143,7 @@ def build_from_iterator(model, iterator):
         lambda value: strategy.experimental_local_results(value)[0], next(batches)
     )
     with strategy.scope():
-        model._symbolic_build(data_batch=batch)
+        build_symbolically(model, batch)
 
 
 def distributed_dataset(batches, **position):

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require
+from keras_attention.keras_private import variable_index
 
 NORMS = ("gamma", "beta")
 
@@ -131,7 +132,7 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         return max(fitting, key=len, default=None)
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        index = variable_index(self, variable)
         learning_rate = keras.ops.cast(learning_rate, variable.dtype) * self._scales[index]
         if self._decays[index] and self.weight_decay:
             self.assign_sub(variable, variable * (learning_rate * self.weight_decay))

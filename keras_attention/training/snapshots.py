@@ -1,7 +1,6 @@
 """Atomic snapshots, with a sha256, of everything that training changes."""
 
 import hashlib
-import inspect
 import json
 import re
 import struct
@@ -11,8 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
+from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
@@ -152,50 +152,6 @@ def restore_latest(directory, model):
     return position, extra
 
 
-def _callback_state(callback):
-    """The state of a callback, such as the best value so far: `(JSON values, arrays)`.
-
-    Constructor arguments are left out: `EarlyStopping` changes the sign of its own `min_delta`.
-    """
-    made_with = inspect.signature(type(callback)).parameters
-    values, arrays = {}, {}
-    for name, value in vars(callback).items():
-        if name.startswith("_") or name in ("model", "params") or name in made_with:
-            continue
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
-            arrays.update({f"{name}/{i:04d}": array for i, array in enumerate(value)})
-        elif isinstance(value, np.ndarray) and value.ndim:
-            arrays[name] = value
-        elif isinstance(value, (np.generic, np.ndarray)):
-            values[name] = value.item()
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            values[name] = value
-    return values, arrays
-
-
-def _restore_callback(callback, values, arrays):
-    for name, value in values.items():
-        setattr(callback, name, value)
-    lists = {}
-    for name, array in sorted(arrays.items()):
-        name, _, index = name.partition("/")
-        if index:
-            lists.setdefault(name, []).append(array)
-        else:
-            setattr(callback, name, array)
-    for name, value in lists.items():
-        setattr(callback, name, value)
-
-
-def _build_metrics(model, batch):
-    """Makes the variables of the metrics, which Keras does when they see a first batch."""
-    require(
-        batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
-    )
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    model.compute_metrics(x, y, model(x, training=False), sample_weight)
-
-
 class Snapshots(keras.callbacks.Callback):
     """Takes a snapshot at the end of every epoch, and every `every_steps` updates if given.
 
@@ -284,7 +240,7 @@ class Snapshots(keras.callbacks.Callback):
         saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
         if saved:  # within an epoch
             if len(self.model.metrics_variables) < len(saved):
-                _build_metrics(self.model, self._batch)
+                build_metrics(self.model, self._batch)
             for variable, array in zip(self.model.metrics_variables, saved, strict=True):
                 variable.assign(array)
         for i, (callback, values) in enumerate(
@@ -292,7 +248,7 @@ class Snapshots(keras.callbacks.Callback):
         ):
             prefix = f"callback/{i}/"
             own = {n.removeprefix(prefix): a for n, a in extra.items() if n.startswith(prefix)}
-            _restore_callback(callback, values, own)
+            restore_callback(callback, values, own)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -332,7 +288,7 @@ class Snapshots(keras.callbacks.Callback):
         position["stopped"] = bool(self.model.stop_training)
         position["callbacks"] = []
         for i, callback in enumerate(self.state_of):
-            values, arrays = _callback_state(callback)
+            values, arrays = callback_state(callback)
             position["callbacks"].append(values)
             extra.update({f"callback/{i}/{name}": np.array(a) for name, a in arrays.items()})
         self._noted = position, extra

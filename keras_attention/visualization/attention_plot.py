@@ -16,7 +16,7 @@ CELL = 0.36  # inches from one word to the next
 
 
 @dataclasses.dataclass
-class Attention:
+class AttentionMap:
     """Attention scores `weights` (rows, columns), with a label for each row and column."""
 
     weights: np.ndarray
@@ -70,7 +70,7 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
         head: index from 0; None averages all heads.
 
     Returns:
-        An `Attention` between words.
+        An `AttentionMap` between words.
 
     Raises:
         InputError: if the text is empty, or the model has no such kind, layer or head.
@@ -101,7 +101,7 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
         "encoder": ("source (query)", "source (key)"),
         "decoder": ("target (query)", "target (key)"),
     }[kind]
-    return Attention(*merge_words(weights, *pieces), title, *axes)
+    return AttentionMap(*merge_words(weights, *pieces), title, *axes)
 
 
 def choose_attention(scores, kind, layer, head):
@@ -152,7 +152,7 @@ def plot_attention(attentions):
     """A matplotlib figure with a heatmap for each sentence. The columns' words are at the top.
 
     Args:
-        attentions: an `Attention` or a list of them. Each gets a panel, two side by side.
+        attentions: an `AttentionMap` or a list of them. Each gets a panel, two side by side.
 
     Returns:
         `matplotlib.figure.Figure`; no window system is needed.
@@ -162,7 +162,7 @@ def plot_attention(attentions):
     """
     from matplotlib.figure import Figure
 
-    attentions = [attentions] if isinstance(attentions, Attention) else list(attentions)
+    attentions = [attentions] if isinstance(attentions, AttentionMap) else list(attentions)
     require(attentions, "attentions", "at least one", attentions=attentions)
     columns = min(2, len(attentions))
     title, panel_titles = _titles(attentions)

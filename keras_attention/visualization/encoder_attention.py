@@ -7,7 +7,7 @@ import numpy as np
 from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.visualization.attention_plot import (
     WORD_START,
-    Attention,
+    AttentionMap,
     choose_attention,
     merge_words,
 )
@@ -74,7 +74,7 @@ def attention_of_text(model, tokenizer, text, pair=None, layer=None, head=None, 
         head: index from 0; None averages all heads.
 
     Returns:
-        An `Attention`.
+        An `AttentionMap`.
 
     Raises:
         InputError: if the text is empty, or there is no such layer or head.
@@ -82,7 +82,7 @@ def attention_of_text(model, tokenizer, text, pair=None, layer=None, head=None, 
     layers, words = encoder_scores(model, tokenizer, text, pair, max_length)
     scores = {"encoder": [weights[None] for weights in layers]}
     weights, title = choose_attention(scores, "encoder", layer, head)
-    return Attention(weights, words, words, title, "word (query)", "word (key)")
+    return AttentionMap(weights, words, words, title, "word (query)", "word (key)")
 
 
 def plot_attention_grid(layers, words, title=""):

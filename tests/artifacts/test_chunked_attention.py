@@ -15,7 +15,7 @@ D, SHAPES = 6, ((1, 3, 5), (2, 4, 1), (3, 9, 7))
 @pytest.fixture(scope="module")
 def function():
     keras.utils.set_random_seed(0)
-    layer = AdditiveAttention(8, block_size=4, use_bias=True)
+    layer = AdditiveAttention(8, chunk_size=4, use_bias=True)
     layer(np.zeros((1, 2, D), "float32"), np.zeros((1, 2, D), "float32"))
     spec = tf.TensorSpec((None, None, D))
 

@@ -19,7 +19,6 @@ from keras_attention.models import (
 )
 from tests.backend import to_numpy
 from tests.checkpoints.golden_models import GOLDEN, HEADS, INPUTS, MASK, POSITIONS, TINY
-from tests.runs.small_runs import word_piece
 
 
 def assert_close(found, expected, atol=1e-5):
@@ -230,6 +229,9 @@ def test_the_tokenizer_writes_its_own_files(tmp_path):
 
 
 def test_the_tokenizer_comes_back(tmp_path):
+    pytest.importorskip("tensorflow_text", reason="the tokenizer needs TensorFlow")
+    from tests.runs.small_runs import word_piece
+
     tokenizer = word_piece()
     encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
     save_hugging_face(encoder, tokenizer, tmp_path / "saved")

@@ -95,6 +95,7 @@ def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path
     assert state_after_a_kill(training, tmp_path / "run") == whole
 
 
+@pytest.mark.slow
 def test_a_killed_worker_of_a_corpus_that_is_streamed(streamed_training, tmp_path):
     expected = uninterrupted(streamed_training, tmp_path / "whole")
     assert state_after_a_kill(streamed_training, tmp_path / "run") == expected

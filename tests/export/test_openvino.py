@@ -25,7 +25,7 @@ def token_ids(model, source_ids):
     return found
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
     translator = load(run_directory)
     artifact = export(

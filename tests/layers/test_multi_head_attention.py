@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -65,8 +67,21 @@ def with_weights(weights, fused):
     return layer
 
 
-FUSED, SEPARATE = (with_weights(random_weights(D), fused) for fused in (True, False))
-CROSS = with_weights(random_weights(DV, seed=1), fused=False)
+# Made when a test first asks: importing a module of tests runs no operation.
+@functools.cache
+def fused_layer():
+    return with_weights(random_weights(D), fused=True)
+
+
+@functools.cache
+def separate_layer():
+    return with_weights(random_weights(D), fused=False)
+
+
+@functools.cache
+def cross_layer():
+    return with_weights(random_weights(DV, seed=1), fused=False)
+
 
 lengths = st.lists(st.integers(0, T), min_size=B, max_size=B)
 
@@ -102,7 +117,7 @@ def test_self_attention_is_the_papers_under_every_mask(queries, values, causal, 
             explicit = np.stack([explicit] * H, 1)
         arguments["attention_mask"] = explicit
     output, scores = by_the_paper(X, X, random_weights(D), mask)
-    for layer in (FUSED, SEPARATE):
+    for layer in (fused_layer(), separate_layer()):
         found, found_scores = to_numpy(layer(X, return_attention_scores=True, **arguments))
         np.testing.assert_allclose(found, output, atol=1e-5)
         np.testing.assert_allclose(found_scores, scores, atol=1e-5)
@@ -115,10 +130,12 @@ def test_cross_attention_is_the_papers(values):
     mask = np.broadcast_to(token_mask(values, S)[:, None, :], (B, T, S))
     output, scores = by_the_paper(X, MEMORY, random_weights(DV, seed=1), mask)
     arguments = dict(value_mask=token_mask(values, S), return_attention_scores=True)
-    found, found_scores = to_numpy(CROSS(X, MEMORY, **arguments))
+    found, found_scores = to_numpy(cross_layer()(X, MEMORY, **arguments))
     np.testing.assert_allclose(found, output, atol=1e-5)
     np.testing.assert_allclose(found_scores, scores, atol=1e-5)
-    cached, cached_scores = to_numpy(CROSS.cross_step(X, CROSS.project(MEMORY), **arguments))
+    cached, cached_scores = to_numpy(
+        cross_layer().cross_step(X, cross_layer().project(MEMORY), **arguments)
+    )
     np.testing.assert_allclose(cached, output, atol=1e-5)
     np.testing.assert_allclose(cached_scores, scores, atol=1e-5)
 
@@ -131,7 +148,7 @@ def test_cross_attention_is_the_papers(values):
     pairs=st.none() | st.integers(0, 2**32 - 1),
 )
 def test_with_a_cache_step_by_step_is_causal_attention_at_once(fused, chunk, values, pairs):
-    layer = FUSED if fused else SEPARATE
+    layer = fused_layer() if fused else separate_layer()
     length = 9  # longer than what is written
     value_mask = None if values is None else token_mask(values, length)
     explicit = None if pairs is None else np.random.default_rng(pairs).random((B, T, length)) < 0.5
@@ -177,29 +194,29 @@ def test_the_same_tensor_twice_is_self_attention():
 
 def test_keys_may_differ_from_values():
     key = MEMORY[:, ::-1]
-    output = to_numpy(CROSS(X, MEMORY, key=key.copy()))
+    output = to_numpy(cross_layer()(X, MEMORY, key=key.copy()))
     assert output.shape == (B, T, D)
-    assert np.abs(output - to_numpy(CROSS(X, MEMORY))).max() > 1e-3
-    both = to_numpy(CROSS(X, MEMORY, key=MEMORY.copy()))
-    np.testing.assert_allclose(both, to_numpy(CROSS(X, MEMORY)), atol=1e-6)
+    assert np.abs(output - to_numpy(cross_layer()(X, MEMORY))).max() > 1e-3
+    both = to_numpy(cross_layer()(X, MEMORY, key=MEMORY.copy()))
+    np.testing.assert_allclose(both, to_numpy(cross_layer()(X, MEMORY)), atol=1e-6)
 
 
 def test_one_mask_a_head():
     mask = RNG.random((B, H, T, T)) < 0.6
     mask[0, 1, 2] = False  # one head of one query sees nothing, the other something
-    output, scores = to_numpy(FUSED(X, attention_mask=mask, return_attention_scores=True))
+    output, scores = to_numpy(fused_layer()(X, attention_mask=mask, return_attention_scores=True))
     assert not scores[~mask].any()
     assert not scores[0, 1, 2].any()
     assert np.abs(output[0, 2]).max() > 0
-    np.testing.assert_allclose(to_numpy(FUSED(X, attention_mask=mask)), output, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(fused_layer()(X, attention_mask=mask)), output, atol=1e-6)
 
 
 def test_masks_arrive_from_a_stock_layer_upstream():
     ids = np.array([[4, 5, 0, 0], [6, 0, 0, 0]])
     x = keras.layers.Embedding(9, D, mask_zero=True)(ids)
-    masked = to_numpy(FUSED(x))
+    masked = to_numpy(fused_layer()(x))
     # Rows of padding attend to nothing, as the mask is that of the queries too.
-    explicit = to_numpy(FUSED(to_numpy(x), query_mask=ids != 0, value_mask=ids != 0))
+    explicit = to_numpy(fused_layer()(to_numpy(x), query_mask=ids != 0, value_mask=ids != 0))
     np.testing.assert_allclose(masked, explicit, atol=1e-6)
 
 

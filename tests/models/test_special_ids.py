@@ -83,6 +83,31 @@ def test_it_learns_to_copy_words_of_any_id(build):
     assert (drawn == np.repeat(padded(unseen, 7), 20, axis=0)).all(axis=1).mean() > 0.67
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="batches come from tf.data")
+@BUILDS
+def test_weights_of_the_batches_train_as_an_ignored_class_does(build):
+    rows = sources(60, seed=1)
+
+    def train(ignore_class, **options):
+        batches = TranslationBatches(rows, rows, 40, special_ids=SPECIAL, **options)
+        model = build()
+        model.compile(
+            "adam",
+            LabelSmoothedCrossEntropy(0.1, ignore_class=ignore_class),
+            weighted_metrics=[TokenAccuracy(ignore_class=ignore_class)],
+        )
+        history = model.fit(
+            batches.dataset(), steps_per_epoch=len(batches), shuffle=False, verbose=0
+        )
+        return model.get_weights(), history.history
+
+    weights, history = train(None, return_weights=True)
+    expected, expected_history = train(SPECIAL.padding)
+    for found, wanted in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert history == expected_history
+
+
 @BUILDS
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_padding_changes_nothing(build, options):

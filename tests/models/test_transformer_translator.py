@@ -122,14 +122,14 @@ def test_attention_scores_are_those_of_every_layer():
     assert not scores["cross"][1][2, :, :, 2:].any()
 
 
-def test_reorder_takes_rows_of_every_part_of_the_state():
+def test_select_rows_takes_rows_of_every_part_of_the_state():
     model = make()
     state, constants = model.start(SOURCE, 9)
     _, state = model.step(TARGET[:, 0], 0, state, constants)
     indices = np.array([2, 2, 0])
-    reordered = to_numpy(model.select_rows(state, indices))
+    selected = to_numpy(model.select_rows(state, indices))
     before = to_numpy(state)
-    for new, old in zip(reordered["cache"], before["cache"], strict=True):
+    for new, old in zip(selected["cache"], before["cache"], strict=True):
         for name in ("key", "value"):
             np.testing.assert_array_equal(new[name], old[name][indices])
 

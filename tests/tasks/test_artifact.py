@@ -12,7 +12,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_attention import load
-from keras_attention.artifacts import formats, saved_model_runtime
+from keras_attention.artifacts import formats, saved_model
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.tasks.translation.graph_functions import BLANK, ids_function
 from keras_attention.text import TranslationTokenizer, phrase_corpus
@@ -43,10 +43,10 @@ def generates(run_directory, artifact_directory):
     # num_threads=1: what a phone would do
     interpreter = Interpreter(str(artifact_directory / "model.tflite"), num_threads=1)
     tflite = interpreter.get_signature_runner("ids")
-    saved_model = saved_model_runtime.signature(artifact_directory / "saved_model" / "1", "ids")
+    of_saved_model = saved_model.signature(artifact_directory / "saved_model" / "1", "ids")
     return {
         "keras": lambda ids: {name: v.numpy() for name, v in keras_ids(tf.constant(ids)).items()},
-        "tf_saved_model": lambda ids: saved_model(source_ids=ids),
+        "tf_saved_model": lambda ids: of_saved_model(source_ids=ids),
         "tflite": lambda ids: tflite(source_ids=ids),
         "onnx": lambda ids: dict(zip(names, session.run(names, {"source_ids": ids}), strict=True)),
     }

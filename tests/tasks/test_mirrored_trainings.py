@@ -38,7 +38,9 @@ def history(run):
         return [{n: float(v) for n, v in row.items()} for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("kind", ["translator", "classifier", "masked-lm"])
+@pytest.mark.parametrize(
+    "kind", ["translator", pytest.param("classifier", marks=pytest.mark.slow), "masked-lm"]
+)
 def test_two_replicas_are_as_one(kind, data, tmp_path):
     given = ["train", kind, *arguments(kind, data), "--output"]
     one, two = tmp_path / "one", tmp_path / "two"

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention._validation import TruncationWarning
-from keras_attention.artifacts import onnx_runtime, tflite_runtime
+from keras_attention.artifacts import onnx, tflite
 from keras_attention.artifacts.formats import RUNTIMES
 from keras_attention.text import phrase_corpus
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
@@ -108,8 +108,8 @@ def test_one_string_is_no_list(translators):
 @pytest.mark.parametrize(
     ("module", "runtime", "extra"),
     [
-        ("onnxruntime", onnx_runtime, "onnx"),
-        ("ai_edge_litert.interpreter", tflite_runtime, "litert"),
+        ("onnxruntime", onnx, "onnx"),
+        ("ai_edge_litert.interpreter", tflite, "litert"),
     ],
 )
 def test_a_missing_package_names_the_extra(monkeypatch, module, runtime, extra):

@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
-from keras_attention.tasks.task import Comparison
-from keras_attention.text import LabelledTexts
+from keras_attention.tasks.comparison import Comparison
+from keras_attention.text.corpora.labelled_texts import LabelledTexts
 
 TOLERANCE = 1e-4  # of a probability in float32
 SANE = 0.5  # of the texts, which a format in lower precision must label as Keras does

@@ -1,13 +1,13 @@
 """The labelled texts that a classifier is trained and validated on."""
 
 from keras_attention._validation import InputError
-from keras_attention.text import (
+from keras_attention.text.corpora.labelled_texts import (
     LabelledTexts,
     label_ids,
-    phrase_corpus,
     read_labelled,
     split_labelled,
 )
+from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 
 VALIDATION_FRACTION = 0.1  # of the training data, where no validation data is given
 PHRASES = 200  # of the built-in corpus, where there are no labelled texts

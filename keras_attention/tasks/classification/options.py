@@ -1,7 +1,7 @@
 """The options of classifiers, as data."""
 
 from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 _PAIRS = "of the second texts, where pairs are classified"
 

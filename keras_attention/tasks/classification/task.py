@@ -12,7 +12,7 @@ from keras_attention.tasks.classification.options import (
     EXPORT_OPTIONS,
     TRAIN_OPTIONS,
 )
-from keras_attention.tasks.encoder_task import EncoderTask
+from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, own_labels
 from keras_attention.tasks.task import Graph, Plan, Rows
 
 RUN_FIELDS = {
@@ -51,7 +51,7 @@ class ClassificationTask(EncoderTask):
 
     def read_data(self, config, run):
         from keras_attention.tasks.classification.labelled_examples import load_examples
-        from keras_attention.text import label_ids, label_names
+        from keras_attention.text.corpora.labelled_texts import label_ids, label_names
 
         train, valid = load_examples(config, run.say)
         if config.labels is None:
@@ -135,14 +135,14 @@ class ClassificationTask(EncoderTask):
     # Runs
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        own = getattr(model, "labels", None) if labels is None else labels
+        own = own_labels(model) if labels is None else labels
         if own is None:
             raise InputError("`labels` must be given: the model does not know its own.")
         return super().run_config(model, tokenizer, own, **{"pair_column": None, **config})
 
     def require_fit(self, path, config, model, tokenizer):
         super().require_fit(path, config, model, tokenizer)
-        shape = model.output_shape
+        shape = output_shapes(model)
         if not isinstance(shape, tuple) or len(shape) != 2:
             raise InputError(
                 f"{path}/model.keras: expected a classifier, whose output is logits (B, C). "
@@ -218,7 +218,7 @@ class ClassificationTask(EncoderTask):
         force=False,
     ):
         from keras_attention.files import require_writable
-        from keras_attention.text import read_labelled
+        from keras_attention.text.corpora.labelled_texts import read_labelled
 
         if confusion:
             require_writable(confusion, force)
@@ -226,7 +226,7 @@ class ClassificationTask(EncoderTask):
         return _Evaluation(texts, confusion, bool(force))
 
     def evaluate(self, user, data):
-        from keras_attention.text import label_ids
+        from keras_attention.text.corpora.labelled_texts import label_ids
         from keras_attention.training.classification_scores import classification_scores
 
         texts = data.texts

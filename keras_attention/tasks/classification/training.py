@@ -4,7 +4,10 @@ import keras
 
 from keras_attention._validation import require
 from keras_attention.models import BertEncoder, Classifier, LessonClassifier
-from keras_attention.text import ClassificationBatches, balanced_class_weights
+from keras_attention.text.batches.classification_batches import (
+    ClassificationBatches,
+    balanced_class_weights,
+)
 from keras_attention.training import (
     LayerwiseAdamW,
     WarmupLinearSchedule,

@@ -1,5 +1,6 @@
 """The task of encoders: a vector for every token. It has no training of its own."""
 
+from keras_attention.tasks.encoder_task import output_shapes
 from keras_attention.tasks.ids_task import IdsTask
 
 
@@ -10,7 +11,7 @@ class EncodingTask(IdsTask):
     output = "sequence_output"
 
     def outputs(self, model):
-        return sorted(model.output_shape)
+        return sorted(output_shapes(model))
 
 
 TASK = EncodingTask()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_attention.text import MaskedLMBatches
+from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
 
 BATCH_SIZE = 8  # logits of every position and token are large
 

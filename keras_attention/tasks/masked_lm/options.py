@@ -1,7 +1,7 @@
 """The options of masked-LM pretraining, as data."""
 
 from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 TRAIN_OPTIONS = (
     Option("train", "texts: one a line, or a table", metavar="F", required=True),

@@ -3,8 +3,7 @@
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.text import read_texts
-from keras_attention.text.corpora.labelled_texts import text_of_line
+from keras_attention.text.corpora.labelled_texts import read_texts, text_of_line
 from keras_attention.text.corpora.shards import find_shards
 
 VALIDATION_FRACTION = 0.02  # of the training data, where no validation data is given

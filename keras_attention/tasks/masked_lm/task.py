@@ -95,7 +95,7 @@ class MaskedLMTask(IdsTask):
         self, data, text_column="text", masked_share=0.15, whole_words=True, mask_seed=0
     ):
         from keras_attention._validation import require, require_positive_integer
-        from keras_attention.text import read_texts
+        from keras_attention.text.corpora.labelled_texts import read_texts
 
         require(
             0 < masked_share < 1,

@@ -2,6 +2,7 @@
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import is_list_of_strings
+from keras_attention.tasks.encoder_task import own_labels
 from keras_attention.tasks.ids_task import IdsTask
 from keras_attention.tasks.task import Graph
 
@@ -16,7 +17,7 @@ class TokenClassificationTask(IdsTask):
     manifest_fields = {**IdsTask.manifest_fields, **_LABELS}
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        own = model.labels if labels is None else labels
+        own = own_labels(model) if labels is None else labels
         if own is None:
             raise InputError("`labels` must be given: the model does not know its own.")
         return super().run_config(model, tokenizer, own, **config)

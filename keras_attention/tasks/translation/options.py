@@ -1,6 +1,6 @@
 """The options of translators, as data."""
 
-from keras_attention.tasks.task import Option
+from keras_attention.tasks.option import Option
 
 SEARCH_OPTIONS = (
     Option("beam_size", "hypotheses to search with; 1 is greedy", int, metavar="K"),

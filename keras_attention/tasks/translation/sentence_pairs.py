@@ -1,8 +1,9 @@
 """The sentence pairs that a translator is trained and validated on."""
 
 from keras_attention._validation import InputError
-from keras_attention.text import drop_empty_pairs, phrase_corpus, read_parallel
+from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 from keras_attention.text.corpora.shards import find_parallel_shards
+from keras_attention.text.corpora.text_files import drop_empty_pairs, read_parallel
 
 VALIDATION_FRACTION = 0.02  # of the training data, where no validation data is given
 SCORED_SENTENCES = 500  # validation sentences that are translated after every epoch

@@ -61,7 +61,7 @@ class TranslationTask(Task):
         return Initial(user.model, user.tokenizer)
 
     def load_tokenizer(self, directory):
-        from keras_attention.text import TranslationTokenizer
+        from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 
         return TranslationTokenizer.load(directory)
 
@@ -243,7 +243,7 @@ class TranslationTask(Task):
     # Evaluation
 
     def read_evaluation(self, source, reference, tokenize="13a", lowercase=False):
-        from keras_attention.text import read_parallel
+        from keras_attention.text.corpora.text_files import read_parallel
         from keras_attention.training.translation_scores import require_bleu_tokenizer
 
         require_bleu_tokenizer("tokenize", tokenize)  # before any work

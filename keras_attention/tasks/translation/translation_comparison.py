@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_attention._validation import InputError
-from keras_attention.tasks.task import Comparison
+from keras_attention.tasks.comparison import Comparison
 from keras_attention.tasks.translation.parity import (
     COMPARED_SENTENCES,
     Remembered,
@@ -12,7 +12,8 @@ from keras_attention.tasks.translation.parity import (
     check_samples,
     measure_precision,
 )
-from keras_attention.text import drop_empty_pairs, phrase_corpus, read_lines, read_parallel
+from keras_attention.text.corpora.phrase_corpus import phrase_corpus
+from keras_attention.text.corpora.text_files import drop_empty_pairs, read_lines, read_parallel
 
 PHRASES = 200  # of the built-in corpus, where there is no other text
 

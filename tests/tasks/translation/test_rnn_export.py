@@ -22,7 +22,13 @@ BEAM = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
 
 
 @pytest.mark.parametrize(
-    "preset, options", [*((preset, SearchOptions()) for preset in SIZES), ("small", BEAM)]
+    "preset, options",
+    [
+        # `test_rnn_run.py` exports this one greedily too, from the command line.
+        pytest.param("small", SearchOptions(), marks=pytest.mark.slow),
+        *((preset, SearchOptions()) for preset in SIZES if preset != "small"),
+        ("small", BEAM),
+    ],
 )
 def test_every_form_gives_keras_answers(preset, options, tmp_path):
     keras.utils.set_random_seed(1)

@@ -10,13 +10,7 @@ from keras import ops
 
 from keras_attention import load
 from keras_attention._validation import InputError, TruncationWarning
-from keras_attention.artifacts import (
-    onnx,
-    onnx_runtime,
-    saved_model_runtime,
-    tflite,
-    tflite_runtime,
-)
+from keras_attention.artifacts import onnx, saved_model, tflite
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.artifacts.parity import ParityError
@@ -153,9 +147,9 @@ def test_the_random_words_are_the_same_in_every_form(tmp_path):
     (tmp_path / "words.tflite").write_bytes(converter.convert())
     onnx.write(tmp_path / "words.onnx", None, graph_of(ids))
     forms = {
-        "tf_saved_model": saved_model_runtime.signature(tmp_path / "saved_model", "ids"),
-        "tflite": tflite_runtime.signature(tmp_path / "words.tflite"),
-        "onnx": onnx_runtime.signature(tmp_path / "words.onnx"),
+        "tf_saved_model": saved_model.signature(tmp_path / "saved_model", "ids"),
+        "tflite": tflite.signature(tmp_path / "words.tflite"),
+        "onnx": onnx.signature(tmp_path / "words.onnx"),
     }
     for name, form in forms.items():
         for found, value in zip(generate_by(form)(tokens, seed=SEEDS), expected, strict=True):

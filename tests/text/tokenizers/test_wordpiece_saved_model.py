@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_text
 
-from keras_attention.artifacts import saved_model, saved_model_runtime
+from keras_attention.artifacts import saved_model
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, graph_of, published, trained
 
 # Of tensorflow_text, what stock TF Serving registers and this tokenizer needs.
@@ -66,7 +66,7 @@ def check(packed, encoded, padding_id):
 
 def test_texts_by_the_first_loader(exported):
     tokenizer, directory = exported
-    run = saved_model_runtime.signature(directory, "serving_default")
+    run = saved_model.signature(directory, "serving_default")
     for texts in (BERT_TEXTS, ["one"], ["", "a longer one of more words", "[MASK]"]):
         packed = run(text=[text.encode() for text in texts])
         check(packed, tokenizer.encode(texts, max_length=48), tokenizer.padding_id)
@@ -74,7 +74,7 @@ def test_texts_by_the_first_loader(exported):
 
 def test_pairs_by_the_first_loader(exported):
     tokenizer, directory = exported
-    run = saved_model_runtime.signature(directory, "pair")
+    run = saved_model.signature(directory, "pair")
     pairs = BERT_TEXTS[::-1]
     packed = run(
         text=[text.encode() for text in BERT_TEXTS], text_pair=[text.encode() for text in pairs]

@@ -1,5 +1,7 @@
 """Heads on an encoder."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from keras_attention.models import (
     BertEncoder,
     Classifier,
+    LessonEncoder,
     MaskedLM,
     TokenClassifier,
 )
@@ -154,6 +157,109 @@ def test_heads_in_numpy():
     np.testing.assert_allclose(to_numpy(model(inputs))["next_sentence"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("task", ["masked_lm", "next_sentence"])
+def test_every_position_is_predicted_without_mask_positions(task):
+    model, inputs = make(task)
+    everywhere = outputs_of(task, model, INPUTS)
+    assert everywhere["logits"].shape == (B, T, V)
+    no_positions = {**INPUTS, "mask_positions": None}
+    assert_same(outputs_of(task, model, no_positions), everywhere, atol=0)
+    predict = functools.partial(model.predict, verbose=0)
+    assert_same(outputs_of(task, predict, INPUTS), everywhere, atol=1e-6)
+    picked = np.take_along_axis(everywhere["logits"], POSITIONS[..., None], axis=1)
+    expected = {**everywhere, "logits": picked}
+    assert_same(outputs_of(task, model, inputs), expected, atol=1e-6)
+
+
+def test_a_masked_lm_is_a_part_of_other_models():
+    model, _ = make("masked_lm")
+    symbolic = model.encoder.new_inputs()
+    outer = keras.Model(symbolic, keras.layers.Softmax()(model(symbolic)))
+    expected = to_numpy(keras.ops.softmax(model(INPUTS)))
+    np.testing.assert_allclose(to_numpy(outer(INPUTS)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("task", ["masked_lm", "next_sentence"])
+def test_training_without_mask_positions(task, jit):
+    model, _ = make(task, num_layers=1, dropout=0.0)
+    y, weights = INPUTS["token_ids"], MASK.astype("float32")
+    losses = LOSSES["sparse"]
+    if task == "next_sentence":
+        follows = np.array([1, 0, 1], "int32")
+        y, weights = ({"logits": a, "next_sentence": b} for a, b in ((y, follows), (weights, None)))
+        weights["next_sentence"] = np.ones(B, "float32")
+        losses = {"logits": losses, "next_sentence": losses}
+    model.compile(keras.optimizers.Adam(0.02), losses, jit_compile=jit or BACKEND == "jax")
+    history = model.fit(INPUTS, y, sample_weight=weights, epochs=30, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("masked_lm", ["logits"]),
+        ("next_sentence", ["logits", "next_sentence"]),
+        ("pooled", ["logits"]),
+        ("tokens", ["logits"]),
+    ],
+)
+def test_names_of_outputs(task, names):
+    assert make(task)[0].output_names == names
+
+
+def lesson_encoder():
+    keras.utils.set_random_seed(4)
+    return LessonEncoder(V, max_sequence_length=20, num_heads=2, hidden_dim=D, intermediate_dim=12)
+
+
+@pytest.mark.parametrize("task", ["masked_lm", "mean", "tokens"])
+def test_heads_fit_other_encoders(task, tmp_path):
+    constructor, arguments, inputs = TASKS[task]
+    model = constructor(lesson_encoder(), **arguments)
+    expected = outputs_of(task, model, inputs)
+    assert_same(outputs_of(task, model, with_other_padding(inputs)), expected)
+    assert [scores.shape for scores in model.attention_scores(inputs)] == [(B, 2, T, T)]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.encoder) is LessonEncoder
+    assert_same(outputs_of(task, loaded, inputs), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", ["pooled", "mean", "tokens"])
+def test_labels_are_kept(task, tmp_path):
+    model, inputs = make(task)
+    assert model.labels is None
+    names = ["a", "b", "c", "d", "e"]
+    constructor, arguments, _ = TASKS[task]
+    model = constructor(make_encoder(), **arguments, labels=names)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").labels == names
+    for faulty in (["a"], ["a", "a", "b", "c", "d"]):
+        with pytest.raises(ValueError, match="`labels` must be as many different names as there"):
+            constructor(make_encoder(), **arguments, labels=faulty)
+
+
+@pytest.mark.parametrize("task", ["pooled", "mean", "tokens"])
+def test_probabilities_from_ids_alone(task):
+    model, _ = make(task)
+    ids = np.where(MASK, np.maximum(INPUTS["token_ids"], 1), 0).astype("int32")
+    segments = INPUTS["segment_ids"] * MASK
+    inputs = {"token_ids": ids, "segment_ids": segments, "padding_mask": MASK.astype("int32")}
+    expected = np.exp(to_numpy(model(inputs)))
+    expected /= expected.sum(-1, keepdims=True)
+    found = to_numpy(model.probabilities(ids, 0, segments))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    without = to_numpy(model({**inputs, "segment_ids": 0 * segments}))
+    found = to_numpy(model.probabilities(ids, 0))
+    np.testing.assert_allclose(np.log(found), without - log_sum(without), atol=1e-5)
+
+
+def log_sum(logits):
+    """log sum exp over the last axis, kept."""
+    return np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
 def cross_entropies(logits, targets):
     """-log softmax(logits)[target]."""
     shifted = logits - logits.max(-1, keepdims=True)
@@ -254,6 +360,8 @@ def test_presets():
     model = TokenClassifier.from_preset("tiny", num_classes=4, dropout=0.3, **small)
     assert (model.encoder.dropout, model.classifier_dropout, model.num_classes) == (0.3, 0.1, 4)
     assert MaskedLM.from_preset("tiny", next_sentence=True, **small).next_sentence
+    with pytest.raises(ValueError, match="`family` must be one of .*bert.*Received: family='elmo'"):
+        MaskedLM.from_preset("tiny", family="elmo", **small)
 
 
 @keras.saving.register_keras_serializable(package="tests")
