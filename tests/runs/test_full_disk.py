@@ -85,7 +85,7 @@ def test_a_full_disk(action, disk):
     [
         ("onnx", "writing the SavedModel", "saved_model/1"),
         ("tflite", "converting to tflite", "model.tflite"),
-        ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "manifest.json"),
+        ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "README.md"),
     ],
 )
 def test_a_disk_that_fills_during_an_export(form, step, name, disk):
