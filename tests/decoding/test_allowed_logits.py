@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_attention.decoding.allowed_logits import allowed_logits
-from keras_attention.decoding.is_end import is_end
+from keras_attention.decoding.next_tokens import allowed_logits, is_end
 from tests.backend import examples, to_numpy
 
 IDS = st.sets(st.integers(0, 6), max_size=3)
