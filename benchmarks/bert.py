@@ -30,7 +30,7 @@ from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
     ids_to_probabilities,
 )
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from keras_attention.tasks.task import Graph
 from keras_attention.text import label_ids, read_labelled
 

@@ -10,7 +10,7 @@ from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.models import BertEncoder
 from keras_attention.tasks.describe import describe
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.labelled_sentences import labelled_sentences, write_table
 

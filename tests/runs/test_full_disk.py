@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from keras_attention import load
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from tests.cli.command import run_here
 from tests.runs.full_disk import ACTIONS, make_all, refused
 from tests.runs.mutations import contents

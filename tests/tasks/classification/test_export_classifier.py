@@ -22,8 +22,7 @@ from keras_attention.tasks.classification.classification_comparison import (
 from keras_attention.tasks.classification.task import TASK
 from keras_attention.tasks.describe import describe
 from keras_attention.tasks.export import export
-from keras_attention.tasks.load import load
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
 FORMS = ("tf_saved_model", "tflite", "onnx")

@@ -11,8 +11,7 @@ from keras_attention.models import BertEncoder
 from keras_attention.runs.run_directory import write_digests
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.tasks.classification.labelled_examples import load_examples
-from keras_attention.tasks.load import load
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load, load_run
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer, read_labelled
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
