@@ -238,15 +238,10 @@ def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
     config = small_classifier(data, initial_weights=str(whole))
     with pytest.raises(ValueError, match="`pooling` must be given an encoder with a pooler"):
         train(config, tmp_path / "run", quiet=True)
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(200, 4)(token_ids))
     save_run(
-        keras.Sequential(
-            [
-                keras.Input((None,), dtype="int32", name="token_ids"),
-                keras.layers.Embedding(200, 4),
-                keras.layers.GlobalAveragePooling1D(),
-                keras.layers.Dense(len(LABELS)),
-            ]
-        ),
+        keras.Model(token_ids, keras.layers.Dense(len(LABELS))(x)),
         WordPieceTokenizer.load(bert / "tokenizer"),
         tmp_path / "own",
         labels=LABELS,
