@@ -27,6 +27,8 @@ class Format:
             `operators(path)`, the names of its operators; and `signature(path, name, outputs)`, a
             function of named arrays to a dict of arrays.
         package: what runs it, for people.
+        command: what the model card shows to run it where the artifact is. `{model}` stands for
+            this package's command of the task, `{folder}` for the format's own directory.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Format:
     has_precisions: bool
     module: str
     package: str
+    command: str = "{model}"
 
     def write(self, artifact, model, graph, precision):
         """Writes the format into the directory of an artifact: see `module`."""
@@ -83,6 +86,8 @@ FORMATS = {
             has_precisions=False,
             module="saved_model",
             package="TensorFlow Serving, or TensorFlow's C library",
+            command="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
+            "-e MODEL_NAME=model tensorflow/serving",
         ),
         Format(
             name="tflite",

@@ -4,13 +4,13 @@ from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import describe_signature, package_versions
 from keras_attention.files import write_atomically
 
-# One command for each format, to be run where the artifact's directory is.
-COMMANDS = {
-    "tf_saved_model": "docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
-    "-e MODEL_NAME=model tensorflow/serving",
-    "tflite": "keras-attention {command} --model . --runtime tflite",
-    "onnx": "keras-attention {command} --model . --runtime onnx",
-}
+# The commands of this package that run a format: of a task with a method for users, and of one
+# without.
+_METHOD = "keras-attention {method} --model . --runtime {runtime}"
+_OUTPUTS = (
+    'python -c "import keras_attention; '
+    "print(keras_attention.load('.', '{runtime}').outputs(['a text']))\""
+)
 
 
 def write_model_card(directory, manifest, task):
@@ -80,10 +80,10 @@ def _usage(manifest, task):
         yield "One text a line on standard input, one answer a line on standard output:"
         yield ""
     for name in manifest["formats"]:
-        if task.method is None and not FORMATS[name].takes_text:
-            continue
+        template = _OUTPUTS if task.method is None else _METHOD
+        model = template.format(method=task.method, runtime=name)
         folder = FORMATS[name].root.rstrip("/")
-        yield "    " + COMMANDS[name].format(command=task.method, folder=folder)
+        yield "    " + FORMATS[name].command.format(model=model, folder=folder)
     yield ""
     for name, signature in manifest["signatures"].items():
         formats = [form for form in signature["formats"] if form in manifest["formats"]]

@@ -21,7 +21,13 @@ TEXT_OPTIONS = (
     Option("force", "overwrite an existing output", bool, const=True),
 )
 # Flags of names that may stand in messages of other commands than their own.
-_FLAGS = {"resume": "--resume", "force": "--force", "sample": "--sample", "valid": "--valid"}
+_FLAGS = {
+    "resume": "--resume",
+    "force": "--force",
+    "sample": "--sample",
+    "valid": "--valid",
+    "custom_objects": "--custom",
+}
 
 
 def flag_of(option):

@@ -157,15 +157,15 @@ def _class_of(config):
 
 def _is_known(config, custom_objects):
     """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
-    module, name = config.get("module"), config["class_name"]
+    module, name = config.get("module"), config.get("class_name")
     if name in KERAS_STRUCTURES:
         return True
     registered = config.get("registered_name")
-    called = config.get("config") if name == "function" else registered or name
-    if isinstance(called, str) and called in custom_objects:
-        return True
+    # Without a module Keras reads an older format, which looks for other names than these.
     if not isinstance(module, str) or not isinstance(name, str):
         return False
+    if _is_given(name, registered, config.get("config"), custom_objects):
+        return True
     if registered is not None:  # Keras looks for this name first
         if registered == f"{OURS}>{name}":
             return module.split(".")[0] == OURS
@@ -177,6 +177,18 @@ def _is_known(config, custom_objects):
     if module == "keras.initializers":
         return name.isidentifier() and name[0].isupper()
     return name in KERAS_CLASSES.get(module, ())
+
+
+def _is_given(name, registered, config, custom_objects):
+    """Whether Keras finds the user's own class or function for it, and nothing else.
+
+    Keras looks for a function by `config` and for a class by `registered_name`.
+    """
+    if name == "function":
+        return isinstance(config, str) and config in custom_objects
+    if not isinstance(registered, str) or registered not in custom_objects:
+        return False
+    return name in (registered.rpartition(">")[2], custom_objects[registered].__name__)
 
 
 def _sizes_of_arrays(name, data):

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from keras_attention._validation import InputError, one_line
+from keras_attention._validation import InputError, one_line, require
 from keras_attention.files import (
     digest,
     file_names,
@@ -73,6 +73,13 @@ def read_model(path, custom_objects=None):
         )
     verify_digests(path.parent)
     if custom_objects:
+        for name, member in custom_objects.items():
+            require(
+                callable(member) and hasattr(member, "__name__"),
+                "custom_objects",
+                "a dict from names to classes or functions",
+                **{name: member},
+            )
         custom_objects = {**custom_objects, **names_of(custom_objects.values())}
     size = check_keras_archive(path, custom_objects)
     too_large = MemoryError(f"its config describes more than twice the {size:,} numbers it holds")

@@ -24,7 +24,7 @@ _MODULES = {
     "Task": "task",
     "TranslatorConfig": "translation.translator_config",
 }
-__all__ = ["TASKS", "kind_of_model", "task_of", *_MODULES]
+__all__ = ["TASKS", "kind_of_model", "task_of", "with_article", *_MODULES]
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
 
@@ -44,8 +44,18 @@ def task_of(kind, what="This", expected=None):
     """
     wanted = tuple(TASKS) if expected is None else (expected,)
     if kind not in wanted:
-        raise InputError(f"{what} of another kind: {kind!r}, not a {' or a '.join(wanted)}.")
+        names = " or ".join(map(with_article, wanted))
+        raise InputError(f"{what} of another kind: {kind!r}, not {names}.")
     return importlib.import_module(f"keras_attention.tasks.{TASKS[kind]}.task").TASK
+
+
+def with_article(kind):
+    """A kind of task in a sentence.
+
+    >>> with_article("encoder")
+    'an encoder'
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def kind_of_model(model):

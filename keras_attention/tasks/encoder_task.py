@@ -1,8 +1,8 @@
 """What the tasks of encoders share: the tokenizer, and what a run must hold."""
 
-from keras_attention._validation import InputError
-from keras_attention.json_file import require_fields
-from keras_attention.tasks import kind_of_model
+from keras_attention._validation import InputError, require
+from keras_attention.json_file import is_list_of_strings, require_fields
+from keras_attention.tasks import kind_of_model, with_article
 from keras_attention.tasks.task import Task
 
 
@@ -55,14 +55,22 @@ class EncoderTask(Task):
         given = [*search, *([] if seed is None else ["seed"])]
         if given:
             raise InputError(
-                f"{path} is a {self.kind}, which decodes nothing: {', '.join(given)} "
+                f"{path} is {with_article(self.kind)}, which decodes nothing: {', '.join(given)} "
                 f"{'concerns' if len(given) == 1 else 'concern'} translators."
             )
 
     def require_fit(self, path, config, model, tokenizer):
+        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+
+        require(
+            isinstance(tokenizer, WordPieceTokenizer),
+            "tokenizer",
+            "a WordPieceTokenizer",
+            tokenizer=type(tokenizer).__name__,
+        )
         if kind_of_model(model) not in (None, self.kind):
             raise InputError(
-                f"{path}/model.keras: expected a {self.kind}, as config.json says. "
+                f"{path}/model.keras: expected {with_article(self.kind)}, as config.json says. "
                 f"Received: a {type(model).__name__}"
             )
         encoder = own_encoder(model)
@@ -95,16 +103,25 @@ class EncoderTask(Task):
 
         if kind not in (None, "encoder"):
             raise InputError(
-                f"A {self.kind} has an encoder alone: it has no {kind} attention; it has only "
-                "encoder."
+                f"{with_article(self.kind).capitalize()} has an encoder alone: it has no {kind} "
+                "attention; it has only encoder."
             )
+        self._require_attention(user)
         length = user.max_length
         return attention_of_text(user.model, user.tokenizer, text, pair, layer, head, length)
 
     def attention_grid(self, user, text, pair=None):
         from keras_attention.visualization import encoder_scores
 
+        self._require_attention(user)
         return encoder_scores(user.model, user.tokenizer, text, pair, user.max_length)
+
+    def _require_attention(self, user):
+        if own_encoder(user.model) is None:
+            raise InputError(
+                f"The model is a {type(user.model).__name__}, not one of this package: it does not "
+                "give the attention of its layers."
+            )
 
 
 def output_shapes(model):
@@ -117,16 +134,40 @@ def output_shapes(model):
     )
 
 
-def own_labels(model):
-    """The labels that a model of this package keeps; None where it has none."""
-    from keras_attention.models import ClassifierHead
-
-    return model.labels if isinstance(model, ClassifierHead) else None
-
-
 def own_encoder(model):
     """The `Encoder` in a model of this package, or None for a model of the user's own."""
     from keras_attention.models import Encoder, EncoderHead
     from keras_attention.models.encoder import encoder_of
 
     return encoder_of(model) if isinstance(model, (Encoder, EncoderHead)) else None
+
+
+def labels_of_model(model, labels=None):
+    """The names of a model's classes: `labels`, or by default the model's own.
+
+    Raises:
+        ValueError: if `labels` are not a list of different strings.
+        InputError: if none are given and the model has none.
+    """
+    from keras_attention.models import ClassifierHead
+
+    if labels is None and isinstance(model, ClassifierHead):
+        labels = model.labels
+    if labels is None:
+        raise InputError("`labels` must be given: the model does not know its own.")
+    require(
+        isinstance(labels, (list, tuple)) and is_list_of_strings(list(labels)),
+        "labels",
+        "a list of strings",
+        labels=labels,
+    )
+    return list(labels)
+
+
+def require_one_a_class(path, labels, shape):
+    """Raises `InputError` unless a run names every class of logits (..., C)."""
+    if len(labels) != shape[-1]:
+        raise InputError(
+            f"{path}/config.json: the model tells {shape[-1]} labels apart, of which the config "
+            f"names {len(labels)}."
+        )

@@ -9,7 +9,7 @@ from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
 from keras_attention.files import new_directory, refuse_existing
 from keras_attention.runs.run_directory import read_config
-from keras_attention.tasks import task_of
+from keras_attention.tasks import task_of, with_article
 from keras_attention.tasks.load import load_run
 
 
@@ -148,7 +148,7 @@ def _refuse(source, task, given):
     foreign = [name for name in given if name not in known]
     if foreign:
         names = ", ".join(f"`{name}`" for name in foreign)
-        raise InputError(f"{source} is a {task.kind}, which {names} does not concern.")
+        raise InputError(f"{source} is {with_article(task.kind)}, which {names} does not concern.")
 
 
 def _origin(config):

@@ -1,6 +1,8 @@
 """What the tasks share whose models give an array for every text: vectors or logits a token."""
 
+from keras_attention._validation import InputError
 from keras_attention.json_file import is_size, is_string
+from keras_attention.tasks import with_article
 from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
 from keras_attention.tasks.task import Graph
 
@@ -23,6 +25,17 @@ class IdsTask(EncoderTask):
     def outputs(self, model):
         """The names of the model's outputs that an artifact holds."""
         return [self.output]
+
+    def require_fit(self, path, config, model, tokenizer):
+        super().require_fit(path, config, model, tokenizer)
+        shape = output_shapes(model)
+        shape = shape.get(self.output) if isinstance(shape, dict) else shape
+        if shape is None or len(shape) != 3:
+            raise InputError(
+                f"{path}/model.keras: expected {with_article(self.kind)}, whose output is "
+                f"{self.output} (B, T, ...). Received: a {type(model).__name__} whose output is "
+                f"{output_shapes(model)}"
+            )
 
     def wrap(self, model, tokenizer, config, options=None):
         from keras_attention.tasks.ids_model import ids_graph, keras_ids_model

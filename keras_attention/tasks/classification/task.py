@@ -12,7 +12,12 @@ from keras_attention.tasks.classification.options import (
     EXPORT_OPTIONS,
     TRAIN_OPTIONS,
 )
-from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, own_labels
+from keras_attention.tasks.encoder_task import (
+    EncoderTask,
+    labels_of_model,
+    output_shapes,
+    require_one_a_class,
+)
 from keras_attention.tasks.task import Graph, Plan, Rows
 
 RUN_FIELDS = {
@@ -135,9 +140,7 @@ class ClassificationTask(EncoderTask):
     # Runs
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        own = own_labels(model) if labels is None else labels
-        if own is None:
-            raise InputError("`labels` must be given: the model does not know its own.")
+        own = labels_of_model(model, labels)
         return super().run_config(model, tokenizer, own, **{"pair_column": None, **config})
 
     def require_fit(self, path, config, model, tokenizer):
@@ -148,11 +151,7 @@ class ClassificationTask(EncoderTask):
                 f"{path}/model.keras: expected a classifier, whose output is logits (B, C). "
                 f"Received: a {type(model).__name__} whose output is {shape}"
             )
-        if len(config["labels"]) != shape[1]:
-            raise InputError(
-                f"{path}/config.json: the model tells {shape[1]} labels apart, of which the config "
-                f"names {len(config['labels'])}."
-            )
+        require_one_a_class(path, config["labels"], shape)
 
     def wrap(self, model, tokenizer, config, options=None):
         from keras_attention.tasks.classification.text_classifier import keras_classifier

@@ -11,7 +11,8 @@ class EncodingTask(IdsTask):
     output = "sequence_output"
 
     def outputs(self, model):
-        return sorted(output_shapes(model))
+        shapes = output_shapes(model)
+        return sorted(shapes) if isinstance(shapes, dict) else [self.output]
 
 
 TASK = EncodingTask()

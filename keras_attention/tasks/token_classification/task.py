@@ -1,8 +1,11 @@
 """The task of token classifiers: a label for every token. It has no training of its own."""
 
-from keras_attention._validation import InputError
 from keras_attention.json_file import is_list_of_strings
-from keras_attention.tasks.encoder_task import own_labels
+from keras_attention.tasks.encoder_task import (
+    labels_of_model,
+    output_shapes,
+    require_one_a_class,
+)
 from keras_attention.tasks.ids_task import IdsTask
 from keras_attention.tasks.task import Graph
 
@@ -17,10 +20,12 @@ class TokenClassificationTask(IdsTask):
     manifest_fields = {**IdsTask.manifest_fields, **_LABELS}
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        own = own_labels(model) if labels is None else labels
-        if own is None:
-            raise InputError("`labels` must be given: the model does not know its own.")
+        own = labels_of_model(model, labels)
         return super().run_config(model, tokenizer, own, **config)
+
+    def require_fit(self, path, config, model, tokenizer):
+        super().require_fit(path, config, model, tokenizer)
+        require_one_a_class(path, config["labels"], output_shapes(model))
 
     def wrap(self, model, tokenizer, config, options=None):
         user = super().wrap(model, tokenizer, config, options)

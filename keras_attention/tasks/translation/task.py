@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, require
 from keras_attention.search_options import GREEDY
 from keras_attention.tasks.task import Graph, Initial, Plan, Rows, Task
 from keras_attention.tasks.translation.options import (
@@ -127,6 +127,7 @@ class TranslationTask(Task):
     def run_config(self, model, tokenizer, labels=None, **config):
         from keras_attention.search_options import SearchOptions
 
+        _require_translator(type(model).__name__, model)
         decoding = SearchOptions(**config.pop("decoding", {})).to_dict()
         return {
             "max_sequence_length": model.max_sequence_length,
@@ -141,13 +142,15 @@ class TranslationTask(Task):
         return decoding_of_run(path, config, seed, **search)
 
     def require_fit(self, path, config, model, tokenizer):
-        from keras_attention.models import Translator
+        from keras_attention.text import TranslationTokenizer
 
-        if not isinstance(model, Translator):
-            raise InputError(
-                f"{path}/model.keras: expected a translator, as config.json says. "
-                f"Received: a {type(model).__name__}"
-            )
+        _require_translator(f"{path}/model.keras", model)
+        require(
+            isinstance(tokenizer, TranslationTokenizer),
+            "tokenizer",
+            "a TranslationTokenizer",
+            tokenizer=type(tokenizer).__name__,
+        )
         for size, processor in (
             (model.vocabulary_size, tokenizer.target),
             (model.source_vocabulary_size or model.vocabulary_size, tokenizer.source),
@@ -263,6 +266,16 @@ class TranslationTask(Task):
             "sentences": len(data.sources),
             "seconds": seconds,
         }
+
+
+def _require_translator(where, model):
+    from keras_attention.models import Translator
+
+    if not isinstance(model, Translator):
+        raise InputError(
+            f"{where}: expected a translator, as config.json says. "
+            f"Received: a {type(model).__name__}"
+        )
 
 
 @dataclasses.dataclass

@@ -5,7 +5,6 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from keras_attention.tasks.load_run import load_run
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
