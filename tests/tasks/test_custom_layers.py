@@ -4,15 +4,18 @@ import json
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
 import keras_attention
 from keras_attention._validation import InputError
+from keras_attention.models.encoder import INPUTS
 from keras_attention.runs.custom_objects import read_custom_objects
 from keras_attention.tasks import task_of
 from tests.cli.command import run_here
 from tests.runs.archives import forge_config
+from tests.runs.small_runs import LABELS, word_piece
 from tests.runs.test_keras_archive import HOSTILE, layer
 from tests.tasks.custom_layers import (
     KINDS,
@@ -236,7 +239,7 @@ def test_custom_objects_that_are_none(given, custom_run):
 
 def hostile_configs():
     """`HOSTILE`, and the same under the names of what is given."""
-    yield from ((name, config) for name, config in HOSTILE.items() if name != "tensor")
+    yield from HOSTILE.items()
     for name in ("Distance", "mine>RegisteredDistance"):
         yield f"lambda as {name}", layer("builtins", "__lambda__", {"value": "4wEAAA=="}, name)
         yield f"layer of a lambda as {name}", layer("keras.layers", "Lambda", {}, name)
@@ -313,3 +316,16 @@ def test_weights_of_the_users_own_are_kept(custom_run, layers_file):
     (slope,) = [w for w in expected if w.path.endswith("slope")]
     np.testing.assert_array_equal(slopes[0].numpy(), slope.numpy())
     assert float(slope.numpy()) != 1
+
+
+def test_a_functional_model_with_constants(tmp_path):
+    """Arrays and tensors of numbers in a graph are data."""
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
+    x = keras.layers.Embedding(word_piece().vocabulary_size, 3)(inputs["token_ids"])
+    x = x[:, 0] * np.array([1.0, 2.0, 3.0], "float32") + keras.ops.ones((1, 3))
+    model = keras.Model(inputs, x)
+    options = dict(kind="classifier", max_sequence_length=9)
+    keras_attention.save_run(model, word_piece(), tmp_path / "run", LABELS, **options)
+    loaded = keras_attention.load(tmp_path / "run").model
+    packed = word_piece().pack(["three", "monday"])
+    np.testing.assert_array_equal(loaded(packed).numpy(), model(packed).numpy())
