@@ -52,7 +52,20 @@ KERAS_CLASSES = {
 }
 # Of functional models: `x[:, 0]`, `x + y` and other operations on tensors.
 KERAS_OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
-KERAS_STRUCTURES = ("__keras_tensor__", "__tuple__", "__slice__", "__numpy__", "__tensor__")
+KERAS_STRUCTURES = ("__keras_tensor__", "__tuple__", "__slice__")
+KERAS_ARRAYS = ("__numpy__", "__tensor__")
+# An array of strings may be told to take any memory, as "U99999999" does.
+ARRAY_TYPES = (
+    "bool",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "int8",
+    "uint8",
+    "int32",
+    "int64",
+)
 OURS = "keras_attention"
 
 
@@ -160,6 +173,9 @@ def _is_known(config, custom_objects):
     module, name = config.get("module"), config.get("class_name")
     if name in KERAS_STRUCTURES:
         return True
+    if name in KERAS_ARRAYS:
+        array = config.get("config")
+        return isinstance(array, dict) and array.get("dtype") in ARRAY_TYPES
     registered = config.get("registered_name")
     # Without a module Keras reads an older format, which looks for other names than these.
     if not isinstance(module, str) or not isinstance(name, str):

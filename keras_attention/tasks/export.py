@@ -148,7 +148,10 @@ def _refuse(source, task, given):
     foreign = [name for name in given if name not in known]
     if foreign:
         names = ", ".join(f"`{name}`" for name in foreign)
-        raise InputError(f"{source} is {with_article(task.kind)}, which {names} does not concern.")
+        verb = "does" if len(foreign) == 1 else "do"
+        raise InputError(
+            f"{source} is {with_article(task.kind)}, which {names} {verb} not concern."
+        )
 
 
 def _origin(config):

@@ -176,7 +176,9 @@ HOSTILE = {
     "torch": layer("keras.layers", "TorchModuleWrapper", {"module": ""}),
     "ours by name only": layer("evil", "Maxout", {}, "keras_attention>Maxout"),
     "another name": layer("keras_attention.layers", "Maxout", {}, "evil>Maxout"),
-    "tensor": layer(None, "__tensor__", {"value": [1], "dtype": "float32"}),
+    "array of long strings": layer(None, "__numpy__", {"value": ["a"], "dtype": "U99999999"}),
+    "tensor of strings": layer(None, "__tensor__", {"value": ["a"], "dtype": "string"}),
+    "array of no type": layer(None, "__numpy__", [1]),
     "no strings": layer(["keras"], {"class_name": 3}, {}),
 }
 

@@ -1,0 +1,246 @@
+"""What `model.fit` trained becomes a run, which gives the answers of the model in memory."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_attention
+from keras_attention._validation import InputError
+from keras_attention.artifacts.manifest import read_manifest
+from keras_attention.models import Classifier
+from keras_attention.runs import run_directory
+from keras_attention.tasks import TASKS, task_of
+from tests.runs.small_runs import LABELS, word_piece
+from tests.tasks.small_models import (
+    KINDS,
+    LENGTH,
+    MAKERS,
+    TEXTS,
+    answers,
+    assert_same_answers,
+    config_of,
+    functional_classifier,
+    save_small_run,
+    small_encoder,
+    small_model,
+    texts_of,
+    tokenizer_of,
+)
+
+
+@pytest.fixture(params=MAKERS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def saved_run(name, once):
+    """The run of the model `name`. Not to be changed."""
+    folder = once(f"saved {name}", lambda folder: save_small_run(name, folder / "run"))
+    return folder / "run"
+
+
+def test_there_is_one_model_of_every_kind():
+    assert set(KINDS.values()) == set(TASKS)
+
+
+def test_it_loads_and_answers_as_the_model_in_memory(name, saved_run):
+    loaded = keras_attention.load(saved_run)
+    task = task_of(KINDS[name])
+    config = config_of(saved_run)
+    assert config["kind"] == task.kind
+    in_memory = task.wrap(small_model(name), tokenizer_of(name), config)
+    expected = answers(in_memory, name)
+    assert_same_answers(answers(loaded, name), expected, tolerance=1e-6)
+    assert len({np.asarray(answer).tobytes() for answer in expected}) > 1  # they do differ
+    for found, weights in zip(
+        loaded.model.get_weights(), small_model(name).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(found, weights)
+
+
+def test_it_exports(name, saved_run, once):
+    run = saved_run
+
+    def make(folder):
+        keras_attention.export(run, folder / "artifact", examples=texts_of(name))
+
+    artifact = once(f"exported {name}", make) / "artifact"
+    manifest = read_manifest(artifact)
+    assert manifest["kind"] == KINDS[name]
+    assert manifest["formats"] == ["tf_saved_model", "tflite", "onnx"]
+    expected = answers(keras_attention.load(run), name)
+    for runtime in manifest["formats"]:
+        assert_same_answers(
+            answers(keras_attention.load(artifact, runtime), name), expected, tolerance=1e-4
+        )
+
+
+def test_weights_of_a_model_that_was_trained_stay_trainable(tmp_path):
+    model = Classifier(small_encoder(), 3, labels=LABELS)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    packed = word_piece().pack(TEXTS)
+    before = model.get_weights()
+    model.fit(packed, np.array([0, 1, 2, 0]), verbose=0)
+    keras_attention.save_run(model, word_piece(), tmp_path / "run")
+    loaded = keras_attention.load(tmp_path / "run")
+    changed = zip(before, loaded.model.get_weights(), strict=True)
+    assert any((old != new).any() for old, new in changed)
+    assert model.optimizer is not None and model.compiled  # saving took nothing from it
+    model.fit(packed, np.array([0, 1, 2, 0]), verbose=0)
+
+
+def test_labels_are_those_of_the_model_unless_given(tmp_path):
+    save_small_run("classifier", tmp_path / "own")
+    assert keras_attention.load(tmp_path / "own").labels == LABELS
+    save_small_run("classifier", tmp_path / "given", labels=["x", "y", "z"])
+    loaded = keras_attention.load(tmp_path / "given")
+    assert loaded.labels == ["x", "y", "z"]
+    assert set(loaded.classify(TEXTS)) <= {"x", "y", "z"}
+
+
+def test_further_entries_of_the_config(tmp_path):
+    save_small_run("classifier", tmp_path / "pairs", pair_column="other")
+    classifier = keras_attention.load(tmp_path / "pairs")
+    assert classifier.takes_pairs
+    assert len(classifier.classify(TEXTS, TEXTS[::-1])) == len(TEXTS)
+    save_small_run("translator", tmp_path / "beam", decoding={"beam_size": 2})
+    assert keras_attention.load(tmp_path / "beam").search.beam_size == 2
+    save_small_run("classifier", tmp_path / "short", max_sequence_length=5)
+    assert keras_attention.load(tmp_path / "short").max_length == 5
+
+
+def refused(path, save, kind=InputError):
+    """The one sentence with which `save()` is refused; it leaves nothing."""
+    before = sorted(path.iterdir())
+    with pytest.raises(kind) as caught:
+        save()
+    said = str(caught.value)
+    assert "\n" not in said and len(said) < 400
+    assert sorted(path.iterdir()) == before
+    return said
+
+
+def test_labels_that_are_not_one_a_class(tmp_path):
+    run = tmp_path / "run"
+    for name in ("classifier", "token-classifier", "functional classifier"):
+        said = refused(tmp_path, lambda name=name: save_small_run(name, run, labels=["a", "b"]))
+        assert "3" in said and "2" in said and str(run) in said
+        for labels in ("abc", [1, 2, 3], []):
+            refused(tmp_path, lambda n=name, v=labels: save_small_run(n, run, labels=v), ValueError)
+
+
+def test_labels_that_are_missing(tmp_path):
+    model = Classifier(small_encoder(), 3)
+    save = lambda: keras_attention.save_run(model, word_piece(), tmp_path / "run")  # noqa: E731
+    assert refused(tmp_path, save) == ("`labels` must be given: the model does not know its own.")
+    said = refused(tmp_path, lambda: save_small_run("functional classifier", "run", labels=None))
+    assert said == "`labels` must be given: the model does not know its own."
+
+
+def test_a_run_that_exists(tmp_path):
+    run = save_small_run("classifier", tmp_path / "run")
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    said = refused(tmp_path, lambda: save_small_run("encoder", run))
+    assert said == f"{run} already exists. Give another path, or `force` to overwrite it."
+    assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    save_small_run("encoder", run, force=True)
+    assert config_of(run)["kind"] == "encoder"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    said = refused(tmp_path, lambda: save_small_run("encoder", tmp_path / "mine", force=True))
+    assert "is a directory that is neither a run nor an artifact" in said
+
+
+@pytest.mark.parametrize("other", ["classifier", "masked-lm", "token-classifier", "encoder"])
+def test_a_tokenizer_of_another_vocabulary(tmp_path, other):
+    vocabulary = [*word_piece().vocabulary, "more"]
+    larger = keras_attention.text.WordPieceTokenizer(vocabulary)
+    save = lambda: keras_attention.save_run(small_model(other), larger, tmp_path / "r")  # noqa: E731
+    said = refused(tmp_path, save)
+    assert "they do not belong together" in said and f"{len(vocabulary)} tokens" in said
+
+
+@pytest.mark.parametrize(("one", "other"), [("translator", "encoder"), ("encoder", "translator")])
+def test_a_tokenizer_of_another_kind(tmp_path, one, other):
+    model, tokenizer = small_model(one), tokenizer_of(other)
+    save = lambda: keras_attention.save_run(model, tokenizer, tmp_path / "run")  # noqa: E731
+    said = refused(tmp_path, save, ValueError)
+    assert "tokenizer" in said and type(tokenizer).__name__ in said
+
+
+def test_a_model_that_does_not_say_its_kind(tmp_path):
+    model = functional_classifier()
+    save = lambda **kind: keras_attention.save_run(  # noqa: E731
+        model, word_piece(), tmp_path / "run", LABELS, max_sequence_length=LENGTH, **kind
+    )
+    said = refused(tmp_path, save, ValueError)
+    assert "`kind` must be given" in said and all(kind in said for kind in TASKS)
+    said = refused(tmp_path, lambda: save(kind="poet"), ValueError)
+    assert "`kind` must be one of" in said
+    for kind in ("translator", "encoder", "masked-lm", "token-classifier"):
+        refused(tmp_path, lambda kind=kind: save(kind=kind))
+    save(kind="classifier")
+
+
+def test_a_model_of_another_kind(tmp_path):
+    said = refused(tmp_path, lambda: save_small_run("encoder", tmp_path / "r", kind="masked-lm"))
+    assert "expected a masked-lm" in said and "BertEncoder" in said
+
+
+def test_a_stock_model_must_say_how_long_its_texts_are(tmp_path):
+    model = functional_classifier()
+    said = refused(
+        tmp_path,
+        lambda: keras_attention.save_run(
+            model, word_piece(), tmp_path / "run", LABELS, kind="classifier"
+        ),
+    )
+    assert "`max_sequence_length`" in said
+
+
+def test_texts_longer_than_the_positions(tmp_path):
+    said = refused(
+        tmp_path,
+        lambda: save_small_run("classifier", tmp_path / "run", max_sequence_length=LENGTH + 1),
+    )
+    assert "`max_sequence_length` must be at most 24" in said
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_while_saving_leaves_nothing(tmp_path, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(run_directory.os, "fsync", fail)
+    with pytest.raises((InputError, KeyboardInterrupt)):
+        save_small_run("classifier", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from keras_attention.tasks import save_run
+from tests.tasks.small_models import save_small_run
+def die(model, path):
+    open(path, "wb").write(b"half a model")
+    os.kill(os.getpid(), 9)
+if sys.argv[2] == "kill":
+    save_run.save_model_atomically = die
+save_small_run("classifier", sys.argv[1], force=True)
+"""
+
+
+def test_a_process_killed_while_saving_leaves_the_old_run(tmp_path):
+    run = save_small_run("encoder", tmp_path / "run")
+    command = [sys.executable, "-c", KILLED, str(run)]
+    assert subprocess.run([*command, "kill"]).returncode == -9
+    assert isinstance(keras_attention.load(run).model, type(small_model("encoder")))
+    assert len(list(tmp_path.iterdir())) == 2  # what it wrote has another name
+    save_small_run("classifier", run, force=True)
+    assert keras_attention.load(run).labels == LABELS
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
