@@ -1,4 +1,4 @@
-"""What a precision below float32 costs, and whether a form may be shipped with it."""
+"""What a precision below float32 costs, and whether a format may be shipped with it."""
 
 import math
 import warnings
@@ -22,11 +22,11 @@ NEEDED = {
 
 
 class PrecisionError(ValueError):
-    """A form in lower precision loses more BLEU or accuracy than it may."""
+    """A format in lower precision loses more BLEU or accuracy than it may."""
 
 
 class PrecisionWarning(UserWarning):
-    """What a form in lower precision loses is not known, or more than its bound and allowed."""
+    """What a format in lower precision loses is not known, or more than its bound and allowed."""
 
 
 def require_precision(precision, allow_loss, formats):
@@ -53,12 +53,12 @@ def require_precision(precision, allow_loss, formats):
 
 
 def loss_report(precision, measure, score=None, float32_score=None):
-    """What the manifest says of a form's loss.
+    """What the manifest says of a format's loss.
 
     Args:
         precision: "float16" or "int8".
         measure: one of `BOUNDS`.
-        score: of the form, or None where it is not known.
+        score: of the format, or None where it is not known.
         float32_score: of the model.
     """
     report = {"measure": measure, "loss_bound": BOUNDS[measure][precision]}
@@ -73,11 +73,11 @@ def loss_report(precision, measure, score=None, float32_score=None):
 
 
 def check_losses(precision, reports, texts, allow_loss=None):
-    """Says loudly which forms lose more than they may.
+    """Warns of the formats that lose more than they may, or raises an error.
 
     Args:
         precision: "float16" or "int8".
-        reports: dict of a form's name to its `loss_report`, all of one measure.
+        reports: dict of a format's name to its `loss_report`, all of one measure.
         texts: number of texts that they are of.
         allow_loss: what may be lost, in the place of the bound.
 

@@ -11,9 +11,10 @@ from keras_attention.tasks.task import Plan, Rows
 class MaskedLMTask(IdsTask):
     """Masked language models: see `Task` for what each method is asked.
 
-    Tokens are masked anew in every epoch, but those of the validation texts once and for all. The
-    weights of the last epoch are kept: more pretraining makes a better start for fine-tuning, also
-    where the guesses on validation texts get no better any more (docs/results.md).
+    Every epoch masks other tokens of the training texts. Those of the validation texts are chosen
+    once. The weights of the last epoch are kept: longer pretraining makes a better start for
+    fine-tuning, even after the validation loss has stopped falling (docs/lab-notes.md, "Masked-LM
+    pretraining").
     """
 
     kind = "masked-lm"

@@ -9,7 +9,7 @@ from keras_attention._validation import TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.tasks.translation.sampling_ties import SamplingTies
 
-COMPARED_SENTENCES = 200  # are enough to see that two forms of one model agree
+COMPARED_SENTENCES = 200  # are enough to see that two formats of one model agree
 TIE = 1e-3  # two sentences whose scores differ by less are equally good
 SCORE_TOLERANCE = 1e-2  # of one sentence's score, which is a sum over all its tokens
 # A runtime sums in another order in another batch, after which a value may round to its neighbour.
@@ -156,7 +156,7 @@ def _raise_differences(differences, texts, name):
 def check_samples(reference, translator, texts, name, sampling_ties=None):
     """`compare` at batch 1 and 32; raises `ParityError` if samples of the same seeds differ.
 
-    Every form draws the same random words, bit by bit. Only where two tokens come within the
+    Every format draws the same random words, bit by bit. Only where two tokens come within the
     rounding of a logit of each other may it draw the other one, and from there on another sentence:
     a tie is what Keras itself draws when its logits are rounded otherwise.
 
@@ -164,7 +164,7 @@ def check_samples(reference, translator, texts, name, sampling_ties=None):
         reference: a `Remembered` translator of the Keras model.
         translator: a `TextTranslator` of the artifact.
         texts: list of strings.
-        name: of the form, for messages.
+        name: of the format, for messages.
         sampling_ties: function of a text and its seed that gives a set of texts; `SamplingTies` by
             default.
     """
@@ -183,13 +183,13 @@ def check_samples(reference, translator, texts, name, sampling_ties=None):
 
 
 def measure_precision(reference, translator, texts, name):
-    """Runs a form in lower precision on `texts`, and on some of them in another batch size.
+    """Runs a format in lower precision on `texts`, and on some of them in another batch size.
 
     Args:
         reference: a `TextTranslator` of the Keras model.
-        translator: a `TextTranslator` of the form.
+        translator: a `TextTranslator` of the format.
         texts: list of strings.
-        name: of the form, for messages.
+        name: of the format, for messages.
 
     Returns:
         Two reports, as those of `check_parity`, but of the best translations only.
