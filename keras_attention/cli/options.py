@@ -1,6 +1,6 @@
 """Options as flags, and messages about them in the words of the command line.
 
-The library describes options as data (`keras_attention.tasks.task.Option`) and calls them by the
+The library describes options as data (`keras_attention.tasks.option.Option`) and calls them by the
 names of arguments: "`max_sequence_length` must be ...". How they are spelled on the command line
 stands in this package alone.
 """

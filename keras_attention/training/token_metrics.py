@@ -121,7 +121,7 @@ class TokenAccuracy(TokenMean):
         super().__init__(name, dtype, ignore_class, **kwargs)
 
     def values(self, y_true, logits):
-        # No argmax: maxima are at hand (see `token_logits`), and half precision has many ties.
+        # No argmax: maxima are at hand (see `softmax_parts`), and half precision has many ties.
         maxima, _, _ = softmax_parts(logits)
         tied = ops.sum(ops.cast(ops.equal(logits, maxima), "float32"), axis=-1)
         is_largest = ops.equal(target_logits(logits, y_true), ops.squeeze(maxima, axis=-1))
