@@ -23,7 +23,7 @@ class RNNTranslator(Translator):
         vocabulary_size: number of tokens V of the target, and of the source unless given.
         encoder: a layer `(embedded (B, S, E), padding_mask) -> (annotations (B, S, W), summary (B,
             W))`: a `RecurrentEncoder`.
-        decoder: an `RecurrentDecoder`, `RNNSearchDecoder`, `GNMTDecoder` or a subclass.
+        decoder: a `RecurrentDecoder`, `RNNSearchDecoder`, `GNMTDecoder` or a subclass.
         embedding_dim: width E of both embeddings.
         source_vocabulary_size: number of source tokens where the vocabularies differ.
         share_embeddings: whether source and target share one embedding matrix, where the
