@@ -10,9 +10,9 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     """Writes what `model.fit` trained as a run, which `load`, `export` and the command line take.
 
     Args:
-        model: a Keras model: a translator, a classifier, a masked LM, a token classifier or an
-            encoder of this package, or of a class that derives from one; or any Keras model that
-            computes what one of these does, with `kind` given.
+        model: a translator, a classifier, a masked LM, a token classifier or an encoder of this
+            package, or of a class that derives from one. With `kind` given also any Keras model
+            with the inputs and outputs of one of these; a translator must be a `Translator`.
         tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
