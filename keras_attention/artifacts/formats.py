@@ -1,4 +1,4 @@
-"""The formats of an artifact: ONE table of what each is called, holds, is written and run by.
+"""The formats of an artifact: one table of their names, files, writers and runtimes.
 
 A new format is a line in `FORMATS` and a module that writes and runs it.
 """

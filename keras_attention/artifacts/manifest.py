@@ -55,9 +55,10 @@ def write_manifest(directory, description):
 
 
 def signed(manifest):
-    """A manifest with the sha256 of all else that it says, so that no change goes unnoticed.
+    """A manifest with the sha256 of all its other fields, which shows any change.
 
-    It is of the compact JSON with sorted names. Who changes a manifest by hand signs it anew.
+    It is the sha256 of the compact JSON with sorted names. Whoever changes a manifest by hand has
+    to sign it again.
     """
     said = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
@@ -118,7 +119,7 @@ def refuse_unlisted(directory, manifest, beginnings):
 
 
 def require_artifact(path, manifest, fields):
-    """Raises `InputError` unless a manifest says all that loading asks it, in values of that type.
+    """Raises `InputError` unless a manifest has all fields that loading needs, of the right types.
 
     Args:
         path: of the manifest, for the message.

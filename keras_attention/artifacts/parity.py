@@ -1,4 +1,4 @@
-"""What every proof that an artifact answers as the Keras model does has in common."""
+"""Parity: what every comparison of an artifact with its Keras model shares."""
 
 BATCH_SIZES = (1, 32)
 

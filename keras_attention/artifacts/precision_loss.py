@@ -26,7 +26,7 @@ class PrecisionError(ValueError):
 
 
 class PrecisionWarning(UserWarning):
-    """What a format in lower precision loses is not known, or more than its bound and allowed."""
+    """The loss of a format in lower precision is not known, or is over its bound and allowed."""
 
 
 def require_precision(precision, allow_loss, formats):

@@ -55,7 +55,7 @@ def write(path, model, graph, precision="float32", saved_model=None):
 
 @contextmanager
 def _without_deprecation_notes(logger):
-    """TensorFlow logs that this loader is old; TF Serving's own code is what it stands for here."""
+    """Hides TensorFlow's note that this loader is old: it loads as TF Serving does."""
     level = logger.level
     logger.setLevel("ERROR")
     try:

@@ -1,4 +1,4 @@
-"""`keras-attention launch`: several workers on this machine, and again when one has ended."""
+"""`keras-attention launch`: starts workers on this machine, and again when one has failed."""
 
 import json
 import os

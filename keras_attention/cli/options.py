@@ -58,7 +58,7 @@ def add_options(parser, options):
 
 
 def spelled(message):
-    """A message of the library in which options have their flags.
+    """A message of the library with its options spelled as flags.
 
     >>> spelled("run already exists. Give another path, or `force` to overwrite it.")
     'run already exists. Give another path, or --force to overwrite it.'

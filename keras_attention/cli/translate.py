@@ -67,5 +67,5 @@ def run(options):
 
 
 def pad(hypotheses, count):
-    """The first `count`, empty ones where there are fewer, so that every line gives as many."""
+    """The first `count` hypotheses, filled up with empty ones: every line gives as many."""
     return [*hypotheses, *[("", 0.0)] * count][:count]

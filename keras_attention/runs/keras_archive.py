@@ -1,4 +1,4 @@
-"""`.keras` archives, looked through before Keras sees them: data of our models, and no more."""
+"""Checks `.keras` archives before Keras reads them: data of known models, and nothing else."""
 
 import io
 import math

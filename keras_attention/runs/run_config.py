@@ -45,7 +45,7 @@ class RunConfig:
 
 
 def require_training(config, *sizes):
-    """Raises `ValueError` unless a training can mean the numbers that all trainings have.
+    """Raises `ValueError` unless the numbers that all trainings have make sense.
 
     Args:
         config: of any training.
@@ -63,7 +63,7 @@ def require_training(config, *sizes):
 
 
 def require_encoder_training(config):
-    """The same of what the trainings of encoders have in common.
+    """As `require_training`, of the further numbers that trainings of encoders have.
 
     Raises:
         ValueError: see `require_training`.

@@ -147,7 +147,7 @@ def save_model_atomically(model, path):
 
 @contextlib.contextmanager
 def _without_training(model):
-    """The model as before `compile`, for as long: Keras' format includes the optimizer."""
+    """In the block the model is as before `compile`: Keras' format includes the optimizer."""
     if not model.compiled:
         yield
         return

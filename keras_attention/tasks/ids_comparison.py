@@ -1,4 +1,4 @@
-"""How the formats of a model that gives an array a text are compared with Keras."""
+"""How formats are compared with Keras whose outputs are hidden states or logits of tokens."""
 
 import time
 import warnings

@@ -1,4 +1,4 @@
-"""Texts to one array a text, over anything that turns ids into tensors."""
+"""Texts to hidden states or logits, by any function from ids to arrays."""
 
 import warnings
 from pathlib import Path

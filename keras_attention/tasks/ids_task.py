@@ -1,4 +1,4 @@
-"""What the tasks share whose models give an array for every text: vectors or logits a token."""
+"""What encoders, token classifiers and masked LMs share: a vector or logits for every token."""
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import is_size, is_string

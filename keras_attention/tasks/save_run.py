@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere, or published, as a run directory."""
+"""Makes a run of a model that `model.fit` trained, or of a published one."""
 
 from keras_attention._validation import InputError, require
 from keras_attention.files import new_directory, refuse_existing

@@ -1,4 +1,4 @@
-"""Strings in, labels out, over anything that turns ids into probabilities."""
+"""A classifier of strings, by any function from ids to probabilities."""
 
 import warnings
 from pathlib import Path

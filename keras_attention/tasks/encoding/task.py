@@ -5,7 +5,7 @@ from keras_attention.tasks.ids_task import IdsTask
 
 
 class EncodingTask(IdsTask):
-    """Encoders, as trainings begin with them: see `Task` for what each method is asked."""
+    """Encoders without a head: see `Task` for what each method is asked."""
 
     kind = "encoder"
     output = "sequence_output"

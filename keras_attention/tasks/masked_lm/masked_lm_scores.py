@@ -1,4 +1,4 @@
-"""How well masked tokens are guessed."""
+"""How well a model predicts masked tokens."""
 
 import math
 
@@ -10,7 +10,7 @@ BATCH_SIZE = 8  # logits of every position and token are large
 
 
 def masked_lm_scores(user, texts, masked_share=0.15, whole_words=True, seed=0):
-    """The scores of guessing masked tokens, the same tokens whatever runs the model.
+    """The scores of predicting masked tokens: the same tokens in every runtime.
 
     Args:
         user: `IdsModel` whose output is logits (B, T, V).
@@ -21,8 +21,8 @@ def masked_lm_scores(user, texts, masked_share=0.15, whole_words=True, seed=0):
 
     Returns:
         `{"loss", "perplexity", "accuracy", "most_frequent", "masked_tokens"}`: the loss is the mean
-        cross-entropy of a masked token in nats, and "most_frequent" the accuracy of always guessing
-        the most frequent one.
+        cross-entropy of a masked token in nats, and "most_frequent" the accuracy of always
+        predicting the most frequent one.
 
     Reference: Devlin et al. 2018, section 3.1, https://arxiv.org/abs/1810.04805
     """

@@ -24,7 +24,7 @@ class MaskedLMTask(IdsTask):
         "Files are plain text, a text a line, or .csv, .tsv or .jsonl; optionally .gz; several are "
         "given as a directory or a pattern."
     )
-    evaluate_help = "loss and accuracy of guessing masked tokens"
+    evaluate_help = "loss and accuracy of predicting masked tokens"
     train_options = TRAIN_OPTIONS
     evaluate_options = EVALUATE_OPTIONS
 

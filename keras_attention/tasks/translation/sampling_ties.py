@@ -14,7 +14,7 @@ COPIES = 32  # of a sentence, each rounded in its own way: the half of them cros
 
 
 class SamplingTies:
-    """The samples of a text that are Keras' own but for the rounding of its logits.
+    """The samples that Keras gives for a text when its logits are rounded otherwise.
 
     Where two tokens come that close, another runtime may draw the other one, and from there on
     another sentence; but it is one of these.

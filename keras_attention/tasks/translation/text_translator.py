@@ -1,4 +1,4 @@
-"""Strings in, strings out, over anything that turns ids into ids."""
+"""A translator of strings, by any function from ids to ids."""
 
 import dataclasses
 import warnings
