@@ -23,13 +23,14 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
+from keras_attention.artifacts import onnx, saved_model, tflite
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
     ids_to_probabilities,
 )
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from keras_attention.tasks.task import Graph
 from keras_attention.text import label_ids, read_labelled
 

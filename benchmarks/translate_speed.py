@@ -21,8 +21,7 @@ from peer_ctranslate2 import write_ctranslate2
 from translation_agreement import MAX_LENGTH, SUPPRESSED
 
 from keras_attention import load
-from keras_attention.search_options import SearchOptions
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import read_lines
 from keras_attention.token_ids import SpecialIds
 
@@ -179,12 +178,12 @@ def main():
             artifacts = {}
             for precision in options.precisions:
                 artifacts[precision] = directory / f"{precision}-{beam_size}"
-                export_translator(
+                export(
                     ours.model,
-                    ours.tokenizer,
                     artifacts[precision],
-                    lines[:20],
-                    search=SearchOptions(beam_size=beam_size, max_length=MAX_LENGTH),
+                    ours.tokenizer,
+                    examples=lines[:20],
+                    search=dict(beam_size=beam_size, max_length=MAX_LENGTH),
                     precision=precision,
                 )
             for size, (ways, parts_of) in CHOICES.items():

@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_attention.layers import AdditiveAttention, RecurrentDecoder, RecurrentEncoder
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import (
     TranslationBatches,
     TranslationTokenizer,
@@ -78,7 +78,7 @@ def main(output="coverage", epochs=6, pairs=20_000):
         batches.dataset(), steps_per_epoch=len(batches), epochs=epochs, shuffle=False, verbose=2
     )
     texts = phrase_corpus(32, split="test")[0]
-    export_translator(model, tokenizer, Path(output), texts, force=True, say=print)
+    export(model, Path(output), tokenizer, examples=texts, force=True, say=print)
     return history.history, model
 
 

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+from keras_attention.tasks.train import train as train_classifier
 from keras_attention.text import read_labelled
 
 
@@ -30,7 +31,7 @@ def main(train, valid, bert, output, **options):
     for name, step in steps.items():
         config = ClassifierConfig.for_preset(train=train, valid=valid, **{**step, **options})
         run = Path(output) / name.replace(" ", "-").lower()
-        classifier = train(config, run, force=True)
+        classifier = train_classifier(config, run, force=True)
         found = classifier.classify(data.texts)
         right = sum(a == b for a, b in zip(found, data.labels, strict=True))
         accuracies[name] = right / len(data)

@@ -9,11 +9,10 @@ import argparse
 from pathlib import Path
 
 import keras
-from keras_attention.tasks.classification.export_classifier import export_classifier
-from keras_attention.tasks.keras_runtime import keras_classifier
 
 import keras_attention
 from keras_attention import checkpoints, models, text, training
+from keras_attention.tasks.classification.text_classifier import keras_classifier
 
 
 def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
@@ -44,8 +43,13 @@ def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
 
     # Deployment: one directory with every format, each compared with Keras before it appears.
     artifact = Path(output) / "artifact"
-    export_classifier(
-        model, tokenizer, labels, artifact, valid.texts[:200], max_length=max_length, say=print
+    keras_attention.export(
+        model,
+        artifact,
+        tokenizer,
+        config={"max_sequence_length": max_length},
+        examples=valid.texts[:200],
+        say=print,
     )
     classifiers = {"keras": keras_classifier(model, tokenizer, labels, max_length)}
     for runtime in ("tf_saved_model", "tflite", "onnx"):

@@ -18,6 +18,7 @@ import sys
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.warnings import catch_warnings_for_item
 
 KEY = pytest.StashKey()
 LENGTH = struct.Struct("<q")
@@ -71,7 +72,10 @@ def _serve(session, requests, answers):
         except EOFError:
             return
         following = None if next_place is None else session.items[next_place]
-        reports = runtestprotocol(session.items[place], log=False, nextitem=following)
+        item = session.items[place]
+        # Pytest's own hook for warnings runs in the worker, where the test does not.
+        with catch_warnings_for_item(session.config, item.ihook, when="runtest", item=item):
+            reports = runtestprotocol(item, log=False, nextitem=following)
         serialised = [
             hook.pytest_report_to_serializable(config=session.config, report=report)
             for report in reports
@@ -125,7 +129,7 @@ def run_in_child(item, nextitem):
     unit, places = unit_of(item), state["places"]
     if state["child"] is None:
         if tensorflow_has_threads():
-            raise pytest.UsageError("A module of tests runs an operation when it is imported.")
+            raise RuntimeError("A module of tests runs an operation when it is imported.")
         state["child"] = Child(session, unit)
     child = state["child"]
     is_last = unit_of(nextitem) != unit

@@ -50,6 +50,11 @@ def left():
     raise ValueError("torn down")
 def test_teardown(left):
     pass
+@pytest.mark.filterwarnings("error:mine")
+def test_warning():
+    import warnings
+    with pytest.raises(UserWarning):
+        warnings.warn("mine")
 @pytest.mark.skip(reason="not now")
 def test_skipped():
     pass
@@ -70,7 +75,7 @@ def test_each_file_has_a_process_and_a_crash_costs_one_test(tmp_path):
         timeout=300,
     )
     found = done.stdout
-    assert re.search(r"= 6 failed, 2 passed, 1 skipped, 1 error in ", found), found
+    assert re.search(r"= 6 failed, 3 passed, 1 skipped, 1 error in ", found), found
     said = set(re.findall(r"^(first|second|after) (\d+) of (\d+)$", found, re.MULTILINE))
     assert sorted(name for name, _, _ in said) == ["after", "first", "second"]
     assert len({child for _, child, _ in said}) == 3  # a crash ends a process, and a file does

@@ -7,7 +7,21 @@ import re
 import pytest
 
 PUBLIC = {
-    "keras_attention": ["__version__", "decoding", "layers", "load", "masks", "models"],
+    "keras_attention": [
+        "__version__",
+        "checkpoints",
+        "decoding",
+        "export",
+        "layers",
+        "load",
+        "masks",
+        "models",
+        "save_run",
+        "tasks",
+        "text",
+        "training",
+        "visualization",
+    ],
     "keras_attention.layers": [
         "AdditiveAttention",
         "BaseAttention",
@@ -108,26 +122,6 @@ PUBLIC = {
         "train_sentencepiece",
         "train_wordpiece",
     ],
-    "keras_attention.runtimes": [
-        "RUNTIMES",
-        "TextClassifier",
-        "TextTranslator",
-        "TruncationWarning",
-        "artifact_classifier",
-        "artifact_translator",
-        "keras_classifier",
-        "keras_translator",
-    ],
-    "keras_attention.exporting": [
-        "FORMATS",
-        "PRECISIONS",
-        "ParityError",
-        "PrecisionError",
-        "PrecisionWarning",
-        "compare",
-        "export_classifier",
-        "export_translator",
-    ],
     "keras_attention.visualization": [
         "AttentionMap",
         "attention_of_sentence",
@@ -145,14 +139,15 @@ PUBLIC = {
         "save_length_plot",
         "word_spans",
     ],
-    "keras_attention.recipes": [
+    "keras_attention.tasks": [
         "ClassifierConfig",
         "MaskedLMConfig",
+        "Option",
+        "TASKS",
+        "Task",
         "TranslatorConfig",
-        "export_run",
-        "train_classifier",
-        "train_masked_lm",
-        "train_translator",
+        "kind_of_model",
+        "task_of",
     ],
 }
 # Base classes, which are never saved by themselves.

@@ -29,8 +29,8 @@ def write_corpora(folder, tree):
         _write(folder / f"{part}.jsonl", map(json.dumps, rows))
         _write(folder / f"{part}.txt", [row["text"] for row in rows])
     texts = [_review(rng) for _ in range(20)]
-    _write(folder / "texts", [row["text"] for row in texts])
-    _write(folder / "pairs", [f"{row['text']}\t{row['other']}" for row in texts])
+    _write(folder / "asked.texts", [row["text"] for row in texts])
+    _write(folder / "asked.pairs", [f"{row['text']}\t{row['other']}" for row in texts])
     (folder / "shards").mkdir()
     for number in range(3):
         _write(folder / "shards" / f"{number}.txt", [_review(rng)["text"] for _ in range(60)])
@@ -142,7 +142,7 @@ def _ask(model, name, *options):
     """Commands that put a model to its use and measure it, by the name of their results."""
     if any(model.startswith(kind) for kind in CLASSIFIERS):
         pair = ("--pair-column", "other") if model.startswith("pairs") else ()
-        file = "pairs" if pair else "texts"
+        file = "asked.pairs" if pair else "asked.texts"
         yield f"classify_{name}", ["classify", "--model", model, *options, "--input", file]
         data = ("--data", "valid.jsonl", *pair)
         yield f"evaluate_{name}", ["evaluate", "classifier", "--model", model, *options, *data]
@@ -202,7 +202,7 @@ def of_artifact(artifact):
 def refused():
     """Commands that end in one sentence; only their exit status is compared."""
     yield "refuse_existing", _translator("transformer")
-    yield "refuse_kind", ["classify", "--model", "transformer", "--input", "texts"]
+    yield "refuse_kind", ["classify", "--model", "transformer", "--input", "asked.texts"]
     yield "refuse_runtime", ["translate", "--model", "transformer", "--runtime", "tflite"]
     yield "refuse_directory", ["inspect", "published"]
     yield "refuse_preset", _translator("nowhere", "--preset", "huge")

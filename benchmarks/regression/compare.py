@@ -263,6 +263,10 @@ class Comparison:
             self.values(name, *[_flat(_json_lines(path.read_text())) for path in (old, new)])
         elif old.suffix == ".csv":
             self.values(name, *[_flat(_table(path.read_text())) for path in (old, new)])
+        elif old.suffix == ".status" and not base.startswith(("refuse_", "interrupted")):
+            for side, path in (("before", old), ("now", new)):
+                if path.read_text().strip() != "0":
+                    self.faults.append(f"{name}: the command fails {side}: see errors.txt")
         elif old.suffix in (".out", ".status", ".txt"):
             self.text(name, *[path.read_text(encoding="utf-8") for path in (old, new)])
         elif old.suffix == ".npz":
@@ -284,7 +288,7 @@ class Comparison:
 
 def _names(folder):
     """The files of the results that are compared, sorted."""
-    given = ("errors.txt", "published/*", "shards/*", "texts", "pairs", "train.*", "valid.*")
+    given = ("errors.txt", "published/*", "shards/*", "asked.*", "train.*", "valid.*")
     given += ("batch.*", "*/logs/*", "train_*.out", "export_*.out", "refuse_*.out", "resume.out")
     names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     # Where a signal ends a training is chance, and so are the snapshots that it leaves.

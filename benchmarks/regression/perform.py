@@ -68,7 +68,7 @@ def probe(path, runtime=None):
             outputs = outputs.get("logits", outputs)
         found["logits"] = np.array(outputs)
     if hasattr(loaded, "probabilities"):
-        with open("pairs" if loaded.takes_pairs else "texts", encoding="utf-8") as file:
+        with open(f"asked.{'pairs' if loaded.takes_pairs else 'texts'}", encoding="utf-8") as file:
             lines = [line.rstrip("\n").split("\t") for line in file]
         columns = [list(column) for column in zip(*lines, strict=True)]
         found["probabilities"] = np.array(loaded.probabilities(*columns))

@@ -2,7 +2,7 @@
 
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import describe_signature, read_manifest, verify_files
-from keras_attention.digests import file_names
+from keras_attention.files import file_names
 
 
 def describe_artifact(directory, describe):

@@ -7,8 +7,13 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.digests import file_digests, file_names, require_entries, verify_entries
-from keras_attention.files import write_atomically
+from keras_attention.files import (
+    file_digests,
+    file_names,
+    require_entries,
+    verify_entries,
+    write_atomically,
+)
 from keras_attention.json_file import (
     is_list_of_strings,
     is_string,

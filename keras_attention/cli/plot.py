@@ -102,7 +102,7 @@ def run_attention(options):
 def _load(options):
     """The task and the model of a run, or of a published directory."""
     from keras_attention.runs.run_directory import read_config
-    from keras_attention.tasks.load_run import load_run
+    from keras_attention.tasks.load import load_run
 
     config = read_config(options.model)
     if "kind" in config:

@@ -2,8 +2,6 @@
 
 from keras import ops
 
-from keras_attention.decoding.allowed_logits import allowed_logits
-from keras_attention.decoding.first_tokens import first_tokens
 from keras_attention.decoding.gnmt_score import gnmt_score
 from keras_attention.decoding.hypotheses import (
     at_slots,
@@ -12,7 +10,7 @@ from keras_attention.decoding.hypotheses import (
     flat_rows,
     is_decided,
 )
-from keras_attention.decoding.is_end import is_end
+from keras_attention.decoding.next_tokens import allowed_logits, first_tokens, is_end
 from keras_attention.decoding.search_loop import first_room, search_loop
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, require_search
 

@@ -2,12 +2,14 @@
 
 from keras import ops
 
-from keras_attention.decoding.allowed_logits import allowed_logits
-from keras_attention.decoding.first_tokens import first_tokens
-from keras_attention.decoding.is_end import is_end
-from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.next_tokens import (
+    allowed_logits,
+    first_tokens,
+    is_end,
+    log_normalizer,
+    top_k,
+)
 from keras_attention.decoding.search_loop import first_room, search_loop
-from keras_attention.decoding.top_k import top_k
 
 
 def most_probable(logits, position, rows):

@@ -7,8 +7,7 @@ continuations of a hypothesis, V tokens.
 from keras import ops
 
 from keras_attention.decoding.gnmt_score import length_divisor
-from keras_attention.decoding.log_normalizer import log_normalizer
-from keras_attention.decoding.top_k import top_k
+from keras_attention.decoding.next_tokens import log_normalizer, top_k
 from keras_attention.search_options import FORBIDDEN
 
 

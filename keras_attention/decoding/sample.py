@@ -4,9 +4,9 @@ from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.decoding.greedy_search import greedy_search
-from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.next_tokens import log_normalizer
+from keras_attention.decoding.next_tokens import top_k as largest_of
 from keras_attention.decoding.noise import gumbel_noise
-from keras_attention.decoding.top_k import top_k as largest_of
 from keras_attention.search_options import (
     FORBIDDEN,
     IMPOSSIBLE,

@@ -6,10 +6,34 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
+from keras_attention.graph.attention_products import split_to_axis
 from keras_attention.graph.matmul import linear
-from keras_attention.graph.split_to_axis import split_to_axis
 from keras_attention.layers import heads
-from keras_attention.layers.side_by_side import side_by_side
+
+
+def side_by_side(initializer, widths):
+    """An initializer of (D, sum(widths)) whose parts are each initialised as a matrix (D, width).
+
+    >>> side_by_side(keras.initializers.GlorotUniform(), [4, 4])((8, 8)).shape
+    (8, 8)
+
+    Args:
+        initializer: `keras.initializers.Initializer`. Each part has a seed of its own, or all parts
+            would be equal.
+        widths: list of integers.
+    """
+
+    def initialize(shape, dtype=None):
+        parts = []
+        for index, width in enumerate(widths):
+            config = initializer.get_config()
+            if config.get("seed") is not None:
+                config["seed"] = config["seed"] + index
+            part = type(initializer).from_config(config)
+            parts.append(part((shape[0], width), dtype=dtype))
+        return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    return initialize
 
 
 class HeadProjections(keras.layers.Layer):

@@ -11,8 +11,14 @@ import tempfile
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line, require
-from keras_attention.digests import digest, file_names, require_entries, verify_entries
-from keras_attention.files import write_atomically, writing
+from keras_attention.files import (
+    digest,
+    file_names,
+    require_entries,
+    verify_entries,
+    write_atomically,
+    writing,
+)
 from keras_attention.json_file import read_json_object
 
 DIGESTS = "digests.json"
@@ -58,8 +64,7 @@ def read_model(path, custom_objects=None):
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
     from keras_attention.runs.custom_objects import names_of
-    from keras_attention.runs.keras_archive import check_keras_archive
-    from keras_attention.runs.limited_variables import limited_variables
+    from keras_attention.runs.keras_archive import check_keras_archive, limited_variables
 
     path = Path(path) / MODEL
     if not path.exists():

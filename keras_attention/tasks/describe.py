@@ -29,7 +29,7 @@ def describe(path, custom_objects=None):
 
 
 def _describe_run(path, custom_objects):
-    from keras_attention.digests import file_digests
+    from keras_attention.files import file_digests
     from keras_attention.runs.run_directory import read_config, read_model
 
     config = read_config(path)

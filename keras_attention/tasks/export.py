@@ -10,7 +10,7 @@ from keras_attention.artifacts.precision_loss import check_losses, loss_report, 
 from keras_attention.files import new_directory, refuse_existing
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of, with_article
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 
 
 def export(

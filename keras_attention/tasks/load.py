@@ -10,6 +10,7 @@ from keras_attention.artifacts.manifest import (
     require_artifact,
     verify_files,
 )
+from keras_attention.runs.run_directory import TOKENIZER, read_config, read_model
 from keras_attention.search_options import require_decoding_names
 from keras_attention.tasks import task_of
 
@@ -51,8 +52,6 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
             raise InputError(
                 f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
             )
-        from keras_attention.tasks.load_run import load_run
-
         return load_run(path, custom_objects, seed=seed, kind=kind, **options)
     manifest = read_manifest(path)
     if runtime == "keras":
@@ -67,3 +66,30 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
         verify_files(path, files)
         refuse_unlisted(path, manifest, files)
     return task.open(path, runtime, manifest, answer)
+
+
+def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
+    """What was trained, in Keras: its model is `.model`.
+
+    Args:
+        path: the run directory.
+        custom_objects, seed, kind: those of `load`.
+        **options: how the task's model answers, over what the run's config says: of a translator
+            fields of `keras_attention.decoding.SearchOptions`, or `sample=True` and fields of
+            `SamplingOptions`.
+
+    Returns:
+        The task's object for users, such as a `TextTranslator` or a `TextClassifier`.
+
+    Raises:
+        InputError: if `path` is not a finished run, or of another kind.
+        ValueError: if an option is out of range.
+    """
+    path = Path(path)
+    config = read_config(path)
+    task = task_of(config.get("kind"), f"{path} is a run", kind)
+    answer = task.run_options(path, config, seed, **options)
+    model = read_model(path, custom_objects)
+    tokenizer = task.load_tokenizer(path / TOKENIZER)
+    task.require_fit(path, config, model, tokenizer)
+    return task.wrap(model, tokenizer, config, answer)

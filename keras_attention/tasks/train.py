@@ -2,7 +2,7 @@
 
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from keras_attention.training.workers import is_chief
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_rate
-from keras_attention.training.token_logits import (
+from keras_attention.training.token_metrics import (
     log_normalizers,
     require_ignore_class,
     softmax_parts,

@@ -125,7 +125,7 @@ def test_plot_attention_of_an_encoder(capfd, tmp_path, model_of):
         (("--layer", 9), "There is no layer 9; the model has layers 0 to 1."),
         (
             ("--kind", "cross"),
-            "has an encoder alone: it has no cross attention; it has only encoder.",
+            "it has no cross attention; it has only encoder.",
         ),
         (("--grid", "--head", 0), "--head: of no meaning for a grid."),
         (("--grid", "--text", "two"), "--grid draws one text; --text is given several times."),

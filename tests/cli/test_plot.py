@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention.cli.plot import model_names
+from keras_attention.tasks.translation.text_translator import TextTranslator
 from keras_attention.text import phrase_corpus
 from keras_attention.visualization import bleu_by_length
 from tests.cli.command import run_here
@@ -183,9 +184,7 @@ def test_a_model_that_is_none_is_refused_before_any_translates(
     def translate(*arguments):
         raise AssertionError("a model translated")
 
-    monkeypatch.setattr(
-        "keras_attention.tasks.translation.text_translator.TextTranslator.translate", translate
-    )
+    monkeypatch.setattr(TextTranslator, "translate", translate)
     models = ("--model", run_directory, "--model", tmp_path / "no")
     said = refused("plot", "length", *models, *texts, "--output", tmp_path / "a.png")
     assert said.startswith(f"{tmp_path / 'no'}: neither a run directory (no config.json) nor")

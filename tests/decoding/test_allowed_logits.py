@@ -4,14 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_attention.decoding.allowed_logits import allowed_logits
-from keras_attention.decoding.is_end import is_end
-from tests.backend import to_numpy
+from keras_attention.decoding.next_tokens import allowed_logits, is_end
+from tests.backend import examples, to_numpy
 
 IDS = st.sets(st.integers(0, 6), max_size=3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**6), IDS, IDS, st.integers(0, 4), st.integers(0, 4))
 def test_what_may_not_come_never_wins_and_the_rest_stays(
     seed, forbidden, ends, min_length, position

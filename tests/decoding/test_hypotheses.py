@@ -15,13 +15,13 @@ from keras_attention.decoding.hypotheses import (
     flat_rows,
     is_decided,
 )
-from tests.backend import to_numpy
+from tests.backend import examples, to_numpy
 
 SEEDS = st.integers(0, 10**6)
 SIZES = st.integers(1, 4)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(SEEDS, SIZES, SIZES, st.sampled_from([(), (3,), (2, 2)]))
 def test_at_slots_is_an_index_a_row(seed, inputs, count, inner):
     rng = np.random.default_rng(seed)
@@ -34,7 +34,7 @@ def test_at_slots_is_an_index_a_row(seed, inputs, count, inner):
     np.testing.assert_array_equal(tensor.reshape(-1, *inner)[rows], expected.reshape(-1, *inner))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(SEEDS, SIZES, SIZES, st.integers(1, 9))
 def test_the_best_continuations_hold_every_winner(seed, inputs, beam_size, vocabulary):
     """Of all K * V continuations, the K best are among the K * M."""
@@ -57,7 +57,7 @@ def test_the_best_continuations_hold_every_winner(seed, inputs, beam_size, vocab
             assert len(set(token[i, hypothesis == k].tolist())) == count
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(SEEDS, SIZES, SIZES, SIZES)
 def test_finished_ones_keep_a_slot_and_the_best_take_the_rest(seed, inputs, beam_size, count):
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def test_finished_ones_keep_a_slot_and_the_best_take_the_rest(seed, inputs, beam
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0])
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(seed=SEEDS, beam_size=st.integers(2, 4))
 def test_a_search_is_decided_when_no_future_changes_its_best(length_penalty, seed, beam_size):
     """Against trying every end: each running hypothesis may only lose probability by going on."""

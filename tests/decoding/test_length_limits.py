@@ -4,13 +4,13 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_attention.decoding.length_limits import context_limits, same_limits, source_limits
-from tests.backend import to_numpy
+from tests.backend import examples, to_numpy
 
 LENGTHS = st.lists(st.integers(0, 40), min_size=1, max_size=5)
 LENGTH = st.integers(1, 60)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(LENGTHS, st.integers(0, 9), LENGTH)
 def test_limits_by_the_source(lengths, more, cap):
     source_length = max(lengths) + more
@@ -25,7 +25,7 @@ def test_limits_by_the_source(lengths, more, cap):
     assert int(longest_tensor) == longest
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(1, 5), LENGTH, LENGTH)
 def test_the_same_limit_for_all(size, max_length, cap):
     limits, longest = same_limits(size, max_length, cap)
@@ -33,7 +33,7 @@ def test_the_same_limit_for_all(size, max_length, cap):
     assert to_numpy(limits).tolist() == [longest] * size
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(LENGTHS, st.none() | LENGTH)
 def test_the_context_that_a_prompt_leaves(lengths, max_length):
     lengths = [max(1, length) for length in lengths]

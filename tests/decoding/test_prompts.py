@@ -11,6 +11,7 @@ from tests.decoding.language_model import CONTEXT, SPECIAL, V, language_model, p
 
 ROWS = [[1, 0, 2, 7, 4], [0], [2, 2], [10, 1, 0, 2, 8, 6, 5, 3], [5, 0, 1]]
 SEEDS = np.arange(3, 3 + len(ROWS), dtype="int32")
+FEW = ROWS if BACKEND == "tensorflow" else ROWS[2:4]  # where JAX compiles each length anew
 NOTHING = SpecialIds(None, None, None, None)
 OPTIONS = {
     "greedy": SearchOptions(max_length=9),
@@ -52,15 +53,15 @@ def test_what_fills_a_prompt_changes_nothing(options):
 
 
 def test_step_by_step_is_the_model_at_once():
-    model, inputs = language_model(), prompts(ROWS)
-    following = np.random.default_rng(0).integers(0, V, (len(ROWS), 6)).astype("int32")
+    model, inputs = language_model(), prompts(FEW)
+    following = np.random.default_rng(0).integers(0, V, (len(FEW), 6)).astype("int32")
     state, constants = model.start(inputs, 6)
     token, found = model.first_tokens(inputs), []
     for n in range(6):
         logits, state = model.step(token, n, state, constants)
         found.append(to_numpy(logits))
         token = ops.convert_to_tensor(following[:, n])
-    for index, row in enumerate(ROWS):
+    for index, row in enumerate(FEW):
         whole = np.array([[*row, *following[index, :5]]], "int32")
         expected = to_numpy(model(whole))[0, len(row) - 1 :]
         np.testing.assert_allclose(np.stack(found)[:, index], expected, atol=1e-5)
@@ -68,8 +69,8 @@ def test_step_by_step_is_the_model_at_once():
 
 def test_greedy_generation_is_the_models_own_without_a_cache():
     model = language_model()
-    found = to_numpy(model.generate(prompts(ROWS), 5))
-    for index, row in enumerate(ROWS):
+    found = to_numpy(model.generate(prompts(FEW), 5))
+    for index, row in enumerate(FEW):
         words, score = list(row), 0.0
         for _ in range(5):
             logits = to_numpy(model(np.array([words], "int32")))[0, -1].astype("float64")

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keras_attention.runs.run_directory import read_model
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from tests.cli.command import run_here
 from tests.runs.archives import forge, members_of
 from tests.runs.mutations import (

@@ -5,7 +5,7 @@ import collections
 import keras
 
 from keras_attention.models import MaskedLM
-from keras_attention.text.batches.length_buckets import LengthBuckets
+from keras_attention.text.batches.encoder_batches import LengthBuckets
 from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
 from keras_attention.training import LayerwiseAdamW, TokenAccuracy, WarmupLinearSchedule
 from keras_attention.training.distribution import jit_options

@@ -53,7 +53,7 @@ class RoundedOtherwise:
         self.special_ids, self.forbidden_ids = model.special_ids, model.forbidden_ids
         self.inputs_shape, self.inputs_mask = model.inputs_shape, model.inputs_mask
         self.first_tokens, self.length_limits = model.first_tokens, model.length_limits
-        self.extend = model.extend
+        self.extend, self.max_sequence_length = model.extend, model.max_sequence_length
 
     def start(self, inputs, *args, **options):
         """As the model's own; the constants know the row."""

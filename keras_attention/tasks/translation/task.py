@@ -53,7 +53,7 @@ class TranslationTask(Task):
         return Rows(train, valid, len(train[0]))
 
     def read_initial(self, config, custom_objects=None):
-        from keras_attention.tasks.load_run import load_run
+        from keras_attention.tasks.load import load_run
 
         if config.initial_weights is None:
             return None
@@ -137,7 +137,7 @@ class TranslationTask(Task):
         }
 
     def run_options(self, path, config, seed=None, **search):
-        from keras_attention.tasks.translation.requested_decoding import decoding_of_run
+        from keras_attention.search_options import decoding_of_run
 
         return decoding_of_run(path, config, seed, **search)
 
@@ -170,12 +170,12 @@ class TranslationTask(Task):
     # Artifacts
 
     def require_manifest(self, path, manifest):
-        from keras_attention.tasks.translation.requested_decoding import require_decoding
+        from keras_attention.tasks.translation.text_translator import require_decoding
 
         require_decoding(f"{path}, decoding", manifest["decoding"])
 
     def artifact_options(self, path, manifest, seed=None, **search):
-        from keras_attention.tasks.translation.requested_decoding import decoding_of_artifact
+        from keras_attention.tasks.translation.text_translator import decoding_of_artifact
 
         return decoding_of_artifact(path, manifest["decoding"], seed, **search)
 

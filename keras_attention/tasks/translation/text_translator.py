@@ -1,15 +1,24 @@
 """Strings in, strings out, over anything that turns ids into ids."""
 
+import dataclasses
 import warnings
 from pathlib import Path
 
-from keras_attention._validation import TruncationWarning, require
+from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
-from keras_attention.search_options import GREEDY, IMPOSSIBLE, int32_seeds
+from keras_attention.json_file import is_size, require_fields
+from keras_attention.search_options import (
+    GREEDY,
+    IMPOSSIBLE,
+    SamplingOptions,
+    SearchOptions,
+    int32_seeds,
+)
 from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`
+METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
 
 
 class TextTranslator:
@@ -196,3 +205,66 @@ def ids_to_ids(tokenizer, generate):
         ], scores
 
     return run
+
+
+def require_decoding(name, decoding):
+    """Raises `InputError` unless `decoding`, of a manifest, says how its artifact decodes.
+
+    Args:
+        name: of the manifest, for the message.
+        decoding: a dict.
+    """
+    known = {
+        "method": (f"one of {', '.join(METHODS)}", lambda value: value in tuple(METHODS)),
+        "max_source_length": ("a positive integer", is_size),
+    }
+    require_fields(decoding, known, name)
+    options = METHODS[decoding["method"]]
+    fields = [field.name for field in dataclasses.fields(options)]
+    wanted = f"as {decoding['method']} has {', '.join(fields)}"
+    require_fields(decoding, {field: (wanted, lambda value: True) for field in fields}, name)
+    try:
+        options(**{field: decoding[field] for field in fields})
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def decoding_of_artifact(path, decoding, seed=None, **search):
+    """The seed with which an artifact samples; None where it searches.
+
+    Args:
+        path: the artifact.
+        decoding: of its manifest, a dict.
+        seed, search: those of `load`.
+
+    Raises:
+        InputError: if the artifact cannot do what is asked for: it was fixed by its export.
+    """
+    method = decoding["method"]
+    is_sampling = method == "sampling"
+    own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}
+    search = dict(search)
+    if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
+        raise InputError(
+            f"{path} was exported with the method {method}, not "
+            f"{'searching' if is_sampling else 'sampling'}: what an artifact does is fixed. Export "
+            f"it again {'without' if is_sampling else 'with'} `sample`."
+        )
+    for name, value in search.items():
+        if name not in own:
+            raise InputError(
+                f"{path} was exported with the method {method}, not {name} {value}: what an "
+                "artifact does is fixed. Export it again with "
+                f"{'' if is_sampling else '`sample` '}`{name}`."
+            )
+    asked = METHODS[method](**{**own, **search})  # out of range is out of range here too
+    for name, value in asked.to_dict().items():
+        fewer = name == "n_best" and value < own[name]  # the first of those that it gives
+        if value != own[name] and not fewer:
+            raise InputError(
+                f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
+                f"is fixed. Export it again with {'`sample` ' if is_sampling else ''}`{name}`."
+            )
+    if not is_sampling:
+        return None
+    return 0 if seed is None else seed

@@ -4,8 +4,7 @@ import keras
 
 from keras_attention._validation import require
 from keras_attention.models import RNNTranslator, TransformerTranslator
-from keras_attention.text.batches.pair_buckets import PairBuckets
-from keras_attention.text.batches.translation_batches import TranslationBatches
+from keras_attention.text.batches.translation_batches import PairBuckets, TranslationBatches
 from keras_attention.text.tokenizers.sentencepiece_vocabulary import train_sentencepiece
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.training import (

@@ -11,7 +11,7 @@ def test_defaults_suit_the_weights():
     assert (lesson.preset, lesson.vocabulary_size, lesson.epochs) == ("lesson", 20_000, 5)
     given = ClassifierConfig.for_preset(train="a.csv", preset="lesson", epochs=2, dropout=None)
     assert (given.epochs, given.dropout, given.learning_rate) == (2, None, lesson.learning_rate)
-    published = ClassifierConfig.for_preset("weights", train="a.csv")
+    published = ClassifierConfig.for_preset(initial_weights="weights", train="a.csv")
     assert published.preset is None and published.learning_rate == 5e-5
     assert MaskedLMConfig.for_preset("mini", train="a").learning_rate == 1e-3
     assert MaskedLMConfig.for_preset(train="a").preset == "tiny"

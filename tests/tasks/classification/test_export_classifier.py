@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.describe_artifact import describe_artifact
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
@@ -21,9 +20,9 @@ from keras_attention.tasks.classification.classification_comparison import (
     compare_classifiers,
 )
 from keras_attention.tasks.classification.task import TASK
+from keras_attention.tasks.describe import describe
 from keras_attention.tasks.export import export
-from keras_attention.tasks.load import load
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
 FORMS = ("tf_saved_model", "tflite", "onnx")
@@ -73,7 +72,7 @@ def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
         export(run, tmp_path / "artifact", formats=("onnx",))
     export(run, tmp_path / "artifact", formats=("onnx",), valid=table)
     assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
-    said = describe_artifact(tmp_path / "artifact")
+    said = describe(tmp_path / "artifact")
     assert said.startswith("classifier, begun with bert, float32\n")
 
 

@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,8 +12,8 @@ from keras_attention.models import BertEncoder
 from keras_attention.runs.run_directory import write_digests
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.tasks.classification.labelled_examples import load_examples
-from keras_attention.tasks.load import load
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load, load_run
+from keras_attention.tasks.save_run import save_run
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer, read_labelled
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
@@ -234,6 +235,19 @@ def test_labels_that_cannot_be_learned(data, tmp_path):
 
 def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
     config = small_classifier(data, initial_weights=str(whole))
+    with pytest.raises(ValueError, match="`pooling` must be given an encoder with a pooler"):
+        train(config, tmp_path / "run", quiet=True)
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(200, 4)(token_ids))
+    save_run(
+        keras.Model(token_ids, keras.layers.Dense(len(LABELS))(x)),
+        WordPieceTokenizer.load(bert / "tokenizer"),
+        tmp_path / "own",
+        labels=LABELS,
+        kind="classifier",
+        max_sequence_length=32,
+    )
+    config = small_classifier(data, initial_weights=str(tmp_path / "own"))
     with pytest.raises(InputError, match="its model has no encoder to begin with"):
         train(config, tmp_path / "run", quiet=True)
     config = small_classifier(data, initial_weights=str(bert), max_sequence_length=33)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.tasks.load_run import load_run
+from keras_attention.tasks.load import load_run
 from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig

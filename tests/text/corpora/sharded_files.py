@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_attention.text import TranslationBatches
 from keras_attention.text.batches.corpus_measure import measure_corpus
-from keras_attention.text.batches.pair_buckets import PairBuckets
+from keras_attention.text.batches.translation_batches import PairBuckets
 from keras_attention.text.batches.windowed_batches import WindowedBatches
 from keras_attention.text.corpora.scan_shards import scan_shards
 from keras_attention.text.corpora.shards import find_parallel_shards

@@ -1,4 +1,4 @@
-"""The scores of scaled dot-product attention, as the product that runtimes are fast at."""
+"""The products of attention, in the form that runtimes and converters are fast at."""
 
 import math
 
@@ -22,3 +22,12 @@ def scaled_dot_product(query, key):
         # One query: the many small products with vectors take longer than this.
         return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
     return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def split_to_axis(tensor, count):
+    """(B, S, `count` * K) -> (B, `count`, S, K), without a transposition.
+
+    A converter would join a transposition with that of a product that reads the result. Where the
+    product stands in a loop, both would then be made anew at every step.
+    """
+    return ops.stack(ops.split(tensor, count, axis=-1), axis=1)
