@@ -24,7 +24,7 @@ _MODULES = {
     "Task": "task",
     "TranslatorConfig": "translation.translator_config",
 }
-__all__ = ["TASKS", "kind_of_model", "task_of", "with_article", *_MODULES]
+__all__ = ["TASKS", "kind_of_model", "task_of", *_MODULES]
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
 
