@@ -49,6 +49,8 @@ def count(tree, output, arguments):
             code = frame.f_code
             if code.co_name == "<module>" and code.co_filename.startswith(root):
                 return True
+            if code.co_filename.startswith("<frozen importlib"):  # which asks our finder too
+                return True
             frame = frame.f_back
         return False
 

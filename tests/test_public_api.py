@@ -145,9 +145,19 @@ PUBLIC = {
         "Option",
         "TASKS",
         "Task",
+        "TextClassifier",
+        "TextTranslator",
         "TranslatorConfig",
         "kind_of_model",
         "task_of",
+    ],
+    "keras_attention.artifacts": [
+        "FORMATS",
+        "PRECISIONS",
+        "ParityError",
+        "PrecisionError",
+        "PrecisionWarning",
+        "read_manifest",
     ],
 }
 # Base classes, which are never saved by themselves.

@@ -22,6 +22,8 @@ _MODULES = {
     "MaskedLMConfig": "masked_lm.masked_lm_config",
     "Option": "option",
     "Task": "task",
+    "TextClassifier": "classification.text_classifier",
+    "TextTranslator": "translation.text_translator",
     "TranslatorConfig": "translation.translator_config",
 }
 __all__ = ["TASKS", "kind_of_model", "task_of", *_MODULES]

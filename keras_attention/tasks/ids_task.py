@@ -64,7 +64,12 @@ class IdsTask(EncoderTask):
         }
         inputs = {name: ["int32", ["N", "T"]] for name in ("token_ids", "segment_ids")}
         signatures = {"ids": {"formats": list(FORMATS), "inputs": inputs, "outputs": outputs}}
-        fields = {"max_length": user.max_length, "output": self.output}
+        special_ids = user.tokenizer.special_ids.to_dict()
+        fields = {
+            "max_length": user.max_length,
+            "output": self.output,
+            "special_ids": special_ids,
+        }
         return Graph(user.ids, None, {}, signatures, fields)
 
     def shapes(self, model):

@@ -185,7 +185,12 @@ class ClassificationTask(EncoderTask):
             graph_functions.text_function(ids, in_graph, labels, user.max_length, takes_pairs),
             {"wordpiece": in_graph},
             graph_functions.signatures(len(labels), takes_pairs, FORMATS),
-            {"labels": labels, "takes_pairs": takes_pairs, "max_length": user.max_length},
+            {
+                "labels": labels,
+                "takes_pairs": takes_pairs,
+                "max_length": user.max_length,
+                "special_ids": tokenizer.special_ids.to_dict(),
+            },
         )
 
     def comparison(self, user, examples):

@@ -34,7 +34,7 @@ def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False
     return ids
 
 
-def text_function(ids, tokenizers, max_source_length, n_best=1):
+def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
     """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
 
     With several hypotheses both outputs are (N, n_best). It takes a second argument `seed` (N,)
@@ -47,7 +47,7 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
     def serving_default(text, seed=None):
         rows = source.tokenize(text, max_length=max_source_length)
         seeds = [] if seed is None else [seed]
-        outputs = ids(rows.to_tensor(default_value=0), *seeds)
+        outputs = ids(rows.to_tensor(default_value=padding_id), *seeds)
         # END is always there; a tokenizer may make tokens of blanks.
         has_text = (rows.row_lengths() > 1) & ~tf.strings.regex_full_match(text, BLANK)
         token_ids, score = outputs["token_ids"], outputs["score"]

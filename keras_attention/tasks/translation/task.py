@@ -220,11 +220,15 @@ class TranslationTask(Task):
         return Graph(
             ids,
             graph_functions.text_function(
-                ids, tokenizers, model.max_sequence_length, search.n_best
+                ids,
+                tokenizers,
+                model.max_sequence_length,
+                search.n_best,
+                model.special_ids.padding or 0,
             ),
             dict(zip(("source", "target"), tokenizers, strict=True)),
             graph_functions.signatures(search, with_alignments, FORMATS),
-            {"decoding": decoding},
+            {"decoding": decoding, "special_ids": model.special_ids.to_dict()},
         )
 
     def comparison(self, user, examples):

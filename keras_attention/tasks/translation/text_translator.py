@@ -14,8 +14,8 @@ from keras_attention.search_options import (
     SearchOptions,
     int32_seeds,
 )
-from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+from keras_attention.token_ids import pad
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`
 METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
@@ -126,7 +126,7 @@ def keras_translator(model, tokenizer, search=GREEDY, seed=0):
             it becomes `.search`.
         seed: of the first text where it samples: see `TextTranslator`.
     """
-    run = ids_to_ids(tokenizer, compiled_generate(model, search))
+    run = ids_to_ids(tokenizer, compiled_generate(model, search), model.special_ids.padding or 0)
     seed = seed if search.is_sampling else None
     translator = TextTranslator(tokenizer, run, model.max_sequence_length, seed=seed)
     translator.model, translator.search = model, search
@@ -175,7 +175,10 @@ def artifact_translator(directory, runtime, manifest, seed=None):
         run = strings_to_strings(form.signature(directory, "serving_default"))
     else:
         outputs = form.signature(directory, "ids", OUTPUTS)
-        run = ids_to_ids(tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS])
+        padding_id = (manifest.get("special_ids") or {}).get("padding") or 0
+        run = ids_to_ids(
+            tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS], padding_id
+        )
     return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"], seed=seed)
 
 
@@ -190,14 +193,19 @@ def strings_to_strings(translate):
     return run
 
 
-def ids_to_ids(tokenizer, generate):
+def ids_to_ids(tokenizer, generate, padding_id=0):
     """`run` for `TextTranslator` from `generate(source_ids (B, S)[, seed (B,)])`.
 
     It gives token ids (B, T) and scores (B,), or with several hypotheses (B, N, T) and (B, N).
+
+    Args:
+        tokenizer: a `TranslationTokenizer`.
+        generate: the function of ids.
+        padding_id: what fills the rows of `source_ids`.
     """
 
     def run(texts, rows, **seeds):
-        token_ids, scores = generate(source_ids=pad(rows), **seeds)
+        token_ids, scores = generate(source_ids=pad(rows, value=padding_id), **seeds)
         if token_ids.ndim == 2:
             token_ids, scores = token_ids[:, None], scores[:, None]
         return [
@@ -255,7 +263,7 @@ def decoding_of_artifact(path, decoding, seed=None, **search):
             raise InputError(
                 f"{path} was exported with the method {method}, not {name} {value}: what an "
                 "artifact does is fixed. Export it again with "
-                f"{'' if is_sampling else '`sample` '}`{name}`."
+                f"{'' if is_sampling else '`sample` and '}`{name}`."
             )
     asked = METHODS[method](**{**own, **search})  # out of range is out of range here too
     for name, value in asked.to_dict().items():
@@ -263,7 +271,7 @@ def decoding_of_artifact(path, decoding, seed=None, **search):
         if value != own[name] and not fewer:
             raise InputError(
                 f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
-                f"is fixed. Export it again with {'`sample` ' if is_sampling else ''}`{name}`."
+                f"is fixed. Export it again with {'`sample` and ' if is_sampling else ''}`{name}`."
             )
     if not is_sampling:
         return None

@@ -6,7 +6,6 @@ from itertools import chain
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.wordpiece_chunks import ChunkIds
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
@@ -14,6 +13,7 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_WORD,
     SPECIAL_TOKENS,
 )
+from keras_attention.token_ids import SpecialIds, pad
 
 # The reference's decoder deletes the blank before these, where a token shows it.
 _CLOSED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")
@@ -106,6 +106,11 @@ class WordPieceTokenizer:
     def vocabulary_size(self):
         """Number of tokens V, special ones included."""
         return len(self._vocabulary)
+
+    @property
+    def special_ids(self):
+        """The `SpecialIds`: [CLS] starts a row and [SEP] ends it."""
+        return SpecialIds(self.padding_id, self.unknown_id, self.start_id, self.end_id)
 
     def in_graph(self):
         """The `WordPieceGraph`, a `tf.Module` with the same ids, for TensorFlow graphs."""
