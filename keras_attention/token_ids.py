@@ -1,6 +1,8 @@
-"""The ids of a vocabulary that stand for no piece of text."""
+"""The ids of a vocabulary that stand for no piece of text, and rows that are padded with one."""
 
 import dataclasses
+
+import numpy as np
 
 from keras_attention._validation import require
 
@@ -78,3 +80,17 @@ class SpecialIds:
             special_ids=value,
         )
         return cls(**value)
+
+
+def pad(rows, length=None, value=0):
+    """(N, longest) int32 from lists of ids, padded with `value` at the end.
+
+    >>> pad([[5, 3], [7]])
+    array([[5, 3],
+           [7, 0]], dtype=int32)
+    """
+    length = max(map(len, rows), default=0) if length is None else length
+    padded = np.full((len(rows), length), value, dtype=np.int32)
+    for padded_row, row in zip(padded, rows, strict=True):
+        padded_row[: len(row)] = row
+    return padded

@@ -150,7 +150,6 @@ PUBLIC = {
         "TranslatorConfig",
         "kind_of_model",
         "task_of",
-        "with_article",
     ],
     "keras_attention.artifacts": [
         "FORMATS",

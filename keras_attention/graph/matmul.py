@@ -1,4 +1,4 @@
-"""Matrix products, and those of a recurrence, whose results are kept for its gradient.
+"""Matrix products: of rows, of attention, and of a recurrence, which keeps them for its gradient.
 
 The gradient of a kernel used at every time step is a sum over time of products of what came in with
 what came back. A step that takes its product as an argument, `matmul` unless told otherwise, lets a
@@ -6,6 +6,8 @@ recurrence hand it a `RecordingMatmul`, which keeps the results. While the step 
 `ReplayingMatmul` gives them out again, so that nothing is multiplied twice. After that
 `kernel_gradients` makes one large product of the sum.
 """
+
+import math
 
 from keras import ops
 
@@ -36,6 +38,34 @@ def unflatten(flat, like):
         return flat
     # The first size follows from the others: where these are static, no shape is computed.
     return ops.reshape(flat, (-1, *ops.shape(like)[1:-1], flat.shape[-1]))
+
+
+def scaled_dot_product(query, key):
+    """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
+
+    Args:
+        query: (B, H, T, K).
+        key: (B, H, S, K).
+
+    Returns:
+        (B, H, T, S).
+    """
+    # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
+    # kernel that takes ten times as long as the three separate ones.
+    query = query * (1.0 / math.sqrt(query.shape[-1]))
+    if query.shape[2] == 1:
+        # One query: the many small products with vectors take longer than this.
+        return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
+    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def split_to_axis(tensor, count):
+    """(B, S, `count` * K) -> (B, `count`, S, K), without a transposition.
+
+    A converter would join a transposition with that of a product that reads the result. Where the
+    product stands in a loop, both would then be made anew at every step.
+    """
+    return ops.stack(ops.split(tensor, count, axis=-1), axis=1)
 
 
 def matmul(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):

@@ -6,8 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.graph.attention_products import split_to_axis
-from keras_attention.graph.matmul import linear
+from keras_attention.graph.matmul import linear, split_to_axis
 from keras_attention.layers import heads
 
 

@@ -5,8 +5,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require_rate
-from keras_attention.graph.attention_products import scaled_dot_product
-from keras_attention.graph.matmul import matmul
+from keras_attention.graph.matmul import matmul, scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.head_projections import HeadProjections

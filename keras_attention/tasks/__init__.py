@@ -26,7 +26,7 @@ _MODULES = {
     "TextTranslator": "translation.text_translator",
     "TranslatorConfig": "translation.translator_config",
 }
-__all__ = ["TASKS", "kind_of_model", "task_of", "with_article", *_MODULES]
+__all__ = ["TASKS", "kind_of_model", "task_of", *_MODULES]
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
 

@@ -125,13 +125,22 @@ class EncoderTask(Task):
 
 
 def output_shapes(model):
-    """The shape of a Keras model's output, or a dict of them by name."""
+    """The shape of a Keras model's output, or a dict of them by name.
+
+    Raises:
+        InputError: if the model is not a functional one.
+    """
     from keras import tree
 
+    try:
+        inputs = model.input
+    except (AttributeError, ValueError) as error:  # Keras raises either, by the class
+        raise InputError(
+            "The model: expected a functional model with a dict of inputs, such as token_ids and "
+            f"padding_mask. Received: a {type(model).__name__}"
+        ) from error
     # `model.output_shape` hides the name of an only output.
-    return tree.map_structure(
-        lambda spec: tuple(spec.shape), model.compute_output_spec(model.input)
-    )
+    return tree.map_structure(lambda spec: tuple(spec.shape), model.compute_output_spec(inputs))
 
 
 def own_encoder(model):

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_attention._validation import TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
-from keras_attention.text.tokenizers.pad import pad
+from keras_attention.token_ids import pad
 
 
 class IdsModel:

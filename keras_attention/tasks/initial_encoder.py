@@ -17,8 +17,7 @@ def initial_encoder(config, custom_objects=None):
         config: with `initial_weights`, which names a run of an encoder (of masked-LM pretraining, a
             classifier, a token classifier, or imported) or a directory of HuggingFace's
             (config.json, model.safetensors, vocab.txt or tokenizer.json); `dropout`, a rate in the
-            place of the encoder's own, or None; `max_sequence_length`; and `pair_column` where
-            there may be pairs.
+            place of the encoder's own, or None; and `max_sequence_length`.
         custom_objects: as that of `keras_attention.load`.
 
     Returns:
@@ -26,7 +25,7 @@ def initial_encoder(config, custom_objects=None):
 
     Raises:
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
-            fewer positions or segments than the texts of `config` need.
+            fewer positions than the texts of `config` need.
     """
     model, tokenizer = _read(config, False, custom_objects)
     return Initial(_prepared(own_encoder(model), config), tokenizer)
@@ -84,16 +83,11 @@ def _read(config, with_head, custom_objects):
 
 
 def _prepared(encoder, config):
-    positions, segments = encoder.max_sequence_length, encoder.num_segments
+    positions = encoder.max_sequence_length
     if config.max_sequence_length > positions:
         raise InputError(
             f"`max_sequence_length` {config.max_sequence_length} is more than the {positions} "
             f"positions of {config.initial_weights}."
-        )
-    if getattr(config, "pair_column", None) is not None and segments < 2:
-        raise InputError(
-            f"`pair_column` needs an encoder of two segments or more; {config.initial_weights} has "
-            f"{segments}."
         )
     if config.dropout is not None:
         changed = {"dropout": config.dropout, "attention_dropout": None}

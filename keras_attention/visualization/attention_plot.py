@@ -7,7 +7,7 @@ from string import ascii_lowercase
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.text.tokenizers.pad import pad
+from keras_attention.token_ids import pad
 from keras_attention.visualization.save_figure import save_figure
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece

@@ -80,12 +80,12 @@ def test_only_one_side_of_the_files(fails, tmp_path):
 
 def test_an_unknown_tokenizer_of_bleu(fails, tmp_path):
     said = fails(*train("--bleu-tokenize", "foo", "--output", tmp_path / "run"))
-    assert said.startswith("`bleu_tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--bleu-tokenize must be one of ('13a', 'none',")
     assert not (tmp_path / "run").exists()
     files(tmp_path, source=b"a\n")
     texts = ("--source", tmp_path / "source.txt", "--reference", tmp_path / "source.txt")
     said = fails("evaluate", "translator", "--model", "no", *texts, "--tokenize", "foo")
-    assert said.startswith("`tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--tokenize must be one of ('13a', 'none',")
 
 
 def test_a_missing_file(fails, tmp_path):

@@ -52,7 +52,7 @@ def no_loading(monkeypatch):
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("keras_attention.tasks.load.load", loaded)
-    monkeypatch.setattr("keras_attention.tasks.load_run.load_run", loaded)
+    monkeypatch.setattr("keras_attention.tasks.load.load_run", loaded)
 
 
 def test_attention_over_several_sentences(capfd, tmp_path, run_directory):
@@ -146,10 +146,10 @@ def test_bad_options_are_refused_before_a_model_is_loaded(
     command = ("plot", "length", "--model", run_directory)
     output = ("--output", tmp_path / "a.png")
     said = refused(*command, *texts, *output, "--bins", 0)
-    assert said == "`bins` must be a positive integer. Received: bins=0"
+    assert said == "--bins must be a positive integer. Received: bins=0"
     assert "invalid int value: 'x'" in refused(*command, *texts, *output, "--bins", "x")
     said = refused(*command, *texts, *output, "--tokenize", "foo")
-    assert said.startswith("`tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--tokenize must be one of ('13a', 'none',")
     said = refused(*command, *texts[:2], "--reference", tmp_path / "no", *output)
     assert said == f"{tmp_path / 'no'}: cannot be read (No such file or directory)."
     short = tmp_path / "short.txt"

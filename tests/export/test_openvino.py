@@ -9,7 +9,7 @@ import tensorflow_text  # noqa: F401  (the SavedModel's tokenizer)
 from keras_attention import load
 from keras_attention.tasks.export import export
 from keras_attention.text import phrase_corpus
-from keras_attention.text.tokenizers.pad import pad
+from keras_attention.token_ids import pad
 from tests.export.classified import CLASSIFIERS, columns_of
 
 TEXTS = phrase_corpus(6, split="test")[0]

@@ -144,7 +144,7 @@ class Squared(AdditiveAttention):
 
 @pytest.mark.parametrize("constructor", [AdditiveAttention, Squared])
 @pytest.mark.parametrize("jit", [None, False, True], ids=["eager", "graph", "jit"])
-def test_gradients_in_blocks_are_those_of_the_plain_formula(constructor, jit):
+def test_gradients_in_chunks_are_those_of_the_plain_formula(constructor, jit):
     if BACKEND == "jax" and jit is not None:
         pytest.skip("jax.grad of the eager call is compiled already")
     keras.utils.set_random_seed(2)

@@ -79,7 +79,7 @@ def test_weights_sum_to_one_and_padding_has_none(target_length, source_length, s
     assert not alpha[~np.broadcast_to(mask[:, None], alpha.shape)].any()
 
 
-def test_concat_in_blocks_equals_all_at_once_and_so_do_the_gradients():
+def test_concat_in_chunks_equals_all_at_once_and_so_do_the_gradients():
     layers = [MultiplicativeAttention("concat", units=U, chunk_size=size) for size in (2, 64)]
     for layer in layers:
         layer(QUERY, VALUE)

@@ -13,7 +13,7 @@ from keras_attention._validation import InputError
 from keras_attention.models.encoder import INPUTS
 from keras_attention.runs.custom_objects import read_custom_objects
 from keras_attention.tasks import task_of
-from tests.cli.command import run_here
+from tests.cli.command import run_here, run_process
 from tests.runs.archives import forge_config
 from tests.runs.small_runs import LABELS, word_piece
 from tests.runs.test_keras_archive import HOSTILE, layer
@@ -27,6 +27,7 @@ from tests.tasks.custom_layers import (
     write_my_layers,
 )
 from tests.tasks.small_models import answers, assert_same_answers, config_of, texts_of
+from tests.text.tokenizers.pure_process import run_without_tensorflow
 
 # The kinds of these names are those of `small_models`.
 SMALL_NAMES = {"translator": "rnn translator", "classifier": "classifier", "encoder": "encoder"}
@@ -103,6 +104,20 @@ def test_its_artifact_needs_the_file_no_more(name, custom_run, layers_file, once
         assert_same_answers(found, expected, tolerance=1e-4)
 
 
+def test_its_artifact_runs_where_there_is_no_keras(custom_run, layers_file, artifact_of):
+    run, mine = custom_run("classifier"), my_layers(layers_file)
+    options = dict(formats=("onnx", "tflite"), examples=texts_of("classifier"))
+    artifact = artifact_of(run, "custom without keras", custom_objects=mine, **options)
+    code = f"""
+import json, keras_attention
+texts = {texts_of("classifier")!r}
+names = ("onnx", "tflite")
+print(json.dumps([keras_attention.load({str(artifact)!r}, n).classify(texts) for n in names]))
+"""
+    expected = keras_attention.load(run, custom_objects=mine).classify(texts_of("classifier"))
+    assert json.loads(run_without_tensorflow(code)) == [expected, expected]
+
+
 def test_a_model_in_memory_exports_without_a_run(layers_file, tmp_path):
     from tests.tasks import small_translator
 
@@ -164,6 +179,15 @@ def test_commands_take_the_file(custom_run, layers_file, tmp_path, capfd):
         status, output, error = run_here(capfd, "inspect", custom_run(name))
         assert (status, output) == (2, "")
         assert UNKNOWN[name] in one_sentence(error)
+
+
+def test_the_file_in_a_process_of_its_own(custom_run, layers_file):
+    command = ["translate", "--model", custom_run("translator")]
+    text = b"three hundred\n"
+    process = run_process(*command, "--custom", layers_file, input=text)
+    assert process.returncode == 0, process.stderr
+    user = keras_attention.load(custom_run("translator"), custom_objects=my_layers(layers_file))
+    assert process.stdout.decode() == f"{user.translate(['three hundred'])[0]}\n"
 
 
 def test_plot_and_export_take_the_file(custom_run, layers_file, tmp_path, capfd):

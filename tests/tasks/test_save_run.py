@@ -192,6 +192,14 @@ def test_a_model_of_another_kind(tmp_path):
     assert "expected a masked-lm" in said and "BertEncoder" in said
 
 
+def test_a_sequential_model_has_no_dict_of_inputs(tmp_path):
+    model = keras.Sequential([keras.layers.Embedding(9, 4), keras.layers.GlobalMaxPooling1D()])
+    options = dict(kind="classifier", max_sequence_length=9)
+    with pytest.raises(InputError, match="functional model with a dict.*Received: a Sequential"):
+        keras_attention.save_run(model, word_piece(), tmp_path / "run", LABELS, **options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_stock_model_must_say_how_long_its_texts_are(tmp_path):
     model = functional_classifier()
     said = refused(

@@ -1,7 +1,5 @@
 """The two functions that an exported classifier consists of: of ids, and of strings."""
 
-import tensorflow as tf
-
 from keras_attention.tasks.classification.text_classifier import class_probabilities
 
 
@@ -10,6 +8,8 @@ def ids_function(model, padding_id, takes_pairs=False):
 
     The one graph that all three formats hold. `padding_id` is masked.
     """
+    import tensorflow as tf
+
     names = ("token_ids", "segment_ids") if takes_pairs else ("token_ids",)
     signature = [tf.TensorSpec((None, None), tf.int32, name=name) for name in names]
 
@@ -25,6 +25,8 @@ def text_function(ids, tokenizer, labels, max_length, takes_pairs=False):
 
     Around an `ids_function`. A text over the maximum is cut.
     """
+    import tensorflow as tf
+
     names = ("text", "text_pair") if takes_pairs else ("text",)
     signature = [tf.TensorSpec((None,), tf.string, name=name) for name in names]
 

@@ -69,7 +69,14 @@ class ClassificationTask(EncoderTask):
 
         if config.initial_weights is None:
             return None
-        return initial_encoder(config, custom_objects)
+        initial = initial_encoder(config, custom_objects)
+        segments = initial.model.num_segments
+        if config.pair_column is not None and segments < 2:
+            raise InputError(
+                "`pair_column` needs an encoder of two segments or more; "
+                f"{config.initial_weights} has {segments}."
+            )
+        return initial
 
     def training_texts(self, rows):
         data = rows.train.data

@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
-from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+from keras_attention.token_ids import pad
 
 
 class TextClassifier:

@@ -1,14 +1,10 @@
 """The functions that an exported translator consists of: one of ids, and one of strings."""
 
-import tensorflow as tf
-
 from keras_attention.decoding import search
 from keras_attention.search_options import GREEDY
 
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
-
-SEED = tf.TensorSpec((None,), tf.int32, name="seed")
 
 
 def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False):
@@ -23,9 +19,11 @@ def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False
         with_alignments: whether there is the output "alignment".
         single_loop: see `keras_attention.decoding.search_loop`.
     """
+    import tensorflow as tf
+
     signature = [tf.TensorSpec((None, None), tf.int32, name="source_ids")]
     if options.is_sampling:
-        signature.append(SEED)
+        signature.append(tf.TensorSpec((None,), tf.int32, name="seed"))
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(source_ids, seed=None):
@@ -39,7 +37,16 @@ def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
 
     With several hypotheses both outputs are (N, n_best). It takes a second argument `seed` (N,)
     int32 if `ids` does. A blank text gives an empty text; a source over the maximum is cut.
+
+    Args:
+        ids: from `ids_function`.
+        tokenizers: those of source and target, for graphs.
+        max_source_length: tokens that are read.
+        n_best: how many hypotheses `ids` gives.
+        padding_id: what fills the rows of ids.
     """
+    import tensorflow as tf
+
     source, target = tokenizers
     signature = [tf.TensorSpec((None,), tf.string, name="text"), *ids.input_signature[1:]]
 

@@ -14,8 +14,8 @@ from keras_attention.search_options import (
     SearchOptions,
     int32_seeds,
 )
-from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+from keras_attention.token_ids import pad
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`
 METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}

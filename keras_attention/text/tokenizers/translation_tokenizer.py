@@ -68,7 +68,7 @@ class TranslationTokenizer:
         """
         directory = Path(directory)
         try:
-            shared = json.loads((directory / "tokenizer.json").read_text())["shared"]
+            shared = json.loads((directory / "tokenizer.json").read_text("utf-8"))["shared"]
             names = ["shared.model"] if shared else ["source.model", "target.model"]
             return cls(*[(directory / name).read_bytes() for name in names])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

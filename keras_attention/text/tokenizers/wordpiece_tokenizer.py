@@ -6,7 +6,6 @@ from itertools import chain
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.text.tokenizers.pad import pad
 from keras_attention.text.tokenizers.wordpiece_chunks import ChunkIds
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
@@ -14,7 +13,7 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_WORD,
     SPECIAL_TOKENS,
 )
-from keras_attention.token_ids import SpecialIds
+from keras_attention.token_ids import SpecialIds, pad
 
 # The reference's decoder deletes the blank before these, where a token shows it.
 _CLOSED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")

@@ -6,8 +6,7 @@ import pytest
 from benchmarks.peer_ctranslate2 import write_ctranslate2
 from keras_attention import load
 from keras_attention.text import phrase_corpus
-from keras_attention.text.tokenizers.pad import pad
-from keras_attention.token_ids import SpecialIds
+from keras_attention.token_ids import SpecialIds, pad
 
 SPECIAL = SpecialIds()
 

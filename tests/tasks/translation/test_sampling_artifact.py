@@ -287,7 +287,7 @@ class AnotherRuntime(RoundedOtherwise):
         return logits + self.rounding * wave, state
 
 
-def test_near_draws_are_what_another_rounding_gives(run_directory):
+def test_sampling_ties_are_what_another_rounding_gives(run_directory):
     hot = load(run_directory, sample=True, temperature=3.0, top_k=50, max_length=12)
     hot.batch_size = 400
     texts = phrase_corpus(10, split="test")[0] * 80

@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import SentencePieceProcessor, SentencePieceTokenizer
-from keras_attention.text.tokenizers.pad import pad
-from keras_attention.token_ids import SpecialIds
+from keras_attention.token_ids import SpecialIds, pad
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, model
 
 SPECIAL = SpecialIds()
