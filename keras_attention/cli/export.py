@@ -10,7 +10,9 @@ from keras_attention.tasks.translation.options import DECODING_NAMES
 OPTIONS = (
     Option("model", metavar="RUN", required=True),
     Option("output", metavar="ARTIFACT", required=True),
-    Option("formats", "separated by commas", default="tf_saved_model,tflite,onnx"),
+    Option(
+        "formats", "separated by commas (default: all three)", default="tf_saved_model,tflite,onnx"
+    ),
     Option(
         "precision",
         "in which TFLite and ONNX store the weights",

@@ -10,7 +10,7 @@ def add_parser(subparsers, common, help, arguments):
         "inspect",
         parents=[common],
         help=help,
-        description="Ends with status 2, naming them, if files are missing, changed or truncated.",
+        description="Names every file that is missing, changed or truncated, and then ends with status 2.",
     )
     parser.add_argument("path", metavar="RUN|ARTIFACT")
     custom = Option("custom", "Python file that defines the model's own layers", metavar="F.py")

@@ -9,8 +9,8 @@ from keras_attention.tasks.option import Option
 # What every training takes: fields of its config, and options of the run.
 CONFIG_OPTIONS = (
     Option("jit_compile", "compile with XLA (default: no)", choices=("yes", "no"), spelling="jit"),
-    Option("seed", "of all that is random", int, metavar="N"),
-    Option("snapshot_every", "beside one at the end of an epoch", int, metavar="STEPS"),
+    Option("seed", "seed of all random numbers; 0 by default", int, metavar="N"),
+    Option("snapshot_every", "also save one every so many updates", int, metavar="STEPS"),
 )
 RUN_OPTIONS = (
     Option("output", "the run directory to make", metavar="RUN", required=True),

@@ -9,7 +9,7 @@ INITIAL_WEIGHTS = Option(
 )
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
-    Option("vocabulary_size", "for random weights", int, metavar="N"),
+    Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),
     Option(
         "lowercase",
         "tell upper and lower case apart; for random weights",
@@ -17,11 +17,13 @@ ENCODER_OPTIONS = (
         spelling="cased",
         const=False,
     ),
-    Option("max_sequence_length", "tokens of a text", int, spelling="max-length", metavar="N"),
+    Option(
+        "max_sequence_length", "tokens of a text at most", int, spelling="max-length", metavar="N"
+    ),
     Option("batch_size", "texts of a batch", int, metavar="N"),
-    Option("dropout", "rate", float, metavar="X"),
-    Option("learning_rate", "the highest", float, metavar="X"),
-    Option("warmup_share", "of all updates", float, metavar="X"),
-    Option("weight_decay", "of matrices, not of norms and biases", float, metavar="X"),
+    Option("dropout", "dropout rate", float, metavar="X"),
+    Option("learning_rate", "the highest learning rate", float, metavar="X"),
+    Option("warmup_share", "share of the updates that are warm-up", float, metavar="X"),
+    Option("weight_decay", "weight decay; norms and biases have none", float, metavar="X"),
     Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),
 )

@@ -11,8 +11,8 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
 
     Args:
         model: a translator, a classifier, a masked LM, a token classifier or an encoder of this
-            package, or of a class that derives from one. With `kind` given also any Keras model
-            with the inputs and outputs of one of these; a translator must be a `Translator`.
+            package, or of a class that derives from one. With `kind` given also any functional
+            model with the inputs and outputs of one of these; a translator must be a `Translator`.
         tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.

@@ -7,7 +7,7 @@ _PAIRS = "of the second texts, where pairs are classified"
 
 TRAIN_OPTIONS = (
     Option("train", "labelled texts", metavar="F", required=True),
-    Option("valid", "a tenth of the training texts by default", metavar="F"),
+    Option("valid", "validation texts; a tenth of the training texts by default", metavar="F"),
     Option("text_column", "text by default", metavar="NAME"),
     Option("label_column", "label by default", metavar="NAME"),
     Option("pair_column", _PAIRS, metavar="NAME"),
@@ -20,7 +20,7 @@ TRAIN_OPTIONS = (
     *ENCODER_OPTIONS,
     Option("pooling", "pooled (default) or mean", metavar="NAME"),
     Option("freeze_encoder", "train the head alone", bool, const=True),
-    Option("layer_decay", "of the learning rate, from block to block", float, metavar="X"),
+    Option("layer_decay", "factor on the learning rate of each lower block", float, metavar="X"),
     Option("class_weights", "none (default) or balanced", metavar="NAME"),
     Option(
         "patience",
@@ -38,6 +38,6 @@ EVALUATE_OPTIONS = (
     Option("text_column", "text by default", metavar="NAME", default="text"),
     Option("label_column", "label by default", metavar="NAME", default="label"),
     Option("pair_column", _PAIRS, metavar="NAME"),
-    Option("confusion", "also draw which labels are taken for which", metavar="F.png"),
+    Option("confusion", "also draw the confusion matrix", metavar="F.png"),
     Option("force", "overwrite an existing picture", bool, const=True),
 )

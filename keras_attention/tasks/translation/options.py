@@ -5,16 +5,16 @@ from keras_attention.tasks.option import Option
 SEARCH_OPTIONS = (
     Option("beam_size", "hypotheses to search with; 1 is greedy", int, metavar="K"),
     Option("length_penalty", "the higher, the longer translations get", float, metavar="A"),
-    Option("coverage_penalty", "against leaving words out", float, metavar="B"),
-    Option("min_length", "tokens of a translation at least", int, metavar="N"),
-    Option("max_length", "at most; by default the source's and 50 more", int, metavar="N"),
+    Option("coverage_penalty", "favours translations of every word", float, metavar="B"),
+    Option("min_length", "tokens of a translation, at least", int, metavar="N"),
+    Option("max_length", "at most; by default 50 more than the source", int, metavar="N"),
 )
 N_BEST = Option("n_best", "N translations of each line, the best first", int, metavar="N")
 SAMPLING_OPTIONS = (
     Option("sample", "draw each token by its probability", bool, const=True),
-    Option("temperature", "the higher, the more surprising; 1", float, metavar="T"),
+    Option("temperature", "the higher, the more random; 1 by default", float, metavar="T"),
     Option("top_k", "draw from the K most probable tokens only", int, metavar="K"),
-    Option("top_p", "from the fewest whose probabilities reach P", float, metavar="P"),
+    Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
 )
 SEED = Option(
     "seed", "of the first line's sample, N + 1 of the next one's; 0 by default", int, metavar="N"
@@ -33,7 +33,7 @@ TRAIN_OPTIONS = (
     ),
     Option(
         "window",
-        "hold N rows of the training files in memory, and the next N (default: all)",
+        "rows in memory at a time, while the next N are read (default: all rows)",
         int,
         metavar="N",
     ),
@@ -49,14 +49,14 @@ TRAIN_OPTIONS = (
     Option("vocabulary_type", "how the vocabulary is made", choices=("bpe", "unigram")),
     Option("normalization", "SentencePiece's; 'identity' for tokenised text", metavar="RULE"),
     Option("batch_tokens", "padded tokens of a batch, on each side", int, metavar="N"),
-    Option("initial_weights", "start from the weights of this run", metavar="RUN"),
-    Option("learning_rate", "the highest", float, metavar="X"),
-    Option("schedule", "of the learning rate", choices=("linear", "noam")),
-    Option("warmup_steps", "updates with rising learning rate", int, metavar="N"),
+    Option("initial_weights", "begin with the weights of this run", metavar="RUN"),
+    Option("learning_rate", "the highest learning rate", float, metavar="X"),
+    Option("schedule", "how the learning rate changes", choices=("linear", "noam")),
+    Option("warmup_steps", "updates of the warm-up", int, metavar="N"),
     Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),
-    Option("dropout", "rate", float, metavar="X"),
+    Option("dropout", "dropout rate", float, metavar="X"),
     Option("label_smoothing", "probability that the other tokens share", float, metavar="X"),
-    Option("average_checkpoints", "epochs averaged at the end", int, metavar="N"),
+    Option("average_checkpoints", "last epochs whose weights are averaged", int, metavar="N"),
     Option("bleu_tokenize", "sacrebleu's tokenizer for validation: 13a, none", metavar="NAME"),
     *(
         Option(**{**vars(option), "group": _DECODING})  # the config keeps them together
