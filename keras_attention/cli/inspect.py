@@ -10,7 +10,7 @@ def add_parser(subparsers, common, help, arguments):
         "inspect",
         parents=[common],
         help=help,
-        description="Names every file that is missing, changed or truncated, and then ends with status 2.",
+        description="Ends with status 2 if files are missing, changed or truncated, and names them.",
     )
     parser.add_argument("path", metavar="RUN|ARTIFACT")
     custom = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
