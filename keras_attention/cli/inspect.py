@@ -10,7 +10,7 @@ def add_parser(subparsers, common, help, arguments):
         "inspect",
         parents=[common],
         help=help,
-        description="Ends with status 2 if files are missing, changed or truncated, and names them.",
+        description="Names files that are missing, changed or truncated; then the status is 2.",
     )
     parser.add_argument("path", metavar="RUN|ARTIFACT")
     custom = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
