@@ -50,3 +50,12 @@ def missing_package(package, extra):
         f"The package `{package}` is needed here and is not installed. "
         f"Install it with: pip install 'keras_attention[{extra}]'"
     )
+
+
+def with_article(kind):
+    """A noun, such as a kind of task, with its article.
+
+    >>> with_article("encoder")
+    'an encoder'
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -1,5 +1,6 @@
 """README.md of an artifact: what it is, what it was made from, how well it does, how to run it."""
 
+from keras_attention._validation import with_article
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import describe_signature, package_versions
 from keras_attention.files import write_atomically
@@ -32,7 +33,7 @@ def _lines(manifest, task):
     yield f"# {manifest['kind'].capitalize()}{': ' + ' '.join(origin) if origin else ''}"
     yield ""
     yield (
-        f"A {manifest['kind']} in {len(manifest['formats'])} "
+        f"{with_article(manifest['kind']).capitalize()} in {len(manifest['formats'])} "
         f"format{'s' if len(manifest['formats']) > 1 else ''}, exported by keras_attention. "
         "`manifest.json` holds all that is said here, and the sha256 of every file."
     )

@@ -6,7 +6,7 @@ A new task is a folder with a `task.py` that defines `TASK`, and a line in `TASK
 import importlib
 
 from keras_attention._lazy import lazy_names
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 
 # What config.json and manifest.json call a task -> its folder.
 TASKS = {
@@ -49,15 +49,6 @@ def task_of(kind, what="This", expected=None):
         names = " or ".join(map(with_article, wanted))
         raise InputError(f"{what} of another kind: {kind!r}, not {names}.")
     return importlib.import_module(f"keras_attention.tasks.{TASKS[kind]}.task").TASK
-
-
-def with_article(kind):
-    """A kind of task in a sentence.
-
-    >>> with_article("encoder")
-    'an encoder'
-    """
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def kind_of_model(model):

@@ -1,8 +1,8 @@
 """What the tasks of encoders share: the tokenizer, and what a run must hold."""
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError, require, with_article
 from keras_attention.json_file import is_list_of_strings, require_fields
-from keras_attention.tasks import kind_of_model, with_article
+from keras_attention.tasks import kind_of_model
 from keras_attention.tasks.task import Task
 
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
 from keras_attention.artifacts.manifest import write_manifest
 from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
 from keras_attention.files import new_directory, refuse_existing
 from keras_attention.runs.run_directory import read_config
-from keras_attention.tasks import task_of, with_article
+from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load_run
 
 

@@ -1,8 +1,7 @@
 """What encoders, token classifiers and masked LMs share: a vector or logits for every token."""
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 from keras_attention.json_file import is_size, is_string
-from keras_attention.tasks import with_article
 from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
 from keras_attention.tasks.task import Graph
 

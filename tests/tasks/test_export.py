@@ -6,11 +6,10 @@ import warnings
 import pytest
 
 import keras_attention
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.artifacts.precision_loss import PrecisionWarning
 from keras_attention.models import Classifier
-from keras_attention.tasks import with_article
 from tests.cli.command import run_here
 from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import (
