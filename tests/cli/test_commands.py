@@ -133,7 +133,8 @@ def test_train_export_and_translate_from_a_shell(tmp_path):
     assert json.loads((run / "config.json").read_text())["seed"] == 3
     process = run_process("export", "--model", run, "--output", artifact, "--formats", "onnx")
     assert process.returncode == 0, process.stderr
-    assert {p.name for p in artifact.iterdir()} == {"manifest.json", "model.onnx", "tokenizer"}
+    names = {"manifest.json", "README.md", "model.onnx", "tokenizer"}
+    assert {p.name for p in artifact.iterdir()} == names
     process = run_process("translate", "--model", artifact, input=b"seven\n")
     assert process.returncode == 0
     assert process.stdout.count(b"\n") == 1
