@@ -36,7 +36,7 @@ def refused(capfd, tmp_path):
 
 @pytest.fixture
 def table(tmp_path):
-    """A file to train a classifier on."""
+    """The name of a file to train a classifier on."""
     columns = dict(zip(("text", "label"), labelled_sentences(24, 0), strict=True))
     return write_table(tmp_path / "va.jsonl", **columns)
 
@@ -53,11 +53,11 @@ def checkpoint(tmp_path):
     return tmp_path / "hf"
 
 
-def test_the_file_that_training_reads(refused, table, monkeypatch):
+def test_the_file_that_training_reads(refused, table, tmp_path, monkeypatch):
     command = (*CLASSIFIER, "--train", table, "--valid", table, "--output")
     said = refused(*command, table)
     assert said == f"{table} cannot be overwritten by what is made from {table}."
-    monkeypatch.chdir(table.parent)
+    monkeypatch.chdir(tmp_path)
     assert refused(*command, "va.jsonl").startswith("va.jsonl cannot be overwritten")
 
 
