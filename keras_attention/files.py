@@ -11,10 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from keras_attention._validation import InputError, one_line
-from keras_attention.json_file import shortened
-
-MARKERS = ("manifest.json", "config.json")  # of an artifact, and of a run directory
-
+from keras_attention.json_file import is_string, json_object_or_empty, shortened
 
 # A full disk, a full quota, a file over the size limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -55,32 +52,84 @@ def write_atomically(path, data):
 
 
 def refuse_existing(path, force):
-    """Raises `InputError` if `path` exists and may not be overwritten.
+    """Raises `InputError` if a file at `path` would overwrite what it may not.
 
-    `force` allows it, but never for a directory that is neither a run nor an artifact.
+    `force` allows it, but only for a file: a device or a pipe would be gone with its name.
     """
-    path = Path(path)
-    if path.exists() and not force:
+    _refuse_unforced(path, force)
+    if Path(path).is_dir():
+        raise InputError(f"{path} is a directory; the output needs the name of a file.")
+    if Path(path).exists() and not Path(path).is_file():
+        raise InputError(f"{path} is not a regular file; it is not overwritten. Give another path.")
+
+
+def _refuse_unforced(path, force):
+    # A link that leads nowhere is someone's too.
+    if os.path.lexists(path) and not force:
         raise InputError(f"{path} already exists. Give another path, or `force` to overwrite it.")
-    if path.is_dir() and any(path.iterdir()) and not any((path / m).exists() for m in MARKERS):
-        raise InputError(
-            f"{path} is a directory that is neither a run nor an artifact; it is not overwritten. "
-            "Give another path."
-        )
 
 
 def require_writable(path, force):
     """Raises `InputError` unless a file can be written at `path`."""
     refuse_existing(path, force)
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; the picture needs the name of a file.")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: there is no directory {path.parent}.")
 
 
+def _is_run_or_artifact(path):
+    # Other programs have files of these names. A run has its tokenizer from its first moment on.
+    manifest = json_object_or_empty(path / "manifest.json")
+    config = json_object_or_empty(path / "config.json")
+    return (is_string(manifest.get("kind")) and isinstance(manifest.get("files"), dict)) or (
+        is_string(config.get("kind")) and (path / "tokenizer").is_dir()
+    )
+
+
+# What a directory may replace: a function that knows it, and what all else is called.
+RUN_OR_ARTIFACT = (_is_run_or_artifact, "neither a run nor an artifact")
+
+
+def refuse_existing_directory(path, force, sources=(), replaceable=RUN_OR_ARTIFACT):
+    """Raises `InputError` if a directory at `path` would overwrite what it may not.
+
+    Args:
+        path: of the directory.
+        force: allows it, but only for an empty directory or one that is `replaceable`.
+        sources: what the directory is made from. None of these may be `path` or below it, by
+            whatever name. What is no path, such as a model, does not matter.
+        replaceable: such as `RUN_OR_ARTIFACT`.
+    """
+    path = Path(path)
+    for source in sources:
+        if isinstance(source, (str, os.PathLike)) and _holds(path, Path(source)):
+            raise InputError(
+                f"{path} cannot be overwritten by what is made from {source}. Give another path."
+            )
+    _refuse_unforced(path, force)
+    if not os.path.lexists(path):
+        return
+    if not path.exists():
+        what = "a symbolic link that leads nowhere"
+    elif not path.is_dir():
+        what = "not a directory"
+    elif any(path.iterdir()) and not replaceable[0](path):
+        what = f"a directory that is {replaceable[1]}"
+    else:
+        return
+    raise InputError(f"{path} is {what}; it is not overwritten. Give another path.")
+
+
+def _holds(path, source):
+    """Whether `source` is `path` or below it, whatever links lead there."""
+    if not path.exists():
+        return False
+    source = Path(os.path.realpath(source))
+    return any(p.exists() and p.samefile(path) for p in (source, *source.parents))
+
+
 @contextmanager
-def new_directory(path, force=False):
+def new_directory(path, force=False, replaceable=RUN_OR_ARTIFACT):
     """A temporary directory beside `path`. It is renamed to `path` if the block raises no error.
 
     The temporary name holds the process id. The next call for the same `path` removes what a killed
@@ -90,14 +139,14 @@ def new_directory(path, force=False):
     ...     (directory / "file").write_text("complete or not at all")
 
     Raises:
-        InputError: if `path` exists and `force` is false, or if it cannot be written because the
-            disk is full or its parent is read-only.
+        InputError: if `path` may not be overwritten (see `refuse_existing_directory`), or if it
+            cannot be written because the disk is full or its parent is read-only.
     """
     path = Path(path).absolute()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
-        refuse_existing(path, force)
+        refuse_existing_directory(path, force, replaceable=replaceable)
         temporary = _make_beside(path, "new")
     try:
         yield temporary
@@ -107,7 +156,7 @@ def new_directory(path, force=False):
                 if file.is_file():
                     with open(file, "rb") as opened:
                         os.fsync(opened.fileno())
-            refuse_existing(path, force)
+            refuse_existing_directory(path, force, replaceable=replaceable)
             _replace(temporary, path)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -136,7 +185,8 @@ def _replace(temporary, path):
 
 
 def _put_back(aside, path):
-    if (aside / path.name).exists() and not path.exists():
+    # A link counts itself: where it is relative, it leads nowhere while it is aside.
+    if os.path.lexists(aside / path.name) and not os.path.lexists(path):
         os.replace(aside / path.name, path)
 
 

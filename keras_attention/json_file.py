@@ -24,6 +24,18 @@ def read_json_object(path):
     return parse_json_object(path.read_bytes(), path)
 
 
+def json_object_or_empty(path):
+    """The dict in a JSON file; an empty one if there is no such file, or it holds something else.
+
+    For asking what a directory is: whatever else has the name of the file raises no error.
+    """
+    try:
+        # A pipe of that name would be waited for.
+        return read_json_object(path) if Path(path).is_file() else {}
+    except (OSError, InputError):
+        return {}
+
+
 def parse_json_object(data, name):
     """The dict in JSON text.
 

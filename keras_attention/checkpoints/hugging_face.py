@@ -23,10 +23,22 @@ from keras_attention.checkpoints.hugging_face_config import (
 from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
 from keras_attention.files import new_directory
+from keras_attention.json_file import is_string, json_object_or_empty
 from keras_attention.models import ClassifierHead
 from keras_attention.models.classifier_head import require_labels
 
 WEIGHTS = "model.safetensors"
+# A directory that is overwritten may hold these, beside what is written anew.
+TOKENIZER_FILES = (
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
+HUGGING_FACE = (
+    lambda path: is_string(json_object_or_empty(path / "config.json").get("model_type")),
+    "no HuggingFace directory",
+)
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -181,11 +193,12 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.
-        force: whether to overwrite such a directory.
+        force: whether to overwrite such a directory. One that holds more than a model and its
+            tokenizer is refused: nothing brings the rest back.
 
     Raises:
         ValueError: if HuggingFace has no such model, or the labels are not one a class.
-        InputError: if `directory` exists and `force` is not given.
+        InputError: if `directory` may not be overwritten.
     """
     family = family_of_model(model)
     config = {"architectures": [family.architecture(model)], **family.config(model)}
@@ -198,10 +211,25 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     weights = {id(weight) for weight in model.weights}
     parts = family.parts(model).items()
     parts = {name: part for name, part in parts if id(part.variable) in weights}
-    with new_directory(directory, force) as temporary:
+    with new_directory(directory, force, HUGGING_FACE) as temporary:
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         (temporary / "config.json").write_text(text, encoding="utf-8")
         tensors = {name: part.stored_value() for name, part in parts.items()}
         write_tensors(temporary / WEIGHTS, tensors)
         if tokenizer is not None:
             tokenizer.save(temporary)
+        _refuse_others(directory, temporary)
+
+
+def _refuse_others(directory, temporary):
+    """Raises `InputError` if `directory` holds more than what replaces it, or may be lost."""
+    directory = Path(directory)
+    if not directory.exists():
+        return
+    written = {"config.json", WEIGHTS, *TOKENIZER_FILES, *(p.name for p in temporary.iterdir())}
+    others = sorted({path.name for path in directory.iterdir()} - written)
+    if others:
+        raise InputError(
+            f"{directory} holds more than a model and its tokenizer ({', '.join(others[:5])}); "
+            "it is not overwritten. Give another path."
+        )

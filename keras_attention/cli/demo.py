@@ -11,6 +11,7 @@ from keras_attention.cli.main import hide_native_notes
 
 SENTENCES = 1000
 BATCH_SIZES = (1, 32)
+REPORT, PICTURE = "report.json", "alignment.png"
 PICTURED = "The concert begins on Friday the third of March twenty thirty at half past eight."
 
 
@@ -57,7 +58,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
         The report, a dict.
     """
     from keras_attention.artifacts.formats import FORMATS
-    from keras_attention.files import write_atomically
+    from keras_attention.files import refuse_existing, write_atomically
     from keras_attention.tasks.export import export
     from keras_attention.tasks.load import load
     from keras_attention.tasks.train import train
@@ -67,6 +68,8 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
 
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
+    for name in (REPORT, PICTURE):  # in another directory they would be someone else's
+        refuse_existing(output / name, force)
     started = time.time()
     config = TranslatorConfig.for_preset("tiny", **options)
     print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
@@ -91,7 +94,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     for source, translation in list(zip(sources, expected, strict=True))[:3]:
         print(f"  {source}\n    -> {translation}")
     attention = attention_of_sentence(keras_translator, PICTURED)
-    save_attention_plot(attention, output / "alignment.png", force=True)
+    save_attention_plot(attention, output / PICTURE, force=True)
     report = {
         "exact_match": results["keras"]["32"]["exact_match"],
         "agreement": {
@@ -108,11 +111,8 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
         "runtimes": results,
         "bytes": sizes,
     }
-    write_atomically(output / "report.json", json.dumps(report, indent=2).encode())
-    print(
-        f"\nDone in {report['seconds']:.0f} s. See {output / 'report.json'} and "
-        f"{output / 'alignment.png'}."
-    )
+    write_atomically(output / REPORT, json.dumps(report, indent=2).encode())
+    print(f"\nDone in {report['seconds']:.0f} s. See {output / REPORT} and {output / PICTURE}.")
     return report
 
 

@@ -7,7 +7,7 @@ from keras_attention.artifacts.formats import FORMATS, require_formats, write_fo
 from keras_attention.artifacts.manifest import write_manifest
 from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
-from keras_attention.files import new_directory, refuse_existing
+from keras_attention.files import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load_run
@@ -47,7 +47,8 @@ def export(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
             "int8". The SavedModel stays float32.
-        force: whether an existing `output` may be overwritten.
+        force: whether an existing `output` may be overwritten. It must be a run or an artifact,
+            and not what is read here.
         allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
             its bound.
         say: function that is told of progress.
@@ -67,7 +68,7 @@ def export(
 
     Raises:
         InputError: if a format, the precision or an option is unknown or does not concern the task,
-        there is nothing to compare on, or `output` exists and `force` is not given.
+        there is nothing to compare on, or `output` may not be overwritten.
         ParityError: if a format disagrees with Keras or holds operators that are not standard.
         PrecisionError: if a format in lower precision loses more than it may.
         Whatever was raised, nothing is left behind.
@@ -76,7 +77,7 @@ def export(
     """
     require_formats(formats)
     require_precision(precision, allow_loss, formats)
-    refuse_existing(output, force)
+    refuse_existing_directory(output, force, (source, *options.values()))
     options = {name: value for name, value in options.items() if value}
     search = dict(search or {})
     task, config, user = _user(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_attention.files import refuse_existing
+from keras_attention.files import refuse_existing_directory
 from keras_attention.tasks.save_run import save_run
 
 
@@ -14,7 +14,7 @@ def import_checkpoint(directory, output, task=None, force=False):
         output: path of the run.
         task: "classifier", "masked-lm", "token-classifier" or "encoder"; by default what
             "architectures" in config.json says, and "encoder" where it says nothing.
-        force: whether an existing run may be overwritten.
+        force: whether an existing run or artifact may be overwritten.
 
     Returns:
         The path of the run.
@@ -27,7 +27,7 @@ def import_checkpoint(directory, output, task=None, force=False):
     """
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
 
-    refuse_existing(output, force)
+    refuse_existing_directory(output, force, [directory])
     model = load_hugging_face(directory, task=task)
     tokenizer = load_tokenizer(directory)
     name = Path(directory).resolve().name

@@ -1,7 +1,7 @@
 """Makes a run of a model that `model.fit` trained, or of a published one."""
 
 from keras_attention._validation import InputError, require
-from keras_attention.files import new_directory, refuse_existing
+from keras_attention.files import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import MODEL, TOKENIZER, save_model_atomically, write_config
 from keras_attention.tasks import TASKS, kind_of_model, task_of
 
@@ -16,7 +16,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
-        force: whether an existing run may be overwritten.
+        force: whether an existing run or artifact may be overwritten.
         kind: "translator", "classifier", "masked-lm", "token-classifier" or "encoder"; by default
             what the model says.
         **config: further entries of `config.json`, such as `decoding={"beam_size": 4}` of a
@@ -35,7 +35,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     >>> keras_attention.load("run").classify(["a gripping, funny film"])
     """
     task = task_of_model(model, kind)
-    refuse_existing(run, force)
+    refuse_existing_directory(run, force)
     config = task.run_config(model, tokenizer, labels, **config)
     task.run_options(run, config)
     task.require_fit(run, config, model, tokenizer)

@@ -258,3 +258,39 @@ def test_complete_or_not_at_all(tmp_path):
         save_hugging_face(encoder, None, tmp_path / "saved")
     save_hugging_face(encoder, RecordingTokenizer(), tmp_path / "saved", force=True)
     assert (tmp_path / "saved/vocab.txt").exists()
+
+
+def test_force_replaces_a_directory_of_a_model_alone(tmp_path):
+    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    path = tmp_path / "saved"
+    for config in ("{}", '{"kind": "encoder"}', '{"model_type": 3}', "not JSON"):
+        path.mkdir()
+        (path / "config.json").write_text(config)
+        with pytest.raises(ValueError, match="a directory that is no HuggingFace directory"):
+            save_hugging_face(encoder, None, path, force=True)
+        assert [file.read_text() for file in path.iterdir()] == [config]
+        (path / "config.json").unlink()
+        path.rmdir()
+    path.mkdir()  # empty
+    save_hugging_face(encoder, None, path, force=True)
+    (path / "tokenizer.json").write_text("of another tokenizer")
+    save_hugging_face(encoder, None, path, force=True)
+    (path / "training.py").write_text("code")
+    (path / ".git").mkdir()
+    before = sorted(file.name for file in path.iterdir())
+    with pytest.raises(ValueError, match=r"holds more than .* \(\.git, training\.py\); it is not"):
+        save_hugging_face(encoder, None, path, force=True)
+    assert sorted(file.name for file in path.iterdir()) == before
+    assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+
+
+def test_a_tokenizer_may_have_files_of_its_own(tmp_path):
+    class Own(RecordingTokenizer):
+        def save(self, directory):
+            (directory / "own.model").write_text("pieces")
+
+    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    for _ in range(2):
+        save_hugging_face(encoder, Own(), tmp_path / "saved", force=True)
+    with pytest.raises(ValueError, match=r"\(own\.model\)"):
+        save_hugging_face(encoder, None, tmp_path / "saved", force=True)

@@ -173,7 +173,7 @@ def test_bad_outputs_are_refused_before_a_model_is_loaded(
     empty = tmp_path / "empty"
     empty.mkdir()
     said = refused(*command, empty, "--force")
-    assert said == f"{empty} is a directory; the picture needs the name of a file."
+    assert said == f"{empty} is a directory; the output needs the name of a file."
     said = refused(*command, tmp_path / "no" / "a.png")
     assert said == f"{tmp_path / 'no' / 'a.png'}: there is no directory {tmp_path / 'no'}."
 

@@ -28,9 +28,12 @@ def names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
+EARLIER = '{"kind": "translator", "files": {}}'
+
+
 def earlier_artifact(path):
     path.mkdir()
-    (path / "manifest.json").write_text("earlier")
+    (path / "manifest.json").write_text(EARLIER)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_an_existing_output_is_refused_before_any_work(run_directory, tmp_path):
         export_model(tmp_path / "artifact")
     with pytest.raises(InputError, match="artifact already exists"):
         export(run_directory, tmp_path / "artifact")
-    assert (tmp_path / "artifact" / "manifest.json").read_text() == "earlier"
+    assert (tmp_path / "artifact" / "manifest.json").read_text() == EARLIER
 
 
 def test_only_the_formats_asked_for_with_scores_and_a_limit(tmp_path):
@@ -99,7 +102,7 @@ def test_a_form_that_disagrees_is_never_seen(tmp_path, monkeypatch):
     with pytest.raises(ParityError, match=r"tf_saved_model does not agree with Keras on \d of 6"):
         export_model(tmp_path / "artifact", formats=("tf_saved_model",), force=True)
     assert names(tmp_path) == ["artifact"]
-    assert (tmp_path / "artifact" / "manifest.json").read_text() == "earlier"
+    assert (tmp_path / "artifact" / "manifest.json").read_text() == EARLIER
 
 
 def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):

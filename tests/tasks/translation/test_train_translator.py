@@ -102,11 +102,11 @@ def test_bad_input_writes_and_loses_nothing(corpus, tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         train(config, tmp_path / "run", quiet=True)
     assert names(tmp_path) == set()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_text("earlier")
+    (tmp_path / "run" / "tokenizer").mkdir(parents=True)
+    (tmp_path / "run" / "config.json").write_text('{"kind": "earlier"}')
     with pytest.raises(InputError, match=message):
         train(config, tmp_path / "run", force=True, quiet=True)
-    assert (tmp_path / "run" / "config.json").read_text() == "earlier"
+    assert (tmp_path / "run" / "config.json").read_text() == '{"kind": "earlier"}'
 
 
 def test_files_of_different_length_or_without_text(corpus, tmp_path):
