@@ -1,5 +1,9 @@
 """Error messages in one style: the argument, what is expected, what was received."""
 
+import re
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
+
 
 class InputError(ValueError):
     """A user's file, text or option cannot be used. The command line prints the message."""
@@ -39,8 +43,11 @@ def require_rate(argument, value):
 
 
 def one_line(text, longest=200):
-    """`str(text)`, of an error for example, in one line of at most `longest` characters."""
-    line = " ".join(str(text).split())
+    """`str(text)`, of an error for example, in one line of at most `longest` characters.
+
+    Keras writes its errors in bold and in colours: the escapes for these are left out.
+    """
+    line = " ".join(_ESCAPES.sub("", str(text)).split())
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 

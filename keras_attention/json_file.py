@@ -97,6 +97,24 @@ def is_boolean(value):
     return isinstance(value, bool)
 
 
-def is_list_of_strings(value):
-    """Whether `value` is a list of one or more strings that are not empty."""
-    return isinstance(value, list) and bool(value) and all(map(is_string, value))
+def is_number(value):
+    """Whether `value` is a number that can be printed: neither NaN nor beyond 1e18."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
+
+
+def is_object(value):
+    """Whether `value` is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list_of_names(value):
+    """Whether `value` is a list of one or more different strings that are not empty."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(map(is_string, value))
+        and len(set(value)) == len(value)
+    )
+
+
+NAMES = ("a list of different names", is_list_of_names)  # a field, for `require_fields`

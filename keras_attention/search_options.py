@@ -221,14 +221,14 @@ def decoding_of_run(path, config, seed=None, **search):
         `SearchOptions` or `SamplingOptions`, and an integer.
     """
     defaults = config.get("decoding", {})
-    _require_defaults(f"{path}/config.json: ", defaults)
+    require_defaults(f"{path}/config.json: ", defaults)
     options = decoding_options(search, defaults)
     if seed is not None and not options.is_sampling:
         refuse_without_sample("seed")
     return options, 0 if seed is None else seed
 
 
-def _require_defaults(where, defaults):
+def require_defaults(where, defaults):
     """Raises `InputError`, beginning with `where`, unless these are fields of `SearchOptions`."""
     if not isinstance(defaults, dict):
         raise InputError(f"{where}`decoding` must be an object. Received: {shortened(defaults)}")

@@ -1,29 +1,34 @@
 """What an artifact holds, for people to read."""
 
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import describe_signature, read_manifest, verify_files
+from keras_attention.artifacts.manifest import describe_signature, refuse_unlisted, verify_files
+from keras_attention.artifacts.manifest_fields import require_described
 from keras_attention.files import file_names
 
 
-def describe_artifact(directory, describe):
-    """Several lines: kind, signatures, formats with sizes, parity and operators, files.
+def describe_artifact(directory, manifest, described):
+    """A list of lines: kind, signatures, formats with sizes, parity and operators, files.
 
     Args:
         directory: an artifact.
-        describe: function of the manifest that gives the lines of the task alone.
+        manifest: its manifest, that can be loaded: see `keras_attention.tasks.load.read_artifact`.
+        described: the lines of the task alone.
 
     Raises:
-        InputError: if it is not an artifact, or files of it are missing, changed or truncated;
-        names them all.
+        InputError: if a field that is shown is not what an export writes; or files are missing,
+        changed or truncated, or lie among those of the artifact without being of them: names them
+        all.
 
-    >>> print(describe_artifact("artifact", task.describe))
-    translator, transformer tiny, float32
+    >>> describe_artifact("artifact", manifest, task.describe(manifest))[0]
+    'translator, transformer tiny, float32'
     """
+    require_described(f"{directory}/manifest.json", manifest)
     verify_files(directory)
-    manifest = read_manifest(directory)
+    read = ("tokenizer/", *(FORMATS[name].root for name in manifest["formats"]))
+    refuse_unlisted(directory, manifest, read)
     lines = [
         ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
-        *describe(manifest),
+        *described,
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
         "signatures:",
     ]
@@ -38,7 +43,7 @@ def describe_artifact(directory, describe):
     others = [name for name in file_names(directory) if name not in files]
     if others:
         lines.append(f"not part of the artifact: {', '.join(others)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _model(manifest):

@@ -113,13 +113,18 @@ RUNTIMES = ("keras", *FORMATS)  # what `load` takes: a run is run by Keras
 
 
 def require_formats(formats):
-    """Raises `InputError` unless `formats` are some of `FORMATS`."""
+    """Raises `InputError` unless `formats` are some of `FORMATS`, none twice."""
+    if isinstance(formats, str):
+        raise InputError(f"`formats` must be a list of formats. Received: {formats!r}")
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise InputError(
             f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
             f"{', '.join(FORMATS)}."
         )
+    repeated = [name for name in FORMATS if list(formats).count(name) > 1]
+    if repeated:
+        raise InputError(f"`formats` must be different. Received: {', '.join(repeated)} repeatedly")
 
 
 def format_of(directory, runtime, manifest):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.manifest_fields import SIGNATURES
 from keras_attention.files import (
     file_digests,
     file_names,
@@ -15,7 +16,7 @@ from keras_attention.files import (
     write_atomically,
 )
 from keras_attention.json_file import (
-    is_list_of_strings,
+    is_list_of_names,
     is_string,
     read_json_object,
     require_fields,
@@ -80,7 +81,8 @@ def read_manifest(directory):
         raise InputError(f"{path}: not the manifest of an artifact.")
     if manifest.get("manifest_sha256") != signed(manifest)["manifest_sha256"]:
         raise InputError(f"{path} has been changed: it is not as its manifest_sha256 says.")
-    fields = {"kind": ("a string", is_string), "formats": ("a list of formats", is_list_of_strings)}
+    formats = ("a list of different formats", is_list_of_names)
+    fields = {"kind": ("a string", is_string), "formats": formats}
     require_fields(manifest, fields, path)
     require_entries(manifest["files"], path)
     return manifest
@@ -136,7 +138,7 @@ def require_artifact(path, manifest, fields):
             raise InputError(
                 f"{path}: expected {FORMATS[name].main_file}, of the format {name}, in `files`."
             )
-    require_fields(manifest, fields, path)
+    require_fields(manifest, {**SIGNATURES, **fields}, path)
 
 
 def describe_signature(signature):

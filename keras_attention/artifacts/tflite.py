@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_attention._validation import missing_package
+from keras_attention._validation import InputError, missing_package, one_line
 from keras_attention.artifacts.quantization import describe_storage
 from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
@@ -19,18 +19,39 @@ def write(path, model, graph, precision="float32", saved_model=None):
 
     Returns:
         What the manifest says of a precision below float32, a dict; None for float32.
+
+    Raises:
+        InputError: if the model cannot be converted: it has a loop whose shapes TFLite does not
+        know, or an operator that it lacks.
     """
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    data = simplify_matmuls(simplify_norms(converter.convert()))
+    try:
+        converted = converter.convert()
+    except Exception as error:  # of no class that TensorFlow makes public
+        raise InputError(f"The model cannot be converted to tflite: {_reason(error)}") from error
+    data = simplify_matmuls(simplify_norms(converted))
     if precision == "float32":
         write_atomically(Path(path), data)
         return None
     lower, elements = lower_tflite_precision(data, precision)
     write_atomically(Path(path), lower)
     return describe_storage(precision, len(lower), len(data), elements, ARITHMETIC[precision])
+
+
+def _reason(error):
+    """What the first useful line of the compiler's many says, without the places in its graph.
+
+    >>> _reason("<unknown>:0: error: loc(fused[...]): 'tf.Foo' op is not known\\n<unknown>: ...")
+    "'tf.Foo' op is not known"
+    """
+    lines = [line for line in str(error).splitlines() if "error: " in line] or [str(error)]
+    said = lines[0].split("error: ", 1)[-1]
+    if said.startswith("loc("):
+        said = said.rsplit("): ", 1)[-1]
+    return one_line(said)
 
 
 def operators(path):

@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 
+from keras_attention._validation import one_line
 from keras_attention.cli.options import spelled
 
 # A command -> its module in this package, which is imported when the command is run, and its help.
@@ -70,6 +71,16 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
     print(f"warning: {spelled(str(message))}", file=sys.stderr)
 
 
+def _message(error):
+    """An error's message; of one that is not of this package in one line, without colours.
+
+    Keras explains an error in a user's layer by several lines with escapes for a terminal.
+    """
+    if type(error).__module__.startswith("keras_attention."):
+        return str(error)
+    return one_line(error, longest=1000)
+
+
 def main(arguments=None):
     """Runs one command; returns the exit status: 0, or 2 on bad input, or 1 on any other error."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -88,7 +99,7 @@ def main(arguments=None):
     except Exception as error:
         if options.debug:
             traceback.print_exc()
-        print(f"keras-attention: {spelled(str(error))}", file=sys.stderr)
+        print(f"keras-attention: {spelled(_message(error))}", file=sys.stderr)
         status = getattr(error, "exit_status", None)
         if status == WORKER_LOST:
             leave_at_once(status)

@@ -1,20 +1,15 @@
 """What the tasks of encoders share: the tokenizer, and what a run must hold."""
 
 from keras_attention._validation import InputError, require, with_article
-from keras_attention.json_file import is_list_of_strings, require_fields
+from keras_attention.json_file import is_list_of_names, require_fields, shortened
 from keras_attention.tasks import kind_of_model
 from keras_attention.tasks.task import Task
 
 
 class EncoderTask(Task):
-    """A task whose model reads `token_ids`, `segment_ids` and `padding_mask`.
-
-    Attributes:
-        run_fields: the fields that the config of a run must have, for `json_file.require_fields`.
-    """
+    """A task whose model reads `token_ids`, `segment_ids` and `padding_mask`."""
 
     trains = False
-    run_fields = {}
 
     def load_tokenizer(self, directory):
         from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
@@ -91,8 +86,14 @@ class EncoderTask(Task):
             )
 
     def run_config(self, model, tokenizer, labels=None, **config):
+        self.refuse_labels(labels)
         encoder = own_encoder(model)
         length = {} if encoder is None else {"max_sequence_length": encoder.max_sequence_length}
+        if encoder is None and "max_sequence_length" not in config:
+            raise InputError(
+                "`max_sequence_length` must be given: the model does not know its own. Expected "
+                "an integer of at least 3, the tokens of a text at most."
+            )
         own = {} if labels is None else {"labels": list(labels)}
         return {**length, **config, **own, "kind": self.kind}
 
@@ -165,12 +166,34 @@ def labels_of_model(model, labels=None):
     if labels is None:
         raise InputError("`labels` must be given: the model does not know its own.")
     require(
-        isinstance(labels, (list, tuple)) and is_list_of_strings(list(labels)),
+        isinstance(labels, (list, tuple)) and is_list_of_names(list(labels)),
         "labels",
-        "a list of strings",
+        "a list of different strings",
         labels=labels,
     )
     return list(labels)
+
+
+def require_named_output(path, manifest, output, labels=None):
+    """Raises `InputError` unless a manifest's signature `ids` gives what its fields speak of.
+
+    Args:
+        path: of the manifest, for the message.
+        manifest: a dict with signatures.
+        output: name of the output that is read.
+        labels: of its last axis, a list, or None where these have no names.
+    """
+    outputs = manifest["signatures"]["ids"]["outputs"]
+    if output not in outputs:
+        raise InputError(
+            f"{path}: the signature `ids` gives {shortened(', '.join(outputs))}, not {output}."
+        )
+    _, shape = outputs[output]
+    if labels is not None and shape[-1:] != [len(labels)]:
+        raise InputError(
+            f"{path}: the model tells {shortened((shape or ['no'])[-1])} labels apart, of which "
+            f"the manifest names {len(labels)}."
+        )
 
 
 def require_one_a_class(path, labels, shape):

@@ -2,7 +2,7 @@
 
 from keras_attention._validation import InputError, with_article
 from keras_attention.json_file import is_size, is_string
-from keras_attention.tasks.encoder_task import EncoderTask, output_shapes
+from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, require_named_output
 from keras_attention.tasks.task import Graph
 
 PHRASES = 100  # of the built-in corpus, to compare formats on
@@ -42,6 +42,10 @@ class IdsTask(EncoderTask):
         ids = ids_graph(model, tokenizer.padding_id, self.outputs(model))
         length = config["max_sequence_length"]
         return keras_ids_model(model, tokenizer, ids, self.output, length)
+
+    def require_manifest(self, path, manifest):
+        labels = manifest["labels"] if "labels" in self.manifest_fields else None
+        require_named_output(path, manifest, manifest["output"], labels)
 
     def open(self, directory, runtime, manifest, options=None):
         from keras_attention.tasks.ids_model import artifact_ids_model

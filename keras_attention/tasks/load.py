@@ -32,8 +32,9 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
             defaults in its config; an artifact can do what it was exported with only.
 
     Returns:
-        A `TextTranslator` with `translate(list of str) -> list of str`, or a `TextClassifier` with
-        `classify(list of str) -> list of str`.
+        A `TextTranslator` with `translate(list of str) -> list of str`, a `TextClassifier` with
+        `classify(list of str) -> list of str`, or an `IdsModel` with `outputs(list of str)`. Where
+        the model tells classes apart, `labels` are their names.
 
     Raises:
         InputError: if `path` is neither, does not hold that format, holds a file that is not what
@@ -53,19 +54,36 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
                 f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
             )
         return load_run(path, custom_objects, seed=seed, kind=kind, **options)
-    manifest = read_manifest(path)
     if runtime == "keras":
         raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
-    task = task_of(manifest["kind"], f"{path} is an artifact", kind)
-    require_artifact(path / "manifest.json", manifest, task.manifest_fields)
-    task.require_manifest(path / "manifest.json", manifest)
+    task, manifest, answer = read_artifact(path, seed=seed, kind=kind, **options)
     runtime = runtime or manifest["formats"][0]
-    answer = task.artifact_options(path, manifest, seed, **options)
     if runtime in manifest["formats"]:
         files = (FORMATS[runtime].root, "tokenizer/")
         verify_files(path, files)
         refuse_unlisted(path, manifest, files)
     return task.open(path, runtime, manifest, answer)
+
+
+def read_artifact(path, *, seed=None, kind=None, **options):
+    """The manifest of an artifact that can be loaded; its files are not read.
+
+    Args:
+        path: the artifact.
+        seed, kind, **options: those of `load`.
+
+    Returns:
+        The `Task`, the manifest, and how it is to answer, for `Task.open`.
+
+    Raises:
+        InputError: see `load`.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    task = task_of(manifest["kind"], f"{path} is an artifact", kind)
+    require_artifact(path / "manifest.json", manifest, task.manifest_fields)
+    task.require_manifest(path / "manifest.json", manifest)
+    return task, manifest, task.artifact_options(path, manifest, seed, **options)
 
 
 def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
@@ -85,6 +103,22 @@ def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
         InputError: if `path` is not a finished run, or of another kind.
         ValueError: if an option is out of range.
     """
+    task, config, model, tokenizer, answer = read_run(
+        path, custom_objects, seed=seed, kind=kind, **options
+    )
+    return task.wrap(model, tokenizer, config, answer)
+
+
+def read_run(path, custom_objects=None, *, seed=None, kind=None, **options):
+    """What a run holds, once it is known to belong together: the arguments are `load_run`'s.
+
+    Returns:
+        The `Task`, the config, the Keras model, its tokenizer, and how it is to answer, for
+        `Task.wrap`.
+
+    Raises:
+        InputError, ValueError: see `load_run`.
+    """
     path = Path(path)
     config = read_config(path)
     task = task_of(config.get("kind"), f"{path} is a run", kind)
@@ -92,4 +126,4 @@ def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
     model = read_model(path, custom_objects)
     tokenizer = task.load_tokenizer(path / TOKENIZER)
     task.require_fit(path, config, model, tokenizer)
-    return task.wrap(model, tokenizer, config, answer)
+    return task, config, model, tokenizer, answer

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from keras_attention._validation import InputError, with_article
+
 
 @dataclasses.dataclass
 class Rows:
@@ -66,7 +68,9 @@ class Task:
         no_attention: which of "pair" and "grid" make no sense in pictures of its attention.
         example_options: names of the `export_options` that `examples` takes; `graph` takes the
             others, but for those that say how to decode.
-        manifest_fields: the fields that its manifests must have, for `json_file.require_fields`.
+        run_fields: the fields that the config of a run must have, for `json_file.require_fields`;
+            `labels` is among them where classes have names.
+        manifest_fields: the fields that its manifests must have, likewise.
     """
 
     kind = ""
@@ -79,6 +83,7 @@ class Task:
     evaluate_options = ()
     example_options = ()
     no_attention = ()
+    run_fields = {}
     manifest_fields = {}
 
     # Training
@@ -160,6 +165,13 @@ class Task:
             options: from `run_options`; None for the defaults.
         """
         raise self._missing("wrap")
+
+    def refuse_labels(self, labels):
+        """Raises `InputError` for labels that are given to a task without named classes."""
+        if labels is not None and "labels" not in self.run_fields:
+            raise InputError(
+                f"`labels` are names of classes; {with_article(self.kind)} has no classes."
+            )
 
     # Artifacts
 

@@ -50,6 +50,23 @@ def test_files_of_different_length(fails, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_error_of_keras_is_one_line_without_colours(fails, tmp_path, monkeypatch):
+    def explain(*arguments):
+        raise ValueError("Exception in Mine.call().\n\n\x1b[1mno\x1b[0m such shape\n\n  \u2022 x=1")
+
+    monkeypatch.setattr("keras_attention.tasks.describe.describe", explain)
+    said = fails("inspect", tmp_path)
+    assert said == "Exception in Mine.call(). no such shape \u2022 x=1"
+
+
+def test_a_column_of_a_file_without_columns(fails, tmp_path):
+    text = tmp_path / "texts.txt"
+    text.write_text("three\n")
+    options = ("--data", text, "--text-column", "review")
+    said = fails("evaluate", "masked-lm", "--model", tmp_path / "run", *options)
+    assert said == f"{text} has a text a line; --text-column concerns tables."
+
+
 @pytest.mark.parametrize("side", ["train_source", "train_target"])
 def test_an_empty_file(fails, tmp_path, side):
     contents = {"train_source": b"a b\n", "train_target": b"A B\n"} | {side: b""}

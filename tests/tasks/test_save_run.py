@@ -1,5 +1,6 @@
 """What `model.fit` trained becomes a run, which gives the answers of the model in memory."""
 
+import json
 import subprocess
 import sys
 
@@ -52,6 +53,7 @@ def test_it_loads_and_answers_as_the_model_in_memory(name, saved_run):
     task = task_of(KINDS[name])
     config = config_of(saved_run)
     assert config["kind"] == task.kind
+    assert getattr(loaded, "labels", None) == config.get("labels")
     in_memory = task.wrap(small_model(name), tokenizer_of(name), config)
     expected = answers(in_memory, name)
     assert_same_answers(answers(loaded, name), expected, tolerance=1e-6)
@@ -74,9 +76,9 @@ def test_it_exports(name, saved_run, once):
     assert manifest["formats"] == ["tf_saved_model", "tflite", "onnx"]
     expected = answers(keras_attention.load(run), name)
     for runtime in manifest["formats"]:
-        assert_same_answers(
-            answers(keras_attention.load(artifact, runtime), name), expected, tolerance=1e-4
-        )
+        loaded = keras_attention.load(artifact, runtime)
+        assert_same_answers(answers(loaded, name), expected, tolerance=1e-4)
+        assert getattr(loaded, "labels", None) == manifest.get("labels")
 
 
 def test_weights_of_a_model_that_was_trained_stay_trainable(tmp_path):
@@ -129,8 +131,27 @@ def test_labels_that_are_not_one_a_class(tmp_path):
     for name in ("classifier", "token-classifier", "functional classifier"):
         said = refused(tmp_path, lambda name=name: save_small_run(name, run, labels=["a", "b"]))
         assert "3" in said and "2" in said and str(run) in said
-        for labels in ("abc", [1, 2, 3], []):
+        for labels in ("abc", [1, 2, 3], [], ["a", "b", "a"]):
             refused(tmp_path, lambda n=name, v=labels: save_small_run(n, run, labels=v), ValueError)
+
+
+@pytest.mark.parametrize("name", ["translator", "masked-lm", "encoder"])
+def test_labels_for_a_model_without_classes(tmp_path, name):
+    said = refused(tmp_path, lambda: save_small_run(name, tmp_path / "run", labels=LABELS))
+    assert said.startswith("`labels` are names of classes; a") and said.endswith("has no classes.")
+
+
+@pytest.mark.parametrize("decoding", [3, {"beam": 2}, {"beam_size": 0}, None])
+def test_decoding_that_is_no_decoding(tmp_path, decoding):
+    save = lambda: save_small_run("translator", tmp_path / "run", decoding=decoding)  # noqa: E731
+    said = refused(tmp_path, save)
+    assert "`decoding` must be an object" in said or "beam" in said
+    run = save_small_run("translator", tmp_path / "spoiled")
+    config = {**config_of(run), "decoding": decoding}
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError) as loading:
+        keras_attention.load(run)
+    assert str(loading.value) == f"{run}/config.json: {said}"  # the same sentence
 
 
 def test_labels_that_are_missing(tmp_path):
@@ -208,7 +229,7 @@ def test_a_stock_model_must_say_how_long_its_texts_are(tmp_path):
             model, word_piece(), tmp_path / "run", LABELS, kind="classifier"
         ),
     )
-    assert "`max_sequence_length`" in said
+    assert said.startswith("`max_sequence_length` must be given: the model does not know its own.")
 
 
 def test_texts_longer_than_the_positions(tmp_path):

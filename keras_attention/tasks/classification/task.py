@@ -6,7 +6,7 @@ import time
 import warnings
 
 from keras_attention._validation import InputError, TruncationWarning
-from keras_attention.json_file import is_boolean, is_list_of_strings, is_size
+from keras_attention.json_file import NAMES, is_boolean, is_size
 from keras_attention.tasks.classification.options import (
     EVALUATE_OPTIONS,
     EXPORT_OPTIONS,
@@ -16,12 +16,13 @@ from keras_attention.tasks.encoder_task import (
     EncoderTask,
     labels_of_model,
     output_shapes,
+    require_named_output,
     require_one_a_class,
 )
 from keras_attention.tasks.task import Graph, Plan, Rows
 
 RUN_FIELDS = {
-    "labels": ("a list of names", is_list_of_strings),
+    "labels": NAMES,
     "max_sequence_length": ("an integer of at least 3", lambda value: is_size(value) and value > 2),
     "pair_column": ("a name or null", lambda value: value is None or isinstance(value, str)),
 }
@@ -42,7 +43,7 @@ class ClassificationTask(EncoderTask):
     example_options = ("valid",)
     run_fields = RUN_FIELDS
     manifest_fields = {
-        "labels": ("a list of names", is_list_of_strings),
+        "labels": NAMES,
         "takes_pairs": ("true or false", is_boolean),
         "max_length": ("an integer of at least 3", lambda value: is_size(value) and value >= 3),
     }
@@ -169,6 +170,9 @@ class ClassificationTask(EncoderTask):
         )
 
     # Artifacts
+
+    def require_manifest(self, path, manifest):
+        require_named_output(path, manifest, "probabilities", manifest["labels"])
 
     def open(self, directory, runtime, manifest, options=None):
         from keras_attention.tasks.classification.text_classifier import artifact_classifier

@@ -95,9 +95,12 @@ class MaskedLMTask(IdsTask):
     def read_evaluation(
         self, data, text_column="text", masked_share=0.15, whole_words=True, mask_seed=0
     ):
-        from keras_attention._validation import require, require_positive_integer
+        from keras_attention._validation import InputError, require, require_positive_integer
         from keras_attention.text.corpora.labelled_texts import read_texts
+        from keras_attention.text.corpora.tabular_files import tabular_format
 
+        if text_column != "text" and tabular_format(data) is None:
+            raise InputError(f"{data} has a text a line; `text_column` concerns tables.")
         require(
             0 < masked_share < 1,
             "masked_share",

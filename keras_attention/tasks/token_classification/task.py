@@ -1,6 +1,6 @@
 """The task of token classifiers: a label for every token. It has no training of its own."""
 
-from keras_attention.json_file import is_list_of_strings
+from keras_attention.json_file import NAMES
 from keras_attention.tasks.encoder_task import (
     labels_of_model,
     output_shapes,
@@ -9,7 +9,7 @@ from keras_attention.tasks.encoder_task import (
 from keras_attention.tasks.ids_task import IdsTask
 from keras_attention.tasks.task import Graph
 
-_LABELS = {"labels": ("a list of names", is_list_of_strings)}
+_LABELS = {"labels": NAMES}
 
 
 class TokenClassificationTask(IdsTask):
@@ -30,6 +30,11 @@ class TokenClassificationTask(IdsTask):
     def wrap(self, model, tokenizer, config, options=None):
         user = super().wrap(model, tokenizer, config, options)
         user.labels = config["labels"]
+        return user
+
+    def open(self, directory, runtime, manifest, options=None):
+        user = super().open(directory, runtime, manifest, options)
+        user.labels = manifest["labels"]
         return user
 
     def graph(self, user):

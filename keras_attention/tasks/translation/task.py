@@ -125,10 +125,13 @@ class TranslationTask(Task):
     # Runs
 
     def run_config(self, model, tokenizer, labels=None, **config):
-        from keras_attention.search_options import SearchOptions
+        from keras_attention.search_options import SearchOptions, require_defaults
 
         _require_translator(type(model).__name__, model)
-        decoding = SearchOptions(**config.pop("decoding", {})).to_dict()
+        self.refuse_labels(labels)
+        decoding = config.pop("decoding", {})
+        require_defaults("", decoding)
+        decoding = SearchOptions(**decoding).to_dict()
         return {
             "max_sequence_length": model.max_sequence_length,
             **config,
