@@ -191,7 +191,9 @@ def test_an_artifact_refuses_what_it_was_not_exported_with(
             InputError, match=f"exported with the method sampling, not {name} {value}: .* `{name}`"
         ):
             load(sampling_artifact_directory, **options)
-    with pytest.raises(InputError, match="with top_k 40, not 41: .* again with `sample` and `top_k`"):
+    with pytest.raises(
+        InputError, match="with top_k 40, not 41: .* again with `sample` and `top_k`"
+    ):
         load(sampling_artifact_directory, sample=True, top_k=41)
     with pytest.raises(InputError, match="sampling, not searching: .* again without `sample`"):
         load(sampling_artifact_directory, sample=False)
