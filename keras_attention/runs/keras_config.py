@@ -7,32 +7,66 @@ from keras_attention.json_file import shortened
 # its config, reads files, or knows the network.
 KERAS_CLASSES = {
     "keras": ("DTypePolicy", "Functional", "Sequential"),
+    "keras.constraints": ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"),
+    "keras.regularizers": ("L1", "L1L2", "L2", "OrthogonalRegularizer"),
     "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
     "keras.layers": (
         "Activation",
+        "ActivityRegularization",
         "Add",
+        "AdditiveAttention",
+        "Attention",
         "Average",
+        "AveragePooling1D",
+        "BatchNormalization",
         "Bidirectional",
         "Concatenate",
         "Conv1D",
         "Dense",
+        "DepthwiseConv1D",
         "Dot",
         "Dropout",
+        "ELU",
+        "EinsumDense",
         "Embedding",
         "Flatten",
         "GRU",
         "GRUCell",
+        "GaussianDropout",
+        "GaussianNoise",
         "GlobalAveragePooling1D",
         "GlobalMaxPooling1D",
+        "GroupNormalization",
+        "GroupQueryAttention",
+        "Identity",
         "InputLayer",
         "LSTM",
         "LSTMCell",
         "LayerNormalization",
+        "LeakyReLU",
+        "Masking",
+        "MaxPooling1D",
+        "Maximum",
+        "Minimum",
+        "MultiHeadAttention",
         "Multiply",
+        "PReLU",
+        "Permute",
+        "RMSNormalization",
+        "RNN",
+        "ReLU",
+        "RepeatVector",
         "Reshape",
         "ReversibleEmbedding",
+        "SeparableConv1D",
+        "SimpleRNN",
+        "SimpleRNNCell",
         "Softmax",
         "SpatialDropout1D",
+        "StackedRNNCells",
+        "Subtract",
+        "TimeDistributed",
+        "UnitNormalization",
     ),
 }
 # Of functional models: `x[:, 0]`, `x + y` and other operations on tensors and plain values. Those
@@ -116,7 +150,7 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            if "class_name" in value and not is_known(value):
+            if _is_lambda(value) or ("class_name" in value and not is_known(value)):
                 raise InputError(f"{name}: expected {expected}. Received: {_described(value)}")
             layers = value.get("num_layers", 0)
             if isinstance(layers, int) and layers > most_layers:
@@ -129,8 +163,18 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
             waiting.extend(value)
 
 
+def _is_lambda(value):
+    """Whether it is what Keras writes of an activation that is a lambda, and cannot read again."""
+    code = value.get("value")
+    if len(value) != 1 or not isinstance(code, list) or len(code) != 3:
+        return False
+    return isinstance(code[0], str) and code[0].startswith("4w")  # marshal's mark of code
+
+
 def _described(config):
     """What a sentence calls a serialized object."""
+    if _is_lambda(config) or config.get("class_name") == "__lambda__":
+        return "a lambda"
     name, module = config.get("class_name"), config.get("module")
     if name == "function":
         return (

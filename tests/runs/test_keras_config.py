@@ -1,12 +1,19 @@
 """Configs name known classes, what is given, and no others; null modules are those of scripts."""
 
+import importlib
 import inspect
 
+import keras
 import pytest
 from keras.src import ops
 
 from keras_attention._validation import InputError
-from keras_attention.runs.keras_config import ANY_OPERATION, KERAS_OPERATIONS, check_config
+from keras_attention.runs.keras_config import (
+    ANY_OPERATION,
+    KERAS_CLASSES,
+    KERAS_OPERATIONS,
+    check_config,
+)
 from tests.runs.test_keras_archive import HOSTILE, layer
 
 
@@ -110,6 +117,7 @@ NEVER = {
         )
     },
     "layer by its name": layer("keras.layers", "Lambda", {}, "Lambda"),
+    "activation": {"value": ["4wEAAAAAAAAAAA==\n", None, None]},
     "bytes": {"class_name": "__bytes__", "config": {"value": "a"}},
     "typespec": layer("tensorflow", "__typespec__", [], None),
     "ours under another name": layer("keras_attention.layers", "Maxout", {}, "evil>Maxout"),
@@ -170,6 +178,14 @@ def test_operations_that_are_admitted_are_there():
             check(layer(module, name, {}, name))
             refused(layer(module, name, {}, "evil>" + name))
             refused(layer("keras.src.ops.image", name, {}, name))
+
+
+def test_classes_of_keras_that_are_admitted_take_no_functions():
+    for module, names in KERAS_CLASSES.items():
+        for name in names:
+            found = getattr(importlib.import_module(module), name, keras.models.Model)
+            parameters = inspect.signature(found.__init__).parameters
+            assert not {"function", "fn", "filepath", "module", "call_fn"} & set(parameters)
 
 
 def test_ellipsis_is_a_structure():
