@@ -10,6 +10,7 @@ import h5py
 
 from keras_attention._validation import InputError, one_line
 from keras_attention.json_file import LARGEST, parse_json_object, shortened
+from keras_attention.runs.keras_config import check_config
 
 WEIGHTS = "model.weights.h5"
 MEMBERS = ("metadata.json", "config.json", WEIGHTS)
@@ -18,58 +19,9 @@ BEGINNINGS = {
     b"\x80": "is a pickle, which may run code",
     b"\x89HDF": "is an HDF5 file, of Keras before version 3",
 }
-# Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
-# its config, reads files, or knows the network.
-KERAS_CLASSES = {
-    "keras": ("DTypePolicy", "Functional", "Sequential"),
-    "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
-    "keras.layers": (
-        "Activation",
-        "Add",
-        "Average",
-        "Bidirectional",
-        "Concatenate",
-        "Conv1D",
-        "Dense",
-        "Dot",
-        "Dropout",
-        "Embedding",
-        "Flatten",
-        "GRU",
-        "GRUCell",
-        "GlobalAveragePooling1D",
-        "GlobalMaxPooling1D",
-        "InputLayer",
-        "LSTM",
-        "LSTMCell",
-        "LayerNormalization",
-        "Multiply",
-        "Reshape",
-        "ReversibleEmbedding",
-        "Softmax",
-        "SpatialDropout1D",
-    ),
-}
-# Of functional models: `x[:, 0]`, `x + y` and other operations on tensors.
-KERAS_OPERATIONS = ("keras.src.ops.numpy", "keras.src.ops.nn")
-KERAS_STRUCTURES = ("__keras_tensor__", "__tuple__", "__slice__")
-KERAS_ARRAYS = ("__numpy__", "__tensor__")
-# An array of strings may be told to take any memory, as "U99999999" does.
-ARRAY_TYPES = (
-    "bool",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "int8",
-    "uint8",
-    "int32",
-    "int64",
-)
-OURS = "keras_attention"
 
 
-def check_keras_archive(path, custom_objects=None):
+def check_keras_archive(path, custom_objects=None, any_own=False):
     """Raises `InputError` unless a `.keras` file is one that Keras wrote of our models.
 
     Its members must be Keras' own three, stored as they are and whole (CRC), its config may name
@@ -80,6 +32,8 @@ def check_keras_archive(path, custom_objects=None):
         path: of the file.
         custom_objects: dict from a name to the user's class or function of that name, which the
             config may name too: whoever loads the file vouches for them.
+        any_own: whether the config may name every class or function that could be given as
+            `custom_objects`. So a model that has just been saved is checked, which nobody loads.
 
     Returns:
         How many numbers its weights hold.
@@ -99,7 +53,7 @@ def check_keras_archive(path, custom_objects=None):
         ) from error
     sizes = _sizes_of_arrays(f"{path}, {WEIGHTS}", members[WEIGHTS])
     config = parse_json_object(members["config.json"], f"{path}, config.json")
-    _check_config(f"{path}, config.json", config, len(sizes), custom_objects or {})
+    check_config(f"{path}, config.json", config, len(sizes), custom_objects or {}, any_own)
     return sum(sizes)
 
 
@@ -135,76 +89,6 @@ def _check_members(path, archive):
             )
     if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
         raise InputError(f"{path}: its members claim more bytes than the file has.")
-
-
-def _check_config(name, config, most_layers, custom_objects):
-    """Refuses a config that names other classes than those known to be harmless, or more layers
-    than there can be weights of, whose making alone would take for ever.
-    """
-    if config.get("registered_name") is None and not _is_known(config, custom_objects):
-        raise InputError(f"{name}: expected a model of {OURS}. Received: {_class_of(config)}")
-    # What it was compiled with is not loaded.
-    waiting = [{**config, "compile_config": None}]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            if "class_name" in value and not _is_known(value, custom_objects):
-                raise InputError(
-                    f"{name}: expected the classes of models that {OURS} makes, or those that are "
-                    f"given as `custom_objects`. Received: {_class_of(value)}"
-                )
-            layers = value.get("num_layers", 0)
-            if isinstance(layers, int) and layers > most_layers:
-                raise InputError(
-                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
-                    f"weights. Received: {shortened(layers)}"
-                )
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-
-
-def _class_of(config):
-    return f"{shortened(config.get('class_name'))} of {shortened(config.get('module'))}"
-
-
-def _is_known(config, custom_objects):
-    """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
-    module, name = config.get("module"), config.get("class_name")
-    if name in KERAS_STRUCTURES:
-        return True
-    if name in KERAS_ARRAYS:
-        array = config.get("config")
-        return isinstance(array, dict) and array.get("dtype") in ARRAY_TYPES
-    registered = config.get("registered_name")
-    # Without a module Keras reads an older format, which looks for other names than these.
-    if not isinstance(module, str) or not isinstance(name, str):
-        return False
-    if _is_given(name, registered, config.get("config"), custom_objects):
-        return True
-    if registered is not None:  # Keras looks for this name first
-        if registered == f"{OURS}>{name}":
-            return module.split(".")[0] == OURS
-        if registered != name:
-            return False
-        if module in KERAS_OPERATIONS:
-            return name.isidentifier() and name[0].isupper()
-        return name in KERAS_CLASSES.get(module, ())
-    if module == "keras.initializers":
-        return name.isidentifier() and name[0].isupper()
-    return name in KERAS_CLASSES.get(module, ())
-
-
-def _is_given(name, registered, config, custom_objects):
-    """Whether Keras finds the user's own class or function for it, and nothing else.
-
-    Keras looks for a function by `config` and for a class by `registered_name`.
-    """
-    if name == "function":
-        return isinstance(config, str) and config in custom_objects
-    if not isinstance(registered, str) or registered not in custom_objects:
-        return False
-    return name in (registered.rpartition(">")[2], custom_objects[registered].__name__)
 
 
 def _sizes_of_arrays(name, data):

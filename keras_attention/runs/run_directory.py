@@ -116,6 +116,25 @@ def _require_finite(path, model):
         )
 
 
+def require_loadable(path):
+    """Raises `InputError` if nothing could load what `save_model_atomically` has written.
+
+    The user's own classes and functions pass, for whoever loads it can give them.
+
+    Args:
+        path: of the file.
+    """
+    from keras_attention.runs.keras_archive import check_keras_archive
+
+    try:
+        check_keras_archive(Path(path), any_own=True)
+    except InputError as error:
+        reason = str(error).removeprefix(str(path)).lstrip(":, ")
+        raise InputError(
+            f"{Path(path).parent}: not written, for nothing could load this model: {reason}"
+        ) from error
+
+
 def save_model_atomically(model, path):
     """`model.save(path)`, complete or not at all, and the digests of the run that it belongs to.
 

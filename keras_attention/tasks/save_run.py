@@ -2,7 +2,13 @@
 
 from keras_attention._validation import InputError, require
 from keras_attention.files import new_directory, refuse_existing_directory
-from keras_attention.runs.run_directory import MODEL, TOKENIZER, save_model_atomically, write_config
+from keras_attention.runs.run_directory import (
+    MODEL,
+    TOKENIZER,
+    require_loadable,
+    save_model_atomically,
+    write_config,
+)
 from keras_attention.tasks import TASKS, kind_of_model, task_of
 
 
@@ -27,8 +33,8 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
 
     Raises:
         ValueError: if the kind of the model is not known.
-        InputError: if model, tokenizer and labels do not belong together, or `run` exists and
-        `force` is not given.
+        InputError: if model, tokenizer and labels do not belong together, `run` exists and `force`
+            is not given, or nothing could load the model, such as one with `keras.layers.Lambda`.
 
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches))
     >>> keras_attention.save_run(model, tokenizer, "run", labels=["bad", "good"])
@@ -43,6 +49,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         tokenizer.save(directory / TOKENIZER)
         write_config(directory, config)
         save_model_atomically(model, directory / MODEL)
+        require_loadable(directory / MODEL)  # now, while the model is still in memory
     return run
 
 

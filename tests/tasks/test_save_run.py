@@ -240,6 +240,117 @@ def test_texts_longer_than_the_positions(tmp_path):
     assert "`max_sequence_length` must be at most 24" in said
 
 
+# What nothing could load is refused while the model is still in memory
+
+
+def stock_classifier(head):
+    """A functional model of Keras' layers: `head(x, padding_mask)` of an embedding's (B, T, 8)."""
+    inputs = {n: keras.Input((None,), dtype="int32", name=n) for n in ("token_ids", "padding_mask")}
+    x = keras.layers.Embedding(word_piece().vocabulary_size, 8)(inputs["token_ids"])
+    return keras.Model(inputs, keras.layers.Dense(len(LABELS))(head(x, inputs["padding_mask"])))
+
+
+def save_stock(model, run, **options):
+    options = dict(kind="classifier", max_sequence_length=LENGTH, **options)
+    keras_attention.save_run(model, word_piece(), run, LABELS, **options)
+
+
+def lambda_layer(x, mask):
+    return keras.layers.Lambda(lambda x: x * 2)(x[:, 0])
+
+
+def named_function_layer(x, mask):
+    return keras.layers.Lambda(doubled)(x[:, 0])
+
+
+def lambda_activation(x, mask):
+    return keras.layers.Dense(3, activation=lambda x: x * 2)(x[:, 0])
+
+
+def scattered(x, mask):
+    ids = keras.ops.cast(mask[:, :1], "int32")
+    return keras.ops.scatter(ids, x[:, 0], (3, 8))
+
+
+def buckets(x, mask):
+    return keras.layers.Discretization(bin_boundaries=[0.0, 1.0])(x[:, 0])
+
+
+def doubled(x):
+    return x * 2
+
+
+UNLOADABLE = {
+    lambda_layer: "'Lambda' of 'keras.layers'",
+    named_function_layer: "'Lambda' of 'keras.layers'",
+    lambda_activation: "a lambda",
+    scattered: "'Scatter' of 'keras.src.ops.core'",
+    buckets: "'Discretization' of 'keras.layers'",
+}
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize("head", UNLOADABLE, ids=lambda head: head.__name__)
+def test_a_model_that_nothing_could_load(head, tmp_path):
+    run = tmp_path / "run"
+    said = refused(tmp_path, lambda: save_stock(stock_classifier(head), run))
+    assert said.startswith(
+        f"{run}: not written, for nothing could load this model: config.json: expected classes of "
+        "keras_attention, your own, or those of Keras "
+    )
+    assert f"Received: {UNLOADABLE[head]}" in said
+    # An older run stays, and loads.
+    save_small_run("classifier", run)
+    refused(tmp_path, lambda: save_stock(stock_classifier(head), run, force=True))
+    assert keras_attention.load(run).labels == LABELS
+
+
+def masked_mean(x, mask):
+    mask = keras.ops.cast(mask, "float32")
+    total = keras.ops.sum(x * mask[..., None], 1)
+    return total / keras.ops.maximum(keras.ops.sum(mask, -1, keepdims=True), 1.0)
+
+
+def normalized(x, mask):
+    x = keras.ops.stop_gradient(x[..., 0, :])
+    x = keras.ops.slice(x / keras.ops.norm(x, axis=-1, keepdims=True), (0, 1), (-1, 6))
+    return x * keras.ops.rsqrt(1 + keras.ops.logsumexp(x, -1, keepdims=True) ** 2)
+
+
+def many_layers(x, mask):
+    keep, layers = {"return_sequences": True}, keras.layers
+    x = layers.Masking()(x)
+    x = layers.MultiHeadAttention(2, 4)(x, x) + layers.Attention(use_scale=True)([x, x])
+    x = layers.RMSNormalization()(layers.RNN(layers.SimpleRNNCell(8), **keep)(x))
+    cells = [layers.GRUCell(8), layers.LSTMCell(8)]
+    x = layers.BatchNormalization()(layers.RNN(layers.StackedRNNCells(cells), **keep)(x))
+    x = layers.TimeDistributed(layers.Dense(8, "relu", kernel_regularizer="l2"))(x)
+    x = layers.EinsumDense("abc,cd->abd", (None, 8))(layers.GroupNormalization(2)(x))
+    x = layers.LeakyReLU()(layers.Subtract()([x, layers.PReLU(shared_axes=[1])(x)]))
+    x = layers.SeparableConv1D(8, 2, padding="same", pointwise_constraint="max_norm")(x)
+    x = layers.GaussianNoise(0.1)(layers.MaxPooling1D(2, padding="same")(x))
+    return layers.GlobalMaxPooling1D()(x)
+
+
+@pytest.mark.parametrize("head", [masked_mean, normalized, many_layers])
+def test_stock_operations_and_layers(head, tmp_path):
+    model = stock_classifier(head)
+    save_stock(model, tmp_path / "run")
+    loaded = keras_attention.load(tmp_path / "run").model
+    packed = {name: word_piece().pack(TEXTS)[name] for name in ("token_ids", "padding_mask")}
+    np.testing.assert_allclose(loaded(packed).numpy(), model(packed).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_function_that_can_be_given_is_saved(tmp_path):
+    """Not registered, it loads from Python alone: a file of `--custom` holds others too."""
+    head = lambda x, mask: keras.layers.Dense(3, activation=doubled)(x[:, 0])  # noqa: E731
+    save_stock(stock_classifier(head), tmp_path / "run")
+    given = {"doubled": doubled}
+    assert keras_attention.load(tmp_path / "run", custom_objects=given).classify(TEXTS)
+    with pytest.raises(InputError, match="the function 'doubled' of .* only if they are regist"):
+        keras_attention.load(tmp_path / "run")
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_while_saving_leaves_nothing(tmp_path, monkeypatch, error):
     def fail(*arguments):
