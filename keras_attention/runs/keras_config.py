@@ -55,7 +55,6 @@ KERAS_CLASSES = {
         "RMSNormalization",
         "RNN",
         "ReLU",
-        "RepeatVector",
         "Reshape",
         "ReversibleEmbedding",
         "SeparableConv1D",
