@@ -115,7 +115,9 @@ RUNTIMES = ("keras", *FORMATS)  # what `load` takes: a run is run by Keras
 def require_formats(formats):
     """Raises `InputError` unless `formats` are some of `FORMATS`, none twice."""
     if isinstance(formats, str):
-        raise InputError(f"`formats` must be a list of formats. Received: {formats!r}")
+        raise InputError(
+            f"`formats` must be a list of some of {', '.join(FORMATS)}. Received: {formats!r}"
+        )
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise InputError(
