@@ -170,7 +170,10 @@ def test_options_of_other_tasks_on_the_command_line(run_of, tmp_path, capfd):
     ("options", "sentence"),
     [
         (dict(formats=()), "Unknown format (none)"),
-        (dict(formats="onnx"), "`formats` must be a list of formats. Received: 'onnx'"),
+        (
+            dict(formats="onnx"),
+            "must be a list of some of tf_saved_model, tflite, onnx. Received: 'onnx'",
+        ),
         (dict(formats=("onnx", "tflite", "onnx")), "`formats` must be different. Received: onnx"),
         (dict(formats=("onnx", "gguf")), "Unknown format 'gguf'; expected some of tf_saved_model"),
         (dict(precision="float8"), "Unknown precision 'float8'"),
