@@ -3,23 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
-# Processes that share the tests, a file at a time; each grows to 7 to 11 GB.
+# Workers that share the tests, a file at a time; each runs a file in a process of its own.
 PROCESSES ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # A step on a CPU is up to 2.7 times as fast: memory is kept, and oneDNN multiplies.
 export TF_CPU_ALLOCATOR_USE_BFC ?= 1
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test test-slow lint test-jax bench clean
+.PHONY: demo test test-slow lint test-jax bench regression clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m keras_attention.cli.demo --output demo --force
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
 
 test-slow: $(VENV)/installed
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile -m slow
 	$(BIN)/python -m pytest -q --hypothesis-profile search tests/runs tests/checkpoints tests/decoding tests/text tests/training/test_spoiled_snapshots.py
 
 lint: $(VENV)/installed
@@ -27,12 +27,16 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 
 test-jax: $(JAX_VENV)/installed
-	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/graph/test_backend.py tests/test_masks.py tests/graph/test_loops.py tests/graph/test_matmul.py tests/graph/test_recurrence.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_jax_data_parallel.py
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/graph tests/test_masks.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_jax_data_parallel.py
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/training_step.py --preset small --rows 64
 	$(BIN)/python benchmarks/additive_attention.py
+
+# Whether this checkout gives what the commit BASE gives: benchmarks/regression/compare.py.
+regression: $(VENV)/installed
+	$(BIN)/python benchmarks/regression/compare.py --base $(BASE)
 
 clean:
 	rm -rf $(VENV) $(JAX_VENV) demo

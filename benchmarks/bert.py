@@ -23,19 +23,15 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
-from keras_attention.artifacts.onnx import write_onnx
-from keras_attention.artifacts.onnx_runtime import onnx_function
-from keras_attention.artifacts.saved_model import write_saved_model
-from keras_attention.artifacts.tflite import write_tflite
-from keras_attention.artifacts.tflite_runtime import tflite_signature
-from keras_attention.models import BertClassifier, BertEncoder
-from keras_attention.models.classify import classify
-from keras_attention.tasks import load_run
+from keras_attention.artifacts import onnx, saved_model, tflite
+from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
 from keras_attention.tasks.classification.text_classifier import (
     TextClassifier,
     ids_to_probabilities,
 )
+from keras_attention.tasks.load import load_run
+from keras_attention.tasks.task import Graph
 from keras_attention.text import label_ids, read_labelled
 
 THREADS = 2
@@ -47,7 +43,7 @@ def make_classifier(activation="gelu_new"):
     """Ours, with random weights. KerasHub knows the GELU by tanh only."""
     keras.utils.set_random_seed(0)
     encoder = BertEncoder(VOCABULARY, **SIZE, activation=activation)
-    return BertClassifier(encoder, CLASSES, pooling="mean")
+    return Classifier(encoder, CLASSES, pooling="mean")
 
 
 def make_inputs(rows, length, ragged=False):
@@ -78,10 +74,19 @@ def train_function(model, batch, jit):
 
 
 def keras_function(model, jit):
-    """`probabilities(token_ids)` of a Keras model as a graph."""
+    """`probabilities(token_ids)` of a Keras model as a graph; 0 is padding."""
+
+    def probabilities(token_ids):
+        inputs = {
+            "token_ids": token_ids,
+            "segment_ids": tf.zeros_like(token_ids),
+            "padding_mask": tf.cast(token_ids != 0, tf.int32),
+        }
+        return tf.nn.softmax(model(inputs, training=False))
+
     signature = [tf.TensorSpec((None, None), tf.int32)]
     function = tf.function(
-        lambda token_ids: classify(model, 0, token_ids),
+        probabilities,
         input_signature=None if jit else signature,
         autograph=False,
         jit_compile=jit,
@@ -104,20 +109,21 @@ def inference_programs(ours, directory):
         programs["keras_attention", f"Keras {how}"] = keras_function(ours, jit)
         programs["KerasHub", f"Keras {how}"] = keras_function(hub, jit)
     ids = ids_function(ours, 0)
-    write_saved_model(directory / "saved_model", ours, {}, ids, ids)
+    graph = Graph(ids, None, {}, {}, {})
+    saved_model.write(directory / "saved_model", ours, graph)
     for precision in ("float32", "int8"):
         path = directory / f"{precision}.tflite"
-        write_tflite(path, directory / "saved_model", precision)
-        signature = tflite_signature(path, THREADS)
+        tflite.write(path, ours, graph, precision, directory / "saved_model")
+        signature = tflite.signature(path, num_threads=THREADS)
         programs["keras_attention", f"TFLite {precision}"] = lambda token_ids, run=signature: run(
             token_ids=token_ids
         )["probabilities"]
         path = directory / f"{precision}.onnx"
-        write_onnx(path, ids, precision)
-        session = onnx_function(path, ["probabilities"], THREADS)
+        onnx.write(path, ours, graph, precision)
+        session = onnx.signature(path, num_threads=THREADS)
         programs["keras_attention", f"ONNX {precision}"] = lambda token_ids, run=session: run(
             token_ids=token_ids
-        )[0]
+        )["probabilities"]
     try:
         for quantised in (False, True):
             logits = torch_classifier(ours, quantised, THREADS)

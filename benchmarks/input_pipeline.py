@@ -23,13 +23,12 @@ import keras
 import tensorflow as tf
 
 from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
-from keras_attention.tasks.translation.train_translator import (
+from keras_attention.tasks.translation.sentence_pairs import load_pairs, stream_pairs
+from keras_attention.tasks.translation.training import (
     compile_translator,
-    load_corpus,
     make_batches,
     make_model,
     stream_batches,
-    stream_corpus,
     train_tokenizer,
 )
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
@@ -88,7 +87,7 @@ def main():
 
     config = TranslatorConfig.for_preset(options.pop("preset"), **options)
     keras.utils.set_random_seed(config.seed)
-    train, _ = load_corpus(config)
+    train, _ = load_pairs(config)
     tokenizer = train_tokenizer(config, train)
     model = make_model(config, tokenizer.target.vocabulary_size)
     compile_translator(model, config, 10_000)
@@ -99,7 +98,7 @@ def main():
             run = SimpleNamespace(
                 config=config, output=Path(folder), resumes=False, say=lambda text: None
             )
-            batches = stream_batches(config, tokenizer, stream_corpus(config, run)[0])
+            batches = stream_batches(config, tokenizer, stream_pairs(config, run)[0])
         measure(f"windows of {config.window:,}", batches, model, count)
 
 

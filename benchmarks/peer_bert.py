@@ -1,4 +1,4 @@
-"""The classifier of a `BertClassifier` with mean pooling, made of KerasHub's and PyTorch's BERT."""
+"""The classifier of a `Classifier` with mean pooling, made of KerasHub's and PyTorch's BERT."""
 
 import tempfile
 
@@ -35,7 +35,7 @@ def torch_classifier(ours, quantised=False, threads=2):
     """`logits(token_ids, segment_ids, padding_mask)` by transformers on PyTorch, NumPy in and out.
 
     Args:
-        ours: the `BertClassifier`.
+        ours: the `Classifier`.
         quantised: whether linear layers are quantised to int8 (PyTorch's dynamic quantisation).
         threads: of PyTorch.
 

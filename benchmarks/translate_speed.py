@@ -21,11 +21,11 @@ from peer_ctranslate2 import write_ctranslate2
 from translation_agreement import MAX_LENGTH, SUPPRESSED
 
 from keras_attention import load
-from keras_attention.search_options import SearchOptions
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import read_lines
-from keras_attention.token_ids import END_ID, PADDING_ID
+from keras_attention.token_ids import SpecialIds
 
+SPECIAL = SpecialIds()
 WAYS = {"2": (1, 2), "1": (1, 1), "1 + 1": (2, 1)}  # programs at once, threads of each
 PEER = ("CTranslate2", "float32")
 BEAMS = (1, 4)
@@ -44,12 +44,13 @@ def batches(rows, size):
 def padded(rows):
     """(B, S) int32 of lists of ids."""
     length = max(map(len, rows))
-    return np.array([row + [PADDING_ID] * (length - len(row)) for row in rows], "int32")
+    return np.array([row + [SPECIAL.padding] * (length - len(row)) for row in rows], "int32")
 
 
 def until_end(row):
     """The tokens before END and padding."""
-    return [int(token) for token in itertools.takewhile(lambda t: t not in (END_ID, 0), row)]
+    over = (SPECIAL.end, SPECIAL.padding)
+    return [int(token) for token in itertools.takewhile(lambda t: t not in over, row)]
 
 
 def saved_model(path, threads):
@@ -177,12 +178,12 @@ def main():
             artifacts = {}
             for precision in options.precisions:
                 artifacts[precision] = directory / f"{precision}-{beam_size}"
-                export_translator(
+                export(
                     ours.model,
-                    ours.tokenizer,
                     artifacts[precision],
-                    lines[:20],
-                    search=SearchOptions(beam_size=beam_size, max_length=MAX_LENGTH),
+                    ours.tokenizer,
+                    examples=lines[:20],
+                    search=dict(beam_size=beam_size, max_length=MAX_LENGTH),
                     precision=precision,
                 )
             for size, (ways, parts_of) in CHOICES.items():

@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_attention.layers import AdditiveAttention, RecurrentDecoder, RecurrentEncoder
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import (
     TranslationBatches,
     TranslationTokenizer,
@@ -36,10 +36,10 @@ class CoverageAttention(AdditiveAttention):
     def initial_state(self, value):
         return ops.zeros(ops.shape(value)[:2], dtype=value.dtype)  # (B, S)
 
-    def attend(self, query, value, projected_keys, value_mask, state, training=None):
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, **options):
         term = ops.expand_dims(state, 2) * ops.cast(self.coverage_vector, state.dtype)
         context, alignment, _ = super().attend(
-            query, value, projected_keys + term, value_mask, {}, training
+            query, value, projected_keys + term, value_mask, {}, training, **options
         )
         return context, alignment, state + alignment
 
@@ -78,7 +78,7 @@ def main(output="coverage", epochs=6, pairs=20_000):
         batches.dataset(), steps_per_epoch=len(batches), epochs=epochs, shuffle=False, verbose=2
     )
     texts = phrase_corpus(32, split="test")[0]
-    export_translator(model, tokenizer, Path(output), texts, force=True, say=print)
+    export(model, Path(output), tokenizer, examples=texts, force=True, say=print)
     return history.history, model
 
 

@@ -30,12 +30,13 @@ class RelativeAttention(MultiHeadAttention):
         shape = (self.num_heads, 2 * self.max_distance + 1)
         self.distance_bias = self.add_weight(name="distance_bias", shape=shape, initializer="zeros")
 
-    def score(self, query, key, start):
-        rows = ops.arange(ops.shape(query)[2]) + start
-        distance = ops.arange(ops.shape(key)[2]) - ops.expand_dims(rows, 1)  # (T, S)
+    def score(self, query, key, query_positions, key_positions):
+        distance = ops.expand_dims(key_positions, -2) - ops.expand_dims(query_positions, -1)
         distance = ops.clip(distance, -self.max_distance, self.max_distance) + self.max_distance
-        bias = ops.take(ops.cast(self.distance_bias, query.dtype), distance, axis=1)  # (H, T, S)
-        return super().score(query, key, start) + bias
+        by_distance = ops.transpose(ops.cast(self.distance_bias, query.dtype))
+        bias = ops.take(by_distance, distance, axis=0)  # (T, S, H), or (B, T, S, H)
+        bias = ops.moveaxis(bias, -1, -3)
+        return super().score(query, key, query_positions, key_positions) + bias
 
 
 @keras.saving.register_keras_serializable(package="examples")

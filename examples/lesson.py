@@ -9,8 +9,8 @@ HuggingFace's: config.json, model.safetensors, vocab.txt.
 import argparse
 from pathlib import Path
 
-from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+from keras_attention.tasks.train import train as train_classifier
 from keras_attention.text import read_labelled
 
 
@@ -29,7 +29,7 @@ def main(train, valid, bert, output, **options):
     data = read_labelled(valid)
     accuracies = {}
     for name, step in steps.items():
-        config = ClassifierConfig.for_weights(train=train, valid=valid, **{**step, **options})
+        config = ClassifierConfig.for_preset(train=train, valid=valid, **{**step, **options})
         run = Path(output) / name.replace(" ", "-").lower()
         classifier = train_classifier(config, run, force=True)
         found = classifier.classify(data.texts)

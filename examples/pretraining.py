@@ -8,10 +8,9 @@ TEXTS is a file of one text a line; the tables have the columns "text" and "labe
 import argparse
 from pathlib import Path
 
-from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.masked_lm import train_masked_lm
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
+from keras_attention.tasks.train import train
 from keras_attention.text import read_labelled
 
 
@@ -22,7 +21,7 @@ def main(texts, labelled, valid, output, epochs=60, seeds=5, vocabulary_size=800
     config = MaskedLMConfig.for_preset(
         "mini", train=texts, epochs=epochs, vocabulary_size=vocabulary_size, **options
     )
-    train_masked_lm(config, pretrained, force=True)
+    train(config, pretrained, force=True)
 
     data = read_labelled(valid)
     beginnings = {
@@ -33,7 +32,7 @@ def main(texts, labelled, valid, output, epochs=60, seeds=5, vocabulary_size=800
     for name, beginning in beginnings.items():
         accuracies[name] = []
         for seed in range(seeds):
-            config = ClassifierConfig.for_weights(
+            config = ClassifierConfig.for_preset(
                 train=labelled,
                 valid=labelled,  # of few labels none is set aside
                 seed=seed,
@@ -44,7 +43,7 @@ def main(texts, labelled, valid, output, epochs=60, seeds=5, vocabulary_size=800
                 **options,
             )
             run = output / f"{name.replace(' ', '-')}-{seed}"
-            found = train_classifier(config, run, force=True, quiet=True).classify(data.texts)
+            found = train(config, run, force=True, quiet=True).classify(data.texts)
             right = sum(a == b for a, b in zip(found, data.labels, strict=True))
             accuracies[name].append(right / len(data))
         listed = ", ".join(f"{accuracy:.1%}" for accuracy in accuracies[name])

@@ -3,8 +3,8 @@
 python examples/sentence_neighbours.py BERT [--sentences FILE]
 
 BERT is a directory of HuggingFace's with an encoder made for sentence embeddings, such as
-all-MiniLM-L6-v2: config.json, model.safetensors, vocab.txt. Without a file, a few sentences that
-stand below.
+all-MiniLM-L6-v2: config.json, model.safetensors, vocab.txt. Without a file, the sentences below are
+compared.
 """
 
 import argparse
@@ -36,7 +36,8 @@ def embed(encoder, tokenizer, sentences, max_length=128, batch_size=32):
 
 def main(bert, sentences=None):
     """Prints each sentence with the one nearest to it; returns the matrix of cosines (N, N)."""
-    encoder, tokenizer = checkpoints.load_hugging_face(bert), text.WordPieceTokenizer.load(bert)
+    encoder = checkpoints.load_hugging_face(bert, task="encoder")
+    tokenizer = checkpoints.load_tokenizer(bert)
     sentences = SENTENCES if sentences is None else text.read_lines(sentences)
     embeddings = embed(encoder, tokenizer, sentences)
     cosines = embeddings @ embeddings.T

@@ -11,7 +11,8 @@ from pathlib import Path
 import keras
 
 import keras_attention
-from keras_attention import checkpoints, exporting, models, runtimes, text, training
+from keras_attention import checkpoints, models, text, training
+from keras_attention.tasks.classification.text_classifier import keras_classifier
 
 
 def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
@@ -21,14 +22,14 @@ def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
     # Text: labels from the data, a tenth of it to validate on, the weights' own vocabulary.
     train, valid = text.split_labelled(text.read_labelled(reviews), share=0.1)
     labels = text.label_names(train.labels)
-    tokenizer = text.WordPieceTokenizer.load(bert)
+    tokenizer = checkpoints.load_tokenizer(bert)
     rows = tokenizer.encode(train.texts, max_length=max_length)
     ids = text.label_ids(train, labels)
     batches = text.ClassificationBatches(rows.token_ids, None, ids, batch_size)
 
     # Model: the published encoder with a new head, compiled and fitted like any other.
-    encoder = checkpoints.load_hugging_face(bert)
-    model = models.BertClassifier(encoder, len(labels), pooling="mean")
+    encoder = checkpoints.load_hugging_face(bert, task="encoder")
+    model = models.Classifier(encoder, len(labels), pooling="mean", labels=labels)
     steps = epochs * len(batches)
     model.compile(
         training.LayerwiseAdamW(training.WarmupLinearSchedule(1e-4, steps // 10 + 1, steps)),
@@ -40,12 +41,17 @@ def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):
     )
     model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=epochs, shuffle=False)
 
-    # Deployment: one directory with every form, each compared with Keras before it appears.
+    # Deployment: one directory with every format, each compared with Keras before it appears.
     artifact = Path(output) / "artifact"
-    exporting.export_classifier(
-        model, tokenizer, labels, artifact, valid.texts[:200], max_length=max_length, say=print
+    keras_attention.export(
+        model,
+        artifact,
+        tokenizer,
+        config={"max_sequence_length": max_length},
+        examples=valid.texts[:200],
+        say=print,
     )
-    classifiers = {"keras": runtimes.keras_classifier(model, tokenizer, labels, max_length)}
+    classifiers = {"keras": keras_classifier(model, tokenizer, labels, max_length)}
     for runtime in ("tf_saved_model", "tflite", "onnx"):
         classifiers[runtime] = keras_attention.load(artifact, runtime)
     accuracies = {}

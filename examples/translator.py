@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 
 import keras_attention
-from keras_attention import exporting, models, runtimes, text, training, visualization
+from keras_attention import models, text, training, visualization
+from keras_attention.tasks.translation.text_translator import keras_translator
 
 
 def main(output, epochs=5, pairs=50_000):
@@ -34,16 +35,16 @@ def main(output, epochs=5, pairs=50_000):
         loss=training.LabelSmoothedCrossEntropy(0.1),
         metrics=[training.TokenAccuracy(), training.Perplexity()],
     )
-    translator = runtimes.keras_translator(model, tokenizer)
+    translator = keras_translator(model, tokenizer)
     valid = text.phrase_corpus(200, split="valid")
     scores = training.TranslationScores(translator.translate, *valid)
     # The batches are in a random order of their own, hence no shuffling.
     steps = dict(steps_per_epoch=len(batches), epochs=epochs, shuffle=False)
     model.fit(batches.dataset(), callbacks=[scores], **steps)
 
-    # Deployment: one directory with every form, each compared with Keras before it appears.
+    # Deployment: one directory with every format, each compared with Keras before it appears.
     artifact = Path(output) / "artifact"
-    exporting.export_translator(model, tokenizer, artifact, valid[0], say=print)
+    keras_attention.export(model, artifact, tokenizer, examples=valid[0], say=print)
     sources, references = text.phrase_corpus(200, split="test")
     translators = {"keras": translator}
     for runtime in ("tf_saved_model", "tflite", "onnx"):

@@ -11,10 +11,13 @@ from keras_attention.version import __version__
 _MODULES = {
     "checkpoints": "",
     "decoding": "",
+    "export": "tasks.export",
     "layers": "",
     "load": "tasks.load",
     "masks": "",
     "models": "",
+    "save_run": "tasks.save_run",
+    "tasks": "",
     "text": "",
     "training": "",
     "visualization": "",

@@ -1,16 +1,20 @@
-"""One form for every error message: name the argument, say what is expected, show what came."""
+"""Error messages in one style: the argument, what is expected, what was received."""
+
+import re
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
 
 
 class InputError(ValueError):
-    """A user's file, text or option is unusable. The command line prints its one sentence."""
+    """A user's file, text or option cannot be used. The command line prints the message."""
 
 
 class TruncationWarning(UserWarning):
-    """A text is longer than the model's maximum; the message names its line."""
+    """A text is longer than the model's maximum. The message names its line."""
 
 
 def require(condition, argument, expected, **received):
-    """Raises `ValueError` in the package's one sentence form unless `condition` holds.
+    """Raises `ValueError` unless `condition` is true.
 
     >>> require(2 > 1, "num_heads", "a positive integer", num_heads=2)
     """
@@ -39,14 +43,26 @@ def require_rate(argument, value):
 
 
 def one_line(text, longest=200):
-    """A text of anything, an error for one, in one line; what is longer than `longest` is cut."""
-    line = " ".join(str(text).split())
+    """`str(text)`, of an error for example, in one line of at most `longest` characters.
+
+    Keras writes its errors in bold and in colours: the escapes for these are left out.
+    """
+    line = " ".join(_ESCAPES.sub("", str(text)).split())
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def missing_package(package, extra):
-    """The `ImportError` for an optional `package`, naming the pip extra that installs it."""
+    """The `ImportError` for a missing optional package. It names the pip extra to install."""
     return ImportError(
         f"The package `{package}` is needed here and is not installed. "
         f"Install it with: pip install 'keras_attention[{extra}]'"
     )
+
+
+def with_article(kind):
+    """A noun, such as a kind of task, with its article.
+
+    >>> with_article("encoder")
+    'an encoder'
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

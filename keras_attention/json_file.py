@@ -1,11 +1,11 @@
-"""JSON objects in files that anybody may have written."""
+"""Reads JSON objects from files that cannot be trusted."""
 
 import json
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
 
-LARGEST = 1 << 24  # bytes: parsed, JSON takes many times its size in memory
+LARGEST = 1 << 24  # bytes: parsed JSON takes many times the file's size in memory
 
 
 def read_json_object(path):
@@ -13,7 +13,7 @@ def read_json_object(path):
 
     Raises:
         OSError: if the file cannot be read.
-        InputError: if it does not hold a JSON object, or one of more than 16 MB.
+        InputError: if the file holds no JSON object or is larger than 16 MB.
     """
     path = Path(path)
     if path.stat().st_size > LARGEST:
@@ -24,15 +24,27 @@ def read_json_object(path):
     return parse_json_object(path.read_bytes(), path)
 
 
+def json_object_or_empty(path):
+    """The dict in a JSON file; an empty one if there is no such file, or it holds something else.
+
+    For asking what a directory is: whatever else has the name of the file raises no error.
+    """
+    try:
+        # A pipe of that name would be waited for.
+        return read_json_object(path) if Path(path).is_file() else {}
+    except (OSError, InputError):
+        return {}
+
+
 def parse_json_object(data, name):
     """The dict in JSON text.
 
     Args:
         data: bytes.
-        name: of the file, for the message.
+        name: name of the file, for the message.
 
     Raises:
-        InputError: if it is not the text of a JSON object.
+        InputError: if the bytes are not a JSON object.
     """
     try:
         value = json.loads(data)
@@ -44,13 +56,13 @@ def parse_json_object(data, name):
 
 
 def require_fields(values, fields, name):
-    """Raises `InputError` unless a dict holds what it must.
+    """Raises `InputError` unless a dict has all fields, with valid values.
 
     Args:
         values: dict of JSON values.
-        fields: dict of field -> (what is expected in words, function of the value that says whether
-            it is that).
-        name: of the file, for the message.
+        fields: dict from a field to a pair: what is expected, in words, and a function of the value
+            that checks it.
+        name: name of the file, for the message.
 
     >>> require_fields({"kind": 3}, {"kind": ("a string", is_string)}, "manifest.json")
     Traceback (most recent call last):
@@ -66,25 +78,43 @@ def require_fields(values, fields, name):
 
 
 def shortened(value):
-    """A value that was received, in at most 100 characters of one line."""
+    """`repr(value)` in one line of at most 100 characters."""
     return one_line(repr(value), 100)
 
 
 def is_string(value):
-    """Whether it is a string with text in it."""
+    """Whether `value` is a string that is not empty."""
     return isinstance(value, str) and bool(value)
 
 
 def is_size(value):
-    """Whether it is an integer above zero that fits 31 bits."""
+    """Whether `value` is an integer above zero that fits 31 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31
 
 
 def is_boolean(value):
-    """Whether it is true or false."""
+    """Whether `value` is true or false."""
     return isinstance(value, bool)
 
 
-def is_list_of_strings(value):
-    """Whether it is a list of strings that are not empty, of one at least."""
-    return isinstance(value, list) and bool(value) and all(map(is_string, value))
+def is_number(value):
+    """Whether `value` is a number that can be printed: neither NaN nor beyond 1e18."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
+
+
+def is_object(value):
+    """Whether `value` is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list_of_names(value):
+    """Whether `value` is a list of one or more different strings that are not empty."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(map(is_string, value))
+        and len(set(value)) == len(value)
+    )
+
+
+NAMES = ("a list of different names", is_list_of_names)  # a field, for `require_fields`

@@ -6,15 +6,24 @@ Shapes: B batch, T target (query) length, S source (key) length.
 import keras
 from keras import ops
 
-from keras_attention.token_ids import PADDING_ID
+from keras_attention.keras_private import mask_of
 
 
-def padding_mask(token_ids, padding_id=PADDING_ID):
-    """True where `token_ids` (B, S) holds a token, False where it holds padding.
+def padding_mask(token_ids, padding_id):
+    """True where `token_ids` (B, S) holds a token, False where it holds `padding_id`.
 
-    >>> padding_mask([[5, 6, 0]])  # [[True, True, False]]
+    >>> padding_mask([[5, 6, 0]], 0)  # [[True, True, False]]
     """
     return ops.not_equal(token_ids, padding_id)
+
+
+def length_mask(lengths, max_length):
+    """True at the first `lengths` (B,) of `max_length` positions: (B, max_length).
+
+    >>> length_mask([2, 0], 3)  # [[True, True, False], [False, False, False]]
+    """
+    positions = ops.arange(max_length, dtype="int32")
+    return ops.expand_dims(positions, 0) < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
 def causal_mask(target_length, source_length=None, start_index=0):
@@ -30,7 +39,7 @@ def causal_mask(target_length, source_length=None, start_index=0):
 
 def implicit_mask(tensor):
     """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
-    return getattr(tensor, "_keras_mask", None)
+    return mask_of(tensor)
 
 
 def combine(*masks):

@@ -1,4 +1,4 @@
-"""How a translator decodes, as one value that configs and manifests keep."""
+"""How a model generates, as one value that configs and manifests keep."""
 
 import dataclasses
 import math
@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention.json_file import shortened
 
 FORBIDDEN = -1e9  # the logit of a token that may not come, the score of an empty slot
 IMPOSSIBLE = FORBIDDEN / 2  # what is lower holds something forbidden
@@ -62,7 +63,7 @@ class SearchOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SamplingOptions:
-    """Sampling: see `decoding.sample` for each. The seeds are no options: they come with the texts.
+    """Sampling: see `decoding.sample` for each. Seeds are no options: they come with the inputs.
 
     Raises:
         ValueError: if one is out of range.
@@ -193,7 +194,7 @@ def decoding_options(given, defaults):
         if searching:
             raise InputError(
                 f"{searching[0]} is an option of searching and cannot be given together with "
-                "--sample (in Python: sample=True): a sample is drawn, not searched for."
+                "`sample`: a sample is drawn, not searched for."
             )
         limits = {name: defaults[name] for name in ("min_length", "max_length") if name in defaults}
         return SamplingOptions(**{**limits, **given})
@@ -205,9 +206,37 @@ def decoding_options(given, defaults):
 
 def refuse_without_sample(name):
     """Raises the `InputError` of an option of sampling that is given to a search."""
-    raise InputError(
-        f"{name} is an option of sampling and needs --sample (in Python: sample=True) beside it."
-    )
+    raise InputError(f"{name} is an option of sampling and needs `sample` beside it.")
+
+
+def decoding_of_run(path, config, seed=None, **search):
+    """The options of decoding with a run, and the seed.
+
+    Args:
+        path: the run directory.
+        config: its `config.json`, a dict; `decoding` holds the defaults.
+        seed, search: those of `load`.
+
+    Returns:
+        `SearchOptions` or `SamplingOptions`, and an integer.
+    """
+    defaults = config.get("decoding", {})
+    require_defaults(f"{path}/config.json: ", defaults)
+    options = decoding_options(search, defaults)
+    if seed is not None and not options.is_sampling:
+        refuse_without_sample("seed")
+    return options, 0 if seed is None else seed
+
+
+def require_defaults(where, defaults):
+    """Raises `InputError`, beginning with `where`, unless these are fields of `SearchOptions`."""
+    if not isinstance(defaults, dict):
+        raise InputError(f"{where}`decoding` must be an object. Received: {shortened(defaults)}")
+    SearchOptions.require_names(defaults, where)
+    try:
+        SearchOptions(**defaults)
+    except ValueError as error:
+        raise InputError(f"{where}{error}") from error
 
 
 GREEDY = SearchOptions()

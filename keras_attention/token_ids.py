@@ -1,6 +1,96 @@
-"""The four token ids that every vocabulary, model, loss and artifact of this package agrees on."""
+"""The ids of a vocabulary that stand for no piece of text, and rows that are padded with one."""
 
-PADDING_ID = 0
-UNKNOWN_ID = 1
-START_ID = 2
-END_ID = 3
+import dataclasses
+
+import numpy as np
+
+from keras_attention._validation import require
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecialIds:
+    """The special ids of one vocabulary. A model, a loss and an artifact say theirs with it.
+
+    No id is reserved for everybody: a vocabulary without such a token has None in its place. GPT-2
+    has words at 0 and 2, and one special id, which ends a text.
+
+    Args:
+        padding: fills rows to equal length.
+        unknown: stands for what the vocabulary cannot spell.
+        start: comes first in what a decoder reads.
+        end: ends a sequence; a tuple where each of several ids does.
+
+    Raises:
+        ValueError: if an id is not an integer of at least 0.
+
+    >>> SpecialIds(padding=None, unknown=None, start=None, end=50256).ends
+    (50256,)
+    """
+
+    padding: int | None = 0
+    unknown: int | None = 1
+    start: int | None = 2
+    end: int | tuple[int, ...] | None = 3
+
+    def __post_init__(self):
+        if isinstance(self.end, (list, tuple)):  # JSON has lists
+            object.__setattr__(self, "end", tuple(self.end))
+        ids = {"padding": self.padding, "unknown": self.unknown, "start": self.start}
+        for name, value in (*ids.items(), *(("end", end) for end in self.ends)):
+            is_id = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            require(
+                value is None or is_id, name, "an integer of at least 0, or None", **{name: value}
+            )
+
+    @property
+    def ends(self):
+        """The ids that end a sequence, as a tuple."""
+        if isinstance(self.end, tuple):
+            return self.end
+        return () if self.end is None else (self.end,)
+
+    @property
+    def fill(self):
+        """What stands behind the end of a generated row: padding, else an end, else 0."""
+        if self.padding is not None:
+            return self.padding
+        return self.ends[0] if self.ends else 0
+
+    def to_dict(self):
+        """A dict of JSON values, from which `SpecialIds.of` makes an equal one."""
+        end = list(self.end) if isinstance(self.end, tuple) else self.end
+        return {**dataclasses.asdict(self), "end": end}
+
+    @classmethod
+    def of(cls, value):
+        """`SpecialIds` from one, from a dict of `to_dict`, or the default ones from None.
+
+        Raises:
+            ValueError: if `value` is something else, or an id is out of range.
+        """
+        if value is None:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        names = {field.name for field in dataclasses.fields(cls)}
+        require(
+            isinstance(value, dict) and set(value) <= names,
+            "special_ids",
+            f"a `SpecialIds` or a dict of some of {', '.join(sorted(names))}",
+            special_ids=value,
+        )
+        return cls(**value)
+
+
+def pad(rows, length=None, value=0):
+    """(N, longest) int32 from lists of ids, padded with `value` at the end.
+
+    >>> pad([[5, 3], [7]])
+    array([[5, 3],
+           [7, 0]], dtype=int32)
+    """
+    length = max(map(len, rows), default=0) if length is None else length
+    padded = np.full((len(rows), length), value, dtype=np.int32)
+    for padded_row, row in zip(padded, rows, strict=True):
+        padded_row[: len(row)] = row
+    return padded

@@ -10,6 +10,11 @@ from keras import ops, tree
 BACKEND = keras.backend.backend()
 
 
+def examples(count):
+    """How many examples a property is tried on: fewer on JAX, which compiles each shape anew."""
+    return count if BACKEND == "tensorflow" else max(3, count // 10)
+
+
 def to_numpy(structure):
     """Every tensor of a structure as a float32 or integer array."""
 

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from tests.made_once import made_once
+from tests.process_per_file import run_in_child
 
 # The first example of a test may compile, and machines are shared: nothing is measured in seconds.
 hypothesis.settings.register_profile(
@@ -21,6 +22,28 @@ hypothesis.settings.load_profile("keras_attention")
 
 # TensorFlow's own notes would drown pytest's output; processes that tests start inherit this.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+# Folders whose files take minutes. They come first: the end is shared by files that take seconds.
+SLOW_FOLDERS = ("training", "tasks", "cli", "export", "artifacts", "runs", "test_examples")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the slowest files first; within a folder the order stays."""
+
+    def rank(item):
+        name = item.nodeid.removeprefix("tests/").split("/")[0].split(".")[0]
+        return SLOW_FOLDERS.index(name) if name in SLOW_FOLDERS else len(SLOW_FOLDERS)
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A worker of pytest-xdist runs the tests of each file in a process of their own."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return run_in_child(item, nextitem)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +84,7 @@ def run_directory(once, corpus_files):
 
     Two epochs, at most 64 tokens in a sentence, a vocabulary of 300. Not to be changed: copy it.
     """
-    from keras_attention.tasks.translation import train_translator
+    from keras_attention.tasks.train import train
     from keras_attention.tasks.translation.translator_config import TranslatorConfig
 
     config = TranslatorConfig.for_preset(
@@ -76,7 +99,7 @@ def run_directory(once, corpus_files):
         average_checkpoints=1,
         **corpus_files,
     )
-    make = lambda folder: train_translator(config, folder / "run", quiet=True)  # noqa: E731
+    make = lambda folder: train(config, folder / "run", quiet=True)  # noqa: E731
     return once("trained", make) / "run"
 
 
@@ -86,13 +109,13 @@ def artifact_of(once):
 
     def export(run, name, **options):
         from keras_attention.artifacts.precision_loss import PrecisionWarning
-        from keras_attention.tasks import export_run
+        from keras_attention.tasks.export import export
 
         def make(folder):
             with warnings.catch_warnings():
                 # On so few sentences one other word, or label, may be more than the bound.
                 warnings.simplefilter("ignore", PrecisionWarning)
-                export_run(run, folder / "artifact", **options)
+                export(run, folder / "artifact", **options)
 
         return once(name, make) / "artifact"
 
@@ -151,16 +174,16 @@ CLASSIFIER = dict(
 
 def _train_classifier(folder, columns, **options):
     """A run on the tables that `columns(count, seed)` gives."""
-    from keras_attention.tasks.classification import train_classifier
     from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+    from keras_attention.tasks.train import train
     from tests.labelled_sentences import write_table
 
     files = {
         part: write_table(folder / f"{part}.jsonl", **columns(count, seed))
         for part, count, seed in (("train", 480, 0), ("valid", 40, 1))
     }
-    config = ClassifierConfig.for_weights(**CLASSIFIER, **files, **options)
-    train_classifier(config, folder / "run", quiet=True)
+    config = ClassifierConfig.for_preset(**CLASSIFIER, **files, **options)
+    train(config, folder / "run", quiet=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_attention.artifacts.describe_artifact import describe_artifact
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.models import BertEncoder
-from keras_attention.tasks import load_run
+from keras_attention.tasks.describe import describe
+from keras_attention.tasks.load import load_run
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.labelled_sentences import labelled_sentences, write_table
 
@@ -84,7 +84,7 @@ def test_the_lesson_compares_three_classifiers(labelled, tmp_path, capsys):
     accuracies = example("lesson").main(*files, tmp_path, **options)
     assert list(accuracies) == ["one block from scratch", "frozen BERT", "BERT"]
     assert accuracies["one block from scratch"] > 0.5
-    published = load_hugging_face(labelled / "bert").get_weights()
+    published = load_hugging_face(labelled / "bert", task="encoder").get_weights()
     for run, is_frozen in (("frozen-bert", True), ("bert", False)):
         trained = load_run(tmp_path / run).model.encoder.get_weights()
         moved = [np.abs(a - b).max() for a, b in zip(trained, published, strict=True)]
@@ -99,7 +99,7 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
     assert set(accuracies) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(accuracies.values())) == 1
     assert read_manifest(tmp_path / "artifact")["kind"] == "classifier"
-    assert describe_artifact(tmp_path / "artifact").startswith("classifier, float32\n")
+    assert describe(tmp_path / "artifact").startswith("classifier, float32\n")
 
 
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):

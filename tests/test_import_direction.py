@@ -4,6 +4,7 @@ import ast
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 import keras_attention
@@ -13,9 +14,9 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 # From the top down. What shares a line may not import its neighbours, but for one package's own.
 FLOORS = [
-    {"_lazy", "_quiet_start", "_validation", "token_ids", "version"},
-    {"_keras_hook", "activations", "files", "json_file", "masks", "search_options"},
-    {"digests"},
+    {"_lazy", "_quiet_start", "_validation", "keras_private", "version"},
+    {"_keras_hook", "activations", "json_file", "masks", "token_ids"},
+    {"files", "search_options"},
     {"graph"},
     {"layers"},
     {"decoding"},
@@ -32,7 +33,7 @@ FLOORS = [
 LEVELS = {name: level for level, names in enumerate(FLOORS) for name in names}
 
 # What `from keras_attention import name` brings that is not a module of that name.
-ROOT_NAMES = {"load": "tasks", "__version__": "version"}
+ROOT_NAMES = {"export": "tasks", "load": "tasks", "save_run": "tasks", "__version__": "version"}
 
 MAY_IMPORT_TENSORFLOW = (
     "graph/",
@@ -126,6 +127,34 @@ def test_tensorflow_is_imported_only_where_it_may():
     assert found == set()
 
 
+def test_rooms_of_text_and_artifacts_import_tensorflow_in_functions_alone():
+    """An artifact of TFLite or ONNX loads where there is no TensorFlow."""
+    rooms = ("text/", "runs/", "artifacts/", "tasks/", "cli/")
+    found = {
+        f"{relative(path)}:{node.lineno}"
+        for path in MODULES
+        if relative(path).startswith(rooms)
+        for node in outside_functions(ast.parse(path.read_text(encoding="utf-8")))
+        for module in imported_by(node)
+        if module.split(".")[0] in TENSORFLOW
+    }
+    assert found == set()
+
+
+def outside_functions(node):
+    """The nodes that run when a module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield child
+            yield from outside_functions(child)
+
+
+def imported_by(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) else []
+
+
 def test_nothing_private_is_imported():
     private = ("keras.src", "tensorflow.python", "keras_hub.src")
     found = {
@@ -135,6 +164,83 @@ def test_nothing_private_is_imported():
         if module.startswith(private) or module == "tf_keras"
     }
     assert found == set()
+
+
+def names_of_its_own(tree):
+    """The private names that a file defines: attributes of `self`, methods, functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.value, ast.Name) and node.value.id == "self":
+                yield node.attr
+
+
+def foreign_private_names(path, own):
+    """Private names that `path` reads or defines and that no class of this package owns.
+
+    Args:
+        path: of the file.
+        own: the private names that files of this package define, or None to take those of the file.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = set(names_of_its_own(tree)) if own is None else own
+    for node in ast.walk(tree):
+        name = None
+        if isinstance(node, ast.Attribute):
+            name = node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
+            name = getattr(node.args[1], "value", None)
+        elif isinstance(node, ast.FunctionDef) and hasattr(keras.Model, node.name):
+            # One that stands in for a private method of Keras.
+            if node.name.startswith("_") and not node.name.startswith("__"):
+                yield f"{path.name}:{node.lineno} {node.name}"
+        if isinstance(name, str) and name.startswith("_") and not name.startswith("__"):
+            inherited = isinstance(node, ast.Attribute) and hasattr(keras.Model, name)
+            if inherited or name not in own:
+                yield f"{path.name}:{node.lineno} {name}"
+
+
+def test_private_names_of_keras_stand_in_one_module():
+    """`_name` of any object that no class of this package has given it."""
+    own = set()
+    for path in MODULES:
+        own.update(names_of_its_own(ast.parse(path.read_text(encoding="utf-8"))))
+    allowed = {"_exit", "_replace"}  # public methods of `os` and of named tuples
+    found = {
+        f"{relative(path).rpartition('/')[0]}/{sentence}"
+        for path in MODULES
+        if relative(path) != "keras_private.py"
+        for sentence in foreign_private_names(path, own | allowed)
+    }
+    assert found == set()
+
+
+def test_the_check_sees_every_form_of_private_name(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        "class Layer:\n"
+        "    def _maybe_symbolic_build(self):\n"
+        "        self._own = self._losses\n"
+        "    def __call__(self, x):\n"
+        "        return self._own, self.__class__, x._keras_mask\n"
+        "def f(x, cell):\n"
+        "    cell._dropout_mask = getattr(x, '_keras_shape', None)\n"
+    )
+    assert sorted(foreign_private_names(module, None)) == [
+        "module.py:2 _maybe_symbolic_build",
+        "module.py:3 _losses",
+        "module.py:5 _keras_mask",
+        "module.py:7 _dropout_mask",
+        "module.py:7 _keras_shape",
+    ]
+
+
+@pytest.mark.parametrize("name", ["_compile_metrics", "_symbolic_build", "_maybe_symbolic_build"])
+def test_keras_has_the_private_names_of_a_model(name):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert hasattr(model, name)
 
 
 def at_import(path):
@@ -171,4 +277,4 @@ def test_layers_and_models_work_without_tensorflow(module):
                 seen.add(name)
                 waiting.extend(at_import(file_of(name)) if file_of(name) else ())
         assert module.split(".")[0] not in TENSORFLOW
-    assert "keras_attention.token_ids" in seen  # it did look around
+    assert "keras_attention._validation" in seen  # it did look around

@@ -9,11 +9,19 @@ from tests.backend import to_numpy
 def test_padding_mask():
     ids = np.array([[5, 6, 0], [0, 0, 0]], "int32")
     np.testing.assert_array_equal(
-        to_numpy(masks.padding_mask(ids)), [[True, True, False], [False] * 3]
+        to_numpy(masks.padding_mask(ids, 0)), [[True, True, False], [False] * 3]
     )
     np.testing.assert_array_equal(
         to_numpy(masks.padding_mask(ids, padding_id=6)), [[True, False, True], [True] * 3]
     )
+
+
+def test_length_mask():
+    lengths = np.array([2, 0, 5, 3], "int32")
+    found = to_numpy(masks.length_mask(lengths, 3))
+    np.testing.assert_array_equal(found, [[True, True, False], [False] * 3, [True] * 3, [True] * 3])
+    ids = np.array([[5, 6, 0], [0, 0, 0], [9, 9, 9], [4, 7, 5]], "int32")
+    np.testing.assert_array_equal(found, to_numpy(masks.padding_mask(ids, 0)))
 
 
 @pytest.mark.parametrize(

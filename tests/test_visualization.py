@@ -5,10 +5,10 @@ import pytest
 from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.keras_runtime import keras_translator
+from keras_attention.tasks.translation.text_translator import keras_translator
 from keras_attention.training import translation_scores
 from keras_attention.visualization import (
-    Attention,
+    AttentionMap,
     attention_of_sentence,
     bleu_by_length,
     merge_words,
@@ -114,7 +114,7 @@ def test_a_model_without_attention_is_refused(kind):
 
 def test_the_heatmap_shows_the_weights_and_every_word():
     weights = np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5]])
-    attention = Attention(
+    attention = AttentionMap(
         weights, ["das", "Haus"], ["the", "red", "house"], "t", "target", "source"
     )
     figure = plot_attention(attention)
@@ -127,7 +127,7 @@ def test_the_heatmap_shows_the_weights_and_every_word():
 def of_words(rows, columns, title="t"):
     """An attention in which the target words look at the source words in turn."""
     weights = np.eye(len(columns))[np.arange(len(rows)) % len(columns)]
-    return Attention(weights, rows, columns, title, "target", "source")
+    return AttentionMap(weights, rows, columns, title, "target", "source")
 
 
 def words(labels):
@@ -365,7 +365,7 @@ def test_no_label_is_cut_off_beside_a_long_word(tmp_path):
 
     rows = ["Das", "Konzert", "zweitausenddreihundertdreiunddreißig,", *["um"] * 11]
     weights = np.full((len(rows), 16), 1 / 16)
-    attention = Attention(weights, rows, ["past"] * 16, "attention", "target", "source")
+    attention = AttentionMap(weights, rows, ["past"] * 16, "attention", "target", "source")
     save_attention_plot(attention, tmp_path / "a.png")
     pixels = imread(tmp_path / "a.png")[..., :3]
     for edge in (pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]):

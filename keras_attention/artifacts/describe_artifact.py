@@ -1,56 +1,49 @@
 """What an artifact holds, for people to read."""
 
-from keras_attention.artifacts.manifest import read_manifest, verify_files
-from keras_attention.digests import file_names
+from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.manifest import describe_signature, refuse_unlisted, verify_files
+from keras_attention.artifacts.manifest_fields import require_described
+from keras_attention.files import file_names
 
-# What each form is made of.
-FORMS = {"tf_saved_model": "saved_model/", "tflite": "model.tflite", "onnx": "model.onnx"}
 
-
-def describe_artifact(directory):
-    """Several lines: kind, decoding, signatures, forms with sizes, parity and operators, files.
+def describe_artifact(directory, manifest, described):
+    """A list of lines: kind, signatures, formats with sizes, parity and operators, files.
 
     Args:
         directory: an artifact.
+        manifest: its manifest, that can be loaded: see `keras_attention.tasks.load.read_artifact`.
+        described: the lines of the task alone.
 
     Raises:
-        InputError: if it is not an artifact, or files of it are missing, changed or truncated;
-        names them all.
+        InputError: if a field that is shown is not what an export writes; or files are missing,
+        changed or truncated, or lie among those of the artifact without being of them: names them
+        all.
 
-    >>> print(describe_artifact("artifact"))
-    translator, transformer tiny, float32
+    >>> describe_artifact("artifact", manifest, task.describe(manifest))[0]
+    'translator, transformer tiny, float32'
     """
+    require_described(f"{directory}/manifest.json", manifest)
     verify_files(directory)
-    manifest = read_manifest(directory)
+    read = ("tokenizer/", *(FORMATS[name].root for name in manifest["formats"]))
+    refuse_unlisted(directory, manifest, read)
     lines = [
         ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
-        *_of_kind(manifest),
+        *described,
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
         "signatures:",
     ]
     for name, signature in manifest["signatures"].items():
-        forms = [form for form in signature["formats"] if form in manifest["formats"]]
-        if forms:
-            sides = [_tensors(signature[side]) for side in ("inputs", "outputs")]
-            lines.append(f"  {name} ({', '.join(forms)}): {' -> '.join(sides)}")
-    for form in manifest["formats"]:
-        lines += _form(manifest, form)
+        formats = [form for form in signature["formats"] if form in manifest["formats"]]
+        if formats:
+            lines.append(f"  {name} ({', '.join(formats)}): {describe_signature(signature)}")
+    for name in manifest["formats"]:
+        lines += _format(manifest, name)
     files = manifest["files"]
     lines.append(f"files: {len(files)}, {_megabytes(files)}, all as the manifest says")
     others = [name for name in file_names(directory) if name not in files]
     if others:
         lines.append(f"not part of the artifact: {', '.join(others)}")
-    return "\n".join(lines)
-
-
-def _of_kind(manifest):
-    """What a translator or a classifier alone has."""
-    if "decoding" in manifest:
-        yield "decoding: " + _options(manifest["decoding"])
-    if "labels" in manifest:
-        of = "pairs of texts" if manifest["takes_pairs"] else "texts"
-        yield f"labels: {', '.join(manifest['labels'])}"
-        yield f"of {of} of at most {manifest['max_length']} tokens"
+    return lines
 
 
 def _model(manifest):
@@ -61,20 +54,19 @@ def _model(manifest):
 
 
 def _precision(manifest):
-    """The precision, and the forms that are float32 for all that."""
+    """The precision, and the formats that are float32 for all that."""
     exact = [
-        form for form in manifest["formats"] if form not in manifest.get("lower_precision", {})
+        name for name in manifest["formats"] if name not in manifest.get("lower_precision", {})
     ]
     if manifest["precision"] == "float32" or not exact:
         return manifest["precision"]
     return f"{manifest['precision']} ({', '.join(exact)}: float32)"
 
 
-def _form(manifest, form):
-    files = {
-        name: entry for name, entry in manifest["files"].items() if name.startswith(FORMS[form])
-    }
-    yield f"{form}: {FORMS[form]}, {_megabytes(files)}"
+def _format(manifest, form):
+    root = FORMATS[form].root
+    files = {name: entry for name, entry in manifest["files"].items() if name.startswith(root)}
+    yield f"{form}: {root}, {_megabytes(files)}"
     lower = manifest.get("lower_precision", {}).get(form)
     if lower:
         yield (
@@ -106,6 +98,8 @@ def _form(manifest, form):
 
 
 def _loss(lower):
+    if lower["measure"] is None:
+        return "its loss has no measure beside the agreement with Keras"
     measure, bound = lower["measure"], f"{lower['loss_bound']:g}"
     if lower["loss"] is None:
         return f"not compared with float32 in {measure} (it may lose {bound})"
@@ -117,12 +111,6 @@ def _loss(lower):
 
 def _options(values):
     return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _tensors(tensors):
-    return ", ".join(
-        f"{name} {dtype} ({', '.join(map(str, shape))})" for name, (dtype, shape) in tensors.items()
-    )
 
 
 def _megabytes(files):

@@ -1,61 +1,177 @@
-"""The forms of an artifact, written from two functions: what all kinds of models share."""
+"""The formats of an artifact: one table of their names, files, writers and runtimes.
 
+A new format is a line in `FORMATS` and a module that writes and runs it.
+"""
+
+import dataclasses
+import importlib
 import shutil
+from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.onnx import onnx_ops, write_onnx
-from keras_attention.artifacts.parity import check_ops
-from keras_attention.artifacts.saved_model import saved_model_ops, write_saved_model
-from keras_attention.artifacts.tflite import tflite_ops, write_tflite
+from keras_attention.artifacts.parity import check_operators
 
-FORMATS = ("tf_saved_model", "tflite", "onnx")
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Args:
+        name: what options, manifests and `load(runtime=...)` call it.
+        path: its file, or its directory, in the artifact.
+        main_file: the file without which there is nothing to load.
+        takes_text: whether it holds the signature `serving_default`, of strings, beside `ids`.
+        has_precisions: whether its weights may be stored in less than float32.
+        module: module of this package with `write(path, model, graph, precision, saved_model)`,
+            which returns what the manifest says of a precision below float32 or None;
+            `operators(path)`, the names of its operators; and `signature(path, name, outputs)`, a
+            function of named arrays to a dict of arrays.
+        package: what runs it, for people.
+        command: what the model card shows to run it where the artifact is. `{model}` stands for
+            this package's command of the task, `{folder}` for the format's own directory.
+    """
+
+    name: str
+    path: str
+    main_file: str
+    takes_text: bool
+    has_precisions: bool
+    module: str
+    package: str
+    command: str = "{model}"
+
+    def write(self, artifact, model, graph, precision):
+        """Writes the format into the directory of an artifact: see `module`."""
+        saved_model = Path(artifact) / FORMATS["tf_saved_model"].path  # others are made of it
+        write = self._module().write
+        return write(Path(artifact) / self.path, model, graph, precision, saved_model)
+
+    def operators(self, artifact):
+        """The names of its operators; one that is not standard has "domain:" before its name."""
+        return self._module().operators(Path(artifact) / self.path)
+
+    def signature(self, artifact, name, outputs=None, **options):
+        """One signature in the format's own runtime.
+
+        Args:
+            artifact: directory.
+            name: of the signature.
+            outputs: the names of the outputs that are wanted; None for all.
+            **options: of the runtime, such as `num_threads`.
+
+        Returns:
+            Function of keyword arguments (input name -> array) to a dict (output name -> array).
+        """
+        run = self._module().signature
+        return run(Path(artifact) / self.path, name, outputs, **options)
+
+    @property
+    def root(self):
+        """What the paths of all its files begin with; a directory ends with a slash."""
+        first, *inner = self.path.split("/")
+        return f"{first}/" if inner else first
+
+    def _module(self):
+        return importlib.import_module(f"keras_attention.artifacts.{self.module}")
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format(
+            name="tf_saved_model",
+            path="saved_model/1",
+            main_file="saved_model/1/saved_model.pb",
+            takes_text=True,
+            has_precisions=False,
+            module="saved_model",
+            package="TensorFlow Serving, or TensorFlow's C library",
+            command="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
+            "-e MODEL_NAME=model tensorflow/serving",
+        ),
+        Format(
+            name="tflite",
+            path="model.tflite",
+            main_file="model.tflite",
+            takes_text=False,
+            has_precisions=True,
+            module="tflite",
+            package="LiteRT (ai-edge-litert)",
+        ),
+        Format(
+            name="onnx",
+            path="model.onnx",
+            main_file="model.onnx",
+            takes_text=False,
+            has_precisions=True,
+            module="onnx",
+            package="ONNX Runtime",
+        ),
+    )
+}
+RUNTIMES = ("keras", *FORMATS)  # what `load` takes: a run is run by Keras
 
 
 def require_formats(formats):
-    """Raises `InputError` unless `formats` are some of `FORMATS`."""
+    """Raises `InputError` unless `formats` are some of `FORMATS`, none twice."""
+    if isinstance(formats, str):
+        raise InputError(
+            f"`formats` must be a list of some of {', '.join(FORMATS)}. Received: {formats!r}"
+        )
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise InputError(
             f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
             f"{', '.join(FORMATS)}."
         )
+    repeated = [name for name in FORMATS if list(formats).count(name) > 1]
+    if repeated:
+        raise InputError(f"`formats` must be different. Received: {', '.join(repeated)} repeatedly")
 
 
-def write_forms(directory, formats, model, tokenizers, ids, text, precision, say):
-    """Writes the forms into the directory of an artifact.
+def format_of(directory, runtime, manifest):
+    """The `Format` of an artifact that a runtime needs.
+
+    Raises:
+        InputError: if the artifact does not hold it.
+    """
+    if runtime not in manifest["formats"]:
+        raise InputError(
+            f"{directory} holds no format for the runtime {runtime!r}; it holds "
+            f"{', '.join(manifest['formats'])}."
+        )
+    return FORMATS[runtime]
+
+
+def write_formats(directory, formats, model, graph, precision, say):
+    """Writes formats into the directory of an artifact.
 
     Args:
         directory: path.
-        formats: some of `FORMATS`.
+        formats: names of formats.
         model: the Keras model.
-        tokenizers: dict of the `tf.Module`s that `text` uses, by name.
-        ids: `tf.function` of ids to tensors: the one graph that all forms hold.
-        text: `tf.function` of strings around it, for the SavedModel.
-        precision: of TFLite and ONNX.
+        graph: the `keras_attention.tasks.task.Graph` that every format holds.
+        precision: in which the weights of formats that have precisions are stored.
         say: function that is told of progress.
 
     Returns:
-        The operators of each form, and how those in lower precision are stored: two dicts.
+        Two dicts by the format's name: its operators, and how one in lower precision is stored.
 
     Raises:
-        ParityError: if a form holds operators that are not standard.
+        ParityError: if a format holds operators that are not standard.
     """
-    # The SavedModel is always made: TFLite is converted from it.
-    saved_model = directory / "saved_model" / "1"
+    saved_model = FORMATS["tf_saved_model"]  # always made, because TFLite is converted from it
     say("writing the SavedModel")
-    write_saved_model(saved_model, model, tokenizers, ids, text)
-    ops, storage = {}, {}
-    if "tflite" in formats:
-        say("converting to TFLite")
-        storage["tflite"] = write_tflite(directory / "model.tflite", saved_model, precision)
-        ops["tflite"] = tflite_ops(directory / "model.tflite")
-    if "onnx" in formats:
-        say("converting to ONNX")
-        storage["onnx"] = write_onnx(directory / "model.onnx", ids, precision)
-        ops["onnx"] = onnx_ops(directory / "model.onnx")
-    check_ops(ops)
-    if "tf_saved_model" not in formats:
-        shutil.rmtree(directory / "saved_model")
-    else:
-        ops["tf_saved_model"] = saved_model_ops(saved_model)
-    return ops, {name: stored for name, stored in storage.items() if stored}
+    saved_model.write(directory, model, graph, "float32")
+    operators, storage = {}, {}
+    for name in FORMATS:
+        if name not in formats:
+            continue
+        if name != saved_model.name:
+            say(f"converting to {name}")
+            storage[name] = FORMATS[name].write(directory, model, graph, precision)
+        operators[name] = FORMATS[name].operators(directory)
+    check_operators({name: found for name, found in operators.items() if name in storage})
+    if saved_model.name not in formats:
+        shutil.rmtree(directory / saved_model.root)
+    return operators, {name: stored for name, stored in storage.items() if stored}

@@ -6,13 +6,21 @@ import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.digests import file_digests, file_names, require_entries, verify_entries
-from keras_attention.files import write_atomically
+from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.manifest_fields import SIGNATURES
+from keras_attention.files import (
+    file_digests,
+    file_names,
+    require_entries,
+    verify_entries,
+    write_atomically,
+)
 from keras_attention.json_file import (
-    is_list_of_strings,
+    is_list_of_names,
     is_string,
     read_json_object,
     require_fields,
+    shortened,
 )
 
 PACKAGES = (
@@ -48,9 +56,10 @@ def write_manifest(directory, description):
 
 
 def signed(manifest):
-    """A manifest with the sha256 of all else that it says, so that no change goes unnoticed.
+    """A manifest with the sha256 of all its other fields, which shows any change.
 
-    It is of the compact JSON with sorted names. Who changes a manifest by hand signs it anew.
+    It is the sha256 of the compact JSON with sorted names. Whoever changes a manifest by hand has
+    to sign it again.
     """
     said = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
@@ -72,7 +81,8 @@ def read_manifest(directory):
         raise InputError(f"{path}: not the manifest of an artifact.")
     if manifest.get("manifest_sha256") != signed(manifest)["manifest_sha256"]:
         raise InputError(f"{path} has been changed: it is not as its manifest_sha256 says.")
-    fields = {"kind": ("a string", is_string), "formats": ("a list of forms", is_list_of_strings)}
+    formats = ("a list of different formats", is_list_of_names)
+    fields = {"kind": ("a string", is_string), "formats": formats}
     require_fields(manifest, fields, path)
     require_entries(manifest["files"], path)
     return manifest
@@ -108,3 +118,36 @@ def refuse_unlisted(directory, manifest, beginnings):
             f"{directory} is not as its manifest says: {', '.join(others)} "
             f"{'is' if len(others) == 1 else 'are'} not part of it."
         )
+
+
+def require_artifact(path, manifest, fields):
+    """Raises `InputError` unless a manifest has all fields that loading needs, of the right types.
+
+    Args:
+        path: of the manifest, for the message.
+        manifest: from `read_manifest`, of a known kind.
+        fields: what else it must say, for `require_fields`.
+    """
+    for name in manifest["formats"]:
+        if name not in FORMATS:
+            raise InputError(
+                f"{path}: `formats` must be some of {', '.join(FORMATS)}. "
+                f"Received: {shortened(name)}"
+            )
+        if FORMATS[name].main_file not in manifest["files"]:
+            raise InputError(
+                f"{path}: expected {FORMATS[name].main_file}, of the format {name}, in `files`."
+            )
+    require_fields(manifest, {**SIGNATURES, **fields}, path)
+
+
+def describe_signature(signature):
+    """The inputs and outputs of a manifest's signature, in one line."""
+    sides = [
+        ", ".join(
+            f"{name} {dtype} ({', '.join(map(str, shape))})"
+            for name, (dtype, shape) in signature[side].items()
+        )
+        for side in ("inputs", "outputs")
+    ]
+    return " -> ".join(sides)

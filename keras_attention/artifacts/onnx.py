@@ -1,4 +1,4 @@
-"""ONNX: whole generation with standard operators only."""
+"""ONNX: written with standard operators only, and run by ONNX Runtime."""
 
 import logging
 import warnings
@@ -13,8 +13,8 @@ from keras_attention.files import write_atomically
 OPSET = 18
 
 
-def write_onnx(path, ids, precision="float32"):
-    """Converts an `ids_function` by tf2onnx and checks the result.
+def write(path, model, graph, precision="float32", saved_model=None):
+    """Converts `graph.ids` by tf2onnx and checks the result.
 
     tf2onnx does not raise on an operator that it does not know: it writes an invalid model. So the
     file is always checked, and later run.
@@ -34,25 +34,54 @@ def write_onnx(path, ids, precision="float32"):
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # tf2onnx's own, of NumPy and onnx
-        model, _ = tf2onnx.convert.from_function(
-            ids, input_signature=ids.input_signature, opset=OPSET
+        proto, _ = tf2onnx.convert.from_function(
+            graph.ids, input_signature=graph.ids.input_signature, opset=OPSET
         )
-    hoist_loop_invariants(model.graph)
-    size, storage = model.ByteSize(), None
+    hoist_loop_invariants(proto.graph)
+    size, storage = proto.ByteSize(), None
     if precision != "float32":
-        elements = lower_onnx_precision(model, precision)
+        elements = lower_onnx_precision(proto, precision)
         storage = describe_storage(
-            precision, model.ByteSize(), size, elements, ARITHMETIC[precision]
+            precision, proto.ByteSize(), size, elements, ARITHMETIC[precision]
         )
-    onnx.checker.check_model(model, full_check=True)
-    write_atomically(Path(path), model.SerializeToString())
+    onnx.checker.check_model(proto, full_check=True)
+    write_atomically(Path(path), proto.SerializeToString())
     return storage
 
 
-def onnx_ops(path):
-    """The operators of an .onnx file, subgraphs and functions included, as "domain:name"."""
+def operators(path):
+    """The operators of the .onnx file, subgraphs and functions included, as "domain:name"."""
     import onnx
 
     model = onnx.load(str(path))
     nodes = [node for holder in (model.graph, *model.functions) for node in all_nodes(holder)]
     return sorted({f"{node.domain or 'ai.onnx'}:{node.op_type}" for node in nodes})
+
+
+def signature(path, name="ids", outputs=None, num_threads=0):
+    """The one signature of an .onnx file: a function of named arrays to a dict of arrays.
+
+    Args:
+        path: of the file.
+        name: "ids"; an .onnx file has no other.
+        outputs: the names of those that are wanted; None for all.
+        num_threads: 0 lets ONNX Runtime choose.
+
+    Raises:
+        ImportError: if `onnxruntime` is not installed; names the extra.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise missing_package("onnxruntime", "onnx") from error
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = outputs or [output.name for output in session.get_outputs()]
+
+    def run(**inputs):
+        return dict(zip(names, session.run(list(names), inputs), strict=True))
+
+    return run

@@ -1,13 +1,13 @@
-"""What a precision below float32 costs, and whether a form may be shipped with it."""
+"""What a precision below float32 costs, and whether a format may be shipped with it."""
 
 import math
 import warnings
 
 from keras_attention._validation import InputError, require
+from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.quantization import PRECISIONS
-from keras_attention.search_options import GREEDY
 
-LOWER_FORMATS = ("tflite", "onnx")
+LOWER_FORMATS = tuple(form.name for form in FORMATS.values() if form.has_precisions)
 
 # What may be lost, by what it is measured in.
 BOUNDS = {
@@ -16,20 +16,20 @@ BOUNDS = {
 }
 # What it takes to know.
 NEEDED = {
-    "BLEU": "references (--valid-source and --valid-target)",
-    "points of accuracy": "labels (--valid)",
+    "BLEU": "references (`valid_source` and `valid_target`)",
+    "points of accuracy": "labels (`valid`)",
 }
 
 
 class PrecisionError(ValueError):
-    """A form in lower precision loses more BLEU or accuracy than it may."""
+    """A format in lower precision loses more BLEU or accuracy than it may."""
 
 
 class PrecisionWarning(UserWarning):
-    """What a form in lower precision loses is not known, or more than its bound and allowed."""
+    """The loss of a format in lower precision is not known, or is over its bound and allowed."""
 
 
-def require_precision(precision, allow_loss, formats, search=GREEDY):
+def require_precision(precision, allow_loss, formats):
     """Raises `InputError` or `ValueError` unless these can be exported together."""
     if precision not in PRECISIONS:
         raise InputError(
@@ -40,13 +40,6 @@ def require_precision(precision, allow_loss, formats, search=GREEDY):
             f"The precision {precision} concerns {' and '.join(LOWER_FORMATS)}, of which none is "
             "asked for; tf_saved_model stays float32."
         )
-    # What a precision may lose is bounded in BLEU, and samples lose more of it by chance than by
-    # rounding; by how many sentences are the same it is not bounded.
-    if precision != "float32" and search.is_sampling:
-        raise InputError(
-            f"Sampling is exported in float32 only, not in {precision}: what a precision loses is "
-            "measured in BLEU, which says nothing of samples."
-        )
     if allow_loss is not None:
         is_number = isinstance(allow_loss, (int, float)) and not isinstance(allow_loss, bool)
         require(
@@ -56,16 +49,16 @@ def require_precision(precision, allow_loss, formats, search=GREEDY):
             allow_loss=allow_loss,
         )
         if precision == "float32":
-            raise InputError("--allow-loss needs --precision float16 or int8: float32 loses none.")
+            raise InputError("`allow_loss` needs `precision` float16 or int8: float32 loses none.")
 
 
 def loss_report(precision, measure, score=None, float32_score=None):
-    """What the manifest says of a form's loss.
+    """What the manifest says of a format's loss.
 
     Args:
         precision: "float16" or "int8".
         measure: one of `BOUNDS`.
-        score: of the form, or None where it is not known.
+        score: of the format, or None where it is not known.
         float32_score: of the model.
     """
     report = {"measure": measure, "loss_bound": BOUNDS[measure][precision]}
@@ -80,11 +73,11 @@ def loss_report(precision, measure, score=None, float32_score=None):
 
 
 def check_losses(precision, reports, texts, allow_loss=None):
-    """Says loudly which forms lose more than they may.
+    """Warns of the formats that lose more than they may, or raises an error.
 
     Args:
         precision: "float16" or "int8".
-        reports: dict of a form's name to its `loss_report`, all of one measure.
+        reports: dict of a format's name to its `loss_report`, all of one measure.
         texts: number of texts that they are of.
         allow_loss: what may be lost, in the place of the bound.
 
@@ -111,14 +104,14 @@ def check_losses(precision, reports, texts, allow_loss=None):
             which = f"the {limit:g} {measure} allowed"
         raise PrecisionError(
             f"{precision} loses more than {which} {_losses(over, reports, texts)}. Nothing was "
-            "written; choose another precision, or accept it with --allow-loss "
+            "written; choose another precision, or accept it with `allow_loss` "
             f"{needed:g}."
         )
     over = {name: loss for name, loss in losses.items() if loss > bound}
     if over:
         warnings.warn(
             f"{precision} loses more than its bound of {bound:g} {measure} "
-            f"{_losses(over, reports, texts)}; allowed by --allow-loss {allow_loss:g}.",
+            f"{_losses(over, reports, texts)}; allowed by `allow_loss` {allow_loss:g}.",
             PrecisionWarning,
             stacklevel=3,
         )

@@ -45,7 +45,7 @@ def describe_storage(precision, size, float32_size, elements, arithmetic):
     Args:
         precision: "float16" or "int8".
         size: of the file in bytes.
-        float32_size: of its float32 form.
+        float32_size: of the same file in float32.
         elements: list of the numbers of elements of the tensors stored in `precision`.
         arithmetic: sentence on how the runtime computes.
     """

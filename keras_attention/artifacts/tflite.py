@@ -1,28 +1,38 @@
-"""TFLite: whole generation with built-in ops only."""
+"""TFLite: written with built-in operators only, and run by LiteRT (ai_edge_litert)."""
 
+import os
 from pathlib import Path
 
-import tensorflow as tf
-
+from keras_attention._validation import InputError, missing_package, one_line
 from keras_attention.artifacts.quantization import describe_storage
-from keras_attention.artifacts.tflite_matmul import simplify_products
+from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
 from keras_attention.artifacts.tflite_precision import ARITHMETIC, lower_tflite_precision
 from keras_attention.files import write_atomically
 
 
-def write_tflite(path, saved_model, precision="float32"):
-    """Converts the signature `ids` of a SavedModel.
+def write(path, model, graph, precision="float32", saved_model=None):
+    """Converts the signature `ids` of the SavedModel in `saved_model`.
 
     From a SavedModel and not from a concrete function, which would be converted without its
     weights.
 
     Returns:
         What the manifest says of a precision below float32, a dict; None for float32.
+
+    Raises:
+        InputError: if the model cannot be converted: it has a loop whose shapes TFLite does not
+        know, or an operator that it lacks.
     """
+    import tensorflow as tf
+
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    data = simplify_products(simplify_norms(converter.convert()))
+    try:
+        converted = converter.convert()
+    except Exception as error:  # of no class that TensorFlow makes public
+        raise InputError(f"The model cannot be converted to tflite: {_reason(error)}") from error
+    data = simplify_matmuls(simplify_norms(converted))
     if precision == "float32":
         write_atomically(Path(path), data)
         return None
@@ -31,8 +41,21 @@ def write_tflite(path, saved_model, precision="float32"):
     return describe_storage(precision, len(lower), len(data), elements, ARITHMETIC[precision])
 
 
-def tflite_ops(path):
-    """The names of the operators in a .tflite file; one not built in begins with "custom:"."""
+def _reason(error):
+    """What the first useful line of the compiler's many says, without the places in its graph.
+
+    >>> _reason("<unknown>:0: error: loc(fused[...]): 'tf.Foo' op is not known\\n<unknown>: ...")
+    "'tf.Foo' op is not known"
+    """
+    lines = [line for line in str(error).splitlines() if "error: " in line] or [str(error)]
+    said = lines[0].split("error: ", 1)[-1]
+    if said.startswith("loc("):
+        said = said.rsplit("): ", 1)[-1]
+    return one_line(said)
+
+
+def operators(path):
+    """The names of the operators in the .tflite file; one not built in begins with "custom:"."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(Path(path).read_bytes())
@@ -44,3 +67,24 @@ def tflite_ops(path):
         custom = code.CustomCode()
         ops.add(f"custom:{custom.decode()}" if custom else names[builtin])
     return sorted(ops)
+
+
+def signature(path, name="ids", outputs=None, num_threads=None):
+    """A signature of a .tflite file: a function of named arrays to a dict of arrays.
+
+    Args:
+        path: of the file.
+        name: of the signature.
+        outputs: of no meaning here: LiteRT computes all of them.
+        num_threads: None for as many as there are processors.
+
+    Raises:
+        ImportError: if `ai_edge_litert` is not installed; names the extra.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise missing_package("ai-edge-litert", "litert") from error
+
+    interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
+    return interpreter.get_signature_runner(name)

@@ -10,7 +10,7 @@ from keras_attention.artifacts.tflite_file import TFLiteFile, readers_of
 ELEMENTWISE = ("GELU", "RELU", "RELU6", "ELU", "TANH", "LOGISTIC", "HARD_SWISH", "LEAKY_RELU")
 
 
-def simplify_products(data):
+def simplify_matmuls(data):
     """Products of three axes without reshapes, of separate parts, with their scales in them.
 
     TensorFlow multiplies matrices, so what has more axes is made one before and is taken apart

@@ -1,18 +1,13 @@
-"""Published weights of BERT, read and written without PyTorch."""
+"""Published weights, read and written without PyTorch."""
 
-from keras_attention.checkpoints.hugging_face import (
-    load_hugging_face,
-    load_hugging_face_classifier,
-    load_hugging_face_masked_lm,
-    save_hugging_face,
-)
-from keras_attention.checkpoints.keras_hub_backbone import from_keras_hub, to_keras_hub
+from keras_attention._lazy import lazy_names
 
-__all__ = [
-    "from_keras_hub",
-    "load_hugging_face",
-    "load_hugging_face_classifier",
-    "load_hugging_face_masked_lm",
-    "save_hugging_face",
-    "to_keras_hub",
-]
+_MODULES = {
+    "from_keras_hub": "keras_hub_backbone",
+    "load_hugging_face": "hugging_face",
+    "load_tokenizer": "hugging_face",
+    "save_hugging_face": "hugging_face",
+    "to_keras_hub": "keras_hub_backbone",
+}
+__all__ = [*_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,234 +1,184 @@
-"""BERT in a HuggingFace directory: config.json, model.safetensors and the tokenizer's files."""
+"""HuggingFace directories: config.json, model.safetensors and the tokenizer's files."""
 
 import json
-import math
 from pathlib import Path
 
-import numpy as np
-
 from keras_attention._validation import InputError, require
+from keras_attention.checkpoints.checkpoint_tensors import (
+    require_finite,
+    require_fit,
+    require_possible,
+    tensor_names,
+)
+from keras_attention.checkpoints.families import family_of_model
+from keras_attention.checkpoints.family import ENCODER
 from keras_attention.checkpoints.hugging_face_config import (
-    classifier_dropout,
-    encoder_arguments,
-    encoder_config,
     label_config,
     labels_of,
     read_config,
+    read_family,
+    task_of_config,
+    unnamed_labels,
 )
-from keras_attention.checkpoints.parts import assign, encoder_parts, task_parts
-from keras_attention.checkpoints.safetensors_file import FLOATS, open_tensors, write_tensors
+from keras_attention.checkpoints.parts import assign
+from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
 from keras_attention.files import new_directory
-from keras_attention.models import BertClassifier, BertEncoder, BertMaskedLM, BertTokenClassifier
+from keras_attention.json_file import is_string, json_object_or_empty
+from keras_attention.models import ClassifierHead
+from keras_attention.models.classifier_head import require_labels
 
 WEIGHTS = "model.safetensors"
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-# The encoder's tensors in a checkpoint of a model with a head.
-PREFIX = "bert."
-# A buffer of old checkpoints, which counts the positions, and what is tied to other tensors.
-IGNORED = (
-    "embeddings.position_ids",
-    "cls.predictions.decoder.weight",
-    "cls.predictions.decoder.bias",
+# A directory that is overwritten may hold these, beside what is written anew.
+TOKENIZER_FILES = (
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
 )
+HUGGING_FACE = (
+    lambda path: is_string(json_object_or_empty(path / "config.json").get("model_type")),
+    "no HuggingFace directory",
+)
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
-def load_hugging_face(directory, **overrides):
-    """The encoder in a HuggingFace directory of BERT, whatever head the checkpoint has.
+def load_hugging_face(directory, task=None, **overrides):
+    """The model in a HuggingFace directory, with the head that its config names.
 
-    Without the pooler where the checkpoint has none, as those of masked language models.
+    A bare encoder has no pooler where the checkpoint has none, as those of masked language models.
+    A masked language model has the head for next sentences too where the checkpoint has it.
 
     Args:
         directory: holds config.json and model.safetensors; float16 and bfloat16 are cast.
-        **overrides: arguments of `BertEncoder` other than sizes: `dropout`, `dtype`, `activation`.
+        task: "encoder" for the bare encoder, "classifier", "masked-lm" or "token-classifier". None
+            takes what "architectures" in config.json names, and the bare encoder where it names
+            nothing.
+        **overrides: arguments of the encoder other than sizes: `dropout`, `dtype`, `activation`.
 
     Returns:
-        A `BertEncoder`.
+        The bare model of the family, such as a `BertEncoder`, or a `MaskedLM`, `Classifier` or
+        `TokenClassifier`. Of the last two, `.labels` are the names of the classes.
 
     Raises:
-        InputError: if a file is missing or damaged, the config is not of a BERT that our encoder
-            can be, or tensors are unknown, missing or of other shapes, which are all named.
+        ValueError: if `task` is unknown.
+        InputError: if a file is missing or damaged, the config is not of a model that ours can be,
+            the checkpoint lacks the head for the task, or tensors are unknown, missing or of other
+            shapes, which are all named.
 
-    >>> encoder = load_hugging_face("bert-base-uncased", dropout=0.2)
-    """
-
-    def make(arguments, shapes):
-        encoder = BertEncoder(**arguments)
-        return encoder, encoder_parts(encoder)
-
-    return _load(directory, make, overrides, with_head=False)
-
-
-def load_hugging_face_masked_lm(directory, **overrides):
-    """As `load_hugging_face` with the head for masked tokens: a `BertMaskedLM`.
-
-    With the head for next sentences too where the checkpoint has it.
-    """
-
-    def make(arguments, shapes):
-        next_sentence = "cls.seq_relationship.weight" in shapes
-        if next_sentence:
-            arguments["has_pooler"] = True
-        model = BertMaskedLM(BertEncoder(**arguments), next_sentence=next_sentence)
-        return model, task_parts(model)
-
-    return _load(directory, make, overrides)
-
-
-def load_hugging_face_classifier(directory, **overrides):
-    """As `load_hugging_face` with the classifier, of texts or of tokens.
-
-    Returns:
-        A `BertClassifier`, or a `BertTokenClassifier` if config.json says so in "architectures",
-        and the names of its classes, a list of str.
-    """
-    config = read_config(directory)
-    of_tokens = "BertForTokenClassification" in (config.get("architectures") or [])
-
-    def make(arguments, shapes):
-        constructor = BertTokenClassifier
-        if not of_tokens:
-            constructor = BertClassifier
-            arguments["has_pooler"] = True
-        count = (shapes.get("classifier.bias") or (1,))[0]  # a fault is found afterwards
-        model = constructor(
-            BertEncoder(**arguments), max(1, count), classifier_dropout=classifier_dropout(config)
-        )
-        return model, task_parts(model)
-
-    model = _load(directory, make, overrides)
-    return model, labels_of(config, model.num_classes, Path(directory) / "config.json")
-
-
-def has_masked_lm_head(directory):
-    """Whether the checkpoint in a HuggingFace directory holds the head for masked tokens.
-
-    Raises:
-        InputError: if its tensors cannot be read; where there are none, it has no head.
-    """
-    path = Path(directory) / WEIGHTS
-    if not path.exists():
-        return False
-    with open_tensors(path) as file:
-        return "cls.predictions.transform.dense.weight" in file.shapes
-
-
-def _load(directory, make, overrides, with_head=True):
-    """A model with the weights of a checkpoint.
-
-    Args:
-        directory: that holds it.
-        make: function of `BertEncoder`'s arguments and of the checkpoint's shapes, a dict by name;
-            returns the model and the dict of its parts.
-        overrides: of the arguments.
-        with_head: whether the names of the parts are those of a model with a head.
+    >>> encoder = load_hugging_face("bert-base-uncased", task="encoder", dropout=0.2)
     """
     directory = Path(directory)
-    config = read_config(directory)
-    path = directory / WEIGHTS
-    if not path.exists():
-        found = [name for name in PICKLES if (directory / name).exists()]
-        reason = (
-            f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
-            f"{WEIGHTS}, in which most models are published too."
-            if found
-            else ""
-        )
-        raise InputError(f"{path} does not exist.{reason}")
+    config, family = read_config(directory)
+    if task is None:
+        task = task_of_config(config, family, directory / "config.json")
+    require(task in family.tasks, "task", f"None or one of {family.tasks}", task=task)
+    path = _weights_path(directory)
     with open_tensors(path) as file:
-        names = _names(file.shapes, with_head)
+        names = tensor_names(file.shapes, family, with_head=task != ENCODER)
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
         types = {name: file.types[stored] for name, stored in names.items()}
-        has_pooler = any("pooler." in name for name in names)
-        arguments = {**encoder_arguments(config), "has_pooler": has_pooler, **overrides}
-        _require_possible(path, arguments, shapes)
-        model, parts = make(arguments, shapes)
-        _require_fit(path, parts, shapes, types)
+        _require_head(path, family, task, config, shapes)
+        arguments = {**family.arguments(config, names), **overrides}
+        require_possible(path, family, arguments, shapes)
+        model = family.make(task, arguments, config, shapes)
+        parts = family.parts(model)
+        require_fit(path, parts, shapes, types)
         values = {}
         for name, part in parts.items():
             value = file.read(names[name])
             values[part] = value.T if part.is_kernel else value
-        _require_finite(path, {names[name]: values[part] for name, part in parts.items()})
+        require_finite(path, {names[name]: values[part] for name, part in parts.items()})
     assign(values)
+    if isinstance(model, ClassifierHead):
+        model.labels = labels_of(config, model.num_classes, directory / "config.json")
     return model
 
 
-def _names(stored, with_head):
-    """`{name in the parts: name in the file}` of all tensors that matter."""
-    has_prefix = any(name.startswith(PREFIX) for name in stored)
-    names = {}
-    for name in stored:
-        # Checkpoints converted from TensorFlow's call a norm's tensors as TensorFlow does.
-        known = name.replace("LayerNorm.gamma", "LayerNorm.weight")
-        known = known.replace("LayerNorm.beta", "LayerNorm.bias")
-        is_head = has_prefix and not name.startswith(PREFIX)
-        if known.removeprefix(PREFIX) in IGNORED or (is_head and not with_head):
-            continue
-        if not with_head:
-            known = known.removeprefix(PREFIX)
-        elif not has_prefix:
-            known = PREFIX + known
-        names[known] = name
-    return names
+def _weights_path(directory):
+    """The path of the weights.
 
-
-def _require_possible(path, arguments, shapes):
-    """Raises `InputError` if the sizes that a config names are of another magnitude than the
-    checkpoint's: they may be more than any memory, so the model is not built to compare them.
-
-    Args:
-        path: of the checkpoint.
-        arguments: of `BertEncoder`.
-        shapes: of the checkpoint's tensors, a dict by name.
+    Raises:
+        InputError: if there are none, or a pickle alone.
     """
-    width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
-    tables = {
-        "word_embeddings": arguments["vocabulary_size"],
-        "position_embeddings": arguments["max_sequence_length"],
-        "token_type_embeddings": arguments["num_segments"],
+    path = directory / WEIGHTS
+    if path.exists():
+        return path
+    found = [name for name in PICKLES if (directory / name).exists()]
+    reason = (
+        f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
+        f"{WEIGHTS}, in which most models are published too."
+        if found
+        else ""
+    )
+    raise InputError(f"{path} does not exist.{reason}")
+
+
+def _tasks_found(family, config, names):
+    """The tasks, beside "encoder", that a checkpoint holds the head for.
+
+    Two heads may have tensors of the same names. Then "architectures" tells them apart.
+    """
+    named = {
+        family.architectures.get(name)
+        for name in config.get("architectures") or []
+        if isinstance(name, str)
     }
-    matrices = arguments["num_layers"] * (4 * width**2 + 2 * width * inner)
-    if sum(tables.values()) * width + matrices <= 2 * sum(map(math.prod, shapes.values())):
+    named.discard(None)
+    found = []
+    for task, tensor in family.heads.items():
+        others = {other for other, shown in family.heads.items() if shown == tensor} - {task}
+        if tensor in names and (task in named or not others & named):
+            found.append(task)
+    return found
+
+
+def _require_head(path, family, task, config, names):
+    """Raises `InputError` unless a checkpoint holds the head for a task."""
+    found = [ENCODER, *_tasks_found(family, config, names)]
+    if task in found:
         return
-    prefix = PREFIX if any(name.startswith(PREFIX) for name in shapes) else ""
-    expected = {f"{prefix}embeddings.{name}.weight": (n, width) for name, n in tables.items()}
-    expected[f"{prefix}encoder.layer.0.intermediate.dense.weight"] = (inner, width)
-    faults = [
-        f"{name} is {shapes[name]}, not {shape}"
-        for name, shape in expected.items()
-        if name in shapes and shapes[name] != shape
-    ]
-    faults += [f"{name} is missing" for name in expected if name not in shapes]
-    faults.append(f"num_layers is {arguments['num_layers']:,}")
+    tensor = family.heads[task]
+    reason = "belongs to the head for another task" if tensor in names else "is missing"
     raise InputError(
-        f"{path} does not hold the tensors that are needed, and config.json describes a model of "
-        f"more than twice the size; {', '.join(faults)}."
+        f"{path} does not hold the head for the task {task!r}: {tensor} {reason}. It can be read "
+        f"for the task {' or '.join(repr(name) for name in found)}."
     )
 
 
-def _require_fit(path, parts, shapes, types):
-    """Raises `InputError` unless `shapes` and `types` are what `parts` need."""
-    misshapen = [
-        f"{name} is {shapes[name]}, not {part.stored_shape}"
-        for name, part in parts.items()
-        if name in shapes and shapes[name] != part.stored_shape
-    ]
-    untyped = [f"{name} is {types[name]}" for name in parts if types.get(name, "F32") not in FLOATS]
-    found = {
-        "missing": sorted(parts.keys() - shapes.keys()),
-        "unknown": sorted(shapes.keys() - parts.keys()),
-        "misshapen": misshapen,
-        "not floating point": untyped,
-    }
-    faults = [f"{fault}: {', '.join(names)}" for fault, names in found.items() if names]
-    if faults:
-        raise InputError(f"{path} does not hold the tensors that are needed; {'; '.join(faults)}.")
+def has_head(directory, task):
+    """Whether the checkpoint in a HuggingFace directory holds the head for a task.
+
+    Raises:
+        InputError: if config.json or the tensors cannot be read. Where there are no tensors, there
+            is no head.
+    """
+    config, family = read_config(directory)
+    path = Path(directory) / WEIGHTS
+    if not path.exists():
+        return False
+    with open_tensors(path) as file:
+        return task in _tasks_found(family, config, tensor_names(file.shapes, family, True))
 
 
-def _require_finite(path, tensors):
-    """Raises `InputError` if there are NaN or infinities in one of `tensors`, a dict by name."""
-    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
-    if broken:
-        raise InputError(f"{path} holds numbers that are not finite in {', '.join(broken)}.")
+def load_tokenizer(directory):
+    """The tokenizer of a HuggingFace directory, of the kind that the model's family has.
+
+    Its `encode(texts).token_ids` is a list of lists of int, with the special tokens of the
+    published tokenizer; `decode(ids)` is the text.
+
+    Args:
+        directory: holds config.json and the tokenizer's files.
+
+    Returns:
+        For BERT a `keras_attention.text.WordPieceTokenizer`.
+
+    Raises:
+        InputError: if a file is missing or damaged, or is of another family or tokenizer.
+
+    >>> load_tokenizer("bert-base-uncased").encode(["hello world"]).token_ids
+    [[101, 7592, 2088, 102]]
+    """
+    return read_family(directory).load_tokenizer(directory)
 
 
 def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
@@ -236,66 +186,50 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     all.
 
     Args:
-        model: a `BertEncoder`, written as BertModel; `BertMaskedLM`: BertForMaskedLM, or
-            BertForPreTraining with next sentences; `BertClassifier` that reads the pooled output by
-            one layer: BertForSequenceClassification; `BertTokenClassifier`:
+        model: a `BertEncoder`, written as BertModel; or one with a head: `MaskedLM`, written as
+            BertForMaskedLM, or BertForPreTraining with next sentences; `Classifier` that reads the
+            pooled output by one layer: BertForSequenceClassification; `TokenClassifier`:
             BertForTokenClassification.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
-        labels: names of a classifier's classes, a list of str.
-        force: whether to overwrite such a directory.
+        labels: names of a classifier's classes, a list of str; `model.labels` by default.
+        force: whether to overwrite such a directory. One that holds more than a model and its
+            tokenizer is refused: nothing brings the rest back.
 
     Raises:
         ValueError: if HuggingFace has no such model, or the labels are not one a class.
-        InputError: if `directory` exists and `force` is not given.
+        InputError: if `directory` may not be overwritten.
     """
-    architecture = _architecture(model)
-    is_encoder = isinstance(model, BertEncoder)
-    encoder = model if is_encoder else model.encoder
-    config = {"architectures": [architecture], **encoder_config(encoder)}
-    if isinstance(model, (BertClassifier, BertTokenClassifier)):
-        config["classifier_dropout"] = model.classifier_dropout
-        if labels is not None:
-            require(
-                len(set(labels)) == len(labels) == model.num_classes,
-                "labels",
-                "as many different names as there are classes",
-                labels=labels,
-                num_classes=model.num_classes,
-            )
-        config |= label_config(labels or [f"LABEL_{i}" for i in range(model.num_classes)])
+    family = family_of_model(model)
+    config = {"architectures": [family.architecture(model)], **family.config(model)}
+    if isinstance(model, ClassifierHead):
+        labels = model.labels if labels is None else require_labels(labels, model.num_classes)
+        config |= label_config(labels or unnamed_labels(model.num_classes))
     if tokenizer is not None:
         config["pad_token_id"] = tokenizer.padding_id
-    parts = encoder_parts(model) if is_encoder else _read_parts(model)
-    with new_directory(directory, force) as temporary:
+    # HuggingFace has no pooler that the model does not read.
+    weights = {id(weight) for weight in model.weights}
+    parts = family.parts(model).items()
+    parts = {name: part for name, part in parts if id(part.variable) in weights}
+    with new_directory(directory, force, HUGGING_FACE) as temporary:
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         (temporary / "config.json").write_text(text, encoding="utf-8")
         tensors = {name: part.stored_value() for name, part in parts.items()}
         write_tensors(temporary / WEIGHTS, tensors)
         if tokenizer is not None:
             tokenizer.save(temporary)
+        _refuse_others(directory, temporary)
 
 
-def _read_parts(model):
-    """The parts of a `BertTask` without a pooler that it does not read: HuggingFace has none."""
-    weights = {id(weight) for weight in model.weights}
-    return {name: part for name, part in task_parts(model).items() if id(part.variable) in weights}
-
-
-def _architecture(model):
-    """HuggingFace's class for one of our models."""
-    if isinstance(model, BertMaskedLM):
-        return "BertForPreTraining" if model.next_sentence else "BertForMaskedLM"
-    if isinstance(model, BertTokenClassifier):
-        return "BertForTokenClassification"
-    if isinstance(model, BertClassifier):
-        require(
-            model.pooling == "pooled" and model.classifier_dim is None,
-            "model",
-            "a classifier of the pooled output by one layer to be written",
-            pooling=model.pooling,
-            classifier_dim=model.classifier_dim,
+def _refuse_others(directory, temporary):
+    """Raises `InputError` if `directory` holds more than what replaces it, or may be lost."""
+    directory = Path(directory)
+    if not directory.exists():
+        return
+    written = {"config.json", WEIGHTS, *TOKENIZER_FILES, *(p.name for p in temporary.iterdir())}
+    others = sorted({path.name for path in directory.iterdir()} - written)
+    if others:
+        raise InputError(
+            f"{directory} holds more than a model and its tokenizer ({', '.join(others[:5])}); "
+            "it is not overwritten. Give another path."
         )
-        return "BertForSequenceClassification"
-    require(isinstance(model, BertEncoder), "model", "a BERT", model=model)
-    return "BertModel"

@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_attention import activations
 from keras_attention._validation import missing_package, require
-from keras_attention.checkpoints.parts import assign, encoder_parts
+from keras_attention.checkpoints.bert import encoder_parts
+from keras_attention.checkpoints.parts import assign
 from keras_attention.models import BertEncoder
 
 SIZES = (
@@ -93,9 +94,9 @@ def from_keras_hub(backbone):
 def to_keras_hub(encoder):
     """A `keras_hub.models.BertBackbone` with the weights of a `BertEncoder`.
 
-    KerasHub's BERT has GELU by tanh only. `load_hugging_face(directory, activation="gelu_new")`
-    makes such an encoder of a checkpoint trained with the exact form, as KerasHub's own conversion
-    does: each activation differs by at most 4.73e-4.
+    KerasHub's BERT has GELU by tanh only. For a checkpoint trained with the exact formula, load it
+    by `load_hugging_face(directory, "encoder", activation="gelu_new")`, as KerasHub's own
+    conversion does: each activation differs by at most 4.73e-4.
 
     Raises:
         ValueError: if BertBackbone cannot compute what the encoder does.

@@ -1,12 +1,10 @@
-"""Where the tensors of a BERT checkpoint live in our models, by the names of HuggingFace."""
+"""A checkpoint's tensors and where they live in our models."""
 
 import dataclasses
 
 import keras
 import numpy as np
 from keras import ops
-
-from keras_attention.models import BertMaskedLM
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,13 +23,13 @@ class Part:
 
     @property
     def shape(self):
-        """Of the part, as it is in our model."""
+        """The part's shape in our model."""
         *outer, last = self.variable.shape
         return (*outer, last if self.columns is None else self.columns[1] - self.columns[0])
 
     @property
     def stored_shape(self):
-        """Of the part, as a checkpoint of PyTorch has it."""
+        """The part's shape in a checkpoint of PyTorch."""
         return self.shape[::-1] if self.is_kernel else self.shape
 
     def value(self):
@@ -48,7 +46,8 @@ def assign(values):
     """Gives variables new values.
 
     Args:
-        values: dict of `Part` -> array of its `shape`; of a variable in parts all of them.
+        values: dict of `Part` -> array of its `shape`. A variable in several parts needs all of
+            them.
     """
     arrays = {}
     for part, value in values.items():
@@ -63,60 +62,14 @@ def assign(values):
         variable.assign(value)
 
 
-def _dense(name, kernel, bias, columns=None):
+def dense_parts(name, kernel, bias, columns=None):
+    """`{name: Part}` of a dense layer's matrix and bias."""
     return {
         f"{name}.weight": Part(kernel, columns, is_kernel=True),
         f"{name}.bias": Part(bias, columns),
     }
 
 
-def _norm(name, layer):
+def norm_parts(name, layer):
+    """`{name: Part}` of a layer normalisation."""
     return {f"{name}.weight": Part(layer.gamma), f"{name}.bias": Part(layer.beta)}
-
-
-def encoder_parts(encoder):
-    """`{name: Part}` of a `BertEncoder`: the tensors of HuggingFace's BertModel."""
-    positions = encoder.embedding.position_layer.position_embeddings
-    parts = {
-        "embeddings.word_embeddings.weight": Part(encoder.embedding.token_embeddings),
-        "embeddings.position_embeddings.weight": Part(positions),
-        "embeddings.token_type_embeddings.weight": Part(encoder.segment_embedding.embeddings),
-        **_norm("embeddings.LayerNorm", encoder.embedding_normalization),
-    }
-    width = encoder.hidden_dim
-    for index, block in enumerate(encoder.blocks):
-        attention, feed_forward = block.self_attention, block.feed_forward
-        layer = f"encoder.layer.{index}"
-        for third, name in enumerate(("query", "key", "value")):
-            parts |= _dense(
-                f"{layer}.attention.self.{name}",
-                attention.query_key_value_kernel,
-                attention.query_key_value_bias,
-                (third * width, (third + 1) * width),
-            )
-        name = f"{layer}.attention.output"
-        parts |= _dense(f"{name}.dense", attention.output_kernel, attention.output_bias)
-        parts |= _norm(f"{name}.LayerNorm", block.self_attention_normalization)
-        dense = feed_forward.intermediate
-        parts |= _dense(f"{layer}.intermediate.dense", dense.kernel, dense.bias)
-        dense = feed_forward.output_projection
-        parts |= _dense(f"{layer}.output.dense", dense.kernel, dense.bias)
-        parts |= _norm(f"{layer}.output.LayerNorm", block.feed_forward_normalization)
-    if encoder.has_pooler:
-        parts |= _dense("pooler.dense", encoder.pooler.kernel, encoder.pooler.bias)
-    return parts
-
-
-def task_parts(model):
-    """`{name: Part}` of a `BertTask`: those of its encoder with a prefix, and of its head."""
-    parts = {f"bert.{name}": part for name, part in encoder_parts(model.encoder).items()}
-    if not isinstance(model, BertMaskedLM):
-        return parts | _dense("classifier", model.classifier.kernel, model.classifier.bias)
-    head = model.masked_lm
-    parts["cls.predictions.bias"] = Part(head.token_bias)
-    parts |= _dense("cls.predictions.transform.dense", head.dense.kernel, head.dense.bias)
-    parts |= _norm("cls.predictions.transform.LayerNorm", head.normalization)
-    if model.next_sentence:
-        dense = model.next_sentence_classifier
-        parts |= _dense("cls.seq_relationship", dense.kernel, dense.bias)
-    return parts

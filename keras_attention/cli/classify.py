@@ -2,35 +2,45 @@
 
 import json
 
-from keras_attention.cli.translate import add_model_options
+from keras_attention.cli.options import (
+    MODEL_OPTIONS,
+    TEXT_OPTIONS,
+    add_options,
+    custom_objects,
+    read_input,
+    write_output,
+)
 
 
-def add_parser(subparsers, common):
+def add_parser(subparsers, common, help, arguments):
     """Adds the command and its options."""
     parser = subparsers.add_parser(
         "classify",
         parents=[common],
-        help="classify lines of text",
-        description="Reads standard input and writes standard output unless files are given. Of a "
-        "classifier of pairs each line holds the two texts with a tab between them.",
+        help=help,
+        description="Reads standard input and writes standard output unless files are given: one "
+        "JSON object a line, with label and scores. Of a classifier of pairs each line holds the "
+        "two texts with a tab between them.",
     )
-    add_model_options(parser)
-    parser.add_argument("--input", metavar="F", help="one text a line; .gz is read too")
-    parser.add_argument("--output", metavar="F", help="one JSON object a line: label and scores")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    add_options(parser, (*MODEL_OPTIONS, *TEXT_OPTIONS))
     parser.set_defaults(run=run)
 
 
 def run(options):
     """Classifies."""
-    from keras_attention import load
-    from keras_attention.cli.lines import read_input, write_output
-    from keras_attention.files import refuse_existing
+    from keras_attention.tasks.load import load
 
     if options.output:
+        from keras_attention.files import refuse_existing
+
         refuse_existing(options.output, options.force)
     lines = read_input(options.input)
-    classifier = load(options.model, options.runtime, kind="classifier")
+    classifier = load(
+        options.model,
+        options.runtime,
+        kind="classifier",
+        custom_objects=custom_objects(options),
+    )
     texts, pairs = lines, None
     if classifier.takes_pairs:
         texts, pairs = split_pairs(lines, options.input or "standard input")

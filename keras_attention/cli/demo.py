@@ -11,12 +11,14 @@ from keras_attention.cli.main import hide_native_notes
 
 SENTENCES = 1000
 BATCH_SIZES = (1, 32)
+REPORT, PICTURE = "report.json", "alignment.png"
 PICTURED = "The concert begins on Friday the third of March twenty thirty at half past eight."
 
 
 def _sizes(artifact):
-    paths = {"tf_saved_model": artifact / "saved_model"}
-    paths |= {name: artifact / f"model.{name}" for name in ("tflite", "onnx")}
+    from keras_attention.artifacts.formats import FORMATS
+
+    paths = {name: artifact / form.path for name, form in FORMATS.items()}
     return {
         name: sum(f.stat().st_size for f in [path, *path.rglob("*")] if f.is_file())
         for name, path in paths.items()
@@ -55,25 +57,26 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     Returns:
         The report, a dict.
     """
-    from keras_attention import load
-    from keras_attention.files import write_atomically
-    from keras_attention.tasks import export_run
-    from keras_attention.tasks.translation import train_translator
+    from keras_attention.artifacts.formats import FORMATS
+    from keras_attention.files import refuse_existing, write_atomically
+    from keras_attention.tasks.export import export
+    from keras_attention.tasks.load import load
+    from keras_attention.tasks.train import train
     from keras_attention.tasks.translation.translator_config import TranslatorConfig
-    from keras_attention.text import phrase_corpus
+    from keras_attention.text.corpora.phrase_corpus import phrase_corpus
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
+    for name in (REPORT, PICTURE):  # in another directory they would be someone else's
+        refuse_existing(output / name, force)
     started = time.time()
     config = TranslatorConfig.for_preset("tiny", **options)
     print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
-    train_translator(config, output / "run", force=force)
+    train(config, output / "run", force=force)
     trained = time.time()
     print("\nExporting it as SavedModel, TFLite and ONNX.")
-    export_run(
-        output / "run", output / "artifact", force=force, say=lambda text: print(f"- {text}")
-    )
+    export(output / "run", output / "artifact", force=force, say=lambda text: print(f"- {text}"))
     exported = time.time()
 
     sources, references = phrase_corpus(sentences, seed=config.seed, split="test")
@@ -81,7 +84,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     keras_translator = load(output / "run")
     expected = keras_translator.translate(sources)
     results = {"keras": _measure(keras_translator, sources, references, expected)}
-    for runtime in ("tf_saved_model", "tflite", "onnx"):
+    for runtime in FORMATS:
         translator = load(output / "artifact", runtime)
         results[runtime] = _measure(translator, sources, references, expected)
     sizes = {**_sizes(output / "artifact"), "keras": (output / "run/model.keras").stat().st_size}
@@ -91,7 +94,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     for source, translation in list(zip(sources, expected, strict=True))[:3]:
         print(f"  {source}\n    -> {translation}")
     attention = attention_of_sentence(keras_translator, PICTURED)
-    save_attention_plot(attention, output / "alignment.png", force=True)
+    save_attention_plot(attention, output / PICTURE, force=True)
     report = {
         "exact_match": results["keras"]["32"]["exact_match"],
         "agreement": {
@@ -108,11 +111,8 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
         "runtimes": results,
         "bytes": sizes,
     }
-    write_atomically(output / "report.json", json.dumps(report, indent=2).encode())
-    print(
-        f"\nDone in {report['seconds']:.0f} s. See {output / 'report.json'} and "
-        f"{output / 'alignment.png'}."
-    )
+    write_atomically(output / REPORT, json.dumps(report, indent=2).encode())
+    print(f"\nDone in {report['seconds']:.0f} s. See {output / REPORT} and {output / PICTURE}.")
     return report
 
 

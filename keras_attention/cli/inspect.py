@@ -1,20 +1,25 @@
-"""`keras-attention inspect`: what an artifact holds, and whether it is whole."""
+"""`keras-attention inspect`: what a run or an artifact holds, and whether it is whole."""
+
+from keras_attention.cli.options import add_options, custom_objects
+from keras_attention.tasks.option import Option
 
 
-def add_parser(subparsers, common):
+def add_parser(subparsers, common, help, arguments):
     """Adds the command and its options."""
     parser = subparsers.add_parser(
         "inspect",
         parents=[common],
-        help="show what an artifact holds and verify its files",
-        description="Ends with status 2, naming them, if files are missing, changed or truncated.",
+        help=help,
+        description="Names files that are missing, changed or truncated; then the status is 2.",
     )
-    parser.add_argument("artifact", metavar="ARTIFACT")
+    parser.add_argument("path", metavar="RUN|ARTIFACT")
+    custom = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
+    add_options(parser, [custom])
     parser.set_defaults(run=run)
 
 
 def run(options):
     """Inspects."""
-    from keras_attention.artifacts.describe_artifact import describe_artifact
+    from keras_attention.tasks.describe import describe
 
-    print(describe_artifact(options.artifact))
+    print(describe(options.path, custom_objects(options)))

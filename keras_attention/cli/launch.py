@@ -1,4 +1,4 @@
-"""`keras-attention launch`: several workers on this machine, and again when one has ended."""
+"""`keras-attention launch`: starts workers on this machine, and again when one has failed."""
 
 import json
 import os
@@ -11,18 +11,18 @@ import time
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.cli.main import WORKER_LOST
 
-LOST = 75  # exit status of who misses another worker: `WorkerLost`
 BAD_INPUT = 2  # exit status for which starting again is of no use
 GRACE = 40.0  # seconds that workers have to end by themselves; they miss a lost one within 30
 
 
-def add_parser(subparsers, common):
+def add_parser(subparsers, common, help, arguments):
     """Adds the command and its options."""
     launch = subparsers.add_parser(
         "launch",
         parents=[common],
-        help="train with several workers on this machine",
+        help=help,
         description="Starts N workers of one training on this machine, and all of them again, from "
         "the last snapshot, when one has ended before its time.",
     )
@@ -103,7 +103,7 @@ def first_failure(processes, stop_asked):
             time.sleep(1.0)  # what goes wrong for all goes wrong for the first one too
             failed = [i for i, process in enumerate(processes) if process.poll()]
             # Those that only miss another one may have ended before it was looked at.
-            return min(failed, key=lambda i: processes[i].returncode == LOST)
+            return min(failed, key=lambda i: processes[i].returncode == WORKER_LOST)
         if None not in statuses:
             return None
         time.sleep(0.1)

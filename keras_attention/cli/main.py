@@ -1,18 +1,36 @@
 """The command `keras-attention`: every path goes through the Python API."""
 
 import argparse
+import importlib
 import os
 import sys
 import traceback
 import warnings
 
-from keras_attention.cli import classify, evaluate, export, inspect, launch, plot, train, translate
+from keras_attention._validation import one_line
+from keras_attention.cli.options import spelled
 
-COMMANDS = (train, translate, classify, evaluate, export, inspect, plot, launch)
+# A command -> its module in this package, which is imported when the command is run, and its help.
+COMMANDS = {
+    "train": ("train", "train a model to a run directory"),
+    "import": ("import_checkpoint", "make a run of a published (HuggingFace) directory"),
+    "translate": ("translate", "translate lines of text"),
+    "classify": ("classify", "classify lines of text"),
+    "evaluate": ("evaluate", "measure a model"),
+    "export": ("export", "write SavedModel, TFLite and ONNX formats of a run"),
+    "inspect": ("inspect", "show what a run or an artifact holds and verify its files"),
+    "plot": ("plot", "draw a picture of a model, or of several"),
+    "launch": ("launch", "train with several workers on this machine"),
+}
+WORKER_LOST = 75  # exit status of who misses another worker
 
 
-def make_parser():
-    """The parser of the whole command line."""
+def make_parser(arguments=()):
+    """The parser of the command line.
+
+    Args:
+        arguments: those to be parsed; only the command that they begin with has its options.
+    """
     parser = argparse.ArgumentParser(
         prog="keras-attention",
         description="Train translators and classifiers; deploy as SavedModel, TFLite and ONNX.",
@@ -20,8 +38,12 @@ def make_parser():
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(subparsers, common)
+    for command, (module, help) in COMMANDS.items():
+        if arguments and arguments[0] == command:
+            command_module = importlib.import_module(f"keras_attention.cli.{module}")
+            command_module.add_parser(subparsers, common, help, arguments[1:])
+        else:
+            subparsers.add_parser(command, help=help)
     return parser
 
 
@@ -46,12 +68,23 @@ def leave_at_once(status):
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {spelled(str(message))}", file=sys.stderr)
+
+
+def _message(error):
+    """An error's message; of one that is not of this package in one line, without colours.
+
+    Keras explains an error in a user's layer by several lines with escapes for a terminal.
+    """
+    if type(error).__module__.startswith("keras_attention."):
+        return str(error)
+    return one_line(error, longest=1000)
 
 
 def main(arguments=None):
     """Runs one command; returns the exit status: 0, or 2 on bad input, or 1 on any other error."""
-    options = make_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = make_parser(arguments).parse_args(arguments)
     try:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", category=UserWarning, module=r"keras_attention\.")
@@ -66,9 +99,9 @@ def main(arguments=None):
     except Exception as error:
         if options.debug:
             traceback.print_exc()
-        print(f"keras-attention: {error}", file=sys.stderr)
+        print(f"keras-attention: {spelled(_message(error))}", file=sys.stderr)
         status = getattr(error, "exit_status", None)
-        if status == launch.LOST:
+        if status == WORKER_LOST:
             leave_at_once(status)
         if status is not None:
             return status

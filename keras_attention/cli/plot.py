@@ -4,149 +4,130 @@ import json
 import os
 from pathlib import Path
 
-from keras_attention.cli.search import add_search_options, search_options
+from keras_attention._validation import InputError
+from keras_attention.cli.options import add_options, custom_objects, given
+from keras_attention.tasks import task_of
+from keras_attention.tasks.option import Option
+from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS
 
-
-def add_parser(subparsers, common):
-    """Adds the command and its options."""
-    parser = subparsers.add_parser("plot", help="draw a picture of a model, or of several")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    _add_attention(kinds, common)
-    _add_length(kinds, common)
-
-
-def _add_attention(kinds, common):
-    parser = kinds.add_parser("attention", parents=[common], help="attention over sentences")
-    add = parser.add_argument
-    add("--model", required=True, metavar="RUN", help="or a HuggingFace directory of BERT")
-    add(
-        "--text",
+CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
+PICTURE_OPTIONS = (
+    Option("output", metavar="F.png", required=True),
+    Option("force", "overwrite an existing file", bool, const=True),
+)
+ATTENTION_OPTIONS = (
+    Option("model", "or a HuggingFace directory of an encoder", metavar="RUN", required=True),
+    CUSTOM,
+    Option(
+        "text",
+        "a source sentence; each further --text makes a further panel",
         required=True,
-        action="append",
-        help="a source sentence; each further --text makes a further panel",
-    )
-    add("--pair", help="the second text, of a classifier of pairs")
-    add(
-        "--kind",
-        dest="attention",
+        repeated=True,
+    ),
+    Option("pair", "the second text, of a classifier of pairs"),
+    Option(
+        "attention",
+        "cross by default for a translator; encoders have no other than encoder",
+        spelling="kind",
         choices=("cross", "encoder", "decoder"),
-        help="cross by default for a translator; encoders have no other than encoder",
-    )
-    add("--layer", type=int, metavar="L", help="from 0 (default: the last but one)")
-    add("--head", type=int, metavar="H", help="from 0 (default: the mean of all heads)")
-    add("--grid", action="store_true", help="every head of every layer of an encoder")
-    _add_output(add)
-    parser.set_defaults(run=run_attention)
+    ),
+    Option("layer", "from 0 (default: the last but one)", int, metavar="L"),
+    Option("head", "from 0 (default: the mean of all heads)", int, metavar="H"),
+    Option("grid", "every head of every layer of an encoder", bool, const=True),
+    *PICTURE_OPTIONS,
+)
+LENGTH_OPTIONS = (
+    Option(
+        "models",
+        "each further --model makes a further line",
+        spelling="model",
+        metavar="RUN|ARTIFACT",
+        required=True,
+        repeated=True,
+    ),
+    CUSTOM,
+    Option("runtime", "keras, tf_saved_model, tflite or onnx", metavar="NAME"),
+    Option("source", metavar="F", required=True),
+    Option("reference", metavar="F", required=True),
+    Option("tokenize", "sacrebleu's: 13a (default), none, ...", default="13a", metavar="NAME"),
+    Option("lowercase", "ignore case", bool, const=True),
+    Option("bins", "ranges of length (default: 4)", int, default=4, metavar="N"),
+    *PICTURE_OPTIONS,
+    *(Option(**{**vars(o), "group": "how all of them translate"}) for o in SEARCH_OPTIONS),
+)
 
 
-def _add_length(kinds, common):
-    parser = kinds.add_parser(
+def add_parser(subparsers, common, help, arguments):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser("plot", help=help)
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    attention = kinds.add_parser("attention", parents=[common], help="attention over sentences")
+    add_options(attention, ATTENTION_OPTIONS)
+    attention.set_defaults(run=run_attention)
+    length = kinds.add_parser(
         "length",
         parents=[common],
         help="BLEU by the length of the source sentence",
         description="The numbers behind the picture go to standard output, as JSON.",
     )
-    add = parser.add_argument
-    add(
-        "--model",
-        dest="models",
-        required=True,
-        action="append",
-        metavar="RUN|ARTIFACT",
-        help="each further --model makes a further line",
-    )
-    add("--runtime", metavar="NAME", help="keras, tf_saved_model, tflite or onnx")
-    add("--source", required=True, metavar="F")
-    add("--reference", required=True, metavar="F")
-    add("--tokenize", default="13a", metavar="NAME", help="sacrebleu's: 13a (default), none, ...")
-    add("--lowercase", action="store_true", help="ignore case")
-    add("--bins", type=int, default=4, metavar="N", help="ranges of length (default: 4)")
-    _add_output(add)
-    add_search_options(parser.add_argument_group("how all of them translate"))
-    parser.set_defaults(run=run_length)
-
-
-def _add_output(add):
-    add("--output", required=True, metavar="F.png")
-    add("--force", action="store_true", help="overwrite an existing file")
+    add_options(length, LENGTH_OPTIONS)
+    length.set_defaults(run=run_length)
 
 
 def run_attention(options):
     """Plots attention."""
-    from keras_attention.runs.run_files import read_config
-    from keras_attention.tasks import load_run
-    from keras_attention.visualization import attention_of_sentence, save_attention_plot
+    from keras_attention.files import require_writable
+    from keras_attention.visualization import save_attention_grid, save_attention_plot
 
     require_writable(options.output, options.force)
-    if read_config(options.model).get("kind") in (None, "classifier", "masked-lm"):
-        return _run_encoder(options)
-    _refuse_others(options, "a translator", grid=options.grid, pair=options.pair)
-    translator = load_run(options.model)
-    kind = options.attention or "cross"
-    attentions = [
-        attention_of_sentence(translator, text, kind, options.layer, options.head)
-        for text in options.text
-    ]
-    save_attention_plot(attentions, options.output, force=options.force)
-
-
-def _run_encoder(options):
-    """Plots the attention of a classifier, of a masked language model, or of published weights."""
-    from keras_attention._validation import InputError
-    from keras_attention.checkpoints import load_hugging_face
-    from keras_attention.runs.run_files import read_config, read_model
-    from keras_attention.text import WordPieceTokenizer
-    from keras_attention.visualization import (
-        attention_of_text,
-        encoder_scores,
-        save_attention_grid,
-        save_attention_plot,
+    task, user = _load(options)
+    _refuse_others(
+        options, f"a {task.kind}", [name for name in ("pair", "grid") if name in task.no_attention]
     )
-
-    if options.attention not in (None, "encoder"):
-        raise InputError(
-            f"{options.model} is an encoder: it has no {options.attention} attention; it has only "
-            "encoder."
-        )
-    config, directory = read_config(options.model), Path(options.model)
-    if "kind" in config:
-        model, files = read_model(directory), directory / "tokenizer"
-        length = config["max_sequence_length"]
-    else:  # of HuggingFace
-        model, files = load_hugging_face(directory), directory
-        length = model.max_sequence_length
-    tokenizer = WordPieceTokenizer.load(files)
     if options.grid:
-        _refuse_others(options, "a grid", layer=options.layer, head=options.head)
+        _refuse_others(options, "a grid", ["layer", "head"])
         if len(options.text) > 1:
             raise InputError("--grid draws one text; --text is given several times.")
-        (text,) = options.text
-        layers, words = encoder_scores(model, tokenizer, text, options.pair, length)
-        save_attention_grid(layers, words, options.output, "encoder self-attention", options.force)
+        layers, words = task.attention_grid(user, options.text[0], options.pair)
+        title = "encoder self-attention"
+        save_attention_grid(layers, words, options.output, title, bool(options.force))
         return
-    attentions = [
-        attention_of_text(model, tokenizer, text, options.pair, options.layer, options.head, length)
+    maps = [
+        task.attention(user, text, options.pair, options.attention, options.layer, options.head)
         for text in options.text
     ]
-    save_attention_plot(attentions, options.output, force=options.force)
+    save_attention_plot(maps, options.output, force=bool(options.force))
 
 
-def _refuse_others(options, what, **others):
+def _load(options):
+    """The task and the model of a run, or of a published directory."""
+    from keras_attention.runs.run_directory import read_config
+    from keras_attention.tasks.load import load_run
+
+    config = read_config(options.model)
+    if "kind" in config:
+        task = task_of(config["kind"], f"{options.model} is a run")
+        return task, load_run(options.model, custom_objects=custom_objects(options))
+    from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+
+    model = load_hugging_face(options.model, task="encoder")
+    tokenizer, task = load_tokenizer(options.model), task_of("encoder")
+    return task, task.wrap(model, tokenizer, task.run_config(model, tokenizer))
+
+
+def _refuse_others(options, what, names):
     """Raises `InputError` if one of these options is given."""
-    from keras_attention._validation import InputError
-
-    given = [
-        f"--{name}" for name, value in others.items() if value is not None and value is not False
-    ]
-    if given:
-        raise InputError(f"{', '.join(given)}: of no meaning for {what}.")
+    flags = [f"--{name}" for name in given(options, names)]
+    if flags:
+        raise InputError(f"{', '.join(flags)}: of no meaning for {what}.")
 
 
 def run_length(options):
     """Plots BLEU by length."""
-    from keras_attention import load
     from keras_attention._validation import require_positive_integer
-    from keras_attention.text import read_parallel
+    from keras_attention.files import require_writable
+    from keras_attention.tasks.load import load
+    from keras_attention.text.corpora.text_files import read_parallel
     from keras_attention.training.translation_scores import require_bleu_tokenizer
     from keras_attention.visualization import bleu_by_length, save_length_plot
 
@@ -156,9 +137,10 @@ def run_length(options):
     names = model_names(options.models)
     sources, references = read_parallel(options.source, options.reference)
     # All are loaded before the first translates: a wrong path shows at once.
-    search = search_options(options)
+    search, custom = given(options, DECODING_NAMES), custom_objects(options)
     translators = [
-        load(path, options.runtime, kind="translator", **search) for path in options.models
+        load(path, options.runtime, kind="translator", custom_objects=custom, **search)
+        for path in options.models
     ]
     curves = {
         name: bleu_by_length(
@@ -167,25 +149,12 @@ def run_length(options):
             references,
             options.bins,
             options.tokenize,
-            options.lowercase,
+            bool(options.lowercase),
         )
         for name, translator in zip(names, translators, strict=True)
     }
-    save_length_plot(curves, options.output, force=options.force)
+    save_length_plot(curves, options.output, force=bool(options.force))
     print(json.dumps(curves, indent=2))
-
-
-def require_writable(path, force):
-    """Raises `InputError` unless a file can be written at `path`."""
-    from keras_attention._validation import InputError
-    from keras_attention.files import refuse_existing
-
-    refuse_existing(path, force)
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; the picture needs the name of a file.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: there is no directory {path.parent}.")
 
 
 def model_names(paths):
@@ -197,8 +166,6 @@ def model_names(paths):
     >>> model_names(["a/run", "b/run", "old"])
     ['a/run', 'b/run', 'old']
     """
-    from keras_attention._validation import InputError
-
     all_parts = [Path(os.path.abspath(path)).parts for path in paths]
     for path, parts in zip(paths, all_parts, strict=True):
         if all_parts.count(parts) > 1:

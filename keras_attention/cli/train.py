@@ -1,11 +1,72 @@
-"""`keras-attention train translator|classifier|masked-lm`."""
+"""`keras-attention train translator|classifier|masked-lm|...`: written once over all tasks."""
 
-from keras_attention.cli import train_classifier, train_masked_lm, train_translator
+import contextlib
+
+from keras_attention.cli.options import add_options, custom_objects, given
+from keras_attention.tasks import TASKS, task_of
+from keras_attention.tasks.option import Option
+
+# What every training takes: fields of its config, and options of the run.
+CONFIG_OPTIONS = (
+    Option("jit_compile", "compile with XLA (default: no)", choices=("yes", "no"), spelling="jit"),
+    Option("seed", "seed of all random numbers; 0 by default", int, metavar="N"),
+    Option("snapshot_every", "also save one every so many updates", int, metavar="STEPS"),
+)
+RUN_OPTIONS = (
+    Option("output", "the run directory to make", metavar="RUN", required=True),
+    Option("resume", "go on from the last snapshot, if there is one", bool, const=True),
+    Option(
+        "distribute",
+        "over the GPUs of this machine, or of those that TF_CONFIG lists (default: none)",
+        choices=("none", "mirrored", "multi-worker"),
+        default="none",
+    ),
+    Option("custom", "Python file that defines layers of the initial weights", metavar="F.py"),
+    Option("force", "overwrite an existing run", bool, const=True),
+    Option("quiet", "print nothing", bool, const=True),
+)
 
 
-def add_parser(subparsers, common):
-    """Adds the command and its kinds."""
-    parser = subparsers.add_parser("train", help="train a model to a run directory")
+def add_parser(subparsers, common, help, arguments):
+    """Adds the command, its kinds, and the options of the kind that `arguments` begin with."""
+    parser = subparsers.add_parser("train", help=help)
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    for kind in (train_translator, train_classifier, train_masked_lm):
-        kind.add_parser(kinds, common)
+    for kind in TASKS:
+        task = task_of(kind)
+        if not task.trains:
+            continue
+        parser = kinds.add_parser(
+            kind, parents=[common], help=task.train_help, description=task.train_description
+        )
+        if arguments and arguments[0] == kind:
+            add_options(parser, (*task.train_options, *CONFIG_OPTIONS, *RUN_OPTIONS))
+        parser.set_defaults(run=run)
+
+
+def run(options):
+    """Trains."""
+    from keras_attention.tasks.train import train
+
+    task = task_of(options.kind)
+    values = given(options, [o.name for o in (*task.train_options, *CONFIG_OPTIONS)])
+    if "jit_compile" in values:
+        values["jit_compile"] = values["jit_compile"] == "yes"
+    config = task.make_config(**values)
+    with distributed(options.distribute):
+        train(
+            config,
+            options.output,
+            resume=bool(options.resume),
+            force=bool(options.force),
+            quiet=bool(options.quiet),
+            custom_objects=custom_objects(options),
+        )
+
+
+def distributed(name):
+    """The block in which a training runs on the devices that `--distribute` names."""
+    if name == "none":
+        return contextlib.nullcontext()
+    from keras_attention.training.distribution import make_strategy
+
+    return make_strategy(name).scope()

@@ -1,45 +1,62 @@
 """`keras-attention translate`: one line in, one line out, or with `--n-best N` N lines."""
 
-from keras_attention.cli.search import add_sampling_options, add_search_options, search_options
+from keras_attention.cli.options import (
+    MODEL_OPTIONS,
+    TEXT_OPTIONS,
+    add_options,
+    custom_objects,
+    given,
+    read_input,
+    write_output,
+)
+from keras_attention.tasks.option import Option
+from keras_attention.tasks.translation.options import (
+    DECODING_NAMES,
+    N_BEST,
+    SAMPLING_OPTIONS,
+    SEARCH_OPTIONS,
+    SEED,
+)
+
+OPTIONS = (
+    *MODEL_OPTIONS,
+    *SEARCH_OPTIONS,
+    N_BEST,
+    *SAMPLING_OPTIONS,
+    SEED,
+    *TEXT_OPTIONS,
+    Option("scores", "score, a tab, then the translation, on each line", bool, const=True),
+)
 
 
-def add_parser(subparsers, common):
+def add_parser(subparsers, common, help, arguments):
     """Adds the command and its options."""
     parser = subparsers.add_parser(
         "translate",
         parents=[common],
-        help="translate lines of text",
+        help=help,
         description="Reads standard input and writes standard output unless files are given.",
     )
-    add_model_options(parser)
-    add_search_options(parser, n_best=True)
-    add_sampling_options(parser)
-    parser.add_argument("--input", metavar="F", help="one sentence a line; .gz is read too")
-    parser.add_argument("--output", metavar="F", help="one translation a line")
-    parser.add_argument(
-        "--scores", action="store_true", help="score, a tab, then the translation, on each line"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite an existing output")
+    add_options(parser, OPTIONS)
     parser.set_defaults(run=run)
-
-
-def add_model_options(parser):
-    """The two options that choose what translates."""
-    parser.add_argument("--model", required=True, metavar="RUN|ARTIFACT")
-    parser.add_argument("--runtime", metavar="NAME", help="keras, tf_saved_model, tflite or onnx")
 
 
 def run(options):
     """Translates."""
-    from keras_attention import load
-    from keras_attention.cli.lines import read_input, write_output
-    from keras_attention.files import refuse_existing
+    from keras_attention.tasks.load import load
 
     if options.output:
+        from keras_attention.files import refuse_existing
+
         refuse_existing(options.output, options.force)
     lines = read_input(options.input)
     translator = load(
-        options.model, options.runtime, options.seed, "translator", **search_options(options)
+        options.model,
+        options.runtime,
+        custom_objects(options),
+        seed=options.seed,
+        kind="translator",
+        **given(options, DECODING_NAMES),
     )
     text = "".join(
         f"{score:.4f}\t{text}\n" if options.scores else f"{text}\n"
@@ -50,5 +67,5 @@ def run(options):
 
 
 def pad(hypotheses, count):
-    """The first `count`, empty ones where there are fewer, so that every line gives as many."""
+    """The first `count` hypotheses, filled up with empty ones: every line gives as many."""
     return [*hypotheses, *[("", 0.0)] * count][:count]

@@ -2,16 +2,18 @@
 
 from keras import ops
 
-from keras_attention.decoding.allowed_logits import allowed_logits
-from keras_attention.decoding.length_limits import length_limits
-from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.next_tokens import (
+    allowed_logits,
+    first_tokens,
+    is_end,
+    log_normalizer,
+    top_k,
+)
 from keras_attention.decoding.search_loop import first_room, search_loop
-from keras_attention.decoding.top_k import top_k
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
 def most_probable(logits, position, rows):
-    """The token of the highest logit (B,), and its log-probability (B,)."""
+    """The token of the highest logit (b,), and its log-probability (b,)."""
     best, token = top_k(logits, 1)  # (B, 1) each
     log_probability = best - log_normalizer(logits, best)
     return ops.squeeze(token, 1), ops.squeeze(log_probability, 1)
@@ -19,7 +21,7 @@ def most_probable(logits, position, rows):
 
 def greedy_search(
     model,
-    source_ids,
+    inputs,
     max_length=None,
     min_length=0,
     return_alignment=False,
@@ -29,32 +31,34 @@ def greedy_search(
     """The most probable token at every step.
 
     Args:
-        model: anything with the step contract `start`, `advance` and `max_sequence_length`.
-        source_ids: (B, S) int32, padded with 0.
-        max_length: tokens at most, END included; by default the sentence's unpadded length + 50.
-            Never more than `model.max_sequence_length`.
-        min_length: tokens before END at least.
+        model: anything with the step contract.
+        inputs: what the model starts from: a translator's source ids (B, S).
+        max_length: tokens at most, the end included; by default the model's own limit.
+        min_length: tokens before the end at least.
         return_alignment: whether to return the attention that chose each token.
-        choose: function of logits (b, V), the position and the rows (b,) of `source_ids` that these
-            are of, that returns the next token of each and its log-probability: `sample` gives
-            another.
+        choose: function of logits (b, V), the position and the indices (b,) of the inputs that
+            these are of, that returns the next token of each and its log-probability: `sample`
+            gives another.
         single_loop: see `search_loop`.
 
     Returns:
-        `{"token_ids": (B, T) int32, "score": (B,) float32}`: no START; END, then padding. The score
-        is the sum of the tokens' log-probabilities. With `return_alignment` also "alignment" (B, T,
-        S).
+        `{"token_ids": (B, T) int32, "score": (B,) float32}`: what was emitted, the end included,
+        then `special_ids.fill`. The score is the sum of the tokens' log-probabilities. With
+        `return_alignment` also "alignment" (B, T, S).
+
+    >>> greedy_search(model, ids, max_length=20)["token_ids"]
     """
-    limits, longest = length_limits(source_ids, max_length, model.max_sequence_length)
-    batch_size, source_length = ops.shape(source_ids)
+    limits, longest = model.length_limits(inputs, max_length)
+    batch_size, source_length = model.inputs_shape(inputs)
+    fill, ends = model.special_ids.fill, model.special_ids.ends
     room = first_room(batch_size, longest, single_loop)
-    model_state, constants = model.start(source_ids, room, return_alignment=return_alignment)
+    model_state, constants = model.start(inputs, room, return_alignment=return_alignment)
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
-        "token": ops.full((batch_size,), START_ID, dtype="int32"),
+        "token": first_tokens(model, inputs, batch_size),
         "finished": ops.zeros((batch_size,), dtype="bool"),
         "score": ops.zeros((batch_size,), dtype="float32"),
-        "token_ids": ops.full((batch_size, longest), PADDING_ID, dtype="int32"),
+        "token_ids": ops.full((batch_size, longest), fill, dtype="int32"),
         "model": model_state,
     }
     if return_alignment:
@@ -64,18 +68,18 @@ def greedy_search(
 
     def step(state, constants):
         position, finished = state["position"], state["finished"]
-        logits, model_state = model.advance(
+        logits, model_state = model.step(
             state["token"], position, state["model"], constants["model"]
         )
-        logits = allowed_logits(logits, position, min_length)
+        logits = allowed_logits(logits, position, model.forbidden_ids, ends, min_length)
         token, log_probability = choose(logits, position, constants["rows"])
-        token = ops.where(finished, PADDING_ID, token)
+        token = ops.where(finished, fill, token)
         here = columns == position
         new_state = {
             "position": position + 1,
             "token": token,
             "finished": ops.logical_or(
-                finished, ops.logical_or(token == END_ID, position + 1 >= constants["limits"])
+                finished, ops.logical_or(is_end(token, ends), position + 1 >= constants["limits"])
             ),
             "score": state["score"] + ops.where(finished, 0.0, log_probability),
             "token_ids": ops.where(here, ops.expand_dims(token, 1), state["token_ids"]),

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-GOLDEN = 0x9E3779B9  # 2**32 over the golden ratio: takes 0 away from the fixed point of `mix`
+GOLDEN = 0x9E3779B9  # 2**32 over the golden ratio: takes 0 away from the fixed point of `_mix`
 
 
 def gumbel_noise(seeds, position, tokens):

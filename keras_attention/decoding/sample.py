@@ -4,9 +4,9 @@ from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.decoding.greedy_search import greedy_search
-from keras_attention.decoding.log_normalizer import log_normalizer
+from keras_attention.decoding.next_tokens import log_normalizer
+from keras_attention.decoding.next_tokens import top_k as largest_of
 from keras_attention.decoding.noise import gumbel_noise
-from keras_attention.decoding.top_k import top_k as largest_of
 from keras_attention.search_options import (
     FORBIDDEN,
     IMPOSSIBLE,
@@ -20,7 +20,7 @@ COLDEST, HOTTEST = 1e-20, 1e20
 
 def sample(
     model,
-    source_ids,
+    inputs,
     seed=0,
     temperature=1.0,
     top_k=None,
@@ -32,20 +32,20 @@ def sample(
 ):
     """Each token drawn at random by its probability.
 
-    A sentence's result depends on the sentence and on its seed alone, not on its place in the batch
-    or on the other sentences. For several samples of one source, repeat the source and give each
-    row a seed of its own.
+    The result of an input depends on the input and on its seed alone, not on its place in the batch
+    or on the other inputs. For several samples of one input, repeat the input and give each row a
+    seed of its own.
 
     Args:
-        model: anything with the step contract `start`, `advance` and `max_sequence_length`.
-        source_ids: (B, S) int32, padded with 0.
+        model: anything with the step contract.
+        inputs: what the model starts from: a translator's source ids (B, S).
         seed: integer for all rows, or integers (B,), one for each; counted modulo 2**32.
         temperature: the logits are divided by it; above 0, where the search becomes greedy.
         top_k: draw from this many most probable tokens only.
         top_p: draw from the fewest most probable tokens whose probabilities add up to this, in (0,
             1] (Holtzman et al. 2020, section 3.1); after `top_k`.
-        max_length: tokens at most, END included; by default the sentence's unpadded length + 50.
-        min_length: tokens before END at least.
+        max_length: tokens at most, the end included; by default the model's own limit.
+        min_length: tokens before the end at least.
         return_alignment: whether to return the attention that chose each token.
         single_loop: see `search_loop`.
 
@@ -62,7 +62,7 @@ def sample(
     https://arxiv.org/abs/1904.09751
     """
     require_sampling(temperature, top_k, top_p)
-    batch_size, _ = ops.shape(source_ids)
+    batch_size, _ = model.inputs_shape(inputs)
     seeds = _seeds_of_rows(seed, batch_size)
     nucleus = top_p is not None and top_p < 1
     temperature = min(max(temperature, COLDEST), HOTTEST)
@@ -96,7 +96,7 @@ def sample(
     limits = {"max_length": max_length, "min_length": min_length}
     return greedy_search(
         model,
-        source_ids,
+        inputs,
         **limits,
         return_alignment=return_alignment,
         choose=choose,

@@ -6,12 +6,12 @@ from keras_attention.decoding.sample import sample
 from keras_attention.search_options import GREEDY
 
 
-def search(model, source_ids, options=GREEDY, return_alignment=False, single_loop=False, seed=None):
-    """Decodes `source_ids` (B, S): see `greedy_search`, `beam_search` and `sample`.
+def search(model, inputs, options=GREEDY, return_alignment=False, single_loop=False, seed=None):
+    """Generates from `inputs`: see `greedy_search`, `beam_search` and `sample`.
 
     Args:
         model: anything with the step contract.
-        source_ids: (B, S) int32, padded with 0.
+        inputs: what the model starts from: a translator's source ids (B, S).
         options: a `SearchOptions` or a `SamplingOptions`.
         return_alignment: whether to return the attention that chose each token.
         single_loop: see `search_loop`.
@@ -19,10 +19,8 @@ def search(model, source_ids, options=GREEDY, return_alignment=False, single_loo
     """
     outputs = {"return_alignment": return_alignment, "single_loop": single_loop}
     if options.is_sampling:
-        return sample(
-            model, source_ids, 0 if seed is None else seed, **options.to_dict(), **outputs
-        )
+        return sample(model, inputs, 0 if seed is None else seed, **options.to_dict(), **outputs)
     if options.is_greedy:
         limits = {"max_length": options.max_length, "min_length": options.min_length}
-        return greedy_search(model, source_ids, **limits, **outputs)
-    return beam_search(model, source_ids, **options.to_dict(), **outputs)
+        return greedy_search(model, inputs, **limits, **outputs)
+    return beam_search(model, inputs, **options.to_dict(), **outputs)

@@ -1,14 +1,14 @@
-"""The loop of every search: steps until no sentence goes on, without those that have ended."""
+"""The loop of every search: steps until no input goes on, without those that have ended."""
 
 from keras import ops
 
-from keras_attention.graph.loops import loop
+from keras_attention.graph.loops import while_loop
 
 ROOM = 16  # steps that a model's state has room for at first, and by how many it is extended
 
 
 def first_room(size, maximum, single_loop):
-    """The steps that `start` should make room for, in a batch of `size` sentences."""
+    """The steps that `start` should make room for, in a batch of `size` inputs."""
     if single_loop or isinstance(size, int):
         return maximum
     # A tensor: as a number it would be a static size, which a loop may not change.
@@ -16,21 +16,21 @@ def first_room(size, maximum, single_loop):
 
 
 def search_loop(model, step, state, constants, outputs, maximum, single_loop=False):
-    """Runs `state = step(state, constants)` until every sentence is finished.
+    """Runs `state = step(state, constants)` until every input is finished.
 
-    Where shapes are dynamic, this is a loop in a loop. The inner one keeps all shapes, for a
-    runtime makes room for a step once as long as they stay. It ends when half of its sentences are
-    finished, which leave, or when the model's state is full, which is then extended. Where shapes
-    are static (JAX, XLA), or with `single_loop`, every sentence stays until the end, and there is
-    room for `maximum` steps.
+    Where shapes are dynamic, this is a loop in a loop. The inner loop keeps all shapes, because a
+    runtime allocates a step's memory once as long as they stay. It ends when half of its inputs are
+    finished, or when the model's state is full. Between two inner loops the finished inputs leave
+    and a full state is extended. Where shapes are static (JAX, XLA), or with `single_loop`, every
+    input stays until the end, and there is room for `maximum` steps.
 
     Args:
-        model: what `step` advances: `reorder`, `extend` and `keep` of the step contract.
+        model: what `step` makes steps of: `select_rows` and `extend` of the step contract.
         step: function of a state and the constants that returns the next state.
-        state: dict of tensors with one row a sentence (B, ...), except for "position", the number
-            of steps made, and "model", the model's own state, which `start` has given room for
+        state: dict of tensors with one row an input (B, ...), except for "position", the number of
+            steps made, and "model", the model's own state, which `start` has given room for
             `first_room` steps; "finished" is boolean, (B,) or (B, K).
-        constants: dict of tensors with one row a sentence, except for "model", the model's own.
+        constants: dict of tensors with one row an input, except for "model", the model's own.
         outputs: names of the entries of the last state to return.
         maximum: integer or scalar int32 tensor, steps at most.
         single_loop: whether to make one loop even where shapes are dynamic, for runtimes that have
@@ -41,7 +41,7 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
     """
     size = ops.shape(state["finished"])[0]
     if single_loop or isinstance(size, int):
-        state = loop(
+        state = while_loop(
             lambda state: ops.any(_running(state)),
             lambda state: step(state, constants),
             state,
@@ -51,25 +51,25 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
 
     slots = ops.arange(_slots(state), dtype="int32")
 
-    def rows_of(sentences):
-        """The rows of the model's state that belong to `sentences` (b,)."""
-        return ops.reshape(ops.expand_dims(sentences, 1) * _slots(state) + slots, (-1,))
+    def rows_of(inputs):
+        """The rows of the model's state that belong to `inputs` (b,)."""
+        return ops.reshape(ops.expand_dims(inputs, 1) * _slots(state) + slots, (-1,))
 
-    def constants_of(sentences):
+    def constants_of(inputs):
         return {
-            name: model.keep(value, sentences, rows_of(sentences))
+            name: model.select_rows(value, rows_of(inputs), inputs)
             if name == "model"
-            else ops.take(value, sentences, axis=0)
+            else ops.take(value, inputs, axis=0)
             for name, value in constants.items()
         }
 
-    def state_of(state, sentences, more_room):
+    def state_of(state, inputs, more_room):
         kept = {
-            name: ops.take(value, sentences, axis=0)
+            name: ops.take(value, inputs, axis=0)
             for name, value in state.items()
             if name not in ("position", "model")
         }
-        model_state = model.reorder(state["model"], rows_of(sentences))
+        model_state = model.select_rows(state["model"], rows_of(inputs))
         return {
             **kept,
             "position": state["position"],
@@ -85,7 +85,9 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
             left = ops.sum(ops.cast(_running(state), "int32"))
             return ops.logical_and(left > most, state["position"] < every["room"])
 
-        state = loop(goes_on, lambda state: step(state, present_constants), every["state"], maximum)
+        state = while_loop(
+            goes_on, lambda state: step(state, present_constants), every["state"], maximum
+        )
         left = _true_indices(_running(state))
         more_room = ops.where(state["position"] < every["room"], 0, ROOM)
         return {
@@ -97,7 +99,7 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
             "state": state_of(state, left, more_room),
         }
 
-    every = loop(
+    every = while_loop(
         lambda every: ops.shape(every["present"])[0] > 0,
         until_half_leave,
         {
@@ -112,13 +114,13 @@ def search_loop(model, step, state, constants, outputs, maximum, single_loop=Fal
 
 
 def _slots(state):
-    """How many rows of the model's state a sentence has: a static number."""
+    """How many rows of the model's state an input has: a static number."""
     shape = state["finished"].shape
     return 1 if len(shape) == 1 else shape[1]
 
 
 def _running(state):
-    """Which sentences (b,) are not finished."""
+    """Which inputs (b,) are not finished."""
     finished = state["finished"]
     if len(finished.shape) > 1:
         finished = ops.all(finished, axis=1)
@@ -136,8 +138,8 @@ def _true_indices(mask):
 
 def _updated(tensor, rows, present):
     """`tensor` (B, ...) with `rows` (b, ...) at the indices `present` (b,), all different."""
-    sentences = ops.arange(ops.shape(tensor)[0], dtype="int32")
-    stands = ops.expand_dims(sentences, 1) == ops.expand_dims(present, 0)  # (B, b)
+    inputs = ops.arange(ops.shape(tensor)[0], dtype="int32")
+    stands = ops.expand_dims(inputs, 1) == ops.expand_dims(present, 0)  # (B, b)
     order = ops.arange(ops.shape(present)[0], dtype="int32")
     place = ops.sum(ops.where(stands, order, 0), axis=1)
     changes = ops.reshape(ops.any(stands, axis=1), (-1,) + (1,) * (len(tensor.shape) - 1))

@@ -1,10 +1,10 @@
-"""The loops of the graph."""
+"""Loops over a nested structure of tensors."""
 
 import keras
 from keras import ops, tree
 
 
-def loop(condition, body, state, maximum_iterations):
+def while_loop(condition, body, state, maximum_iterations):
     """Runs `state = body(state)` while `condition(state)`, at most `maximum_iterations` times.
 
     Args:
@@ -19,7 +19,8 @@ def loop(condition, body, state, maximum_iterations):
     The structure is flattened around the loop, so the converters to TFLite and ONNX see a plain
     list of loop variables in one fixed order.
 
-    >>> loop(lambda s: s["i"] < 9, lambda s: {"i": s["i"] + 2}, {"i": ops.convert_to_tensor(0)}, 3)
+    >>> zero = {"i": ops.convert_to_tensor(0)}
+    >>> while_loop(lambda s: s["i"] < 9, lambda s: {"i": s["i"] + 2}, zero, 3)  # {"i": 6}
     """
 
     def unpack(flat):
@@ -34,22 +35,25 @@ def loop(condition, body, state, maximum_iterations):
     return unpack(flat)
 
 
-def repeat(body, state, count):
+def fori_loop(count, body, state):
     """Runs `state = body(index, state)` for `index` = 0 ... `count` - 1, with a gradient.
 
     Args:
+        count: integer or scalar int32 tensor; on JAX an integer.
         body: function of a scalar int32 tensor and the state.
         state: nested structure of tensors.
-        count: integer or scalar int32 tensor; on JAX an integer.
 
-    On TensorFlow the maximum of `while_loop` makes the gradient work under XLA; on JAX only a loop
-    of known length has a gradient.
+    Returns:
+        The last state.
+
+    On TensorFlow the maximum number of iterations makes the gradient work under XLA, which it does
+    not in `ops.fori_loop`. On JAX only a loop of known length has a gradient.
     """
     if keras.backend.backend() == "jax":
         return ops.fori_loop(0, count, body, state)
 
     start = ops.convert_to_tensor(0, dtype="int32")
-    _, state = loop(
+    _, state = while_loop(
         lambda pair: pair[0] < count,
         lambda pair: (pair[0] + 1, body(*pair)),
         (start, state),

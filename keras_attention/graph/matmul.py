@@ -1,34 +1,33 @@
-"""Matrix products, and a way to keep those of a recurrence for its gradient.
+"""Matrix products: of rows, of attention, and of a recurrence, which keeps them for its gradient.
 
 The gradient of a kernel used at every time step is a sum over time of products of what came in with
-what came back. `Recording` keeps the results of a step's products and `Replay` hands them out again
-while the step is differentiated, so that nothing is multiplied twice and `kernel_gradients` makes
-one large product of the sum.
+what came back. A step that takes its product as an argument, `matmul` unless told otherwise, lets a
+recurrence hand it a `RecordingMatmul`, which keeps the results. While the step is differentiated, a
+`ReplayingMatmul` gives them out again, so that nothing is multiplied twice. After that
+`kernel_gradients` makes one large product of the sum.
 """
 
-import threading
+import math
 
 from keras import ops
-
-_current = threading.local()
 
 
 def linear(inputs, kernel, dtype, bias=None):
     """`inputs` (..., D) times `kernel` (D, U), plus `bias` (U,), in `dtype`: (..., U).
 
-    As one product of two matrices: with more dimensions `ops.matmul` goes through a general
+    It is one product of two matrices. With more dimensions `ops.matmul` goes through a general
     contraction, whose gradient XLA cannot compile in a loop over tensors of dynamic shape.
     """
     inputs, kernel = ops.cast(inputs, dtype), ops.cast(kernel, dtype)
     rows = ops.matmul(flatten(inputs), kernel)
-    if bias is not None:  # while they are rows: converters then make one operator of both
+    if bias is not None:  # added to the rows, so that converters make one operator of both
         rows = rows + ops.cast(bias, dtype)
     return unflatten(rows, inputs)
 
 
 def flatten(inputs):
     """`inputs` (..., D) as rows (N, D)."""
-    if len(inputs.shape) == 2:  # some runtimes would copy it
+    if len(inputs.shape) == 2:  # some runtimes copy what is reshaped
         return inputs
     return ops.reshape(inputs, (-1, inputs.shape[-1]))
 
@@ -41,8 +40,36 @@ def unflatten(flat, like):
     return ops.reshape(flat, (-1, *ops.shape(like)[1:-1], flat.shape[-1]))
 
 
-def product(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
-    """`inputs` times a part of `kernel`, in `dtype`; a step of a recurrence uses it.
+def scaled_dot_product(query, key):
+    """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
+
+    Args:
+        query: (B, H, T, K).
+        key: (B, H, S, K).
+
+    Returns:
+        (B, H, T, S).
+    """
+    # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
+    # kernel that takes ten times as long as the three separate ones.
+    query = query * (1.0 / math.sqrt(query.shape[-1]))
+    if query.shape[2] == 1:
+        # One query: the many small products with vectors take longer than this.
+        return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
+    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def split_to_axis(tensor, count):
+    """(B, S, `count` * K) -> (B, `count`, S, K), without a transposition.
+
+    A converter would join a transposition with that of a product that reads the result. Where the
+    product stands in a loop, both would then be made anew at every step.
+    """
+    return ops.stack(ops.split(tensor, count, axis=-1), axis=1)
+
+
+def matmul(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
+    """`inputs` times a part of `kernel`, in `dtype`.
 
     Args:
         inputs: (..., K), for a kernel of three dimensions (G, M, K).
@@ -54,13 +81,6 @@ def product(inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
     Returns:
         (..., N) or (G, M, N).
     """
-    scope = getattr(_current, "scope", None)
-    if scope is None or id(kernel) not in scope.tensors:
-        return _multiply(inputs, kernel, dtype, rows, columns)
-    return scope.product(inputs, kernel, dtype, rows, columns)
-
-
-def _multiply(inputs, kernel, dtype, rows, columns):
     if (rows, columns) != ((0, None), (0, None)):
         kernel = _part(kernel, rows, columns)
     if len(kernel.shape) == 2:
@@ -74,41 +94,44 @@ def _part(kernel, rows, columns):
     return kernel[(*before, slice(*rows), slice(*columns))]
 
 
-class Recording:
-    """Keeps the result of every product with one of the given kernels, in order.
+class RecordingMatmul:
+    """A `matmul` that keeps the result of every product with one of the given kernels, in order.
+
+    Products with other kernels are computed and not kept.
 
     Args:
-        kernels: list of what `product` may be called with: Keras variables or tensors.
+        kernels: list of what the step multiplies by: Keras variables or tensors.
         tensors: list of the tensors to multiply by in their place.
     """
 
     def __init__(self, kernels, tensors):
-        self.kernels = list(kernels)  # kept alive, so that each `id` stays its own
-        pairs = zip(self.kernels, tensors, strict=True)
-        self.tensors = {id(kernel): tensor for kernel, tensor in pairs}
+        self.kernels = list(kernels)
+        self.tensors = list(tensors)
         self.results = []
         self.uses = []
 
-    def __enter__(self):
-        self._outer = getattr(_current, "scope", None)
-        _current.scope = self
-        return self
-
-    def __exit__(self, *exception):
-        _current.scope = self._outer
-
-    def product(self, inputs, kernel, dtype, rows, columns):
-        index = next(i for i, known in enumerate(self.kernels) if known is kernel)
+    def __call__(self, inputs, kernel, dtype, rows=(0, None), columns=(0, None)):
+        index = next((i for i, known in enumerate(self.kernels) if known is kernel), None)
+        if index is None:
+            return matmul(inputs, kernel, dtype, rows, columns)
         self.uses.append((index, rows, columns))
-        self.results.append(_multiply(inputs, self.tensors[id(kernel)], dtype, rows, columns))
+        return self._product(inputs, self.tensors[index], dtype, rows, columns)
+
+    def _product(self, inputs, tensor, dtype, rows, columns):
+        self.results.append(matmul(inputs, tensor, dtype, rows, columns))
         return self.results[-1]
 
 
-class Replay(Recording):
-    """Gives recorded results again, in order, and keeps what came in.
+class ReplayingMatmul(RecordingMatmul):
+    """A `matmul` that gives recorded results again, in order, and keeps what came in.
 
-    The gradient with respect to a result is what the step's gradient sends back to the product; to
-    the kernel nothing goes.
+    The gradient with respect to a result is what the step's gradient sends back to the product. The
+    kernel gets none.
+
+    Args:
+        kernels: as those of the `RecordingMatmul`.
+        tensors: list of the tensors to multiply by in their place.
+        results: those of the `RecordingMatmul`.
     """
 
     def __init__(self, kernels, tensors, results):
@@ -116,8 +139,7 @@ class Replay(Recording):
         self._left = list(results)
         self.inputs = []
 
-    def product(self, inputs, kernel, dtype, rows, columns):
-        tensor = self.tensors[id(kernel)]
+    def _product(self, inputs, tensor, dtype, rows, columns):
         inputs = ops.cast(inputs, dtype)
         self.inputs.append(inputs)
 
@@ -143,13 +165,13 @@ def kernel_gradients(uses, inputs, cotangents, kernels):
     """The gradients of kernels after a recurrence, one large product for each use.
 
     Args:
-        uses: of a `Recording`: which kernel, rows and columns each product was with.
+        uses: of a `RecordingMatmul`: which kernel, rows and columns each product was with.
         inputs: for each product what came in, over time (T, ...).
         cotangents: for each product what came back, over time (T, ...).
         kernels: list of tensors, for their shapes.
 
     Returns:
-        List of gradients as `kernels`, None where there was no product.
+        List of gradients, one for each of `kernels`; None where there was no product.
     """
     found = [None] * len(kernels)
     for (index, rows, columns), x, y in zip(uses, inputs, cotangents, strict=True):

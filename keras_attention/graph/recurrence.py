@@ -1,33 +1,42 @@
-"""Recurrence: one step after the other over time, in artifacts and in training."""
+"""A recurrence: one step after the other over time, in artifacts and in training."""
 
 import itertools
 
 import keras
 from keras import ops, tree
 
-from keras_attention.graph.backend import depends, scan, vjp
-from keras_attention.graph.loops import repeat
-from keras_attention.graph.matmul import Recording, Replay, kernel_gradients
+from keras_attention.graph.loops import fori_loop
+from keras_attention.graph.matmul import (
+    RecordingMatmul,
+    ReplayingMatmul,
+    kernel_gradients,
+    matmul,
+)
+from keras_attention.graph.scan import scan
+from keras_attention.graph.vjp import depends, vjp
 
-BLOCK_SIZE = 4  # time steps of one iteration of the loop that artifacts hold
+CHUNK_SIZE = 4  # time steps of one iteration of the loop that artifacts hold
 
 
-def recur(step, state, inputs, outputs, constants=(), variables=(), training=False):
-    """Runs `state, output = step(state, input, constants)` over time.
+def recurrence(step, state, inputs, outputs, constants=(), variables=(), training=False):
+    """Runs `state, output = step(state, input, constants, matmul)` over time.
 
-    The step is the same in both of its loops. Without `training` it is one that TFLite and ONNX
-    have operations for. With it, it is one whose gradient needs no more memory than the states and
-    the results of the step's `products.product`: the step is computed again from them, and the
-    kernels' gradients are made after the loop, in one product each.
+    There are two loops for the same step. Without `training` it is one that TFLite and ONNX have
+    operations for. With `training` it is one whose gradient needs no more memory than the states
+    and the results of the step's products: the gradient computes the step again from them, and
+    makes each kernel's gradient in one product after the loop.
 
     Args:
-        step: function of the state, of one time step of `inputs` and of `constants`; returns the
-            new state and the output, structures of tensors whose shapes do not change.
+        step: function of the state, of one time step of `inputs`, of `constants` and of the product
+            to multiply by kernels with, which is called as `matmul.matmul` is; returns the new
+            state and the output, structures of tensors whose shapes do not change. Kernels are
+            `variables` or tensors of `constants` themselves, no casts of them. A product made in
+            another way is right too, but its kernel's gradient is summed step by step.
         state: nested structure of tensors.
         inputs: nested structure of tensors (T, ...).
         outputs: nested structure of tensors, shaped as one step's output; only their shapes count.
-        constants: nested structure of tensors, what every step reads. With `training` no gradient
-            reaches what a step reads otherwise.
+        constants: nested structure of tensors that every step reads. With `training` no gradient
+            reaches other tensors that a step reads.
         variables: list of Keras variables that the step may read. Integers, as the state of a seed,
             it may also assign.
         training: whether the result will be differentiated.
@@ -36,13 +45,15 @@ def recur(step, state, inputs, outputs, constants=(), variables=(), training=Fal
         The last state, and the outputs of all steps as tensors (T, ...).
     """
     if training:
-        return _recur_for_training(step, state, inputs, constants, variables)
-    return recurrence_in_chunks(
-        lambda state, step_inputs: step(state, step_inputs, constants), state, inputs, outputs
-    )
+        return _recurrence_for_training(step, state, inputs, constants, variables)
+
+    def plain_step(state, step_inputs):
+        return step(state, step_inputs, constants, matmul)
+
+    return recurrence_in_chunks(plain_step, state, inputs, outputs)
 
 
-def recurrence_in_chunks(step, state, inputs, outputs, block_size=BLOCK_SIZE):
+def recurrence_in_chunks(step, state, inputs, outputs, chunk_size=CHUNK_SIZE):
     """Runs `state, output = step(state, input)` over time, with operations that every format has.
 
     Args:
@@ -51,7 +62,7 @@ def recurrence_in_chunks(step, state, inputs, outputs, block_size=BLOCK_SIZE):
         state: nested structure of tensors.
         inputs: nested structure of tensors (T, ...).
         outputs: nested structure of tensors, shaped as one step's output; only their shapes count.
-        block_size: time steps of one iteration of the loop. Reading and writing cost one pass over
+        chunk_size: time steps of one iteration of the loop. Reading and writing cost one pass over
             all time steps an iteration, as no format has a cheap write that also has a gradient.
 
     Returns:
@@ -59,25 +70,25 @@ def recurrence_in_chunks(step, state, inputs, outputs, block_size=BLOCK_SIZE):
     """
     length = ops.shape(tree.flatten(inputs)[0])[0]
     if isinstance(length, int):
-        block_size = min(block_size, length)
-    count = (length + block_size - 1) // block_size
-    missing = count * block_size - length
+        chunk_size = min(chunk_size, length)
+    count = (length + chunk_size - 1) // chunk_size
+    missing = count * chunk_size - length
 
-    def map_chunks(tensor):  # (T, ...) to (count, block_size, ...)
+    def split(tensor):  # (T, ...) to (count, chunk_size, ...)
         shape = ops.shape(tensor)[1:]
         zeros = ops.zeros((missing, *shape), dtype=tensor.dtype)
         padded = ops.concatenate([tensor, zeros], axis=0)
-        return ops.reshape(padded, (count, block_size, *shape))
+        return ops.reshape(padded, (count, chunk_size, *shape))
 
     def body(index, carried):
         state, results = carried
-        block = [ops.take(tensor, index, axis=0) for tensor in blocks]
+        chunk = [ops.take(tensor, index, axis=0) for tensor in chunks]
         found = []
-        for offset in range(block_size):
-            step_inputs = tree.pack_sequence_as(inputs, [tensor[offset] for tensor in block])
+        for offset in range(chunk_size):
+            step_inputs = tree.pack_sequence_as(inputs, [tensor[offset] for tensor in chunk])
             new_state, output = step(state, step_inputs)
             found.append(tree.flatten(output))
-            exists = index * block_size + offset < length
+            exists = index * chunk_size + offset < length
             pairs = zip(tree.flatten(new_state), tree.flatten(state), strict=True)
             kept = [ops.where(exists, new, old) for new, old in pairs]
             state = tree.pack_sequence_as(state, kept)
@@ -91,21 +102,21 @@ def recurrence_in_chunks(step, state, inputs, outputs, block_size=BLOCK_SIZE):
             for result, column in zip(results, columns, strict=True)
         ]
 
-    blocks = [map_chunks(tensor) for tensor in tree.flatten(inputs)]
+    chunks = [split(tensor) for tensor in tree.flatten(inputs)]
     indices = ops.arange(count, dtype="int32")
     results = [
-        ops.zeros((count, block_size, *ops.shape(output)), dtype=output.dtype)
+        ops.zeros((count, chunk_size, *ops.shape(output)), dtype=output.dtype)
         for output in tree.flatten(outputs)
     ]
-    state, results = repeat(body, (state, results), count)
+    state, results = fori_loop(count, body, (state, results))
     results = [
-        ops.reshape(result, (count * block_size, *ops.shape(result)[2:]))[:length]
+        ops.reshape(result, (count * chunk_size, *ops.shape(result)[2:]))[:length]
         for result in results
     ]
     return state, tree.pack_sequence_as(outputs, results)
 
 
-def _recur_for_training(step, state, inputs, constants, variables):
+def _recurrence_for_training(step, state, inputs, constants, variables):
     step = _Pure(step, variables)
     # Copies, or TensorFlow would see the variables besides.
     given = [(state, step.others), inputs, constants, step.weights]
@@ -116,13 +127,11 @@ def _recur_for_training(step, state, inputs, constants, variables):
         state, inputs, constants, weights = _put_floats(given, floats)
         uses, kernels = [], [*tree.flatten(constants), *weights]
 
-        def record(known):
-            return Recording(known, kernels)
-
         def forward(state, step_inputs):
-            products, new_state, output = step(record, state, step_inputs, constants, weights)
-            uses[:] = products.uses
-            return new_state, {"before": state, "output": output, "products": products.results}
+            record = RecordingMatmul(step.kernels(constants), kernels)
+            new_state, output = step(state, step_inputs, constants, weights, record)
+            uses[:] = record.uses
+            return new_state, {"before": state, "output": output, "products": record.results}
 
         last, history = scan(forward, state, inputs)
         result = last, history["output"]
@@ -132,7 +141,7 @@ def _recur_for_training(step, state, inputs, constants, variables):
             upstream = upstream[0] if isinstance(upstream[0], (tuple, list)) else upstream
             pairs = zip(upstream, tree.flatten(result), strict=True)
             upstream = [cotangent for cotangent, tensor in pairs if _is_float(tensor)]
-            return _pull_back(step, (inputs, constants, weights), history, uses, upstream)
+            return _gradients(step, (inputs, constants, weights), history, uses, upstream)
 
         return tuple(tree.flatten(result)), gradient
 
@@ -144,11 +153,7 @@ def _recur_for_training(step, state, inputs, constants, variables):
 
 
 class _Pure:
-    """A step without variables: weights are passed in, integers are part of the state.
-
-    Called with a function that makes a scope for products with given kernels, it returns that
-    scope, the new state and the output.
-    """
+    """A step without variables: weights are passed in, integers are part of the state."""
 
     def __init__(self, step, variables):
         self._step = step
@@ -156,25 +161,28 @@ class _Pure:
         self.others = [variable for variable in variables if not _is_float(variable)]
         self.structure = None  # of state and output
 
-    def __call__(self, scope, state, step_inputs, constants, weights):
+    def kernels(self, constants):
+        """What the step may multiply by, in the order of `_gradients`."""
+        return [*tree.flatten(constants), *self.weights]
+
+    def __call__(self, state, step_inputs, constants, weights, matmul):
         state, others = state
         mapping = [*zip(self.weights, weights, strict=True), *zip(self.others, others, strict=True)]
-        products = scope([*tree.flatten(constants), *self.weights])
-        with products, keras.StatelessScope(state_mapping=mapping) as variables:
-            state, output = self._step(state, step_inputs, constants)
+        with keras.StatelessScope(state_mapping=mapping) as variables:
+            state, output = self._step(state, step_inputs, constants, matmul)
         new_state = state, [variables.get_current_value(variable) for variable in self.others]
         self.structure = tree.map_structure(lambda _: 0, (new_state, output))
-        return products, new_state, output
+        return new_state, output
 
 
-def _pull_back(step, shared, history, uses, upstream):
+def _gradients(step, shared, history, uses, upstream):
     """The gradients of a recurrence, backward in time.
 
     Args:
         step: `_Pure`.
         shared: inputs (T, ...), constants and weights.
         history: over time (T, ...), the state "before" a step, and its "output" and "products".
-        uses: what each product was with.
+        uses: which kernel each product was with: see `RecordingMatmul`.
         upstream: cotangents of the floats of the last state and of the outputs (T, ...).
 
     Returns:
@@ -185,17 +193,14 @@ def _pull_back(step, shared, history, uses, upstream):
     number_of_states = len(_floats(history["before"]))
 
     def at_one_time(values):
-        """A step of which all floats are arguments, and their values."""
+        """A step as a function of all its floats, and their values."""
         parts = [values["before"], values["inputs"], values["products"], constants, weights]
 
         def function(floats):
-            state, step_inputs, results, *rest = _put_floats(parts, floats)
-
-            def replay(known):
-                return Replay(known, kernels, results)
-
-            products, new_state, output = step(replay, state, step_inputs, *rest)
-            return _floats([new_state, output]), products.inputs
+            state, step_inputs, results, constants, weights = _put_floats(parts, floats)
+            replay = ReplayingMatmul(step.kernels(constants), kernels, results)
+            new_state, output = step(state, step_inputs, constants, weights, replay)
+            return _floats([new_state, output]), replay.inputs
 
         return function, [_floats(part) for part in parts[:3]], _floats(parts[3:])
 

@@ -1,6 +1,9 @@
 """Attention layers and the blocks made of them."""
 
+import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
+
 from keras_attention.layers.additive_attention import AdditiveAttention
+from keras_attention.layers.base_attention import BaseAttention
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gnmt_decoder import GNMTDecoder
@@ -14,12 +17,13 @@ from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.rnn_search_decoder import RNNSearchDecoder
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
+from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
     "AdditiveAttention",
-    "RecurrentDecoder",
+    "BaseAttention",
     "Dropout",
     "FeedForward",
     "GNMTDecoder",
@@ -28,10 +32,12 @@ __all__ = [
     "MultiHeadAttention",
     "MultiplicativeAttention",
     "PositionEmbedding",
+    "RecurrentDecoder",
     "RecurrentEncoder",
     "RNNSearchDecoder",
     "SinusoidalPositionEncoding",
     "TokenAndPositionEmbedding",
+    "TransformerBlock",
     "TransformerDecoder",
     "TransformerEncoder",
 ]

@@ -4,26 +4,26 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_positive_integer
-from keras_attention.graph.matmul import linear, product
-from keras_attention.layers.base_attention import Attention
+from keras_attention.graph.matmul import linear, matmul
+from keras_attention.layers.base_attention import BaseAttention
 
-BLOCK_SIZE = 4
+CHUNK_SIZE = 4
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AdditiveAttention(Attention):
+class AdditiveAttention(BaseAttention):
     """Attention whose scores come from a small network: e_ij = v^T tanh(W s_i + U h_j).
 
     `s_i` are the queries, `h_j` the keys, W, U and v are learned. The (B, T, S, units) tensor of
-    the formula never stands in memory: scores are computed for a block of queries at a time, and
-    computed again for the gradient.
+    the formula is never in memory: scores are computed for a chunk of queries at a time, and again
+    for the gradient.
 
     Masking: `query_mask` and `value_mask` are per token, `attention_mask` per pair, True means
     attend, and all are ANDed with each other and with causality. A query that may attend to nothing
     yields zeros, as do its scores. Per-token masks may also arrive from a stock layer upstream.
 
-    Hook for subclasses: `score(query, key)` returns the scores of a block before mask and softmax;
-    its gradient is that of whatever it computes.
+    A subclass may override `score`, whose gradient is that of whatever it computes, and the other
+    methods that `BaseAttention` lists.
 
     Args:
         units: width U of the network's hidden layer.
@@ -34,7 +34,7 @@ class AdditiveAttention(Attention):
         kernel_initializer: of W and U.
         score_initializer: of v.
         bias_initializer: of the bias.
-        block_size: queries scored at a time; more is more memory.
+        chunk_size: how many queries are scored at a time. Memory grows with it.
         seed: integer for the dropout.
 
     Call arguments:
@@ -76,13 +76,13 @@ class AdditiveAttention(Attention):
         kernel_initializer="glorot_uniform",
         score_initializer="glorot_uniform",
         bias_initializer="zeros",
-        block_size=BLOCK_SIZE,
+        chunk_size=CHUNK_SIZE,
         seed=None,
         **kwargs,
     ):
-        super().__init__(dropout=dropout, block_size=block_size, seed=seed, **kwargs)
+        super().__init__(dropout=dropout, chunk_size=chunk_size, seed=seed, **kwargs)
         require_positive_integer("units", units)
-        require_positive_integer("block_size", block_size)
+        require_positive_integer("chunk_size", chunk_size)
         self.units = units
         self.use_bias = use_bias
         self.normalize = normalize
@@ -119,19 +119,19 @@ class AdditiveAttention(Attention):
             )
         super().build(query_shape, value_shape, key_shape)
 
-    def project_query(self, query):
+    def project_query(self, query, matmul=matmul):
         """W s_i for every query (B, T, D): (B, T, U)."""
-        return product(query, self.query_kernel, self.compute_dtype)
+        return matmul(query, self.query_kernel, self.compute_dtype)
 
     def project_keys(self, key):
         """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""
         return linear(key, self.key_kernel, self.compute_dtype, self.bias)
 
     def score(self, query, key):
-        """v^T tanh(query + key) for a block of queries. A subclass may override it.
+        """v^T tanh(query + key) for a chunk of queries. A subclass may override it.
 
         Args:
-            query: projected queries (B, t, U); t is at most `block_size`.
+            query: projected queries (B, t, U); t is at most `chunk_size`.
             key: projected keys (B, S, U).
 
         Returns:

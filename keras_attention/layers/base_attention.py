@@ -1,4 +1,4 @@
-"""What additive and multiplicative attention share: everything but the score."""
+"""The base class of attention with one score for each pair of query and key."""
 
 import keras
 from keras import ops
@@ -6,18 +6,24 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.map_chunks import map_chunks
-from keras_attention.graph.matmul import product
+from keras_attention.graph.matmul import matmul
 from keras_attention.layers.dropout import Dropout
 
 
-class Attention(keras.layers.Layer):
-    """Attention with one score for each pair of query and key: alpha = softmax(score), c = alpha h.
+class BaseAttention(keras.layers.Layer):
+    """Attention whose weights are a softmax of scores: alpha = softmax(score), c = alpha h.
 
-    A subclass implements `build` (which calls this one), `project_query`, `project_keys` and
-    `score`; it may override
+    A subclass implements `score`, and usually `build` (which calls this one) and the projections
+    `project_query` and `project_keys`. It may override
 
-    - `align(scores, query, mask)`: from scores to weights,
-    - `initial_state` and `attend`, where what a step attends to depends on the steps before it.
+    - `align`: from scores to weights,
+    - `initial_state` and `attend`, where a step attends by what the steps before it attended to.
+
+    `project_query`, `align` and `attend` take the product of a recurrence, `matmul`. They multiply
+    by their weights with `matmul(inputs, self.kernel, self.compute_dtype)` and hand it on to the
+    methods they call. Then training a `RecurrentDecoder` makes each kernel's gradient in one
+    product. In `attend` the layer does not cast a weight to the compute dtype by itself: `matmul`
+    does, and `ops.cast` for other weights.
 
     Masking: `query_mask` and `value_mask` are per token, `attention_mask` per pair, True means
     attend, and all are ANDed with each other and with causality. A query that may attend to nothing
@@ -25,20 +31,32 @@ class Attention(keras.layers.Layer):
 
     Args:
         dropout: rate on the attention weights, in [0, 1).
-        block_size: queries scored at a time, what `score` makes on its way being computed again for
-            the gradient; None scores all at once.
+        chunk_size: how many queries are scored at a time; the gradient computes what `score` makes
+            on its way again. None scores all at once.
         seed: integer for the dropout.
 
-    Call arguments and what is returned are those of `AdditiveAttention`.
+    Call arguments and results are those of `AdditiveAttention`.
+
+    Raises:
+        ValueError: if a size or rate is out of range.
+
+    Example:
+
+    >>> class Distance(BaseAttention):
+    ...     def score(self, query, key):  # minus the squared distance
+    ...         difference = ops.expand_dims(query, 2) - ops.expand_dims(key, 1)
+    ...         return -ops.sum(ops.square(difference), -1)
+    >>> Distance(chunk_size=4)(keras.random.normal((3, 5, 8)), keras.random.normal((3, 7, 8))).shape
+    (3, 5, 8)
     """
 
-    def __init__(self, dropout=0.0, block_size=None, seed=None, **kwargs):
+    def __init__(self, dropout=0.0, chunk_size=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         require_rate("dropout", dropout)
-        if block_size is not None:
-            require_positive_integer("block_size", block_size)
+        if chunk_size is not None:
+            require_positive_integer("chunk_size", chunk_size)
         self.dropout = dropout
-        self.block_size = block_size
+        self.chunk_size = chunk_size
         self.seed = seed
         self.supports_masking = True
         self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
@@ -47,19 +65,19 @@ class Attention(keras.layers.Layer):
         self._dropout.build((None, None, None))
         self.built = True
 
-    def project_query(self, query):
-        """What `score` sees of queries (B, T, D): (B, T, U)."""
+    def project_query(self, query, matmul=matmul):
+        """The queries (B, T, D) as `score` takes them: (B, T, U)."""
         return query
 
     def project_keys(self, key):
-        """What `score` sees of keys (B, S, Dk): (B, S, U)."""
+        """The keys (B, S, Dk) as `score` takes them: (B, S, U)."""
         return key
 
     def score(self, query, key):
         """How well each query fits each key, before mask and softmax.
 
         Args:
-            query: projected queries (B, t, U); t is at most `block_size`.
+            query: projected queries (B, t, U); t is at most `chunk_size`.
             key: projected keys (B, S, U).
 
         Returns:
@@ -67,13 +85,14 @@ class Attention(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `score`.")
 
-    def align(self, scores, query, mask):
-        """The weights of every value: the softmax of `scores` where `mask` allows it.
+    def align(self, scores, query, mask, matmul=matmul):
+        """The weight of every value: the softmax of `scores` where `mask` allows it.
 
         Args:
             scores: (B, T, S).
-            query: (B, T, D), as it came.
+            query: (B, T, D), before its projection.
             mask: boolean, broadcasts to (B, T, S), or None.
+            matmul: the product to multiply by weights with.
 
         Returns:
             (B, T, S).
@@ -97,29 +116,37 @@ class Attention(keras.layers.Layer):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
         if projected_keys is None:
             projected_keys = self.project_keys(value if key is None else key)
-        queries = self.project_query(query)
-        scores = self._score_in_blocks(queries, projected_keys, training)  # (B, T, S)
-
         mask = masks.attention_mask(query_mask, value_mask, None, attention_mask)
         may_be_empty = mask is not None
         if use_causal_mask:
             causal = masks.causal_mask(ops.shape(query)[1], ops.shape(value)[1])
             mask = masks.combine(mask, causal)
-        weights = self.align(scores, query, mask)
+        context, weights = self._attend(query, value, projected_keys, mask, may_be_empty, training)
+        return (context, weights) if return_attention_scores else context
+
+    def _attend(
+        self, query, value, projected_keys, mask, may_be_empty, training=None, matmul=matmul
+    ):
+        """Context (B, T, Dv) and weights (B, T, S).
+
+        If `may_be_empty`, the mask may leave a query with nothing to attend to.
+        """
+        queries = self.project_query(query, matmul)
+        scores = self._score_in_chunks(queries, projected_keys, training)  # (B, T, S)
+        weights = self.align(scores, query, mask, matmul)
         if may_be_empty:
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = product(dropped, value, dropped.dtype)  # (B, T, Dv)
-        return (context, weights) if return_attention_scores else context
+        return matmul(dropped, value, dropped.dtype), weights
 
-    def _score_in_blocks(self, queries, keys, training):
-        """`score` for all queries (B, T, U), `block_size` of them at a time: (B, T, S)."""
-        if self.block_size is None:
+    def _score_in_chunks(self, queries, keys, training):
+        """`score` for all queries (B, T, U), `chunk_size` of them at a time: (B, T, S)."""
+        if self.chunk_size is None:
             return self.score(queries, keys)
-        return map_chunks(self.score, queries, keys, self.weights, self.block_size, training)
+        return map_chunks(self.score, queries, keys, self.weights, self.chunk_size, training)
 
     def initial_state(self, value):
-        """What `attend` remembers from step to step, before the first: here nothing.
+        """What `attend` remembers from step to step, before the first step: here nothing.
 
         Args:
             value: (B, S, Dv).
@@ -129,8 +156,10 @@ class Attention(keras.layers.Layer):
         """
         return {}
 
-    def attend(self, query, value, projected_keys, value_mask, state, training=None):
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
         """One step of a recurrence: attention of one query for each sentence.
+
+        `RecurrentDecoder` calls this, not the layer.
 
         Args:
             query: (B, D).
@@ -139,19 +168,23 @@ class Attention(keras.layers.Layer):
             value_mask: boolean (B, S).
             state: from `initial_state` or the step before.
             training: whether dropout is applied.
+            matmul: the product to multiply by weights and by `value` with.
 
         Returns:
             Context (B, Dv), alignment (B, S) and the new state.
         """
-        context, alignment = self(
-            ops.expand_dims(query, 1),
-            value,
-            projected_keys=projected_keys,
-            value_mask=value_mask,
-            return_attention_scores=True,
-            training=training,
+        query, value, projected_keys = map(self._cast, (query, value, projected_keys))
+        mask = masks.attention_mask(None, value_mask)
+        context, alignment = self._attend(
+            ops.expand_dims(query, 1), value, projected_keys, mask, True, training, matmul
         )
         return ops.squeeze(context, 1), ops.squeeze(alignment, 1), state
+
+    def _cast(self, tensor):
+        # A tensor that needs no cast stays the same object, by which `matmul` knows it.
+        if keras.backend.standardize_dtype(tensor.dtype) == self.compute_dtype:
+            return tensor
+        return ops.cast(tensor, self.compute_dtype)
 
     def compute_mask(self, query, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
@@ -171,6 +204,6 @@ class Attention(keras.layers.Layer):
         return {
             **super().get_config(),
             "dropout": self.dropout,
-            "block_size": self.block_size,
+            "chunk_size": self.chunk_size,
             "seed": self.seed,
         }

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.graph.backend import random_words
+from keras_attention.graph.random_bits import random_bits
 
 
 def drop_threshold(rate):
@@ -22,7 +22,7 @@ def byte_dropout(inputs, rate, seed):
     threshold = drop_threshold(rate)
     size = ops.size(inputs)
     # A last axis of 1, because `ops.view` needs to know that one; the number of words it need not.
-    words = ops.expand_dims(random_words((size + 3) // 4, seed), 1)
+    words = ops.expand_dims(random_bits((size + 3) // 4, seed), 1)
     draws = ops.reshape(ops.view(words, "uint8"), (-1,))[:size]  # four bytes of every word
     draws = ops.reshape(draws, ops.shape(inputs))
     kept = ops.cast(draws >= threshold, inputs.dtype)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.graph.matmul import matmul
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 
 FIRST_RESIDUAL = 2  # "residual connections start from the third layer from the bottom"
@@ -38,14 +39,16 @@ class GNMTDecoder(RecurrentDecoder):
     def query_width(self):
         return self.cells[0].output_size
 
-    def step(self, prepared, state, constants, training=None):
+    def step(self, prepared, state, constants, training=None, matmul=matmul):
         parts = [prepared, state["context"]]
-        x, states = self.run_cell(0, parts, state["cells"][0], training)
-        context, alignment, attention = self.attend(x, state, constants, training)
+        x, states = self.run_cell(0, parts, state["cells"][0], training, matmul)
+        context, alignment, attention = self.attend(x, state, constants, training, matmul)
         new_states = [states]
         for index in range(1, len(self.cells)):
             below = x
-            x, states = self.run_cell(index, [below, context], state["cells"][index], training)
+            x, states = self.run_cell(
+                index, [below, context], state["cells"][index], training, matmul
+            )
             x = x + below if index >= FIRST_RESIDUAL else x
             new_states.append(states)
         new_state = {"cells": new_states, "context": context, "attention": attention}

@@ -1,21 +1,40 @@
-"""Pure functions on attention heads (B, H, T, K): B batch, H heads, T positions, K width."""
+"""Pure functions on attention heads (B, H, T, K): B batch, H heads, T positions, K width.
 
-import math
+Queries may come as (B, T, D) or, of a step with one position, as (B, D). A step of one position is
+faster without its axis: nothing needs to be reshaped between products of rows.
+"""
 
 from keras import ops
 
 
+def query_length(query):
+    """How many positions a query (B, T, D), or (B, D) of one position, has."""
+    return 1 if len(query.shape) == 2 else ops.shape(query)[1]
+
+
 def split_heads(projected, num_heads, length):
-    """(B, T, H * K) -> (B, H, T, K)."""
+    """(B, T, H * K), or (B, H * K) of one position -> (B, H, T, K)."""
     width = projected.shape[-1] // num_heads
     if isinstance(length, int) and length == 1:  # there is nothing to transpose
         return ops.reshape(projected, (-1, num_heads, 1, width))
     return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
 
 
-def query_length(query):
-    """How many positions a query (B, T, D), or (B, D) of one position, has."""
-    return 1 if len(query.shape) == 2 else ops.shape(query)[1]
+def split_query_key_value(projected, num_heads, length, widths):
+    """Queries, keys and values (B, H, T, K) that stand side by side in `projected`.
+
+    Args:
+        projected: (B, T, sum(widths)), or (B, sum(widths)) of one position.
+        num_heads: H.
+        length: T.
+        widths: three widths H * K.
+    """
+    if isinstance(length, int) and length == 1 and len(set(widths)) == 1:
+        # One position has nothing to transpose, and equal parts are one operation.
+        heads = ops.reshape(projected, (-1, 3 * num_heads, 1, widths[0] // num_heads))
+        return ops.split(heads, 3, axis=1)
+    parts = ops.split(projected, [widths[0], widths[0] + widths[1]], axis=-1)
+    return [split_heads(part, num_heads, length) for part in parts]
 
 
 def merge_heads(context, query):
@@ -28,43 +47,22 @@ def merge_heads(context, query):
     return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
 
 
-def scaled_dot_product(query, key):
-    """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
-
-    Args:
-        query: (B, H, T, K).
-        key: (B, H, S, K).
-
-    Returns:
-        (B, H, T, S).
-    """
-    # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
-    # kernel that takes ten times as long as the three separate ones.
-    query = query * (1.0 / math.sqrt(query.shape[-1]))
-    if query.shape[2] == 1:
-        # One query: the many small products with vectors take longer than this.
-        return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
-    return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+def group_queries(query, queries_per_source):
+    """(B, T, D) or (B, D) -> (B / G, G * T, D): G rows that attend to the same row of a source."""
+    length = query_length(query)
+    return ops.reshape(query, (-1, queries_per_source * length, query.shape[-1]))
 
 
-def cache_offsets(cache, index):
-    """How far each position of `cache` (B, H, S, K) lies behind the position `index`: (S,) int32.
+def group_positions(positions, queries_per_source):
+    """Positions (T,) or (B, T) of queries -> (G * T,) or (B / G, G * T)."""
+    if len(positions.shape) == 1:
+        return ops.tile(positions, (queries_per_source,))
+    return ops.reshape(positions, (-1, queries_per_source * ops.shape(positions)[1]))
 
-    Every layer that decodes the same step has the same: made once, it is computed once.
-    """
-    return ops.arange(ops.shape(cache)[2], dtype="int32") - index
 
-
-def write_cache(cache, update, offsets):
-    """`cache` (B, H, S, K) with `update` (B, H, T, K) at its T positions from offset 0 on.
-
-    These must hold zeros, as they do until they are written: to add costs runtimes less than to
-    select, and trains and converts everywhere, unlike `slice_update`.
-    """
-    length = ops.shape(update)[2]
-    if update.shape[2] == 1:  # a single position broadcasts by itself
-        inside = offsets == 0
-    else:
-        inside = ops.logical_and(offsets >= 0, offsets < length)
-        update = ops.take(update, ops.clip(offsets, 0, length - 1), axis=2)
-    return cache + update * ops.cast(ops.reshape(inside, (1, 1, -1, 1)), cache.dtype)
+def ungroup_scores(scores, queries_per_source, length):
+    """(B / G, H, G * T, S) -> (B, H, T, S)."""
+    num_heads, source_length = scores.shape[1], ops.shape(scores)[3]
+    shape = (-1, num_heads, queries_per_source, length, source_length)
+    scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
+    return ops.reshape(scores, (-1, num_heads, length, source_length))

@@ -5,22 +5,22 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.graph.matmul import linear, product
-from keras_attention.layers.base_attention import Attention
+from keras_attention.graph.matmul import linear, matmul
+from keras_attention.layers.base_attention import BaseAttention
 
-FORMS = ("dot", "general", "concat")
-BLOCK_SIZE = 16
+SCORE_MODES = ("dot", "general", "concat")
+CHUNK_SIZE = 16
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiplicativeAttention(Attention):
+class MultiplicativeAttention(BaseAttention):
     """Luong's global and local attention.
 
-    With queries h_t and keys h_s the score is, by `form`,
+    With queries h_t and keys h_s the score is, by `score_mode`,
 
     - "dot": h_t^T h_s,
     - "general": h_t^T W h_s,
-    - "concat": v^T tanh(W [h_t; h_s]), computed in blocks of queries as `AdditiveAttention` does.
+    - "concat": v^T tanh(W [h_t; h_s]), computed in chunks of queries as `AdditiveAttention` does.
 
     With `window` attention is local and predictive (local-p): query t looks at position p_t = S
     sigmoid(v_p^T tanh(W_p h_t)), S being the source's unpadded length, and sees only the keys
@@ -28,17 +28,17 @@ class MultiplicativeAttention(Attention):
 
     Masks as in `AdditiveAttention`; a query that may attend to nothing yields zeros.
 
-    Hook for subclasses: `score(query, key)`.
+    A subclass may override `score` and the other methods that `BaseAttention` lists.
 
     Args:
-        form: "dot", "general" or "concat".
+        score_mode: "dot", "general" or "concat".
         units: width U of "concat"'s hidden layer.
         scale: whether a learned scalar, 1 at first, multiplies the scores.
         window: D of local-p, in positions; None attends to the whole source.
         dropout: rate on the attention weights, in [0, 1).
         kernel_initializer: of every matrix.
         score_initializer: of v and v_p.
-        block_size: queries that "concat" scores at a time.
+        chunk_size: how many queries "concat" scores at a time.
         seed: integer for the dropout.
 
     Call arguments:
@@ -57,8 +57,8 @@ class MultiplicativeAttention(Attention):
         (B, T, Dv); with `return_attention_scores` also (B, T, S).
 
     Raises:
-        ValueError: if `form` is unknown, a size or rate is out of range, `units` is missing for
-            "concat", or widths differ for "dot".
+        ValueError: if `score_mode` is unknown, a size or rate is out of range, `units` is missing
+            for "concat", or widths differ for "dot".
 
     Example:
 
@@ -73,24 +73,26 @@ class MultiplicativeAttention(Attention):
 
     def __init__(
         self,
-        form="general",
+        score_mode="general",
         units=None,
         scale=False,
         window=None,
         dropout=0.0,
         kernel_initializer="glorot_uniform",
         score_initializer="glorot_uniform",
-        block_size=BLOCK_SIZE,
+        chunk_size=CHUNK_SIZE,
         seed=None,
         **kwargs,
     ):
-        require(form in FORMS, "form", f"one of {FORMS}", form=form)
-        if form == "concat" or units is not None:
+        require(
+            score_mode in SCORE_MODES, "score_mode", f"one of {SCORE_MODES}", score_mode=score_mode
+        )
+        if score_mode == "concat" or units is not None:
             require_positive_integer("units", units)
         if window is not None:
             require_positive_integer("window", window)
-        super().__init__(dropout=dropout, block_size=block_size, seed=seed, **kwargs)
-        self.form = form
+        super().__init__(dropout=dropout, chunk_size=chunk_size, seed=seed, **kwargs)
+        self.score_mode = score_mode
         self.units = units
         self.scale = scale
         self.window = window
@@ -100,15 +102,15 @@ class MultiplicativeAttention(Attention):
     def build(self, query_shape, value_shape, key_shape=None):
         query_width = query_shape[-1]
         key_width = (value_shape if key_shape is None else key_shape)[-1]
-        if self.form == "dot":
+        if self.score_mode == "dot":
             require(
                 query_width == key_width,
                 "query",
-                'as wide as the keys, for form "dot"',
+                'as wide as the keys, for score_mode "dot"',
                 query_shape=query_shape,
                 key_width=key_width,
             )
-        elif self.form == "general":
+        elif self.score_mode == "general":
             self._add_matrix("kernel", (key_width, query_width))
         else:
             self._add_matrix("query_kernel", (query_width, self.units))
@@ -129,47 +131,45 @@ class MultiplicativeAttention(Attention):
         initializer = self.score_initializer.clone()
         setattr(self, name, self.add_weight(name=name, shape=(size, 1), initializer=initializer))
 
-    def project_query(self, query):
-        """What `score` sees of queries (B, T, D): W_1 h_t for "concat", else h_t."""
-        return (
-            product(query, self.query_kernel, self.compute_dtype)
-            if self.form == "concat"
-            else query
-        )
+    def project_query(self, query, matmul=matmul):
+        """The queries (B, T, D) as `score` takes them: W_1 h_t for "concat", else h_t."""
+        if self.score_mode != "concat":
+            return query
+        return matmul(query, self.query_kernel, self.compute_dtype)
 
     def project_keys(self, key):
-        """What `score` sees of keys (B, S, Dk): W h_s for "general", W_2 h_s for "concat"."""
-        if self.form == "dot":
+        """The keys (B, S, Dk) as `score` takes them: W h_s for "general", W_2 h_s for "concat"."""
+        if self.score_mode == "dot":
             return ops.cast(key, self.compute_dtype)
-        kernel = self.kernel if self.form == "general" else self.key_kernel
+        kernel = self.kernel if self.score_mode == "general" else self.key_kernel
         return linear(key, kernel, self.compute_dtype)
 
     def score(self, query, key):
         """Equation 8 for projected queries (B, t, U) and keys (B, S, U): (B, t, S)."""
-        if self.form == "concat":
+        if self.score_mode == "concat":
             hidden = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))  # (B, t, S, U)
             scores = ops.squeeze(linear(hidden, self.score_vector, self.compute_dtype), 3)
         else:
             scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         return scores * ops.cast(self.score_scale, scores.dtype) if self.scale else scores
 
-    def _score_in_blocks(self, queries, keys, training):
-        if self.form == "concat":
-            return super()._score_in_blocks(queries, keys, training)
+    def _score_in_chunks(self, queries, keys, training):
+        if self.score_mode == "concat":
+            return super()._score_in_chunks(queries, keys, training)
         return self.score(queries, keys)  # makes nothing larger than its result
 
-    def align(self, scores, query, mask):
+    def align(self, scores, query, mask, matmul=matmul):
         """The softmax of `scores`, with `window` around the predicted positions only."""
         if self.window is None:
-            return super().align(scores, query, mask)
+            return super().align(scores, query, mask, matmul)
         # Equation 9, in float32: bfloat16 cannot count source positions above 256.
-        hidden = ops.tanh(product(query, self.position_kernel, "float32"))
+        hidden = ops.tanh(matmul(query, self.position_kernel, "float32"))
         share = ops.sigmoid(linear(hidden, self.position_vector, "float32"))  # (B, T, 1)
         length = self._source_lengths(scores, mask)
         distances = ops.arange(ops.shape(scores)[2], dtype="float32") - length * share  # (B, T, S)
         mask = masks.combine(mask, ops.abs(distances) <= self.window)
         # A window that holds no key which the mask allows leaves nothing to attend to.
-        weights = super().align(scores, query, mask)
+        weights = super().align(scores, query, mask, matmul)
         weights = weights * ops.cast(mask, weights.dtype)
         # Equation 10
         gaussian = ops.exp(-ops.square(distances) / (2 * (self.window / 2) ** 2))
@@ -185,7 +185,7 @@ class MultiplicativeAttention(Attention):
     def get_config(self):
         return {
             **super().get_config(),
-            "form": self.form,
+            "score_mode": self.score_mode,
             "units": self.units,
             "scale": self.scale,
             "window": self.window,

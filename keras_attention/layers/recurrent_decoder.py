@@ -1,14 +1,13 @@
 """A recurrent decoder that attends: any Keras cell, any attention, one step or a whole sequence."""
 
-import itertools
-
 import keras
-from keras import ops, tree
+from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require
-from keras_attention.graph import rnn_cells as recurrence
-from keras_attention.graph.recurrence import recur
+from keras_attention.graph import rnn_cells
+from keras_attention.graph.matmul import matmul
+from keras_attention.layers.run_steps import run_steps
 
 
 def _build(layer, *shapes):
@@ -22,7 +21,7 @@ def _build(layer, *shapes):
 class RecurrentDecoder(keras.layers.Layer):
     """A decoder composed of a recurrent cell, an attention layer and a readout layer.
 
-    Step t reads the target token y_{t-1} and the last context, then attends with the new state:
+    Step t reads the target token y_{t-1} and the last context, then attends with its new state:
 
         s_t = cell([y_{t-1}; c_{t-1}], s_{t-1})
         c_t, alpha_t = attention(query=s_t, value=h)
@@ -41,10 +40,16 @@ class RecurrentDecoder(keras.layers.Layer):
 
     and `call` runs the same steps over a whole target, for teacher forcing.
 
+    A subclass that does the parts in another order overrides `step`, from `attend`, `run_cell` and
+    `run_cells`, to which it hands on `training` and `matmul`. It may also override `inputs_of`
+    (what each cell reads), `query_width` (how wide the query of its attention is) and `bridged`
+    (which part of the summary the bridge reads).
+
     Args:
         cell: a Keras RNN cell, or a list of cells stacked on each other.
-        attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass,
-            or None: then c_t is the source's summary at every step, a fixed vector.
+        attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass
+            of these or of `BaseAttention`, or None: then c_t is the source's summary at every step,
+            a fixed vector.
         readout: layer of [s_t; c_t; y_{t-1}], or None: the output is s_t.
         bridge: layer from the summary to the first state (B, the sizes of all states), or None: the
             first state is zeros.
@@ -61,8 +66,7 @@ class RecurrentDecoder(keras.layers.Layer):
         (B, T, R); with `return_attention_scores` also (B, T, S).
 
     Raises:
-        ValueError: if `cell` is no RNN cell, or the summary or the attention is missing where it is
-            needed.
+        ValueError: if `cell` is no RNN cell, or the summary is missing where it is needed.
 
     Example:
 
@@ -82,21 +86,16 @@ class RecurrentDecoder(keras.layers.Layer):
         self.cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
         if isinstance(cell, keras.layers.StackedRNNCells):
             self.cells = list(cell.cells)
-        for member in self.cells:
-            require(
-                hasattr(member, "state_size") and hasattr(member, "output_size"),
-                "cell",
-                "a Keras RNN cell or a list of such",
-                cell=member,
-            )
-        require(len(self.cells), "cell", "a Keras RNN cell or a list of such", cell=cell)
+        are_cells = [hasattr(x, "state_size") and hasattr(x, "output_size") for x in self.cells]
+        expected = "a Keras RNN cell or a list of such"
+        require(self.cells and all(are_cells), "cell", expected, cell=cell)
         self.attention = attention
         self.readout = readout
         self.bridge = bridge
         self.supports_masking = True
 
     def inputs_of(self, index, widths):
-        """The widths of what cell `index` reads, side by side: the first is hoisted from the loop.
+        """The widths of the parts that cell `index` reads; the first part of cell 0 is the token.
 
         Args:
             index: 0 for the lowest cell.
@@ -107,12 +106,10 @@ class RecurrentDecoder(keras.layers.Layer):
         return [self.cells[index - 1].output_size]
 
     def query_width(self):
-        """The width of what attends."""
+        """The width of the query that attends."""
         return self.cells[-1].output_size
 
-    # The parts of a step
-
-    def run_cell(self, index, parts, states, training=None):
+    def run_cell(self, index, parts, states, training=None, matmul=matmul):
         """Cell `index` on its inputs, side by side: output and new states.
 
         Args:
@@ -120,50 +117,33 @@ class RecurrentDecoder(keras.layers.Layer):
             parts: list of tensors (B, ...); the first one of cell 0 is from `prepare`.
             states: list of the cell's states.
             training: whether the cell's own dropout is applied.
+            matmul: the product to multiply by kernels with.
         """
-        cell = self.cells[index]
-        if not recurrence.is_split(cell):
-            x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-            extra = {"training": training} if cell._call_has_training_arg else {}
-            output, new = cell(x, states, **extra)
-            return output, list(new) if isinstance(new, (list, tuple)) else [new]
-        projected, first = None, 0
-        for number, part in enumerate(parts):
-            if index == 0 and number == 0:
-                projected, first = part, self._token_width
-                continue
-            share = recurrence.project(cell, part, first, self.compute_dtype)
-            projected = share if projected is None else projected + share
-            first += part.shape[-1]
-        new = recurrence.step_split(cell, projected, states, self.compute_dtype)
-        return new[0], new
+        cell, projected, first = self.cells[index], None, 0
+        if index == 0 and rnn_cells.is_split(cell):
+            (projected, *parts), first = parts, self._token_width
+        return rnn_cells.run(
+            cell, parts, states, self.compute_dtype, projected, first, training, matmul
+        )
 
-    def run_cells(self, prepared, context, states, training=None):
-        """All cells, one on the output of the other: the last one's output, and all states."""
+    def run_cells(self, prepared, context, states, training=None, matmul=matmul):
+        """All cells, each on the output of the one below: the last output and all states."""
         x, new_states = None, []
         for index in range(len(self.cells)):
             parts = [prepared, context] if index == 0 else [x]
-            x, new = self.run_cell(index, parts, states[index], training)
+            x, new = self.run_cell(index, parts, states[index], training, matmul)
             new_states.append(new)
         return x, new_states
 
-    def attend(self, query, state, constants, training=None):
+    def attend(self, query, state, constants, training=None, matmul=matmul):
         """Context (B, C), alignment (B, S) and the attention's state for queries (B, D)."""
         if self.attention is None:
             return constants["summary"], constants["alignment"], state["attention"]
-        return self.attention.attend(
-            query,
-            constants["value"],
-            constants["projected_keys"],
-            constants["value_mask"],
-            state["attention"],
-            training=training,
-        )
-
-    # The step contract
+        source = [constants[name] for name in ("value", "projected_keys", "value_mask")]
+        return self.attention.attend(query, *source, state["attention"], training, matmul)
 
     def constants(self, value, summary=None, value_mask=None):
-        """What every step needs of the source, computed once.
+        """The part of every step that depends on the source alone.
 
         Args:
             value: (B, S, W).
@@ -195,23 +175,18 @@ class RecurrentDecoder(keras.layers.Layer):
     def initial_state(self, constants):
         """The state before the first step."""
         batch_size = ops.shape(constants["value_mask"])[0]
-        sizes = [recurrence.state_sizes(cell) for cell in self.cells]
         if self.bridge is None:
-            zeros = [ops.zeros((batch_size, size), self.compute_dtype) for s in sizes for size in s]
-            states = tree.pack_sequence_as(sizes, zeros)
+            states = rnn_cells.zero_states(self.cells, batch_size, self.compute_dtype)
         else:
-            ends = list(itertools.accumulate(tree.flatten(sizes)))[:-1]
             flat = self.bridge(self.bridged(constants["summary"]))
-            parts = ops.split(flat, ends, axis=-1) if ends else [flat]
-            states = tree.pack_sequence_as(sizes, parts)
-        width = self._context_width
-        state = {"cells": states, "context": ops.zeros((batch_size, width), self.compute_dtype)}
-        state["attention"] = {}
+            states = rnn_cells.split_states(self.cells, flat)
         if self.attention is None:
-            state["context"] = constants["summary"]
-        else:
-            state["attention"] = self.attention.initial_state(constants["value"])
-        return state
+            return {"cells": states, "context": constants["summary"], "attention": {}}
+        return {
+            "cells": states,
+            "context": ops.zeros((batch_size, self.context_width), self.compute_dtype),
+            "attention": self.attention.initial_state(constants["value"]),
+        }
 
     def bridged(self, summary):
         """The part of the summary (B, W) that `bridge` reads."""
@@ -219,11 +194,11 @@ class RecurrentDecoder(keras.layers.Layer):
 
     def prepare(self, tokens):
         """The share of embedded tokens (..., E) that needs no recurrence."""
-        if recurrence.is_split(self.cells[0]):
-            return recurrence.project(self.cells[0], tokens, 0, self.compute_dtype)
+        if rnn_cells.is_split(self.cells[0]):
+            return rnn_cells.project(self.cells[0], tokens, 0, self.compute_dtype)
         return ops.cast(tokens, self.compute_dtype)
 
-    def step(self, prepared, state, constants, training=None):
+    def step(self, prepared, state, constants, training=None, matmul=matmul):
         """One step.
 
         Args:
@@ -231,12 +206,14 @@ class RecurrentDecoder(keras.layers.Layer):
             state: from `initial_state` or the step before.
             constants: from `constants`.
             training: whether dropout is applied.
+            matmul: the product to multiply by kernels with; a recurrence in training hands over
+                one that keeps its results.
 
         Returns:
             Features for `read`, alignment (B, S), and the new state.
         """
-        x, states = self.run_cells(prepared, state["context"], state["cells"], training)
-        context, alignment, attention = self.attend(x, state, constants, training)
+        x, states = self.run_cells(prepared, state["context"], state["cells"], training, matmul)
+        context, alignment, attention = self.attend(x, state, constants, training, matmul)
         new_state = {"cells": states, "context": context, "attention": attention}
         return {"output": x, "context": context}, alignment, new_state
 
@@ -250,20 +227,18 @@ class RecurrentDecoder(keras.layers.Layer):
             return self.readout(x)
         return ops.squeeze(self.readout(ops.expand_dims(x, 0)), 0)  # it was built on sequences
 
-    # Keras
-
     def build(self, inputs_shape, value_shape, summary_shape=None):
-        self._token_width, self._context_width = inputs_shape[-1], value_shape[-1]
+        self._token_width, self.context_width = inputs_shape[-1], value_shape[-1]
         if self.attention is not None:
             shapes = (None, None, self.query_width()), (None, None, value_shape[-1])
             _build(self.attention, *shapes)
-            self._context_width = self.attention.compute_output_shape(*shapes)[-1]
-        widths = {"token": self._token_width, "context": self._context_width}
+            self.context_width = self.attention.compute_output_shape(*shapes)[-1]
+        widths = {"token": self._token_width, "context": self.context_width}
         for index, cell in enumerate(self.cells):
             _build(cell, (None, sum(self.inputs_of(index, widths))))
         self._output_width = self.cells[-1].output_size
         if self.readout is not None:
-            shape = (None, None, self._output_width + self._context_width + self._token_width)
+            shape = (None, None, self._output_width + self.context_width + self._token_width)
             _build(self.readout, shape)
             self._output_width = self.readout.compute_output_shape(shape)[-1]
         if self.bridge is not None:
@@ -282,54 +257,12 @@ class RecurrentDecoder(keras.layers.Layer):
     ):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
         constants = self.constants(value, summary, value_mask)
-        state = self.initial_state(constants)
-        batch_size, source_length = ops.shape(value)[:2]
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
-        dropout_masks = [[] for _ in self.cells]
-        if training:
-            widths = {"token": self._token_width, "context": self._context_width}
-            dropout_masks = [
-                recurrence.draw_dropout_masks(
-                    cell, batch_size, sum(self.inputs_of(index, widths)), self.compute_dtype
-                )
-                for index, cell in enumerate(self.cells)
-            ]
-        features = {
-            "output": ops.zeros((batch_size, self.cells[-1].output_size), self.compute_dtype),
-            "context": ops.zeros((batch_size, self._context_width), self.compute_dtype),
-        }
-        outputs = {"features": features}
-        if return_attention_scores:
-            outputs["alignment"] = ops.zeros((batch_size, source_length), self.compute_dtype)
-
-        def step(state, prepared, constants):
-            constants, dropout_masks = constants
-            with recurrence.dropout_masks(self.cells, dropout_masks):
-                features, alignment, state = self.step(prepared, state, constants, training)
-            output = {"features": features}
-            if return_attention_scores:
-                output["alignment"] = alignment
-            return state, output
-
-        _, found = recur(
-            step,
-            state,
-            self.prepare(tokens),
-            outputs,
-            (constants, dropout_masks),
-            self._step_variables(),
-            training,
-        )
+        found = run_steps(self, tokens, constants, return_attention_scores, training)
         output = ops.transpose(self.read(found["features"], tokens), (1, 0, 2))
         if return_attention_scores:
             return output, ops.transpose(found["alignment"], (1, 0, 2))
         return output
-
-    def _step_variables(self):
-        """What `step` may read: everything but the weights of readout and bridge."""
-        parts = [part for part in (self.readout, self.bridge) if part is not None]
-        outside = {id(variable) for part in parts for variable in part.variables}
-        return [variable for variable in self.variables if id(variable) not in outside]
 
     def compute_mask(self, inputs, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask

@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
-from keras_attention.graph import rnn_cells as recurrence
-from keras_attention.graph.recurrence import recur
+from keras_attention.graph import rnn_cells
+from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
 
 CELLS = ("gru", "lstm")
@@ -165,7 +165,7 @@ class RecurrentEncoder(keras.layers.Layer):
             return [tensor, ops.flip(tensor, axis=0)][: len(directions)]
 
         shares = [
-            recurrence.project(cell, sequence, 0, dtype)
+            rnn_cells.project(cell, sequence, 0, dtype)
             for cell, sequence in zip(directions, turned(x), strict=True)
         ]
         inputs = {"x": shares}  # [(S, B, gates)], not in one tensor: it would be copied
@@ -173,18 +173,19 @@ class RecurrentEncoder(keras.layers.Layer):
             inputs["mask"] = ops.stack(turned(mask), axis=1)  # (S, G, B, 1)
         kernel = ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in directions])
         constants = {"kernel": kernel}
-        biases = [recurrence.recurrent_bias(cell) for cell in directions]
+        biases = [rnn_cells.recurrent_bias(cell) for cell in directions]
         if biases[0] is not None:
             biases = ops.stack([ops.cast(bias, dtype) for bias in biases])
             constants["bias"] = ops.expand_dims(biases, 1)
 
-        def step(states, step_inputs, constants):
-            new = recurrence.step(
+        def step(states, step_inputs, constants, matmul):
+            new = rnn_cells.step(
                 ops.stack(step_inputs["x"]),  # (G, B, gates)
                 states,
                 constants["kernel"],
                 constants.get("bias"),
                 self.reset_after,
+                matmul,
             )
             if mask is not None:
                 new = [
@@ -194,7 +195,7 @@ class RecurrentEncoder(keras.layers.Layer):
 
         zeros = ops.zeros((batch_size, self.units), dtype=dtype)
         stacked = ops.stack([zeros] * len(directions))  # (G, B, U)
-        states, (forward, *backward) = recur(
+        states, (forward, *backward) = recurrence(
             step,
             [stacked] * (2 if self.cell == "lstm" else 1),
             inputs,

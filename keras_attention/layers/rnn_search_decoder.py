@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.graph.matmul import matmul
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 
 
@@ -38,9 +39,9 @@ class RNNSearchDecoder(RecurrentDecoder):
     def bridged(self, summary):
         return summary[..., -self.cells[-1].output_size :]
 
-    def step(self, prepared, state, constants, training=None):
+    def step(self, prepared, state, constants, training=None, matmul=matmul):
         query = state["cells"][-1][0]  # s_{i-1}
-        context, alignment, attention = self.attend(query, state, constants, training)
-        _, states = self.run_cells(prepared, context, state["cells"], training)
+        context, alignment, attention = self.attend(query, state, constants, training, matmul)
+        _, states = self.run_cells(prepared, context, state["cells"], training, matmul)
         new_state = {"cells": states, "context": context, "attention": attention}
         return {"output": query, "context": context}, alignment, new_state

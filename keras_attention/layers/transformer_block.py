@@ -1,4 +1,4 @@
-"""What the encoder block and the decoder block share."""
+"""The base class of transformer blocks (Vaswani et al. 2017, section 3.1)."""
 
 import keras
 
@@ -10,10 +10,41 @@ from keras_attention.layers.multi_head_attention import MultiHeadAttention
 
 
 class TransformerBlock(keras.layers.Layer):
-    """Sublayers, residuals and norms of a transformer block.
+    """Sublayers, residuals and norms: the base of `TransformerEncoder` and `TransformerDecoder`.
 
-    Not used by itself. A subclass may override the three hooks `make_attention`,
-    `make_feed_forward` and `make_normalization`.
+    A subclass may override three methods that return the parts: `make_attention(hidden_dim, name)`,
+    `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`. A part is made with that
+    name and this block's `dtype_policy`; `add_sublayer` builds it.
+
+    A new kind of block makes its parts in `build`, each with `add_sublayer`, and runs each in
+    `call` with `residual`:
+
+        def build(self, inputs_shape):
+            layer = self.make_feed_forward(inputs_shape[-1], "feed_forward")
+            self.add_sublayer(layer, "feed_forward", inputs_shape)
+            self.built = True
+
+        def call(self, inputs, training=None):
+            (x,) = self.residual(
+                inputs, "feed_forward", lambda x: (self.feed_forward(x),), training
+            )
+            return x
+
+    Args:
+        intermediate_dim: width F of the feed-forward layer.
+        num_heads: number of heads H; a divisor of the input's width unless `key_dim` is given.
+        dropout: rate on attention weights and on each sublayer's output, in [0, 1).
+        activation: of the feed-forward layer: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
+        layer_norm_epsilon: epsilon of the norms.
+        kernel_initializer: of every matrix.
+        bias_initializer: of every bias.
+        normalize_first: True for pre-norm, False for the paper's post-norm.
+        attention_bias: whether the attentions' projections have biases.
+        key_dim: width K of a head's queries, keys and values; the input's width / H by default.
+        attention_dropout: rate on attention weights; `dropout` by default.
+
+    Raises:
+        ValueError: if a size or rate is out of range.
     """
 
     def __init__(
@@ -103,7 +134,15 @@ class TransformerBlock(keras.layers.Layer):
     def residual(self, x, name, sublayer, training):
         """LayerNorm(x + Dropout(sublayer(x))), or x + Dropout(sublayer(LayerNorm(x))).
 
-        `sublayer` returns its output and a tuple of anything else, which is handed through.
+        Args:
+            x: (..., D).
+            name: the sublayer's name, as `add_sublayer` was given it.
+            sublayer: function of a tensor shaped as `x` that returns a tuple: its output, shaped as
+                `x`, and anything else.
+            training: whether dropout is applied.
+
+        Returns:
+            A tuple: the output, and what else `sublayer` returned.
         """
         norm = getattr(self, f"{name}_normalization")
         output, *others = sublayer(norm(x) if self.normalize_first else x)

@@ -1,10 +1,13 @@
 """One block of the transformer decoder (Vaswani et al. 2017, section 3.1)."""
 
+import inspect
+
 import keras
 from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require
+from keras_attention.layers.attention_cache import cache_slots
 from keras_attention.layers.transformer_block import TransformerBlock
 
 
@@ -15,40 +18,31 @@ class TransformerDecoder(TransformerBlock):
     Called without `encoder_sequence` the first time, it is built without cross-attention: the block
     of a decoder-only model.
 
-    Hooks for subclasses: `make_attention(hidden_dim, name)`, called with "self_attention" and
-    "cross_attention", `make_feed_forward(hidden_dim, name)` and `make_normalization(name)` return
-    the parts; the block builds and wires them.
+    A call reads whole sequences. `step` reads the next position or positions of sequences whose
+    earlier ones are in a cache. A call with `self_attention_cache`, as KerasHub spells it, is one
+    step.
+
+    A subclass may override `make_attention(hidden_dim, name)`, called with "self_attention" and
+    "cross_attention", `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`, which
+    return the parts: see `TransformerBlock`. Calls and steps run the parts in the same order, in
+    `run_sublayers`; a subclass that changes the order overrides that.
 
     Padding: masks are passed, or left by a stock layer upstream; padded positions change nothing.
 
-    Args:
-        intermediate_dim: width F of the feed-forward layer.
-        num_heads: number of heads H; a divisor of the input's width unless `key_dim` is given.
-        dropout: rate on attention weights and on each sublayer's output, in [0, 1).
-        activation: of the feed-forward layer: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
-        layer_norm_epsilon: epsilon of the norms.
-        kernel_initializer: of every matrix.
-        bias_initializer: of every bias.
-        normalize_first: True for pre-norm, False for the paper's post-norm.
-        attention_bias: whether the attentions' projections have biases.
-        key_dim: width K of a head's queries, keys and values; the input's width / H by default.
-        attention_dropout: rate on attention weights where it is another.
+    Args: those of `TransformerBlock`.
 
     Call arguments:
-        decoder_sequence: (B, T, D); with `self_attention_cache` also (B, D), one position without
-            its axis, and so is the output then.
+        decoder_sequence: (B, T, D).
         encoder_sequence: (B, S, D).
-        decoder_padding_mask: boolean (B, T), True at tokens.
-        decoder_attention_mask: boolean, broadcasts to (B, T, T).
+        decoder_padding_mask: boolean (B, T), True at tokens; over the cache's slots if there is
+            one.
+        decoder_attention_mask: boolean, broadcasts to (B, T, T), or to (B, T, slots).
         encoder_padding_mask: boolean (B, S), True at tokens.
         encoder_attention_mask: boolean, broadcasts to (B, T, S).
         self_attention_cache: from `empty_cache`; with it goes
         self_attention_cache_update_index: scalar int32, position of the first token of the input.
-        self_attention_cache_offsets: `heads.cache_offsets` of the cache, if blocks share it.
         cross_attention_cache: from `project_encoder`, instead of `encoder_sequence`.
-        queries_per_source: how many rows of `decoder_sequence`, one after the other, attend to the
-            same row of the encoder (the hypotheses of a beam); B is that of `decoder_sequence`.
-        use_causal_mask: whether a token sees only those before it and itself.
+        use_causal_mask: whether a token sees only those before it and itself. With a cache it does.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
 
@@ -57,14 +51,19 @@ class TransformerDecoder(TransformerBlock):
         there is cross-attention, its (B, H, T, S); with `self_attention_cache` then the new cache.
 
     Raises:
-        ValueError: if a size or rate is out of range, `num_heads` does not divide D, or a block
-            built with cross-attention is called without an encoder.
+        ValueError: if a size or rate is out of range, `num_heads` does not divide D, a block built
+            with cross-attention is called without an encoder, or a cache without its index.
 
     Example:
 
     >>> block = TransformerDecoder(intermediate_dim=64, num_heads=2)
-    >>> block(keras.random.normal((3, 5, 16)), keras.random.normal((3, 7, 16))).shape
+    >>> target, source = keras.random.normal((3, 5, 16)), keras.random.normal((3, 7, 16))
+    >>> output = block(target, source)
+    >>> output.shape
     (3, 5, 16)
+    >>> cache, memory = block.empty_cache(3, length=5), block.project_encoder(source)
+    >>> for t in range(5):  # x is output[:, t]
+    ...     x, scores, cache = block.step(target[:, t], cache, cache_slots(cache, t), memory)
 
     Reference: Vaswani et al. 2017, "Attention Is All You Need", section 3.1,
     https://arxiv.org/abs/1706.03762
@@ -98,25 +97,51 @@ class TransformerDecoder(TransformerBlock):
         encoder_attention_mask=None,
         self_attention_cache=None,
         self_attention_cache_update_index=None,
-        self_attention_cache_offsets=None,
         cross_attention_cache=None,
-        queries_per_source=1,
         use_causal_mask=True,
         return_attention_scores=False,
         training=None,
     ):
+        memory = cross_attention_cache
         require(
-            not self.has_cross_attention
-            or encoder_sequence is not None
-            or cross_attention_cache is not None,
+            not self.has_cross_attention or encoder_sequence is not None or memory is not None,
             "encoder_sequence",
             "given (or `cross_attention_cache`): the block was built with cross-attention",
             encoder_sequence=encoder_sequence,
         )
-        if decoder_padding_mask is None and self_attention_cache is None:
-            decoder_padding_mask = masks.implicit_mask(decoder_sequence)
+        require(
+            (self_attention_cache is None) == (self_attention_cache_update_index is None),
+            "self_attention_cache_update_index",
+            "given together with `self_attention_cache`",
+            self_attention_cache_update_index=self_attention_cache_update_index,
+        )
         if encoder_padding_mask is None:
             encoder_padding_mask = masks.implicit_mask(encoder_sequence)
+
+        if self_attention_cache is not None:
+            slots = cache_slots(
+                self_attention_cache,
+                self_attention_cache_update_index,
+                length=ops.shape(decoder_sequence)[1],
+                padding_mask=decoder_padding_mask,
+                attention_mask=decoder_attention_mask,
+            )
+            if self.has_cross_attention and memory is None:
+                memory = self.project_encoder(encoder_sequence)
+            x, scores, cache = self.step(
+                decoder_sequence,
+                self_attention_cache,
+                slots,
+                memory,
+                encoder_padding_mask,
+                encoder_attention_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            return (x, *scores.values(), cache)
+
+        if decoder_padding_mask is None:
+            decoder_padding_mask = masks.implicit_mask(decoder_sequence)
 
         def attend_to_itself(x):
             result = self.self_attention(
@@ -125,63 +150,110 @@ class TransformerDecoder(TransformerBlock):
                 attention_mask=decoder_attention_mask,
                 use_causal_mask=use_causal_mask,
                 return_attention_scores=return_attention_scores,
-                cache=self_attention_cache,
-                cache_index=self_attention_cache_update_index,
-                offsets=self_attention_cache_offsets,
                 training=training,
             )
-            return result if isinstance(result, tuple) else (result,)
+            return result if return_attention_scores else (result, None)
 
         def attend_to_encoder(x):
-            result = self.cross_attention(
-                share_source(x),
-                encoder_sequence if cross_attention_cache is None else None,
+            options = {
+                "value_mask": encoder_padding_mask,
+                "attention_mask": encoder_attention_mask,
+                "return_attention_scores": return_attention_scores,
+                "training": training,
+            }
+            if memory is not None:
+                return self.cross_attention.cross_step(x, memory, **options)
+            result = self.cross_attention(x, encoder_sequence, **options)
+            return result if return_attention_scores else (result, None)
+
+        x, scores = self.run_sublayers(
+            decoder_sequence, attend_to_itself, attend_to_encoder, training
+        )
+        return (x, *scores.values()) if return_attention_scores else x
+
+    def step(
+        self,
+        x,
+        cache,
+        slots,
+        memory=None,
+        encoder_padding_mask=None,
+        encoder_attention_mask=None,
+        queries_per_source=1,
+        return_attention_scores=False,
+        training=None,
+    ):
+        """The next position or positions of sequences whose earlier ones are in `cache`.
+
+        Args:
+            x: (B, T, D), or (B, D) for one position; that is faster than an axis of 1.
+            cache: from `empty_cache` or the step before.
+            slots: from `attention_cache.cache_slots`; blocks share it.
+            memory: from `project_encoder`, of B / `queries_per_source` rows; None without
+                cross-attention.
+            encoder_padding_mask: boolean (B / `queries_per_source`, S).
+            encoder_attention_mask: boolean, as `MultiHeadAttention.cross_step` takes it.
+            queries_per_source: how many rows of `x`, one after the other, attend to the same row of
+                the encoder, as the hypotheses of a beam do.
+            return_attention_scores: whether to return the scores too.
+            training: whether dropout is applied.
+
+        Returns:
+            The output, shaped as `x`; the scores, `{}` or `{"self_attention": (B, H, T, slots),
+            "cross_attention": (B, H, T, S)}`; and the cache that holds the new positions too.
+        """
+        new_cache = None
+
+        def attend_to_itself(x):
+            nonlocal new_cache
+            output, scores, new_cache = self.self_attention.step(
+                x, cache, slots, return_attention_scores, training
+            )
+            return output, scores
+
+        def attend_to_encoder(x):
+            return self.cross_attention.cross_step(
+                x,
+                memory,
                 value_mask=encoder_padding_mask,
                 attention_mask=encoder_attention_mask,
+                query_positions=slots.query_positions,
+                queries_per_source=queries_per_source,
                 return_attention_scores=return_attention_scores,
-                cache=cross_attention_cache,
                 training=training,
             )
-            output, *scores = result if isinstance(result, tuple) else (result,)
-            if queries_per_source == 1:
-                return output, *scores
-            return ops.reshape(output, ops.shape(x)), *map(unshare_scores, scores)
 
-        def share_source(x):
-            """(B, T, D) -> (B / G, G * T, D): attention does not mind which row a query is of."""
-            if queries_per_source == 1:
-                return x
-            length = 1 if len(x.shape) == 2 else ops.shape(x)[1]
-            return ops.reshape(x, (-1, queries_per_source * length, x.shape[-1]))
+        x = ops.cast(x, self.compute_dtype)
+        x, scores = self.run_sublayers(x, attend_to_itself, attend_to_encoder, training)
+        return x, scores, new_cache
 
-        def unshare_scores(scores):
-            """(B / G, H, G * T, S) -> (B, H, T, S)."""
-            is_one = len(decoder_sequence.shape) == 2
-            length = 1 if is_one else ops.shape(decoder_sequence)[1]
-            source_length = ops.shape(scores)[3]
-            shape = (-1, self.num_heads, queries_per_source, length, source_length)
-            scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
-            return ops.reshape(scores, (-1, self.num_heads, length, source_length))
+    def run_sublayers(self, x, attend_to_itself, attend_to_encoder, training=None):
+        """The sublayers, one on the output of the other.
 
-        def feed(x):
-            return (self.feed_forward(x, training=training),)
+        Args:
+            x: (B, T, D) or (B, D).
+            attend_to_itself: function of x that returns the self-attention's output and its scores,
+                or None.
+            attend_to_encoder: the same of the cross-attention; called only if there is one.
+            training: whether dropout is applied.
 
-        x, *others = self.residual(decoder_sequence, "self_attention", attend_to_itself, training)
-        cache = [] if self_attention_cache is None else [others.pop()]
-        scores = others
+        Returns:
+            The output, and the scores that are not None by the attention's name.
+        """
+        x, own = self.residual(x, "self_attention", attend_to_itself, training)
+        scores = {"self_attention": own}
         if self.has_cross_attention:
-            x, *others = self.residual(x, "cross_attention", attend_to_encoder, training)
-            scores = scores + others
-        (x,) = self.residual(x, "feed_forward", feed, training)
-        return (x, *scores, *cache) if scores or cache else x
+            x, scores["cross_attention"] = self.residual(
+                x, "cross_attention", attend_to_encoder, training
+            )
+        (x,) = self.residual(
+            x, "feed_forward", lambda x: (self.feed_forward(x, training=training),), training
+        )
+        return x, {name: tensor for name, tensor in scores.items() if tensor is not None}
 
     def empty_cache(self, batch_size, length):
-        """The cache of `length` positions to start decoding with."""
+        """A cache of `length` slots to start decoding with: see `attention_cache`."""
         return self.self_attention.empty_cache(batch_size, length)
-
-    def extend_cache(self, cache, count):
-        """`cache` with room for `count` more positions."""
-        return self.self_attention.extend_cache(cache, count)
 
     def project_encoder(self, encoder_sequence):
         """The cross-attention's keys and values of `encoder_sequence` (B, S, D), made once."""
@@ -190,39 +262,23 @@ class TransformerDecoder(TransformerBlock):
     def compute_output_shape(self, decoder_sequence_shape, encoder_sequence_shape=None):
         return decoder_sequence_shape
 
-    def compute_output_spec(
-        self,
-        decoder_sequence,
-        encoder_sequence=None,
-        decoder_padding_mask=None,
-        decoder_attention_mask=None,
-        encoder_padding_mask=None,
-        encoder_attention_mask=None,
-        self_attention_cache=None,
-        self_attention_cache_update_index=None,
-        self_attention_cache_offsets=None,
-        cross_attention_cache=None,
-        queries_per_source=1,
-        use_causal_mask=True,
-        return_attention_scores=False,
-        training=None,
-    ):
+    def compute_output_spec(self, *args, **kwargs):
+        arguments = inspect.signature(self.call).bind(*args, **kwargs).arguments
+        x, memory = arguments["decoder_sequence"], arguments.get("cross_attention_cache")
+        cache = arguments.get("self_attention_cache")
+
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-        batch_size, *length, _ = decoder_sequence.shape
-        length = length[0] if length else 1
-        results = [spec(*decoder_sequence.shape)]
-        if return_attention_scores:
-            cached = self_attention_cache is not None
-            keys = self_attention_cache["key"].shape[2] if cached else length
-            results.append(spec(batch_size, self.num_heads, length, keys))
+        batch_size, length, _ = x.shape
+        results = [spec(*x.shape)]
+        if arguments.get("return_attention_scores"):
+            slots = length if cache is None else cache["key"].shape[2]
+            results.append(spec(batch_size, self.num_heads, length, slots))
             if self.has_cross_attention:
-                cached = cross_attention_cache is not None
-                source_length = (
-                    cross_attention_cache["key"].shape[2] if cached else encoder_sequence.shape[1]
-                )
-                results.append(spec(batch_size, self.num_heads, length, source_length))
-        if self_attention_cache is not None:
-            results.append({name: spec(*t.shape) for name, t in self_attention_cache.items()})
+                encoder = arguments.get("encoder_sequence")
+                size = encoder.shape[1] if memory is None else memory["key"].shape[2]
+                results.append(spec(batch_size, self.num_heads, length, size))
+        if cache is not None:
+            results.append({name: spec(*tensor.shape) for name, tensor in cache.items()})
         return results[0] if len(results) == 1 else tuple(results)

@@ -10,24 +10,13 @@ from keras_attention.layers.transformer_block import TransformerBlock
 class TransformerEncoder(TransformerBlock):
     """Self-attention and feed-forward, each with dropout, a residual and layer normalisation.
 
-    Hooks for subclasses: `make_attention(hidden_dim, name)`, `make_feed_forward(hidden_dim, name)`
-    and `make_normalization(name)` return the parts; the block builds and wires them.
+    A subclass may override `make_attention`, `make_feed_forward` and `make_normalization`: see
+    `TransformerBlock`.
 
     Padding: `padding_mask` (or the mask of a stock layer upstream) hides padded tokens from all
     others; what stands at padded positions never changes the rest.
 
-    Args:
-        intermediate_dim: width F of the feed-forward layer.
-        num_heads: number of heads H; a divisor of the input's width unless `key_dim` is given.
-        dropout: rate on attention weights and on each sublayer's output, in [0, 1).
-        activation: of the feed-forward layer: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
-        layer_norm_epsilon: epsilon of the norms.
-        kernel_initializer: of every matrix.
-        bias_initializer: of every bias.
-        normalize_first: True for pre-norm, False for the paper's post-norm.
-        attention_bias: whether the attention's projections have biases.
-        key_dim: width K of a head's queries, keys and values; the input's width / H by default.
-        attention_dropout: rate on attention weights where it is another.
+    Args: those of `TransformerBlock`.
 
     Call arguments:
         inputs: (B, T, D).

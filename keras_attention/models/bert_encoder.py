@@ -8,30 +8,20 @@ from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_encoder import TransformerEncoder
-from keras_attention.models.bert_presets import bert_preset
-from keras_attention.models.model import Model
+from keras_attention.models.bert_presets import PRESETS
+from keras_attention.models.encoder import INPUTS, Encoder
 
-INPUTS = ("token_ids", "segment_ids", "padding_mask")
 INITIALIZER_RANGE = 0.02  # the deviation of the truncated normal that every matrix starts from
 
 
-def bert_initializer():
-    """A new initializer of BERT's matrices."""
-    return keras.initializers.TruncatedNormal(stddev=INITIALIZER_RANGE)
-
-
-def bert_inputs():
-    """New symbolic inputs of a `BertEncoder`: a dict of (B, T)."""
-    return {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
-
-
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BertEncoder(Model):
+class BertEncoder(Encoder):
     """Embeddings of tokens, positions and segments, transformer blocks, and the pooler.
 
     Inputs are `{"token_ids": (B, T), "segment_ids": (B, T), "padding_mask": (B, T)}`, integers; the
-    mask is 1 at tokens and 0 at padding, which changes nothing. The output is `{"sequence_output":
-    (B, T, D), "pooled_output": (B, D)}`, the latter made of the first token, [CLS].
+    mask is 1 at tokens and 0 at padding. Padding changes nothing. The output is
+    `{"sequence_output": (B, T, D), "pooled_output": (B, D)}`. The pooled output is made from the
+    first token, [CLS].
 
     Args:
         vocabulary_size: number of tokens V.
@@ -43,8 +33,8 @@ class BertEncoder(Model):
         attention_dropout: rate on attention weights; `dropout` by default.
         max_sequence_length: number of learned positions: the longest input, in tokens.
         num_segments: number of segments.
-        activation: of the feed-forward layers. "gelu" is the exact form, of most checkpoints of
-            HuggingFace; "gelu_new" the one by tanh, of Google's and KerasHub's.
+        activation: of the feed-forward layers. "gelu" is the exact formula, as in most checkpoints
+            of HuggingFace; "gelu_new" the approximation by tanh, as in Google's and KerasHub's.
         layer_norm_epsilon: epsilon of the norms.
         has_pooler: whether there is the pooler, and with it the output "pooled_output".
 
@@ -63,6 +53,8 @@ class BertEncoder(Model):
     Reference: Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for
     Language Understanding", https://arxiv.org/abs/1810.04805
     """
+
+    presets = PRESETS
 
     def __init__(
         self,
@@ -98,15 +90,15 @@ class BertEncoder(Model):
             vocabulary_size,
             max_sequence_length,
             hidden_dim,
-            embeddings_initializer=bert_initializer(),
-            position_initializer=bert_initializer(),
+            embeddings_initializer=self.initializer(),
+            position_initializer=self.initializer(),
             dtype=dtype,
             name="embedding",
         )
         self.segment_embedding = keras.layers.Embedding(
             num_segments,
             hidden_dim,
-            embeddings_initializer=bert_initializer(),
+            embeddings_initializer=self.initializer(),
             dtype=dtype,
             name="segment_embedding",
         )
@@ -122,7 +114,7 @@ class BertEncoder(Model):
                 attention_dropout=attention_dropout,
                 activation=activation,
                 layer_norm_epsilon=layer_norm_epsilon,
-                kernel_initializer=bert_initializer(),
+                kernel_initializer=self.initializer(),
                 dtype=dtype,
                 name=f"block_{index}",
             )
@@ -133,13 +125,13 @@ class BertEncoder(Model):
             self.pooler = keras.layers.Dense(
                 hidden_dim,
                 activation="tanh",
-                kernel_initializer=bert_initializer(),
+                kernel_initializer=self.initializer(),
                 dtype=dtype,
                 name="pooler",
             )
 
         # Graph
-        inputs = bert_inputs()
+        inputs = self.new_inputs()
         sequence = self.encode(inputs)
         outputs = {"sequence_output": sequence}
         if has_pooler:
@@ -171,7 +163,10 @@ class BertEncoder(Model):
         >>> BertEncoder.from_preset("base", vocabulary_size=30522).count_params()
         109482240
         """
-        return cls(**bert_preset(preset, **overrides))
+        return super().from_preset(preset, **overrides)
+
+    def initializer(self):
+        return keras.initializers.TruncatedNormal(stddev=INITIALIZER_RANGE)
 
     def embed(self, inputs):
         """What the first block sees (B, T, D), and the mask (B, T), True at tokens."""
@@ -180,33 +175,20 @@ class BertEncoder(Model):
         return x, ops.not_equal(inputs["padding_mask"], 0)
 
     def encode(self, inputs):
-        """The last block's output (B, T, D)."""
         x, mask = self.embed(inputs)
         for block in self.blocks:
             x = block(x, padding_mask=mask)
         return x
 
     def pool(self, sequence):
-        """What the pooler makes (B, D) of the first token of `encode`'s output."""
+        """The pooler's output (B, D) for the first token of `encode`'s output."""
         return self.pooler(sequence[:, 0])
 
     def layer_names(self):
-        """The names of the layers from the bottom up, those of one level in a list.
-
-        For `keras_attention.training.layer_rate_scales`.
-        """
         bottom = ["embedding", "segment_embedding", "embedding_normalization"]
         return [bottom, *(block.name for block in self.blocks)]
 
     def attention_scores(self, inputs):
-        """The attention of every layer while reading.
-
-        Args:
-            inputs: those of the model.
-
-        Returns:
-            A list of (B, H, T, T), one entry a layer: row t is where token t looks.
-        """
         scores = []
         x, mask = self.embed({name: ops.convert_to_tensor(inputs[name]) for name in INPUTS})
         for block in self.blocks:

@@ -6,8 +6,6 @@ https://arxiv.org/abs/1810.04805. All have heads of width 64 and feed-forward la
 wide as the model.
 """
 
-from keras_attention._validation import require
-
 
 def _sizes(num_layers, hidden_dim):
     return dict(
@@ -26,9 +24,3 @@ PRESETS = {
     "base": _sizes(12, 768),
     "large": _sizes(24, 1024),
 }
-
-
-def bert_preset(preset, **overrides):
-    """`BertEncoder`'s arguments for one of the published sizes."""
-    require(preset in PRESETS, "preset", f"one of {tuple(PRESETS)}", preset=preset)
-    return {**PRESETS[preset], **overrides}

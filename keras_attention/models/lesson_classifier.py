@@ -6,21 +6,20 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
-from keras_attention.layers.transformer_encoder import TransformerEncoder
-from keras_attention.models.bert_encoder import bert_inputs
-from keras_attention.models.model import Model
+from keras_attention.models.classifier_head import ClassifierHead
+from keras_attention.models.lesson_encoder import LessonEncoder
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LessonClassifier(Model):
+class LessonClassifier(ClassifierHead):
     """Tokens and learned positions, one transformer block, the mean over tokens, two dense layers.
 
-    Inputs are those of `BertEncoder`, of which "segment_ids" says nothing to this model; the output
-    is the logits (B, C). Padding changes nothing.
+    It computes what `Classifier(LessonEncoder(), num_classes, "mean", classifier_dim=20)` does.
+    Inputs are those of every `Encoder`, and `segment_ids` are not read; the output is the logits
+    (B, C). Padding changes nothing.
 
     Args:
-        num_classes: C.
+        num_classes: number of classes C.
         vocabulary_size: number of tokens V.
         max_sequence_length: the longest input, in tokens.
         num_heads: number of heads H.
@@ -28,9 +27,10 @@ class LessonClassifier(Model):
         intermediate_dim: width of the feed-forward layer.
         classifier_dim: width of the layer before the classifier.
         dropout: rate in the block and before each dense layer.
+        labels: names of the classes, a list of C different strings; None where they are unknown.
 
     Raises:
-        ValueError: if a size or rate is out of range.
+        ValueError: if a size or rate is out of range, or `labels` are not one a class.
 
     Example:
 
@@ -51,76 +51,57 @@ class LessonClassifier(Model):
         intermediate_dim=32,
         classifier_dim=20,
         dropout=0.1,
+        labels=None,
         dtype=None,
         **kwargs,
     ):
-        for name, value in (
-            ("num_classes", num_classes),
-            ("vocabulary_size", vocabulary_size),
-            ("max_sequence_length", max_sequence_length),
-            ("num_heads", num_heads),
-            ("hidden_dim", hidden_dim),
-            ("intermediate_dim", intermediate_dim),
-            ("classifier_dim", classifier_dim),
-        ):
-            require_positive_integer(name, value)
+        require_positive_integer("num_classes", num_classes)
+        require_positive_integer("classifier_dim", classifier_dim)
         require_rate("dropout", dropout)
-
-        # Layers
-        self.embedding = TokenAndPositionEmbedding(
-            vocabulary_size, max_sequence_length, hidden_dim, dtype=dtype, name="embedding"
-        )
-        self.block = TransformerEncoder(
-            intermediate_dim,
-            num_heads,
-            key_dim=hidden_dim,
+        arguments = dict(
+            vocabulary_size=vocabulary_size,
+            max_sequence_length=max_sequence_length,
+            num_heads=num_heads,
+            hidden_dim=hidden_dim,
+            intermediate_dim=intermediate_dim,
             dropout=dropout,
-            layer_norm_epsilon=1e-6,
             dtype=dtype,
-            name="block",
         )
+
+        # Layers. The block draws its seeds when the encoder's graph is built. So the head's layers
+        # are made first: a seed gives this model the same weights as it always did.
+        self.embedding, self.block = layers = LessonEncoder.new_layers(**arguments)
         self.pooled_dropout = Dropout(dropout, dtype=dtype, name="pooled_dropout")
         self.dense = keras.layers.Dense(
             classifier_dim, activation="relu", dtype=dtype, name="dense"
         )
         self.dense_dropout = Dropout(dropout, dtype=dtype, name="dense_dropout")
         self.classifier = keras.layers.Dense(num_classes, dtype=dtype, name="classifier")
+        encoder = LessonEncoder(**arguments, layers=layers)
+        self.keep_encoder(encoder)
 
         # Graph
-        inputs = bert_inputs()
-        mask = ops.not_equal(inputs["padding_mask"], 0)
-        x = self.block(self.embedding(inputs["token_ids"]), padding_mask=mask)
-        x = self.pooled_dropout(masks.masked_mean(x, mask))
-        logits = self.classifier(self.dense_dropout(self.dense(x)))
-        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+        inputs = encoder.new_inputs()
+        x = masks.masked_mean(encoder.encode(inputs), ops.not_equal(inputs["padding_mask"], 0))
+        x = self.dense(self.pooled_dropout(x))
+        super().__init__(inputs, self.classifier(self.dense_dropout(x)), **kwargs)
 
         # Config
         self.num_classes = num_classes
-        self.vocabulary_size = vocabulary_size
-        self.max_sequence_length = max_sequence_length
-        self.num_heads = num_heads
-        self.hidden_dim = hidden_dim
-        self.intermediate_dim = intermediate_dim
         self.classifier_dim = classifier_dim
         self.dropout = dropout
-
-    def attention_scores(self, inputs):
-        """The attention of the block: see `BertEncoder.attention_scores`."""
-        mask = ops.not_equal(inputs["padding_mask"], 0)
-        x = self.embedding(inputs["token_ids"])
-        return [self.block(x, padding_mask=mask, return_attention_scores=True)[1]]
+        self.labels = labels
 
     def get_config(self):
         return {
+            **self.encoder.get_config(),
             "name": self.name,
             "trainable": self.trainable,
             "num_classes": self.num_classes,
-            "vocabulary_size": self.vocabulary_size,
-            "max_sequence_length": self.max_sequence_length,
-            "num_heads": self.num_heads,
-            "hidden_dim": self.hidden_dim,
-            "intermediate_dim": self.intermediate_dim,
             "classifier_dim": self.classifier_dim,
-            "dropout": self.dropout,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
+            "labels": self.labels,
         }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)

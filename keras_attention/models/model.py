@@ -2,8 +2,10 @@
 
 import keras
 
+from keras_attention.keras_private import FirstBatch
 
-class Model(keras.Model):
+
+class Model(FirstBatch, keras.Model):
     """A functional model whose plain `fit` and `evaluate` normalise by tokens exactly.
 
     On the TensorFlow backend the loss of a step is the sum over all tokens divided by their count,
@@ -79,10 +81,10 @@ class Model(keras.Model):
                 self.test_function = distribution.multi_worker_function(self, self.test_step)
             return self.test_function
 
-        def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        def build_from_first_batch(self, iterator):
             from keras_attention.training import distribution
 
-            strategy = self.distribute_strategy
-            if iterator is None or not distribution.takes_batches_apart(strategy):
-                return super()._maybe_symbolic_build(iterator, data_batch)
-            return distribution.build_from_iterator(self, iterator)
+            if not distribution.takes_batches_apart(self.distribute_strategy):
+                return False
+            distribution.build_from_iterator(self, iterator)
+            return True

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.rnn_presets import PRESETS
@@ -16,15 +15,15 @@ class RNNTranslator(Translator):
 
     The whole family is this one model: what differs is the encoder and the decoder it is given.
 
-    Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with 0,
-    the decoder's starting with START; the output is the logits (B, T, V). All masks are computed
-    from the ids: padding changes nothing.
+    Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with
+    `special_ids.padding`, the decoder's starting with `special_ids.start`; the output is the logits
+    (B, T, V). All masks are computed from the ids: padding changes nothing.
 
     Args:
         vocabulary_size: number of tokens V of the target, and of the source unless given.
         encoder: a layer `(embedded (B, S, E), padding_mask) -> (annotations (B, S, W), summary (B,
             W))`: a `RecurrentEncoder`.
-        decoder: an `RecurrentDecoder`, `RNNSearchDecoder`, `GNMTDecoder` or a subclass.
+        decoder: a `RecurrentDecoder`, `RNNSearchDecoder`, `GNMTDecoder` or a subclass.
         embedding_dim: width E of both embeddings.
         source_vocabulary_size: number of source tokens where the vocabularies differ.
         share_embeddings: whether source and target share one embedding matrix, where the
@@ -34,9 +33,11 @@ class RNNTranslator(Translator):
         dropout: rate on the embeddings.
         embeddings_initializer: of the embeddings and of the output projection's kernel.
         max_sequence_length: the longest source, and the longest translation, in tokens.
+        special_ids: a `SpecialIds` with padding, start and end, or its dict.
+        forbidden_ids: list of the ids that are never generated; padding and start by default.
 
     Raises:
-        ValueError: if a size or rate is out of range, or the decoder's output cannot be tied.
+        ValueError: if a size, rate or id is out of range, or the decoder's output cannot be tied.
 
     Example:
 
@@ -63,6 +64,8 @@ class RNNTranslator(Translator):
         dropout=0.0,
         embeddings_initializer="uniform",
         max_sequence_length=256,
+        special_ids=None,
+        forbidden_ids=None,
         dtype=None,
         **kwargs,
     ):
@@ -74,6 +77,7 @@ class RNNTranslator(Translator):
         ):
             require_positive_integer(name, value)
         require_rate("dropout", dropout)
+        self.set_special_ids(special_ids, forbidden_ids, vocabulary_size)
 
         initializer = keras.initializers.get(embeddings_initializer)
 
@@ -155,7 +159,7 @@ class RNNTranslator(Translator):
 
     def encode(self, source_ids):
         """The annotations (B, S, W), their summary (B, W) and the mask (B, S) of the tokens."""
-        mask = masks.padding_mask(source_ids)
+        mask = self.inputs_mask(source_ids)
         x = self.source_dropout(self.source_embedding(source_ids))
         return *self.encoder(x, padding_mask=mask), mask
 
@@ -169,7 +173,7 @@ class RNNTranslator(Translator):
 
         Args:
             encoder_token_ids: (B, S).
-            decoder_token_ids: (B, T), beginning with START.
+            decoder_token_ids: (B, T), beginning with `special_ids.start`.
 
         Returns:
             `{"cross": [(B, 1, T, S)]}`; row t led to target token t. Without attention `{}`.
@@ -183,25 +187,25 @@ class RNNTranslator(Translator):
         )
         return {"cross": [ops.expand_dims(alignment, 1)]}
 
-    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
-        """The source side, and the decoder's first state: see `Translator`."""
+    def start(self, inputs, room, return_alignment=False, beam_size=1):
+        """The source side, and the decoder's first state: see `StepContract`."""
         require(
             not return_alignment or self.decoder.attention is not None,
             "return_alignment",
             "False for a model without attention",
             return_alignment=return_alignment,
         )
-        encoded, summary, mask = self.encode(source_ids)
+        encoded, summary, mask = self.encode(inputs)
         constants = self.decoder.constants(encoded, summary, mask)
         state = {"decoder": self.decoder.initial_state(constants)}
         if return_alignment:
-            state["alignment"] = ops.zeros(ops.shape(source_ids), dtype="float32")
+            state["alignment"] = ops.zeros(ops.shape(inputs), dtype="float32")
         if beam_size > 1:
-            rows = ops.repeat(ops.arange(ops.shape(source_ids)[0], dtype="int32"), beam_size)
-            state, constants = self.reorder(state, rows), self.reorder(constants, rows)
+            rows = ops.repeat(ops.arange(ops.shape(inputs)[0], dtype="int32"), beam_size)
+            state, constants = self.select_rows(state, rows), self.select_rows(constants, rows)
         return state, constants
 
-    def advance(self, token, position, state, constants):
+    def step(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,); where it stands makes no difference."""
         x = self.target_embedding(token)  # (B, E)
         features, alignment, decoder_state = self.decoder.step(
@@ -227,6 +231,7 @@ class RNNTranslator(Translator):
             "dropout": self.dropout,
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
             "max_sequence_length": self.max_sequence_length,
+            **self.special_ids_config(),
             "dtype": keras.dtype_policies.serialize(self.encoder.dtype_policy),
         }
 

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention import activations, masks
+from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.attention_cache import cache_slots, extend_cache
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.heads import cache_offsets
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -25,9 +25,9 @@ PRESETS = {
 class TransformerTranslator(Translator):
     """Encoder, decoder and tied output projection, from token ids to logits.
 
-    Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with 0,
-    the decoder's starting with START; the output is the logits (B, T, V). All masks are computed
-    from the ids: padding changes nothing.
+    Inputs are `{"encoder_token_ids": (B, S), "decoder_token_ids": (B, T)}`, integers padded with
+    `special_ids.padding`, the decoder's starting with `special_ids.start`; the output is the logits
+    (B, T, V). All masks are computed from the ids: padding changes nothing.
 
     Args:
         vocabulary_size: number of tokens V of the target, and of the source unless given.
@@ -42,9 +42,11 @@ class TransformerTranslator(Translator):
         normalize_first: True for pre-norm with a final norm, False for the paper's post-norm.
         attention_bias: whether attention projections have biases; the paper's have none.
         activation: of the feed-forward layers.
+        special_ids: a `SpecialIds` with padding, start and end, or its dict.
+        forbidden_ids: list of the ids that are never generated; padding and start by default.
 
     Raises:
-        ValueError: if a size or rate is out of range.
+        ValueError: if a size, rate or id is out of range.
 
     Example:
 
@@ -71,6 +73,8 @@ class TransformerTranslator(Translator):
         normalize_first=False,
         attention_bias=False,
         activation="relu",
+        special_ids=None,
+        forbidden_ids=None,
         dtype=None,
         **kwargs,
     ):
@@ -84,6 +88,7 @@ class TransformerTranslator(Translator):
         ):
             require_positive_integer(name, value)
         require_rate("dropout", dropout)
+        self.set_special_ids(special_ids, forbidden_ids, vocabulary_size)
 
         # Layers
         def embedding(size, name):
@@ -135,7 +140,7 @@ class TransformerTranslator(Translator):
         decoder_token_ids = keras.Input((None,), dtype="int32", name="decoder_token_ids")
         encoded, source_mask = self.encode(encoder_token_ids)
         x = self.target_dropout(self.target_embedding(decoder_token_ids))
-        target_mask = masks.padding_mask(decoder_token_ids)
+        target_mask = self.inputs_mask(decoder_token_ids)
         for block in self.decoder_blocks:
             x = block(
                 x,
@@ -176,7 +181,7 @@ class TransformerTranslator(Translator):
     def encode(self, source_ids):
         """The encoder's output (B, S, D) and the mask (B, S) of the tokens in `source_ids`."""
         x = self.source_dropout(self.source_embedding(source_ids))
-        mask = masks.padding_mask(source_ids)
+        mask = self.inputs_mask(source_ids)
         for block in self.encoder_blocks:
             x = block(x, padding_mask=mask)
         return (x if self.encoder_norm is None else self.encoder_norm(x)), mask
@@ -190,14 +195,14 @@ class TransformerTranslator(Translator):
 
         Args:
             encoder_token_ids: (B, S).
-            decoder_token_ids: (B, T), beginning with START.
+            decoder_token_ids: (B, T), beginning with `special_ids.start`.
 
         Returns:
             `{"encoder": [(B, H, S, S), ...], "decoder": [(B, H, T, T), ...], "cross": [(B, H, T,
             S), ...]}`, one entry a layer. Row t of the last two led to target token t.
         """
         scores = {"encoder": [], "decoder": [], "cross": []}
-        mask = masks.padding_mask(encoder_token_ids)
+        mask = self.inputs_mask(encoder_token_ids)
         x = self.source_embedding(encoder_token_ids)
         for block in self.encoder_blocks:
             x, weights = block(x, padding_mask=mask, return_attention_scores=True)
@@ -208,7 +213,7 @@ class TransformerTranslator(Translator):
             x, own, cross = block(
                 x,
                 encoded,
-                decoder_padding_mask=masks.padding_mask(decoder_token_ids),
+                decoder_padding_mask=self.inputs_mask(decoder_token_ids),
                 encoder_padding_mask=mask,
                 return_attention_scores=True,
             )
@@ -216,12 +221,12 @@ class TransformerTranslator(Translator):
             scores["cross"].append(cross)
         return scores
 
-    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
-        """The source side and empty caches for `max_length` steps: see `Translator`."""
-        encoded, mask = self.encode(source_ids)
-        batch_size, source_length = ops.shape(source_ids)
+    def start(self, inputs, room, return_alignment=False, beam_size=1):
+        """The source side and empty caches for `room` steps: see `StepContract`."""
+        encoded, mask = self.encode(inputs)
+        batch_size, source_length = ops.shape(inputs)
         rows = batch_size * beam_size
-        state = {"cache": [block.empty_cache(rows, max_length) for block in self.decoder_blocks]}
+        state = {"cache": [block.empty_cache(rows, room) for block in self.decoder_blocks]}
         if return_alignment:
             state["alignment"] = ops.zeros((rows, source_length), dtype="float32")
         constants = {
@@ -232,39 +237,40 @@ class TransformerTranslator(Translator):
         return state, constants
 
     def extend(self, state, count):
-        """Caches for `count` more steps: see `Translator`."""
-        pairs = zip(self.decoder_blocks, state["cache"], strict=True)
-        return {**state, "cache": [block.extend_cache(cache, count) for block, cache in pairs]}
+        """Caches for `count` more steps: see `StepContract`."""
+        return {**state, "cache": [extend_cache(cache, count) for cache in state["cache"]]}
 
-    def keep(self, constants, sentences, rows):
-        """One row a sentence, for all of its hypotheses: see `Translator`."""
-        beam_size = constants["beam_size"]
-        tensors = {name: tensor for name, tensor in constants.items() if name != "beam_size"}
-        return {"beam_size": beam_size, **self.reorder(tensors, sentences)}
+    def select_rows(self, structure, rows, inputs=None):
+        """Of constants one row an input, for all of its hypotheses: see `StepContract`."""
+        if inputs is None:
+            return super().select_rows(structure, rows)
+        constants = dict(structure)
+        beam_size = constants.pop("beam_size")
+        return {"beam_size": beam_size, **super().select_rows(constants, inputs)}
 
-    def advance(self, token, position, state, constants):
+    def step(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
         # Without an axis for the one position, which would be reshaped to and fro.
         x = self.target_embedding(token, start_index=position)  # (B, D)
-        offsets = cache_offsets(state["cache"][0]["key"], position)
+        slots = cache_slots(state["cache"][0], position)
         caches, alignment = [], None
         for index, block in enumerate(self.decoder_blocks):
             # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align
             # best.
             aligns = "alignment" in state and index == max(0, self.num_layers - 2)
-            x, *scores, cache = block(
+            x, scores, cache = block.step(
                 x,
+                state["cache"][index],
+                slots,
+                constants["encoder"][index],
                 encoder_padding_mask=constants["source_mask"],
-                self_attention_cache=state["cache"][index],
-                self_attention_cache_update_index=position,
-                self_attention_cache_offsets=offsets,
-                cross_attention_cache=constants["encoder"][index],
                 queries_per_source=constants["beam_size"],
                 return_attention_scores=aligns,
             )
             caches.append(cache)
             if aligns:
-                alignment = ops.cast(ops.mean(scores[1], axis=1)[:, 0], "float32")  # (B, S)
+                mean = ops.mean(scores["cross_attention"], axis=1)[:, 0]  # (B, S)
+                alignment = ops.cast(mean, "float32")
         new_state = {"cache": caches}
         if alignment is not None:
             new_state["alignment"] = alignment
@@ -285,5 +291,6 @@ class TransformerTranslator(Translator):
             "normalize_first": self.normalize_first,
             "attention_bias": self.attention_bias,
             "activation": activations.serialize(self.activation),
+            **self.special_ids_config(),
             "dtype": keras.dtype_policies.serialize(self.encoder_blocks[0].dtype_policy),
         }

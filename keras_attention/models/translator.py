@@ -1,64 +1,90 @@
 """The base class of models that generate one sequence from another."""
 
-from keras import ops, tree
+from keras import ops
 
-from keras_attention.decoding.sample import sample
-from keras_attention.decoding.search import search
+from keras_attention import masks
+from keras_attention._validation import require
+from keras_attention.decoding.length_limits import same_limits, source_limits
+from keras_attention.decoding.step_contract import StepContract
 from keras_attention.models.model import Model
-from keras_attention.search_options import SearchOptions
+from keras_attention.token_ids import SpecialIds
 
 
-class Translator(Model):
-    """A model with the step contract, and everything that follows from it.
+class Translator(StepContract, Model):
+    """A model that generates from a source: token ids (B, S), padded at the end.
 
-    A subclass implements
+    A subclass implements `start` and `step` of `StepContract`, and `select_rows` and `extend` where
+    the defaults do not fit. It calls `set_special_ids` before it makes its graph, has the attribute
+    `max_sequence_length`, and merges `special_ids_config()` into its config.
 
-    - `start(source_ids, max_length, return_alignment=False, beam_size=1) -> (state, constants)`:
-      the source side, computed once. `state` is a structure of tensors with R = B * `beam_size`
-      rows, those of one sentence after each other; `constants` is what `advance` makes of it.
-    - `advance(token, position, state, constants) -> (logits, state)`: `token` (R,), `position` a
-      scalar, `logits` (R, V). If `start` was asked for it, `state["alignment"]` (R, S) holds the
-      attention over the source that led to these logits.
-
-    and has the attribute `max_sequence_length`.
+    Attributes:
+        special_ids: a `SpecialIds` with padding, start and end. Source and target share padding.
+        forbidden_ids: tuple of the token ids that are never generated: padding and start by
+            default.
+        extra_length: how many tokens more than its source a translation may have (Vaswani et al.
+            2017, section 6.1).
     """
 
-    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
-        raise NotImplementedError(f"{type(self).__name__} must implement `start`.")
+    task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
-    def advance(self, token, position, state, constants):
-        raise NotImplementedError(f"{type(self).__name__} must implement `advance`.")
+    extra_length = 50
 
-    def reorder(self, state, indices):
-        """The rows of `state` that `indices` (R,) names."""
-        return tree.map_structure(lambda tensor: ops.take(tensor, indices, axis=0), state)
-
-    def extend(self, state, count):
-        """`state` with room for `count` more steps than `start` was told of."""
-        return state
-
-    def keep(self, constants, sentences, rows):
-        """`constants` for the sentences (b,) alone, whose rows of the state are `rows` (b *
-        beam_size,)."""
-        return self.reorder(constants, rows)
-
-    def generate(self, source_token_ids, max_length=None, return_alignment=False, **options):
-        """Translates `source_token_ids` (B, S), greedily unless told otherwise.
+    def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):
+        """Sets `special_ids` and `forbidden_ids`.
 
         Args:
-            source_token_ids: (B, S) int32, padded with 0.
-            max_length: tokens at most; by default each sentence's unpadded length + 50.
-            return_alignment: whether to return the attention that chose each token.
-            **options: further fields of `keras_attention.decoding.SearchOptions`: `beam_size`,
-                `length_penalty`, `coverage_penalty`, `n_best`, `min_length`.
+            special_ids: a `SpecialIds`, its dict, or None for the default ones.
+            forbidden_ids: list of integers, or None for padding and start.
+            vocabulary_size: number of target tokens V.
 
-        Returns:
-            `{"token_ids": (B, T), "score": (B,)[, "alignment": (B, T, S)]}`; with `n_best` over 1
-            these have an axis N after B.
+        Raises:
+            ValueError: if an id is missing or not in the vocabulary.
         """
-        options = SearchOptions(max_length=max_length, **options)
-        return search(self, source_token_ids, options, return_alignment)
+        special_ids = SpecialIds.of(special_ids)
+        needed = (special_ids.padding, special_ids.start, special_ids.end)
+        require(
+            None not in needed and () not in needed,
+            "special_ids",
+            "`SpecialIds` with padding, start and end",
+            special_ids=special_ids,
+        )
+        if forbidden_ids is None:
+            forbidden_ids = (special_ids.padding, special_ids.start)
+        used = (special_ids.padding, special_ids.start, *special_ids.ends, *forbidden_ids)
+        require(
+            all(0 <= token_id < vocabulary_size for token_id in used),
+            "special_ids` and `forbidden_ids",
+            "ids of the vocabulary",
+            special_ids=special_ids,
+            forbidden_ids=forbidden_ids,
+            vocabulary_size=vocabulary_size,
+        )
+        self.special_ids = special_ids
+        self.forbidden_ids = tuple(forbidden_ids)
 
-    def sample(self, source_token_ids, **options):
-        """Translates at random: see `keras_attention.decoding.sample`."""
-        return sample(self, source_token_ids, **options)
+    def special_ids_config(self):
+        """What `get_config` says of the special ids."""
+        return {
+            "special_ids": self.special_ids.to_dict(),
+            "forbidden_ids": list(self.forbidden_ids),
+        }
+
+    def inputs_shape(self, inputs):
+        return ops.shape(inputs)
+
+    def inputs_mask(self, inputs):
+        return masks.padding_mask(inputs, self.special_ids.padding)
+
+    def first_tokens(self, inputs):
+        return self.special_ids.start
+
+    def length_limits(self, inputs, max_length=None):
+        """`max_length`, or a source's own length + `extra_length`: see `StepContract`.
+
+        Never more than `max_sequence_length`.
+        """
+        batch_size, source_length = ops.shape(inputs)
+        if max_length is not None:
+            return same_limits(batch_size, max_length, self.max_sequence_length)
+        lengths = ops.sum(ops.cast(self.inputs_mask(inputs), "int32"), axis=1)
+        return source_limits(lengths, source_length, self.extra_length, self.max_sequence_length)

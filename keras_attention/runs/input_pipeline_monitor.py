@@ -1,4 +1,4 @@
-"""How fast the batches come, compared with the step that takes them."""
+"""How fast the input pipeline makes batches, compared with the training step."""
 
 import collections
 import copy
@@ -8,7 +8,7 @@ import keras
 
 
 class InputPipelineMonitor(keras.callbacks.Callback):
-    """Measures the making of batches while a model trains on them.
+    """Measures how fast batches are made while a model trains on them.
 
     A batch is made in another thread than the one that takes the steps, some batches ahead. A step
     waits for its batch if it begins before that has been made: both moments are noted, so the

@@ -1,14 +1,16 @@
-"""`.keras` archives, looked through before Keras sees them: data of our models, and no more."""
+"""Checks `.keras` archives before Keras reads them: data of known models, and nothing else."""
 
 import io
 import math
 import stat
 import zipfile
+from contextlib import contextmanager
 
 import h5py
 
 from keras_attention._validation import InputError, one_line
 from keras_attention.json_file import LARGEST, parse_json_object, shortened
+from keras_attention.runs.keras_config import check_config
 
 WEIGHTS = "model.weights.h5"
 MEMBERS = ("metadata.json", "config.json", WEIGHTS)
@@ -17,23 +19,9 @@ BEGINNINGS = {
     b"\x80": "is a pickle, which may run code",
     b"\x89HDF": "is an HDF5 file, of Keras before version 3",
 }
-# Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
-# its config, reads files, or knows the network.
-KERAS_CLASSES = {
-    "keras": ("DTypePolicy", "Sequential"),
-    "keras.layers": (
-        "Activation",
-        "Dense",
-        "GRUCell",
-        "InputLayer",
-        "LSTMCell",
-        "LayerNormalization",
-    ),
-}
-OURS = "keras_attention"
 
 
-def check_keras_archive(path):
+def check_keras_archive(path, custom_objects=None, any_own=False):
     """Raises `InputError` unless a `.keras` file is one that Keras wrote of our models.
 
     Its members must be Keras' own three, stored as they are and whole (CRC), its config may name
@@ -42,6 +30,10 @@ def check_keras_archive(path):
 
     Args:
         path: of the file.
+        custom_objects: dict from a name to the user's class or function of that name, which the
+            config may name too: whoever loads the file vouches for them.
+        any_own: whether the config may name every class or function that could be given as
+            `custom_objects`. So a model that has just been saved is checked, which nobody loads.
 
     Returns:
         How many numbers its weights hold.
@@ -61,7 +53,7 @@ def check_keras_archive(path):
         ) from error
     sizes = _sizes_of_arrays(f"{path}, {WEIGHTS}", members[WEIGHTS])
     config = parse_json_object(members["config.json"], f"{path}, config.json")
-    _check_config(f"{path}, config.json", config, most_layers=len(sizes))
+    check_config(f"{path}, config.json", config, len(sizes), custom_objects or {}, any_own)
     return sum(sizes)
 
 
@@ -97,51 +89,6 @@ def _check_members(path, archive):
             )
     if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
         raise InputError(f"{path}: its members claim more bytes than the file has.")
-
-
-def _check_config(name, config, most_layers):
-    """Refuses a config that names other classes than those known to be harmless, or more layers
-    than there can be weights of, whose making alone would take for ever.
-    """
-    if config.get("registered_name") is None:
-        raise InputError(f"{name}: expected a model of {OURS}. Received: {_class_of(config)}")
-    # What it was compiled with is not loaded.
-    waiting = [{**config, "compile_config": None}]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            if "class_name" in value and not _is_known(value):
-                raise InputError(
-                    f"{name}: expected the classes of models that {OURS} makes. "
-                    f"Received: {_class_of(value)}"
-                )
-            layers = value.get("num_layers", 0)
-            if isinstance(layers, int) and layers > most_layers:
-                raise InputError(
-                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
-                    f"weights. Received: {shortened(layers)}"
-                )
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-
-
-def _class_of(config):
-    return f"{shortened(config.get('class_name'))} of {shortened(config.get('module'))}"
-
-
-def _is_known(config):
-    """Whether a serialized object is ours, or one of Keras' that are harmless."""
-    module, name = config.get("module"), config["class_name"]
-    registered = config.get("registered_name")
-    if not isinstance(module, str) or not isinstance(name, str):
-        return False
-    if registered is not None:  # Keras looks for this name first
-        is_ours = isinstance(registered, str) and registered == f"{OURS}>{name}"
-        return is_ours and module.split(".")[0] == OURS
-    if module == "keras.initializers":
-        return name.isidentifier() and name[0].isupper()
-    return name in KERAS_CLASSES.get(module, ())
 
 
 def _sizes_of_arrays(name, data):
@@ -189,3 +136,41 @@ def _is_plain(found, length):
     return not size or (
         start is not None and found.id.get_storage_size() == size and start + size <= length
     )
+
+
+@contextmanager
+def limited_variables(elements, error):
+    """A context in which Keras may make variables of at most `elements` numbers in all.
+
+    It works on TensorFlow. On JAX nothing is limited, because it has no hook for new variables.
+
+    >>> with limited_variables(1000, MemoryError("too large")):
+    ...     keras.layers.Dense(10**9).build((None, 10**9))  # takes no memory
+
+    Args:
+        elements: how many numbers all variables together may hold.
+        error: exception to raise before the variable that exceeds the limit is made.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        yield
+        return
+
+    import tensorflow as tf
+
+    left = elements
+
+    def make(next_creator, **arguments):
+        nonlocal left
+        value = arguments["initial_value"]
+        if callable(value):  # in a graph it says its shape and computes nothing
+            with tf.Graph().as_default():
+                value = value()
+        left -= value.shape.num_elements()
+        if left < 0:
+            raise error
+        return next_creator(**arguments)
+
+    with tf.variable_creator_scope(make):
+        yield

@@ -1,5 +1,7 @@
 """What the configs of all trainings share."""
 
+import dataclasses
+
 from keras_attention._validation import (
     InputError,
     require,
@@ -9,24 +11,41 @@ from keras_attention._validation import (
 )
 
 
-def config_from_dict(cls, values, what):
-    """The config of class `cls` that a `config.json` holds.
+class RunConfig:
+    """The base class of the dataclasses that hold a training's options.
 
-    Args:
-        cls: a dataclass with a default `kind`.
-        values: dict.
-        what: the kind, as a message says it.
-
-    Raises:
-        InputError: if it is of another kind.
+    `config.json` of a run holds all fields. A subclass has the fields `kind`, with a default,
+    `epochs`, `seed`, `vocabulary_size`, `max_sequence_length`, `max_buckets`, `learning_rate`,
+    `clip_norm`, `dropout` and `snapshot_every`.
     """
-    if values.get("kind") != cls.kind:
-        raise InputError(f"This run is of another kind: {values.get('kind')!r}, not {what}.")
-    return cls(**values)
+
+    def to_dict(self):
+        """A dict of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config of a `config.json`.
+
+        Raises:
+            InputError: if it is of another kind, or has other fields.
+        """
+        if values.get("kind") != cls.kind:
+            raise InputError(
+                f"This run is of another kind: {values.get('kind')!r}, not {cls.kind}."
+            )
+        fields = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - fields)
+        if unknown:
+            raise InputError(
+                f"This run's config has fields that no training of a {cls.kind} has: "
+                f"{', '.join(unknown)}."
+            )
+        return cls(**values)
 
 
 def require_training(config, *sizes):
-    """Raises `ValueError` unless the numbers that all trainings have can be meant.
+    """Raises `ValueError` unless the numbers that all trainings have make sense.
 
     Args:
         config: of any training.
@@ -43,8 +62,8 @@ def require_training(config, *sizes):
         require_rate("dropout", config.dropout)
 
 
-def require_bert_training(config):
-    """The same of what the trainings of BERT have in common.
+def require_encoder_training(config):
+    """As `require_training`, of the further numbers that trainings of encoders have.
 
     Raises:
         ValueError: see `require_training`.
@@ -69,10 +88,10 @@ def require_random_weights(initial_weights, given):
     """Raises `InputError` if options that make a vocabulary are given beside initial weights."""
     if initial_weights is None:
         return
-    for name, option in (("vocabulary_size", "--vocabulary-size"), ("lowercase", "--cased")):
+    for name in ("vocabulary_size", "lowercase"):
         if name in given:
             raise InputError(
-                f"{option} is for random weights: with --initial-weights the vocabulary is theirs."
+                f"`{name}` is for random weights: with `initial_weights` the vocabulary is theirs."
             )
 
 
@@ -86,7 +105,7 @@ def require_window(config, train):
     if config.window is not None:
         require_positive_integer("window", config.window)
         if train is None:
-            raise InputError("--window is for files; the built-in corpus is held in memory.")
+            raise InputError("`window` is for files; the built-in corpus is held in memory.")
 
 
 def preset_for(preset, initial_weights, presets):
@@ -98,7 +117,7 @@ def preset_for(preset, initial_weights, presets):
     if initial_weights is not None:
         if preset is not None:
             raise InputError(
-                "--preset is for random weights: with --initial-weights the architecture is theirs."
+                "`preset` is for random weights: with `initial_weights` the architecture is theirs."
             )
         return None
     preset = preset or next(iter(presets))

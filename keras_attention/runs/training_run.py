@@ -1,7 +1,6 @@
 """What every training does around `fit`: the run directory, its snapshots, and resuming."""
 
 import base64
-import json
 import os
 import tempfile
 import time
@@ -10,9 +9,9 @@ from pathlib import Path
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.files import new_directory, refuse_existing, write_atomically
+from keras_attention.files import new_directory, refuse_existing_directory, write_atomically
 from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
-from keras_attention.runs.run_files import read_config, save_model_atomically
+from keras_attention.runs.run_directory import read_config, save_model_atomically, write_config
 from keras_attention.training import PreemptionHandler, Snapshots, StopAtNaN
 from keras_attention.training.workers import (
     any_worker,
@@ -35,7 +34,7 @@ class TrainingRun:
         config: a dataclass with `to_dict`, `from_dict`, `seed`, `epochs` and `snapshot_every`.
         output: path of the run directory.
         resume: whether to go on from the last snapshot in `output`, if there is one.
-        force: whether an existing run may be overwritten.
+        force: whether an existing run or artifact may be overwritten.
         quiet: whether to print nothing.
 
     Attributes:
@@ -44,7 +43,8 @@ class TrainingRun:
         is_finished: whether it is complete: there is nothing to do.
 
     Raises:
-        InputError: if `output` exists and neither `resume` nor `force` is given.
+        InputError: if `output` exists and neither `resume` nor `force` is given, or `force` would
+            overwrite what the training reads.
     """
 
     def __init__(self, config, output, resume=False, force=False, quiet=False):
@@ -66,7 +66,7 @@ class TrainingRun:
         type(config).from_dict(values)
         is_finished = resumes and (self.output / "model.keras").exists()
         if not resumes and not (resume and _is_empty(self.output)):
-            refuse_existing(self.output, self.force)
+            refuse_existing_directory(self.output, self.force, _sources(config))
         return {"resumes": resumes, "is_finished": is_finished, "config": values}
 
     def say(self, text):
@@ -108,11 +108,11 @@ class TrainingRun:
 
         def make():
             if _is_empty(self.output):
-                self.output.rmdir()
+                remove = Path.unlink if self.output.is_symlink() else Path.rmdir
+                remove(self.output)
             with new_directory(self.output, self.force) as directory:
                 tokenizer.save(directory / "tokenizer")
-                text = json.dumps(self.config.to_dict(), indent=2, ensure_ascii=False)
-                write_atomically(directory / "config.json", text.encode())
+                write_config(directory, self.config.to_dict())
 
         if not self.resumes:
             decide(make)
@@ -227,6 +227,12 @@ def _drop_history(path, first_epoch):
         header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
         kept = [row for row in rows if int(row.split(",")[0]) < first_epoch]
         write_atomically(path, "".join(f"{line}\n" for line in [header, *kept] if line).encode())
+
+
+def _sources(config):
+    """What the training reads: the fields of all configs that are paths."""
+    files = [f"{part}{side}" for part in ("train", "valid") for side in ("", "_source", "_target")]
+    return [getattr(config, name, None) for name in ("initial_weights", *files)]
 
 
 def _is_empty(directory):

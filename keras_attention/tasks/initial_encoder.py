@@ -4,48 +4,50 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import read_json_object
-from keras_attention.runs.run_files import read_model
+from keras_attention.runs.run_directory import TOKENIZER, read_model
+from keras_attention.tasks import task_of
+from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
+from keras_attention.tasks.task import Initial
 
 
-def initial_encoder(config):
+def initial_encoder(config, custom_objects=None):
     """The encoder that a training begins with, ready to be trained.
 
     Args:
-        config: with `initial_weights`, which names a run of masked-LM pretraining or of a BERT
-            classifier, or a directory of HuggingFace's (config.json, model.safetensors, vocab.txt
-            or tokenizer.json); `dropout`, a rate in the place of the encoder's own, or None;
-            `max_sequence_length`; and `pair_column` where there may be pairs.
+        config: with `initial_weights`, which names a run of an encoder (of masked-LM pretraining, a
+            classifier, a token classifier, or imported) or a directory of HuggingFace's
+            (config.json, model.safetensors, vocab.txt or tokenizer.json); `dropout`, a rate in the
+            place of the encoder's own, or None; and `max_sequence_length`.
+        custom_objects: as that of `keras_attention.load`.
 
     Returns:
-        A `BertEncoder`, none of whose layers is frozen, and its `WordPieceTokenizer`.
+        `Initial`: an `Encoder`, none of whose layers is frozen, and its tokenizer.
 
     Raises:
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
-            fewer positions or segments than the texts of `config` need.
+            fewer positions than the texts of `config` need.
     """
-    model, tokenizer = _read(config)
-    return _prepared(getattr(model, "encoder", model), config), tokenizer
+    model, tokenizer = _read(config, False, custom_objects)
+    return Initial(_prepared(own_encoder(model), config), tokenizer)
 
 
-def initial_masked_lm(config):
+def initial_masked_lm(config, custom_objects=None):
     """As `initial_encoder` with a head for masked tokens: the source's own if it has one.
 
     Returns:
-        A `BertMaskedLM` and its `WordPieceTokenizer`.
+        `Initial`: a `MaskedLM` and its tokenizer.
     """
-    from keras_attention.models import BertMaskedLM
+    from keras_attention.models import MaskedLM
 
-    source, tokenizer = _read(config, with_head=True)
-    model = BertMaskedLM(_prepared(getattr(source, "encoder", source), config))
-    if hasattr(source, "masked_lm"):
+    source, tokenizer = _read(config, True, custom_objects)
+    model = MaskedLM(_prepared(own_encoder(source), config))
+    if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
-    return model, tokenizer
+    return Initial(model, tokenizer)
 
 
-def _read(config, with_head=False):
-    """An encoder or a model that has one, and the tokenizer."""
-    from keras_attention.text import WordPieceTokenizer
-
+def _read(config, with_head, custom_objects):
+    """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
     directory = Path(config.initial_weights)
     try:
         values = read_json_object(directory / "config.json")
@@ -54,12 +56,24 @@ def _read(config, with_head=False):
             f"{directory}: neither a run nor a HuggingFace directory (config.json: {error})."
         ) from error
     if "kind" in values:
-        model, files = _of_run(directory, values["kind"]), directory / "tokenizer"
+        kind = task_of(values["kind"], f"{directory} is a run")
+        if not isinstance(kind, EncoderTask):
+            raise InputError(
+                f"{directory} is a run of another kind: {kind.kind!r}, not one with an encoder."
+            )
+        model = read_model(directory, custom_objects)
+        tokenizer = kind.load_tokenizer(directory / TOKENIZER)
+        if own_encoder(model) is None:
+            raise InputError(f"{directory}: its model has no encoder to begin with.")
     else:
-        model, files = _of_hugging_face(directory, with_head), directory
-    tokenizer = WordPieceTokenizer.load(files)
+        from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+        from keras_attention.checkpoints.hugging_face import has_head
+
+        has_masked_lm = with_head and has_head(directory, "masked-lm")
+        model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
+        tokenizer = load_tokenizer(directory)
     # Published embeddings may have rows to spare, never too few.
-    rows = getattr(model, "encoder", model).vocabulary_size
+    rows = own_encoder(model).vocabulary_size
     if tokenizer.vocabulary_size > rows:
         raise InputError(
             f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "
@@ -68,37 +82,12 @@ def _read(config, with_head=False):
     return model, tokenizer
 
 
-def _of_run(directory, kind):
-    if kind not in ("masked-lm", "classifier"):
-        raise InputError(
-            f"{directory} is a run of another kind: {kind!r}, not masked-lm or a classifier."
-        )
-    model = read_model(directory)
-    if not hasattr(model, "encoder"):
-        raise InputError(f"{directory}: its model has no BERT encoder to begin with.")
-    return model
-
-
-def _of_hugging_face(directory, with_head):
-    from keras_attention.checkpoints import load_hugging_face, load_hugging_face_masked_lm
-    from keras_attention.checkpoints.hugging_face import has_masked_lm_head
-
-    if with_head and has_masked_lm_head(directory):
-        return load_hugging_face_masked_lm(directory)
-    return load_hugging_face(directory)
-
-
 def _prepared(encoder, config):
-    positions, segments = encoder.max_sequence_length, encoder.num_segments
+    positions = encoder.max_sequence_length
     if config.max_sequence_length > positions:
         raise InputError(
-            f"--max-length {config.max_sequence_length} is more than the {positions} positions of "
-            f"{config.initial_weights}."
-        )
-    if getattr(config, "pair_column", None) is not None and segments < 2:
-        raise InputError(
-            f"--pair-column needs an encoder of two segments or more; {config.initial_weights} has "
-            f"{segments}."
+            f"`max_sequence_length` {config.max_sequence_length} is more than the {positions} "
+            f"positions of {config.initial_weights}."
         )
     if config.dropout is not None:
         changed = {"dropout": config.dropout, "attention_dropout": None}

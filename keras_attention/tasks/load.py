@@ -3,44 +3,42 @@
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.artifact_fields import require_artifact
-from keras_attention.artifacts.manifest import read_manifest, refuse_unlisted, verify_files
+from keras_attention.artifacts.formats import FORMATS, RUNTIMES
+from keras_attention.artifacts.manifest import (
+    read_manifest,
+    refuse_unlisted,
+    require_artifact,
+    verify_files,
+)
+from keras_attention.runs.run_directory import TOKENIZER, read_config, read_model
 from keras_attention.search_options import require_decoding_names
-from keras_attention.tasks.artifact_runtimes import RUNTIMES
-from keras_attention.tasks.classification.load_classifier import classifier_of_artifact
-from keras_attention.tasks.load_run import load_run, only_given, require_kind
-from keras_attention.tasks.translation.load_translator import translator_of_artifact
-
-# What each runtime reads of an artifact.
-FILES_OF_RUNTIME = {
-    "tf_saved_model": ("saved_model/", "tokenizer/"),
-    "tflite": ("model.tflite", "tokenizer/"),
-    "onnx": ("model.onnx", "tokenizer/"),
-}
-OF_ARTIFACT = {"translator": translator_of_artifact, "classifier": classifier_of_artifact}
+from keras_attention.tasks import task_of
 
 
-def load(path, runtime=None, seed=None, kind=None, **search):
+def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **options):
     """Loads a run directory or an artifact.
 
     Args:
         path: what `keras-attention train` or `keras-attention export` wrote.
         runtime: "keras" for a run; "tf_saved_model", "tflite" or "onnx" for an artifact. By default
-            Keras for a run and the first form that it holds for an artifact.
+            Keras for a run and the first format that it holds for an artifact.
+        custom_objects: dict from a name to the user's own class or function, for a run whose model
+            holds such.
         seed: integer, where it samples: the text at index i of a list is sampled with the seed
             `seed + i`; 0 by default.
-        kind: "translator" or "classifier" to refuse the other.
-        **search: how a translator decodes: fields of `keras_attention.decoding.SearchOptions`, such
-            as `beam_size`, or `sample=True` and fields of `SamplingOptions`. A run has defaults in
-            its config; an artifact can do what it was exported with only.
+        kind: "translator", "classifier", ... to refuse all others.
+        **options: how a translator decodes: fields of `keras_attention.decoding.SearchOptions`,
+            such as `beam_size`, or `sample=True` and fields of `SamplingOptions`. A run has
+            defaults in its config; an artifact can do what it was exported with only.
 
     Returns:
-        A `TextTranslator` with `translate(list of str) -> list of str`, or a `TextClassifier` with
-        `classify(list of str) -> list of str`.
+        A `TextTranslator` with `translate(list of str) -> list of str`, a `TextClassifier` with
+        `classify(list of str) -> list of str`, or an `IdsModel` with `outputs(list of str)`. Where
+        the model tells classes apart, `labels` are their names.
 
     Raises:
-        InputError: if `path` is neither, does not hold that form, holds a file that is not what its
-        manifest says, or was exported with other options.
+        InputError: if `path` is neither, does not hold that format, holds a file that is not what
+        its manifest says, or was exported with other options.
         ValueError: if an option is out of range.
 
     >>> keras_attention.load("artifact", runtime="tflite").translate(["three hundred and two"])
@@ -49,20 +47,83 @@ def load(path, runtime=None, seed=None, kind=None, **search):
     path = Path(path)
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    require_decoding_names(search)
-    if (path / "manifest.json").exists():
-        manifest = read_manifest(path)
-        if runtime == "keras":
-            raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
-        require_kind(f"{path} is an artifact", manifest["kind"], kind, OF_ARTIFACT)
-        require_artifact(path / "manifest.json", manifest)
-        runtime = runtime or manifest["formats"][0]
-        verify_files(path, FILES_OF_RUNTIME[runtime])
-        refuse_unlisted(path, manifest, FILES_OF_RUNTIME[runtime])
-        of_kind = OF_ARTIFACT[manifest["kind"]]
-        return of_kind(path, runtime, manifest, **only_given(seed=seed), **search)
-    if runtime not in (None, "keras"):
-        raise InputError(
-            f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
-        )
-    return load_run(path, seed, kind, **search)
+    require_decoding_names(options)
+    if not (path / "manifest.json").exists():
+        if runtime not in (None, "keras"):
+            raise InputError(
+                f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
+            )
+        return load_run(path, custom_objects, seed=seed, kind=kind, **options)
+    if runtime == "keras":
+        raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
+    task, manifest, answer = read_artifact(path, seed=seed, kind=kind, **options)
+    runtime = runtime or manifest["formats"][0]
+    if runtime in manifest["formats"]:
+        files = (FORMATS[runtime].root, "tokenizer/")
+        verify_files(path, files)
+        refuse_unlisted(path, manifest, files)
+    return task.open(path, runtime, manifest, answer)
+
+
+def read_artifact(path, *, seed=None, kind=None, **options):
+    """The manifest of an artifact that can be loaded; its files are not read.
+
+    Args:
+        path: the artifact.
+        seed, kind, **options: those of `load`.
+
+    Returns:
+        The `Task`, the manifest, and how it is to answer, for `Task.open`.
+
+    Raises:
+        InputError: see `load`.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    task = task_of(manifest["kind"], f"{path} is an artifact", kind)
+    require_artifact(path / "manifest.json", manifest, task.manifest_fields)
+    task.require_manifest(path / "manifest.json", manifest)
+    return task, manifest, task.artifact_options(path, manifest, seed, **options)
+
+
+def load_run(path, custom_objects=None, *, seed=None, kind=None, **options):
+    """What was trained, in Keras: its model is `.model`.
+
+    Args:
+        path: the run directory.
+        custom_objects, seed, kind: those of `load`.
+        **options: how the task's model answers, over what the run's config says: of a translator
+            fields of `keras_attention.decoding.SearchOptions`, or `sample=True` and fields of
+            `SamplingOptions`.
+
+    Returns:
+        The task's object for users, such as a `TextTranslator` or a `TextClassifier`.
+
+    Raises:
+        InputError: if `path` is not a finished run, or of another kind.
+        ValueError: if an option is out of range.
+    """
+    task, config, model, tokenizer, answer = read_run(
+        path, custom_objects, seed=seed, kind=kind, **options
+    )
+    return task.wrap(model, tokenizer, config, answer)
+
+
+def read_run(path, custom_objects=None, *, seed=None, kind=None, **options):
+    """What a run holds, once it is known to belong together: the arguments are `load_run`'s.
+
+    Returns:
+        The `Task`, the config, the Keras model, its tokenizer, and how it is to answer, for
+        `Task.wrap`.
+
+    Raises:
+        InputError, ValueError: see `load_run`.
+    """
+    path = Path(path)
+    config = read_config(path)
+    task = task_of(config.get("kind"), f"{path} is a run", kind)
+    answer = task.run_options(path, config, seed, **options)
+    model = read_model(path, custom_objects)
+    tokenizer = task.load_tokenizer(path / TOKENIZER)
+    task.require_fit(path, config, model, tokenizer)
+    return task, config, model, tokenizer, answer

@@ -1,5 +1,7 @@
 """Losses, metrics, optimizer, schedules, callbacks and the exact training step."""
 
+import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
+
 from keras_attention.training.best_checkpoint import BestCheckpoint
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
 from keras_attention.training.classification_scores import classification_scores

@@ -1,4 +1,4 @@
-"""The weights of the best epoch, and the end of training when no better one comes."""
+"""Keeps the weights of the best epoch, and stops training when no better one comes."""
 
 import math
 from pathlib import Path
@@ -10,18 +10,18 @@ from keras_attention.files import write_atomically
 
 
 class BestCheckpoint(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the best value as a file, and gives the model them at the
-    end.
+    """Keeps the weights of the best epoch in a file. The model gets them when training ends.
 
-    All that it knows stands in that file, so that it goes on after an interruption as if there had
-    been none. Put it before a callback that takes snapshots.
+    The file holds all that the callback knows, so that training continues after an interruption as
+    if there had been none. Put it before a callback that takes snapshots.
 
     Args:
-        directory: where `best.safetensors` stands; made if missing.
-        monitor: name of the value in an epoch's logs.
-        mode: "max" or "min": which value is better. Of equal ones the first stays.
-        patience: training stops after so many epochs in a row without a better one; None never.
-        final_epoch: as of `AverageCheckpoints`.
+        directory: folder of `best.safetensors`; made if missing.
+        monitor: name of the value in an epoch's logs that decides which epoch is best.
+        mode: "max" or "min": which value is better. Of equal values the first is kept.
+        patience: training stops after this many epochs in a row without a better one; None never
+            stops it.
+        final_epoch: see `AverageCheckpoints`.
 
     >>> best = BestCheckpoint("run/snapshots/best", monitor="val_accuracy", patience=3)
     >>> model.fit(x, y, epochs=20, validation_data=valid, callbacks=[best])
@@ -49,12 +49,12 @@ class BestCheckpoint(keras.callbacks.Callback):
         return int(metadata["epoch"]), float(metadata["value"])
 
     def is_over(self, epoch):
-        """Whether training ends before `epoch` (from 0) for want of a better one."""
+        """Whether training stops before `epoch` (from 0) because no better one came."""
         best = self.best()
         return self.patience is not None and best is not None and epoch - best[0] > self.patience
 
     def apply(self, model):
-        """Gives `model` the best weights; nothing where there are none."""
+        """Gives `model` the best weights; does nothing if no epoch has ended."""
         from safetensors.numpy import load_file
 
         if self.path.exists():
@@ -75,7 +75,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _is_better(self, value, best):
-        """Whether a value is better; one that is not a number never is."""
+        """Whether a value is better. NaN never is."""
         if math.isnan(best):
             return not math.isnan(value)
         return value > best if self.mode == "max" else value < best

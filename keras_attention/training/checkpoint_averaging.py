@@ -10,14 +10,15 @@ from keras_attention.files import write_atomically
 
 
 def average_weights(checkpoints):
-    """The element-wise mean of N lists of arrays; what is not floating point comes from the last.
+    """The element-wise mean of N lists of arrays. Arrays of integers come from the last list.
 
     Args:
-        checkpoints: an iterable of lists of arrays, alike in number and shapes. They are taken one
-            at a time, so that a generator that loads them holds only one. The mean is in float64.
+        checkpoints: an iterable of lists of arrays with the same number and shapes. It is read one
+            list at a time, so a generator that loads them holds only one. The mean is computed in
+            float64.
 
     Raises:
-        ValueError: if there is no checkpoint, or they differ in number or shapes.
+        ValueError: if there is no checkpoint, or if number or shapes differ.
 
     >>> average_weights([[np.array([1.0])], [np.array([3.0])]])
     [array([2.])]
@@ -61,17 +62,17 @@ def _load(path):
 
 
 class AverageCheckpoints(keras.callbacks.Callback):
-    """Keeps the weights of the last epochs as files and gives the model their mean at the end.
+    """Keeps the weights of the last epochs in files. The model gets their mean when training ends.
 
-    The files make the average the same after an interruption. Put the callback before one that
-    takes snapshots, so that no snapshot of an epoch stands without the file of that epoch.
+    Because of the files the mean is the same after an interruption. Put the callback before one
+    that takes snapshots, so that every snapshot of an epoch has the file of that epoch.
 
     Args:
-        directory: where the files `epoch-NNNN.safetensors` stand; made if missing.
+        directory: folder of the files `epoch-NNNN.safetensors`; made if missing.
         last: number of epochs to average.
-        final_epoch: the mean is taken when training ends after this many epochs, or was stopped by
-            a callback; by default whenever `fit` ends. Give it where one training takes several
-            calls of `fit`.
+        final_epoch: the model gets the mean when this many epochs have ended, or when a callback
+            stops training. By default it gets it whenever `fit` ends. Give this number if one
+            training takes several calls of `fit`.
 
     Example:
 
@@ -93,11 +94,11 @@ class AverageCheckpoints(keras.callbacks.Callback):
         self.epochs_seen = 0
 
     def paths(self):
-        """The files that stand, oldest first."""
+        """The files that exist, oldest first."""
         return sorted(self.directory.glob("epoch-*.safetensors"))
 
     def apply(self, model):
-        """Gives `model` the mean of the files that stand; nothing where there is none."""
+        """Gives `model` the mean of the files; does nothing if there is none."""
         loaded = (_load(path) for path in self.paths()[-self.last :])
         checkpoints = ([arrays[name] for name in sorted(arrays)] for arrays in loaded)
         if self.paths():

@@ -14,14 +14,18 @@ def classification_scores(labels, predictions, names):
         names: list of C strings.
 
     Returns:
-        A dict that JSON can hold: "accuracy"; "macro_f1", the mean F1 of the classes that occur
-        among labels or predictions; "per_label", for each name "precision", "recall", "f1" (0 where
-        0 / 0) and "support", the number of its labels; "confusion" (C, C), how often the class of a
-        row was taken for that of a column.
+        A dict of JSON values:
+
+        - "accuracy".
+        - "macro_f1": the mean F1 of the classes that occur among labels or predictions.
+        - "per_label": for each name "precision", "recall", "f1" (0 instead of 0 / 0) and
+          "support", the number of its labels.
+        - "confusion" (C, C): counts, with a row for each true class and a column for each
+          predicted one.
 
     Raises:
-        ValueError: if there are no labels, another number of predictions, or a class without a
-            name.
+        ValueError: if there are no labels, if the number of predictions differs, or if a class has
+            no name.
 
     >>> scores = classification_scores([0, 0, 1, 1], [0, 1, 1, 1], ["bad", "good"])
     >>> scores["accuracy"], scores["confusion"], scores["per_label"]["good"]["recall"]

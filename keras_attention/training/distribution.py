@@ -1,10 +1,11 @@
 """What Keras 3 lacks for `fit` under `tf.distribute`. TensorFlow only.
 
-To build the metrics, stock `fit` adds up the parts of its first batch, which fails where these
-differ in size and under `MultiWorkerMirroredStrategy`, where it also reduces the logs of a step
-over an axis that they do not have.
-`keras_attention.models.Model` calls these functions instead, one of which stands in for a private
-method of Keras (3.15), `_maybe_symbolic_build`, and needs two more private names.
+To build the metrics, stock `fit` adds the parts of its first batch. That fails if the parts differ
+in size, and under `MultiWorkerMirroredStrategy`. There it also reduces the logs of a step over an
+axis that they do not have.
+
+`keras_attention.models.Model` calls these functions instead. The private methods of Keras that it
+takes are in `keras_attention.keras_private`.
 """
 
 import json
@@ -14,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention._validation import InputError
+from keras_attention.keras_private import build_symbolically, has_unbuilt_metrics
 
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
@@ -27,20 +29,22 @@ def is_multi_worker(strategy):
 
 
 def takes_batches_apart(strategy):
-    """Whether `fit` reads a batch in parts, which may differ in size."""
+    """Whether `fit` splits a batch into parts, which may differ in size."""
     return strategy.num_replicas_in_sync > 1 or is_multi_worker(strategy)
 
 
 def make_strategy(name):
-    """The strategy of a name of the command line; call it before TensorFlow does anything else.
+    """Makes the strategy that a value of `--distribute` names.
+
+    Call it before TensorFlow does anything else.
 
     Args:
-        name: "none"; "mirrored", for all GPUs of this machine; "multi-worker", for all GPUs of the
-            machines that the environment variable TF_CONFIG lists. To try "mirrored" where there is
-            no GPU, set KERAS_ATTENTION_CPU_DEVICES to the number of replicas.
+        name: "none"; "mirrored" for all GPUs of this machine; or "multi-worker" for all GPUs of the
+            machines that the environment variable TF_CONFIG lists. To try "mirrored" without a GPU,
+            set KERAS_ATTENTION_CPU_DEVICES to the number of replicas.
 
     Raises:
-        InputError: if TF_CONFIG is missing or says nothing of workers.
+        InputError: if TF_CONFIG is missing or lists no workers.
     """
     if name == "none":
         return tf.distribute.get_strategy()
@@ -59,25 +63,26 @@ def make_strategy(name):
         is_cluster = False
     if not is_cluster:
         raise InputError(
-            "--distribute multi-worker needs the environment variable TF_CONFIG, which lists the "
-            "workers and says which of them this is; on one machine `keras-attention launch "
-            "--workers N -- train ...` sets it. Received: "
+            "Several workers (`distribute` multi-worker) need the environment variable TF_CONFIG, "
+            "which lists the workers and says which of them this is; on one machine "
+            "`keras-attention launch` sets it. Received: "
             f"TF_CONFIG={os.environ.get('TF_CONFIG')!r}"
         )
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def jit_options(jit):
-    """What `compile` is told of XLA, which cannot compile a step of several replicas as a whole."""
+    """The arguments of `compile` for XLA, which cannot compile a whole step of several replicas."""
     whole = jit and tf.distribute.get_strategy().num_replicas_in_sync == 1
     return {"jit_compile": whole, "jit_gradients": jit and not whole}
 
 
 def require_supported(model):
-    """Refuses what Keras 3 cannot do under the strategy of a model that has just been compiled.
+    """Refuses what Keras 3 cannot do under the strategy of a model. Call it after `compile`.
 
     Raises:
-        ValueError: a sentence that says what to use instead.
+        ValueError: if the strategy or an option does not work; the message says what to use
+            instead.
     """
     strategy = model.distribute_strategy
     for name, instead in INSTEAD:
@@ -112,10 +117,10 @@ def require_supported(model):
 
 
 def multi_worker_function(model, step):
-    """What Keras calls for a step of training or evaluation: `logs = function(iterator)`.
+    """The function that Keras calls for a step of `fit` or `evaluate`: `logs = function(iterator)`.
 
-    The logs of a single step are the mean of what the replicas have seen so far, for the progress
-    bar; those of an epoch Keras takes from the metrics, summed over all replicas.
+    The logs of one step are the mean of what the replicas have seen so far, for the progress bar.
+    For the logs of an epoch Keras reads the metrics, which are summed over all replicas.
     """
     strategy = model.distribute_strategy
 
@@ -128,9 +133,9 @@ def multi_worker_function(model, step):
 
 
 def build_from_iterator(model, iterator):
-    """Builds the metrics and the optimizer, by what a replica of this process reads first."""
-    metrics = model._compile_metrics
-    if (metrics is None or metrics.built) and (model.optimizer is None or model.optimizer.built):
+    """Builds the metrics and the optimizer from the first batch of a replica of this process."""
+    optimizer_is_built = model.optimizer is None or model.optimizer.built
+    if not has_unbuilt_metrics(model) and optimizer_is_built:
         return  # a second time the iterator may be at its end
     strategy = model.distribute_strategy
     _, _, batches = next(iter(iterator))
@@ -138,19 +143,20 @@ def build_from_iterator(model, iterator):
         lambda value: strategy.experimental_local_results(value)[0], next(batches)
     )
     with strategy.scope():
-        model._symbolic_build(data_batch=batch)
+        build_symbolically(model, batch)
 
 
 def distributed_dataset(batches, **position):
-    """The batches from a position on, for `fit` under the strategy whose scope this is.
+    """The batches from a position on, for `fit` under the current strategy.
 
-    Every batch is taken apart by its rows, a share for each replica, so that no row is read twice
-    or left out, whatever the number of workers and replicas. `tf.data`'s own sharding deals whole
-    batches to workers, and twice or not at all where it cannot see how they were made.
+    Every batch is split by its rows into a share for each replica. So no row is read twice or left
+    out, whatever the number of workers and replicas. `tf.data`'s own sharding gives whole batches
+    to workers. It gives them twice, or not at all, if it cannot see how they were made.
 
     Args:
-        batches: with `dataset(..., shares=...)`, such as `keras_attention.text.BucketedBatches`.
-        **position: arguments of that.
+        batches: an object with `dataset(..., shares=...)`, such as
+            `keras_attention.text.TranslationBatches`.
+        **position: further arguments of `dataset`.
     """
     strategy = tf.distribute.get_strategy()
     count = strategy.num_replicas_in_sync

@@ -1,11 +1,11 @@
 """The training step whose update does not depend on how a batch is split. TensorFlow only.
 
-The loss of a step is (sum over tokens) / (number of tokens), with both taken over all micro-batches
-and all replicas. The stock step takes the mean of each part's own mean, which weighs a token in a
-short part more than one in a long part, and clips what each replica has before the reduction.
+The loss of a step is (sum over tokens) / (number of tokens), both over all micro-batches and all
+replicas. The stock step takes the mean of the parts' means: a token in a short part then counts
+more than one in a long part. It also clips gradients before the sum over replicas.
 
-Masks that Keras attaches to tensors play no part: a loss that leaves out padding says so itself,
-with a method `token_weights(y_true, sample_weight)`.
+The step ignores masks that Keras attaches to tensors. A loss that leaves out an `ignore_class` has
+a method `token_weights(y_true, sample_weight)`. Weights of the batch count everywhere.
 """
 
 import functools
@@ -16,7 +16,7 @@ from keras import tree
 
 
 def _loss_terms(model, y, y_pred, sample_weight):
-    """One `(loss, factor, y, y_pred, sample_weight)` for each output that has a loss."""
+    """A list of `(loss, factor, y, y_pred, sample_weight)`, one for each output with a loss."""
     if not isinstance(model.loss, dict):
         if isinstance(y_pred, (dict, list, tuple)):
             raise ValueError(
@@ -52,9 +52,10 @@ def _values(loss, y, y_pred):
 
 
 def _weights(loss, y, output_rank, sample_weight):
-    """What each loss value counts: of the shape of `y`, without its last axis if the output has it.
+    """The weight of each loss value.
 
-    Known before the forward pass, so that replicas agree on their counts first.
+    Its shape is that of `y`, without the last axis if the output has as many axes. It is known
+    before the forward pass, so that replicas can agree on their counts first.
     """
     if hasattr(loss, "token_weights"):
         return loss.token_weights(y, sample_weight)
@@ -72,7 +73,7 @@ def _weights(loss, y, output_rank, sample_weight):
 
 
 def _count(loss, weights):
-    """What the sum of loss values is divided by; None if by nothing."""
+    """The number that divides the sum of loss values; None if nothing does."""
     if hasattr(loss, "token_weights"):
         return tf.reduce_sum(weights)
     reduction = getattr(loss, "reduction", "sum_over_batch_size")
@@ -89,9 +90,9 @@ def _count(loss, weights):
 
 
 def _counts(model, batch):
-    """For each output, what the sum of its loss values over a batch is divided by.
+    """For each output, the number that divides the sum of its loss values over a batch.
 
-    Known before the forward pass: replicas agree on it first, and XLA compiles what follows.
+    It is known before the forward pass: replicas agree on it first, and XLA compiles the rest.
     """
     _, y, sample_weight = batch
     terms = _loss_terms(model, y, model.compute_output_spec(model.input), sample_weight)
@@ -120,7 +121,7 @@ def _over_replicas(counts, context):
 
 
 def _divide(sums, counts):
-    """The loss of a step. Without a single token it is 0, not 0 / 0."""
+    """The loss of a step. A batch without tokens has loss 0, not 0 / 0."""
     return tf.add_n(
         [
             total if count is None else tf.math.divide_no_nan(total, count)
@@ -145,7 +146,7 @@ def _split(data, parts):
 
 
 def _dense(gradient, variable):
-    """A gradient as a tensor: the norm of slices with repeated rows is not that of their sum."""
+    """A gradient as a dense tensor: slices with repeated rows do not have the norm of their sum."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
     return gradient
@@ -156,7 +157,7 @@ def _add(total, gradient):
 
 
 def _clip(gradients, optimizer):
-    """What `optimizer` would do to the whole batch's gradients, still scaled for half precision."""
+    """Clips the whole batch's gradients as `optimizer` would; they still have the loss scale."""
     scale = 1.0
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         scale, optimizer = tf.convert_to_tensor(optimizer.dynamic_scale), optimizer.inner_optimizer
@@ -173,8 +174,8 @@ def _clip(gradients, optimizer):
 def _reduced(gradients, optimizer, context):
     """The sum over replicas, clipped, divided by their number because `apply` sums once more.
 
-    What is clipped here is too small for the optimizer's own clipping, which finds nothing to do.
-    The sum is alike on every replica, so all of them skip a step whose gradients are not finite.
+    After this the optimizer's own clipping finds nothing to clip. The sum is the same on every
+    replica, so all of them skip a step whose gradients are not finite.
     """
     present = [g for g in gradients if g is not None]
     summed = _clip(context.all_reduce(tf.distribute.ReduceOp.SUM, present), optimizer)
@@ -183,7 +184,7 @@ def _reduced(gradients, optimizer, context):
 
 
 def _update_loss_metric(model, loss, counts, x):
-    """The epoch's loss is the average over its tokens: each batch counts by its tokens."""
+    """Adds a batch to the epoch's loss, the mean over tokens: a batch counts by its tokens."""
     weight = tf.shape(tree.flatten(x)[0])[0] if len(counts) > 1 or counts[0] is None else counts[0]
     for metric in model.metrics:
         if metric.name == "loss":
@@ -191,12 +192,12 @@ def _update_loss_metric(model, loss, counts, x):
 
 
 def _forward_and_backward(model, part, counts, share):
-    """The gradients of a part of a batch, and what they come from.
+    """The gradients of a part of a batch, with the loss and the outputs that they come from.
 
     Args:
         model: see `exact_train_step`.
         part: `(x, y, sample_weight)`.
-        counts: what the sums of all parts and replicas together are divided by.
+        counts: numbers that divide the sums over all parts and replicas.
         share: the part's share of the regularization.
 
     Returns:
@@ -217,13 +218,14 @@ def _forward_and_backward(model, part, counts, share):
 def exact_train_step(model, data):
     """One update of `model` on `data`, in `model.micro_batches` parts. Returns the metrics.
 
-    Works on one device (XLA included) and in a replica of `tf.distribute.MirroredStrategy` and
-    `MultiWorkerMirroredStrategy`. With `model.jit_gradients` XLA compiles the forward and backward
-    pass of each part, and neither the exchange between replicas nor the update.
+    It works on one device, with or without XLA, and in a replica of
+    `tf.distribute.MirroredStrategy` and `MultiWorkerMirroredStrategy`. With `model.jit_gradients`
+    XLA compiles the forward and backward pass of each part, but neither the exchange between
+    replicas nor the update.
 
     Args:
-        model: a compiled functional `keras.Model` whose `loss` is one loss, or a dict of them keyed
-            by output.
+        model: a compiled functional `keras.Model` whose `loss` is one loss, or a dict of losses
+            keyed by output.
         data: `(x, y)` or `(x, y, sample_weight)`.
 
     Raises:

@@ -7,7 +7,10 @@ from keras_attention._validation import require, require_positive_integer
 
 
 def inverse_square_root(step, warmup_steps):
-    """Rises to 1 at update `warmup_steps`, then falls as its square root; `step` counts from 0.
+    """A factor that rises to 1 at update `warmup_steps`, then falls with 1 / sqrt(update).
+
+    `step` counts from 0.
+
 
     >>> [float(inverse_square_root(step, 4)) for step in (0, 3, 15)]
     [0.25, 1.0, 0.5]
@@ -20,12 +23,12 @@ def inverse_square_root(step, warmup_steps):
 class InverseSquareRootSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """lr = peak * min(step / warmup, sqrt(warmup / step)), as fairseq's `inverse_sqrt`.
 
-    The first update (Keras calls it step 0) has step 1. `NoamSchedule` is the same curve with the
-    peak that the width of the model prescribes.
+    The first update (Keras calls it step 0) has step 1. `NoamSchedule` is the same curve, with a
+    peak that follows from the width of the model.
 
     Args:
-        peak_learning_rate: the learning rate of update `warmup_steps`, the highest.
-        warmup_steps: number of updates with rising learning rate.
+        peak_learning_rate: the highest learning rate, that of update `warmup_steps`.
+        warmup_steps: number of updates in which the learning rate rises.
 
     Raises:
         ValueError: if an argument is not above zero.

@@ -4,18 +4,20 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_rate
-from keras_attention.training.token_logits import (
+from keras_attention.training.token_metrics import (
     log_normalizers,
+    require_ignore_class,
     softmax_parts,
     target_logits,
+    targets_in_range,
     token_weights,
 )
 
 
 def smoothed_cross_entropies(targets, logits, label_smoothing):
-    """The loss (B, T) of every token from float32 logits (B, T, V), at padding too.
+    """The loss (B, T) of every token, padding included, from float32 logits (B, T, V).
 
-    Its gradient, softmax minus smoothed target, is written out: it reuses the exponentials of the
+    The gradient, softmax minus smoothed target, is written out. It reuses the exponentials of the
     forward pass and is one expression over (B, T, V), the largest tensor of a training step.
     """
     size = logits.shape[-1]
@@ -42,24 +44,27 @@ def smoothed_cross_entropies(targets, logits, label_smoothing):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LabelSmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy whose target has `1 - label_smoothing` on the gold token, the rest evenly.
+    """Cross-entropy of a target with `1 - label_smoothing` on the gold token, the rest evenly.
 
-    No one-hot target is made: with V tokens, e' = label_smoothing / (V - 1) the mass of each other
-    token and z the logits, it is `logsumexp(z) - (1 - label_smoothing - e') z_gold - e' sum(z)`.
+    No one-hot target is made. With V tokens, logits z, and e' = label_smoothing / (V - 1) as the
+    mass of each other token, the loss is
+    `logsumexp(z) - (1 - label_smoothing - e') z_gold - e' sum(z)`.
 
-    Padding (target 0) carries no loss. The value is the sum over tokens divided by their count,
-    never a mean of means. Computed in float32 whatever the dtype of the logits.
+    The value is the sum over tokens divided by their count, never a mean of means. It is computed
+    in float32 whatever the dtype of the logits.
 
     Args:
         label_smoothing: mass taken from the gold token, in [0, 1).
+        ignore_class: the target that carries no loss, usually padding; may be negative. None if
+            every target does: then padding has to have the weight 0.
 
     Call arguments:
-        y_true: integer targets (B, T), 0 at padding.
+        y_true: integer targets (B, T).
         y_pred: logits (B, T, V).
         sample_weight: (B,) or (B, T); a weighted token counts as that many.
 
     Raises:
-        ValueError: if `label_smoothing` is not in [0, 1).
+        ValueError: if `label_smoothing` is not in [0, 1), or `ignore_class` no integer.
 
     Example:
 
@@ -71,18 +76,27 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     https://arxiv.org/abs/1512.00567
     """
 
-    def __init__(self, label_smoothing=0.1, name="label_smoothed_cross_entropy", **kwargs):
+    def __init__(
+        self,
+        label_smoothing=0.1,
+        ignore_class=0,
+        name="label_smoothed_cross_entropy",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
         require_rate("label_smoothing", label_smoothing)
+        require_ignore_class(ignore_class)
         self.label_smoothing = label_smoothing
+        self.ignore_class = ignore_class
 
     def token_weights(self, y_true, sample_weight=None):
         """What each token counts: see `token_weights`."""
-        return token_weights(y_true, sample_weight)
+        return token_weights(y_true, sample_weight, self.ignore_class)
 
     def call(self, y_true, y_pred):
         """The loss of every token (B, T), not yet weighted."""
         logits = ops.cast(y_pred, "float32")
+        y_true = targets_in_range(y_true, logits.shape[-1], self.ignore_class)
         return smoothed_cross_entropies(y_true, logits, self.label_smoothing)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -93,4 +107,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         return ops.divide_no_nan(total, ops.sum(weights))
 
     def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+        return {
+            **super().get_config(),
+            "label_smoothing": self.label_smoothing,
+            "ignore_class": self.ignore_class,
+        }

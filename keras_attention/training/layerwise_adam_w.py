@@ -1,14 +1,15 @@
-"""AdamW as BERT is trained: nothing decays norms and biases, and each layer may have its rate."""
+"""AdamW as BERT uses it: no decay of norms and biases, and a learning rate for each layer."""
 
 import keras
 
 from keras_attention._validation import require
+from keras_attention.keras_private import variable_index
 
 NORMS = ("gamma", "beta")
 
 
 def decays(path):
-    """Whether weight decay concerns a variable: not the norms', and no bias.
+    """Whether weight decay applies to a variable. It applies to neither norms nor biases.
 
     >>> decays("encoder_0/self_attention/output_kernel"), decays("encoder_0/output_bias")
     (True, False)
@@ -18,13 +19,13 @@ def decays(path):
 
 
 def layer_rate_scales(layers, decay):
-    """What multiplies the learning rate in each layer: `decay` once more from layer to layer down.
+    """The factor on the learning rate of each layer: `decay` times that of the layer above.
 
-    The top layer, and what is not named (the new head above it), keep the learning rate.
+    The top layer has factor 1. So has every layer that is not named, such as a new head.
 
     Args:
-        layers: names from the bottom (the embeddings) to the top block; a list of names stands for
-            layers that share a step.
+        layers: names from the bottom (the embeddings) to the top block. A list of names stands for
+            layers with the same factor.
         decay: above 0, at most 1; Sun et al. found 0.95 best.
 
     Returns:
@@ -46,23 +47,23 @@ def layer_rate_scales(layers, decay):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW with decoupled decay that leaves norms and biases alone, and a rate for each layer.
+    """AdamW without decay of norms and biases, and with a learning rate for each layer.
 
-    Variables called `gamma` or `beta`, or whose name ends with `bias`, are not decayed; the decay
-    of the others goes with their own learning rate. Unlike `exclude_from_weight_decay`, all of this
-    is part of the config, so that a model that was saved trains on as before.
+    Variables called `gamma` or `beta`, or whose name ends with `bias`, do not decay. The others
+    decay in proportion to their own learning rate. Unlike `exclude_from_weight_decay`, all of this
+    is part of the config: a saved model trains on as before.
 
     Args:
         learning_rate: number or schedule.
-        weight_decay: share of a weight that a learning rate of 1 would take away.
+        weight_decay: share of a weight that one update with a learning rate of 1 removes.
         beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of their squares.
-        epsilon: added to the root of the latter.
-        global_clipnorm: the norm of all gradients together is at most this; None clips nothing.
+        beta_2: decay of the mean of squared gradients.
+        epsilon: added to the root of the mean of squares.
+        global_clipnorm: limit on the norm of all gradients together; None clips nothing.
         rate_scales: dict from the name of a layer (or several parts of a path, "encoder_0/output")
-            to what multiplies the learning rate of its variables; where several names fit, the
-            longest counts. See `layer_rate_scales`. None for 1 throughout.
-        **kwargs: as those of `keras.optimizers.AdamW`.
+            to the factor on the learning rate of its variables. If several names fit, the longest
+            counts. See `layer_rate_scales`. None for a factor of 1 everywhere.
+        **kwargs: those of `keras.optimizers.AdamW`.
 
     Raises:
         ValueError: if no variable has any of the names in `rate_scales`, or a scale is negative.
@@ -131,7 +132,7 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         return max(fitting, key=len, default=None)
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        index = variable_index(self, variable)
         learning_rate = keras.ops.cast(learning_rate, variable.dtype) * self._scales[index]
         if self._decays[index] and self.weight_decay:
             self.assign_sub(variable, variable * (learning_rate * self.weight_decay))

@@ -15,8 +15,8 @@ class NoamSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         hidden_dim: width D of the model.
-        warmup_steps: number of updates with rising learning rate.
-        scale: factor on everything.
+        warmup_steps: number of updates in which the learning rate rises.
+        scale: factor on the learning rate.
 
     Raises:
         ValueError: if an argument is not above zero.

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request that training meets at the end of a step."""
+"""Turns SIGINT and SIGTERM into a request to stop training at the end of a step."""
 
 import signal
 import threading
@@ -7,25 +7,26 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class TrainingInterrupted(Exception):
-    """Training has ended at a step boundary because a signal asked for it.
+    """A signal has ended training at the end of a step.
 
     Attributes:
-        exit_status: of the command line, as shells have it: 128 and the signal's number.
+        exit_status: exit status of the command, as in shells: 128 plus the signal's number.
     """
 
     def __init__(self, message, signal_number=None):
         super().__init__(message)
-        # The other workers of a training know only that one of them was asked to end.
+        # Without a number: another worker got the signal, and its number is not known here.
         self.exit_status = 128 + (signal_number or signal.SIGTERM)
 
 
 class PreemptionHandler:
-    """A block in which the first SIGINT or SIGTERM is noted, not acted upon; a second one acts.
+    """A context in which the first SIGINT or SIGTERM is recorded and does not end the process.
 
-    Outside of the main thread, where Python does not let anyone handle signals, nothing is noted.
+    A second signal acts as usual. Outside the main thread, where Python allows no signal handlers,
+    nothing is recorded.
 
     Attributes:
-        signal: the number of the signal that came, or None.
+        signal: the number of the recorded signal, or None.
 
     >>> with PreemptionHandler() as interruption:
     ...     model.fit(x, y, callbacks=[Snapshots("snapshots", 100, interruption=interruption)])

@@ -1,7 +1,6 @@
-"""Atomic, hashed snapshots of everything that training changes."""
+"""Atomic snapshots, with a sha256, of everything that training changes."""
 
 import hashlib
-import inspect
 import json
 import re
 import struct
@@ -11,13 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention._validation import InputError, require
+from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
+from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
 _NAME = re.compile(r"^step-(\d{9})\.safetensors$")
-VOTE_EVERY = 10  # steps after which workers ask one another whether a signal has come
+VOTE_EVERY = 10  # steps between the exchanges in which workers ask whether a signal has come
 
 
 def _variables(model):
@@ -47,12 +47,12 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
     """Writes one snapshot and deletes all but the last `keep`.
 
     Args:
-        directory: where the snapshots stand; made if missing.
+        directory: folder of the snapshots; made if missing.
         model: a compiled model whose optimizer is built.
-        position: dict of JSON values that says where training stands; "step", the number of updates
-            so far, names the file.
+        position: dict of JSON values: how far training has come. "step", the number of updates so
+            far, is part of the file's name.
         keep: number of snapshots to keep.
-        extra: dict of further arrays; their names begin neither with "model/" nor "optimizer/".
+        extra: dict of further arrays. Their names must not begin with "model/" or "optimizer/".
 
     Returns:
         The path of the snapshot.
@@ -67,7 +67,7 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
     text = json.dumps(position)
     path = _path(directory, position["step"])
     write_atomically(path, save(arrays, {"sha256": _digest(arrays, text), "position": text}))
-    # What a killed process left half written goes with the snapshots that are not kept.
+    # Also removes what a killed process left half written.
     for old in [*snapshot_paths(directory)[:-keep], *directory.glob(".step-*")]:
         old.unlink(missing_ok=True)
     return path
@@ -111,7 +111,7 @@ def _read(path):
 
 
 def _newest_sound(directory):
-    """The newest snapshot that is whole: its path and its bytes; warns of each that is not."""
+    """Path and bytes of the newest snapshot that is whole. Warns of each newer one that is not."""
     for path in reversed(snapshot_paths(directory)):
         try:
             data = _read(path)
@@ -124,16 +124,16 @@ def _newest_sound(directory):
 
 
 def restore_latest(directory, model):
-    """Puts the newest sound snapshot of `directory` into `model` and its optimizer.
+    """Restores `model` and its optimizer from the newest snapshot of `directory` that is whole.
 
-    A torn or corrupted file is passed over, with a warning that names it. Of several workers the
-    chief reads and all are given what it finds.
+    A damaged file is skipped, with a warning that names it. With several workers the chief reads
+    the file and sends it to the others.
 
     Returns:
-        The snapshot's position and its further arrays, or None if there is no sound snapshot.
+        The snapshot's position and its further arrays, or None if no snapshot is whole.
 
     Raises:
-        InputError: if the snapshot is of another model.
+        InputError: if the snapshot belongs to another model or optimizer.
     """
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -152,68 +152,23 @@ def restore_latest(directory, model):
     return position, extra
 
 
-def _callback_state(callback):
-    """What a callback has noted, such as the best value so far: `(JSON values, arrays)`.
-
-    What it was made with is left out: `EarlyStopping` changes the sign of its own `min_delta`.
-    """
-    made_with = inspect.signature(type(callback)).parameters
-    values, arrays = {}, {}
-    for name, value in vars(callback).items():
-        if name.startswith("_") or name in ("model", "params") or name in made_with:
-            continue
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
-            arrays.update({f"{name}/{i:04d}": array for i, array in enumerate(value)})
-        elif isinstance(value, np.ndarray) and value.ndim:
-            arrays[name] = value
-        elif isinstance(value, (np.generic, np.ndarray)):
-            values[name] = value.item()
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            values[name] = value
-    return values, arrays
-
-
-def _restore_callback(callback, values, arrays):
-    for name, value in values.items():
-        setattr(callback, name, value)
-    lists = {}
-    for name, array in sorted(arrays.items()):
-        name, _, index = name.partition("/")
-        if index:
-            lists.setdefault(name, []).append(array)
-        else:
-            setattr(callback, name, array)
-    for name, value in lists.items():
-        setattr(callback, name, value)
-
-
-def _build_metrics(model, batch):
-    """Lets Keras make the variables of the metrics, which it does when they see a first batch."""
-    require(
-        batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
-    )
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    model.compute_metrics(x, y, model(x, training=False), sample_weight)
-
-
 class Snapshots(keras.callbacks.Callback):
     """Takes a snapshot at the end of every epoch, and every `every_steps` updates if given.
 
     A snapshot holds the weights, the optimizer with its step and loss scale, the seeds, what the
-    metrics have seen of the epoch and what other callbacks have noted, so that training goes on
-    from it bit by bit as if nothing had happened, be it in several calls of `fit`; the order of the
-    data must be a function of epoch and step, as that of `keras_attention.text`'s batches is. Put
-    it last.
+    metrics have seen of the epoch, and the state of other callbacks. Training continues from it bit
+    by bit, in one or several calls of `fit`. The order of the data must be a function of epoch and
+    step, as it is for the batches of `keras_attention.text`. Put this callback last.
 
     Args:
-        directory: where the snapshots stand.
+        directory: folder of the snapshots.
         steps_per_epoch: number of updates in an epoch.
         every_steps: number of updates between snapshots, or None.
         keep: number of snapshots to keep.
         state_of: callbacks whose numbers and arrays are part of a snapshot, such as
             `keras.callbacks.EarlyStopping`.
-        interruption: a `PreemptionHandler`; when its signal has come, a last snapshot is taken at
-            the end of the step and `TrainingInterrupted` raised.
+        interruption: a `PreemptionHandler`. When it has recorded a signal, the callback takes a
+            last snapshot at the end of the step and raises `TrainingInterrupted`.
 
     Attributes:
         step: number of updates so far.
@@ -252,18 +207,18 @@ class Snapshots(keras.callbacks.Callback):
         self._batch = None
 
     def restore(self, model, batch=None):
-        """Puts the newest sound snapshot into `model`: see `restore_latest`.
+        """Restores `model` from the newest snapshot that is whole: see `restore_latest`.
 
-        What metrics and callbacks had noted they are given when `fit` begins its first epoch.
+        Metrics and callbacks get their state back when `fit` begins its first epoch.
 
         Args:
             model: a compiled model.
-            batch: `(x, y)` or `(x, y, sample_weight)`, such as `fit` will read. Keras knows the
-                variables of metrics only when they have seen one; needed to go on within an epoch.
+            batch: `(x, y)` or `(x, y, sample_weight)`, such as `fit` will read. Needed to continue
+                within an epoch: Keras makes the variables of metrics from a first batch.
 
         Returns:
-            The epoch and the step in it with which training goes on, both from 0. If a callback had
-            ended training, `model.stop_training` is true.
+            The epoch, and the step in it, at which training continues, both from 0. If a callback
+            had ended training, `model.stop_training` is true.
         """
         self._noted = restore_latest(self.directory, model)
         self._batch = batch
@@ -285,7 +240,7 @@ class Snapshots(keras.callbacks.Callback):
         saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
         if saved:  # within an epoch
             if len(self.model.metrics_variables) < len(saved):
-                _build_metrics(self.model, self._batch)
+                build_metrics(self.model, self._batch)
             for variable, array in zip(self.model.metrics_variables, saved, strict=True):
                 variable.assign(array)
         for i, (callback, values) in enumerate(
@@ -293,7 +248,7 @@ class Snapshots(keras.callbacks.Callback):
         ):
             prefix = f"callback/{i}/"
             own = {n.removeprefix(prefix): a for n, a in extra.items() if n.startswith(prefix)}
-            _restore_callback(callback, values, own)
+            restore_callback(callback, values, own)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -319,7 +274,7 @@ class Snapshots(keras.callbacks.Callback):
 
     def _stop(self, path):
         raise TrainingInterrupted(
-            f"stopped at step {self.step}; the snapshot is {path}. Go on with --resume.",
+            f"stopped at step {self.step}; the snapshot is {path}. Go on with `resume`.",
             self.interruption.signal,
         )
 
@@ -333,7 +288,7 @@ class Snapshots(keras.callbacks.Callback):
         position["stopped"] = bool(self.model.stop_training)
         position["callbacks"] = []
         for i, callback in enumerate(self.state_of):
-            values, arrays = _callback_state(callback)
+            values, arrays = callback_state(callback)
             position["callbacks"].append(values)
             extra.update({f"callback/{i}/{name}": np.array(a) for name, a in arrays.items()})
         self._noted = position, extra

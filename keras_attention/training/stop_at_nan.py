@@ -1,4 +1,4 @@
-"""The end of a training whose loss is not a number."""
+"""Ends a training whose loss is not a number."""
 
 import math
 
@@ -9,18 +9,19 @@ from keras_attention.training.snapshots import snapshot_paths
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Raises as soon as the loss is not finite, so that no snapshot holds what came of it.
+    """Raises as soon as the loss is not finite, before a snapshot could hold the weights.
 
     Put it before the callback that takes snapshots.
 
     Args:
-        directory: where the snapshots stand.
+        directory: folder of the snapshots.
         steps_per_epoch: number of updates in an epoch.
-        first_step: number of updates done before this `fit`.
-        describe: `describe(epoch, step)` says what the batch of a step of an epoch (from 0) holds.
+        first_step: number of updates before this `fit`.
+        describe: function `describe(epoch, step)` that says in words what a batch holds; both
+            count from 0.
 
     Raises:
-        InputError: from `fit`; names the batch and the last good snapshot.
+        InputError: from `fit`. The message names the batch and the last good snapshot.
 
     >>> model.fit(x, y, callbacks=[StopAtNaN("snapshots", 100), Snapshots("snapshots", 100)])
     """

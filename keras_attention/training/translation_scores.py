@@ -1,4 +1,4 @@
-"""BLEU and chrF by sacrebleu, with their signatures, also while training."""
+"""BLEU and chrF by sacrebleu, with their signatures, after and during training."""
 
 import logging
 
@@ -34,7 +34,7 @@ def translation_scores(hypotheses, references, tokenize="13a", lowercase=False):
     >>> round(translation_scores(["a small house it is"], ["a small house it is"])["bleu"], 1)
     100.0
     """
-    # Imported here: numpy and portalocker aside, training without scores needs none of it.
+    # Imported here: a training without these scores does not need it.
     from sacrebleu.metrics import BLEU, CHRF
 
     require(
@@ -68,7 +68,7 @@ class TranslationScores(keras.callbacks.Callback):
         references: list of N strings.
         tokenize: see `translation_scores`.
         lowercase: see `translation_scores`.
-        every: number of epochs from one report to the next; the last epoch always reports.
+        every: number of epochs between reports. The last epoch always reports.
     """
 
     def __init__(self, translate, sources, references, tokenize="13a", lowercase=False, every=1):

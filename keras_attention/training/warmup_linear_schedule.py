@@ -1,4 +1,4 @@
-"""Warm-up, then a straight line to zero: the best schedule when the number of updates is known."""
+"""Warm-up, then a linear fall to zero, for a training whose number of updates is known."""
 
 import keras
 from keras import ops
@@ -12,8 +12,8 @@ class WarmupLinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: the highest learning rate.
-        warmup_steps: number of updates with rising learning rate.
-        total_steps: number of updates in all.
+        warmup_steps: number of updates in which the learning rate rises.
+        total_steps: number of all updates.
 
     Raises:
         ValueError: if an argument is not above zero.

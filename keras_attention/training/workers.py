@@ -1,8 +1,8 @@
-"""Several processes as one training: what the first of them decides, all of them know.
+"""Several processes as one training: the chief decides, and every worker gets its decision.
 
-Where one process trains alone these functions do nothing. Under
-`tf.distribute.MultiWorkerMirroredStrategy` every worker calls them in the same order, in the
-strategy's scope. TensorFlow only, but for one process.
+With one process these functions do nothing, on any backend. Under
+`tf.distribute.MultiWorkerMirroredStrategy` every worker must call them in the same order, in the
+strategy's scope. Several workers need TensorFlow.
 """
 
 import contextlib
@@ -18,17 +18,18 @@ CHUNK = 16 * 2**20  # int32 values of one exchange: 64 MB
 
 
 class WorkerLost(RuntimeError):
-    """Another worker has ended or cannot be reached: this one cannot go on alone.
+    """Another worker has ended or cannot be reached, so this one cannot continue.
 
     Attributes:
-        exit_status: of the command line: start again (EX_TEMPFAIL of sysexits.h).
+        exit_status: exit status of the command, which means "start again" (EX_TEMPFAIL of
+            sysexits.h).
     """
 
     exit_status = 75
 
 
 def current_strategy():
-    """The strategy of several workers whose scope this is, or None."""
+    """The current strategy if it has several workers, else None."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf
@@ -40,7 +41,7 @@ def current_strategy():
 
 
 def is_chief():
-    """Whether this process writes what a training leaves: the only one, or the first worker."""
+    """Whether this process writes the run directory: the only process, or the chief."""
     strategy = current_strategy()
     if strategy is None:
         return True
@@ -51,7 +52,7 @@ def is_chief():
 
 
 def _sum(array):
-    """The sum over all workers of an int32 array, whose shape is the same on each."""
+    """The sum of an int32 array over all workers. Its shape must be the same on each."""
     import tensorflow as tf
 
     strategy = current_strategy()
@@ -67,14 +68,14 @@ def _sum(array):
 
 
 def any_worker(flag):
-    """Whether `flag` holds on one worker or more."""
+    """Whether `flag` is true on one worker or more."""
     if current_strategy() is None:
         return bool(flag)
     return bool(_sum(np.int32([flag]))[0])
 
 
 def share_bytes(data):
-    """The chief's `data`, on every worker; what others give is left aside."""
+    """The chief's `data` (bytes), on every worker. The data of the others is ignored."""
     if current_strategy() is None:
         return data
     # Integers, because a sum of floating-point numbers with zeros can lose a sign.
@@ -88,17 +89,17 @@ def share_bytes(data):
 
 
 def decide(function):
-    """The result of `function()` on the chief, a JSON value, on every worker.
+    """Runs `function()` on the chief. Every worker gets its result, a JSON value.
 
     Raises:
-        InputError: on every worker, if the chief's function raises it.
+        InputError: on every worker, if the function raises it on the chief.
     """
     if current_strategy() is None:
         return function()
     answer = {}
     if is_chief():
-        # In a thread it is out of the strategy's scope, in which a variable that is made, as by
-        # saving a model, waits for the other workers.
+        # A thread is outside the strategy's scope. In that scope, making a variable (as saving a
+        # model does) waits for the other workers.
         with ThreadPoolExecutor(1) as thread:
             try:
                 answer = {"result": thread.submit(function).result()}
@@ -111,7 +112,7 @@ def decide(function):
 
 
 def share_weights(model):
-    """Gives the model of every worker the weights that the chief's has."""
+    """Gives the model of every worker the weights of the chief's model."""
     from safetensors.numpy import load, save
 
     if current_strategy() is None:
@@ -123,7 +124,7 @@ def share_weights(model):
 
 @contextlib.contextmanager
 def worker_lost():
-    """Turns what TensorFlow raises when another worker is gone into `WorkerLost`."""
+    """Raises `WorkerLost` in place of TensorFlow's errors about a worker that is gone."""
     if current_strategy() is None:
         yield
         return
@@ -140,5 +141,5 @@ def worker_lost():
         yield
     except gone as error:
         raise WorkerLost(
-            "Another worker has ended or cannot be reached. Start all workers again with --resume."
+            "Another worker has ended or cannot be reached. Start all workers again with `resume`."
         ) from error

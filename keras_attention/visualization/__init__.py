@@ -1,7 +1,7 @@
-"""Pictures of models: who attends to whom, BLEU by length, which class is taken for which."""
+"""Pictures of models: attention scores, BLEU by length, confusion matrices."""
 
 from keras_attention.visualization.attention_plot import (
-    Attention,
+    AttentionMap,
     attention_of_sentence,
     merge_words,
     plot_attention,
@@ -22,7 +22,7 @@ from keras_attention.visualization.length_plot import (
 )
 
 __all__ = [
-    "Attention",
+    "AttentionMap",
     "attention_of_sentence",
     "attention_of_text",
     "bleu_by_length",

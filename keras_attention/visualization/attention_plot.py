@@ -1,4 +1,4 @@
-"""Who attends to whom, as in Bahdanau, Cho & Bengio 2015, figure 3."""
+"""Heatmaps of attention scores, as in Bahdanau, Cho & Bengio 2015, figure 3."""
 
 import dataclasses
 from itertools import count
@@ -7,8 +7,7 @@ from string import ascii_lowercase
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+from keras_attention.token_ids import pad
 from keras_attention.visualization.save_figure import save_figure
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
@@ -17,8 +16,8 @@ CELL = 0.36  # inches from one word to the next
 
 
 @dataclasses.dataclass
-class Attention:
-    """Who attends to whom: `weights` (rows, columns), with a label for each row and column."""
+class AttentionMap:
+    """Attention scores `weights` (rows, columns), with a label for each row and column."""
 
     weights: np.ndarray
     rows: list
@@ -29,7 +28,7 @@ class Attention:
 
 
 def word_spans(pieces):
-    """The slices of `pieces` that make up one word each; special tokens stand alone.
+    """The slices of `pieces`, one for each word. A special token is a word of its own.
 
     >>> word_spans(["\u2581drei", "hundert", "\u2581Uhr"])
     [slice(0, 2), slice(2, 3)]
@@ -43,9 +42,9 @@ def word_spans(pieces):
 
 
 def merge_words(weights, row_pieces, column_pieces):
-    """Attention between words from that between pieces: rows averaged, columns summed.
+    """Merges attention scores between pieces into scores between words.
 
-    Each row keeps the sum of its weights.
+    The rows of a word are averaged and its columns summed, so that each row keeps its sum.
 
     Returns:
         The weights, the row words and the column words.
@@ -61,17 +60,17 @@ def merge_words(weights, row_pieces, column_pieces):
 
 
 def attention_of_sentence(translator, text, kind="cross", layer=None, head=None):
-    """The attention of a trained model while it translates one sentence.
+    """The attention scores of a trained model while it translates one sentence.
 
     Args:
-        translator: from `keras_attention.load` of a run: its Keras model is `.model`.
+        translator: what `keras_attention.load` gives for a run; its Keras model is `.model`.
         text: the source sentence.
         kind: "cross" (target rows, source columns), "encoder" or "decoder" (self-attention).
-        layer: index from 0; the last but one by default, which aligns best (Garg et al. 2019).
+        layer: index from 0. By default the last but one, which aligns best (Garg et al. 2019).
         head: index from 0; None averages all heads.
 
     Returns:
-        An `Attention`, pieces merged to words.
+        An `AttentionMap` between words.
 
     Raises:
         InputError: if the text is empty, or the model has no such kind, layer or head.
@@ -83,12 +82,13 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
     if len(source) < 2:
         raise InputError("The text to plot is empty.")
     output = np.asarray(model.generate(pad([source]))["token_ids"])[0]
-    target = [int(token) for token in output if token != PADDING_ID]
-    read = [START_ID, *target[:-1]]
+    special = model.special_ids
+    target = [int(token) for token in output if token != special.padding]
+    read = [special.start, *target[:-1]]
     scores = model.attention_scores(pad([source]), pad([read]))
     weights, title = choose_attention(scores, kind, layer, head)
     source, target, read = (
-        [_label(processor, token) for token in tokens]
+        [_label(processor, token, special) for token in tokens]
         for processor, tokens in (
             (tokenizer.source, source),
             (tokenizer.target, target),
@@ -101,20 +101,20 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
         "encoder": ("source (query)", "source (key)"),
         "decoder": ("target (query)", "target (key)"),
     }[kind]
-    return Attention(*merge_words(weights, *pieces), title, *axes)
+    return AttentionMap(*merge_words(weights, *pieces), title, *axes)
 
 
 def choose_attention(scores, kind, layer, head):
-    """The weights (rows, columns) that were asked for, of one sentence's scores, and their name.
+    """Selects the scores (rows, columns) of one sentence by kind, layer and head, and names them.
 
     Args:
-        scores: dict of a kind to a list of (1, H, rows, columns), one a layer.
+        scores: dict from a kind to a list of (1, H, rows, columns), one for each layer.
         kind: one of `KINDS`.
         layer: index from 0; None for the last but one.
-        head: index from 0; None for the mean of all.
+        head: index from 0; None for the mean of all heads.
 
     Raises:
-        InputError: if there is none such.
+        InputError: if the model has no such kind, layer or head.
     """
     kinds = [name for name in KINDS if scores.get(name)]
     if not kinds:
@@ -143,25 +143,26 @@ def _require_one_of(name, index, total):
         raise InputError(f"There is no {name} {index}; the model has {has}.")
 
 
-def _label(processor, token):
-    return {START_ID: "<start>", END_ID: "<end>"}.get(token) or processor.id_to_piece(token)
+def _label(processor, token, special):
+    names = {special.start: "<start>", **dict.fromkeys(special.ends, "<end>")}
+    return names.get(token) or processor.id_to_piece(token)
 
 
 def plot_attention(attentions):
-    """A matplotlib figure: a heatmap for each sentence, its columns' words along the top.
+    """A matplotlib figure with a heatmap for each sentence. The columns' words are at the top.
 
     Args:
-        attentions: an `Attention` or a list of them, which get a panel each, two side by side.
+        attentions: an `AttentionMap` or a list of them. Each gets a panel, two side by side.
 
     Returns:
-        `matplotlib.figure.Figure`, made without any window system.
+        `matplotlib.figure.Figure`; no window system is needed.
 
     Raises:
         ValueError: if the list is empty.
     """
     from matplotlib.figure import Figure
 
-    attentions = [attentions] if isinstance(attentions, Attention) else list(attentions)
+    attentions = [attentions] if isinstance(attentions, AttentionMap) else list(attentions)
     require(attentions, "attentions", "at least one", attentions=attentions)
     columns = min(2, len(attentions))
     title, panel_titles = _titles(attentions)
@@ -199,7 +200,7 @@ def _titles(attentions):
 
 
 def _panel_size(attention, title):
-    """Width and height in inches at which every word of a panel can be read."""
+    """Width and height in inches that leave room for every word of a panel."""
     rows, columns = attention.weights.shape
     lines = title.split("\n")
     longest_row, longest_column, longest_line = (

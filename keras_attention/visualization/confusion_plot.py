@@ -1,4 +1,4 @@
-"""Which class a classifier takes for which."""
+"""A picture of a confusion matrix."""
 
 import numpy as np
 
@@ -6,23 +6,23 @@ from keras_attention._validation import require
 from keras_attention.visualization.save_figure import save_figure
 
 CELL = 0.6  # inches from one class to the next
-LONGEST = 40  # characters of a class' name that are shown
+LONGEST = 40  # characters of a class name that are drawn
 
 
 def plot_confusion(confusion, names):
-    """A matplotlib figure: rows are true classes, columns predicted ones.
+    """A matplotlib figure of a confusion matrix. Rows are true classes, columns predicted ones.
 
-    Each cell shows a count; its colour shows which share of the row that is.
+    Each cell shows a count. Its colour shows the count's share of the row.
 
     Args:
         confusion: integers (C, C), as `classification_scores` gives them.
         names: list of C strings.
 
     Returns:
-        `matplotlib.figure.Figure`, made without any window system.
+        `matplotlib.figure.Figure`; no window system is needed.
 
     Raises:
-        ValueError: if the shape is not that of a square with a row for each name.
+        ValueError: if the matrix is not square, with a row for each name.
     """
     from matplotlib.figure import Figure
 

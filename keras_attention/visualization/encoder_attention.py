@@ -1,4 +1,4 @@
-"""Who attends to whom while an encoder reads a text."""
+"""Attention scores of an encoder that reads a text."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.visualization.attention_plot import (
     WORD_START,
-    Attention,
+    AttentionMap,
     choose_attention,
     merge_words,
 )
@@ -17,18 +17,18 @@ CONTINUES = "##"  # WordPiece's mark of a piece that is not a word's first
 
 
 def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
-    """The attention of every layer and head, between words.
+    """The attention scores of every layer and head, between words.
 
     Args:
-        model: with `attention_scores`, such as `BertEncoder` or `BertClassifier`.
+        model: an encoder or a classifier with a method `attention_scores`.
         tokenizer: a `WordPieceTokenizer`.
         text: string.
         pair: string, a second text, or None.
         max_length: tokens at most.
 
     Returns:
-        A list of (H, W, W) arrays, one a layer, and the list of the W words, [CLS] and [SEP] among
-        them. Row i is where word i looks: the mean over its pieces; it sums to 1.
+        A list of (H, W, W) arrays, one for each layer, and the list of the W words, with [CLS] and
+        [SEP]. Row i holds the scores of word i, the mean over its pieces. It sums to 1.
 
     Raises:
         InputError: if the text is empty.
@@ -66,15 +66,15 @@ def _marked(token):
 
 
 def attention_of_text(model, tokenizer, text, pair=None, layer=None, head=None, max_length=512):
-    """One layer's attention while reading a text, as `plot_attention` draws it.
+    """The attention scores of one layer, for `plot_attention`.
 
     Args:
-        model, tokenizer, text, pair, max_length: those of `encoder_scores`.
+        model, tokenizer, text, pair, max_length: see `encoder_scores`.
         layer: index from 0; the last but one by default.
         head: index from 0; None averages all heads.
 
     Returns:
-        An `Attention`.
+        An `AttentionMap`.
 
     Raises:
         InputError: if the text is empty, or there is no such layer or head.
@@ -82,7 +82,7 @@ def attention_of_text(model, tokenizer, text, pair=None, layer=None, head=None, 
     layers, words = encoder_scores(model, tokenizer, text, pair, max_length)
     scores = {"encoder": [weights[None] for weights in layers]}
     weights, title = choose_attention(scores, "encoder", layer, head)
-    return Attention(weights, words, words, title, "word (query)", "word (key)")
+    return AttentionMap(weights, words, words, title, "word (query)", "word (key)")
 
 
 def plot_attention_grid(layers, words, title=""):
@@ -90,11 +90,11 @@ def plot_attention_grid(layers, words, title=""):
 
     Args:
         layers: list of (H, W, W), from `encoder_scores`.
-        words: list of W strings; drawn beside the maps where there is room, otherwise left out.
+        words: list of W strings, drawn beside the maps if there is room.
         title: of the figure.
 
     Returns:
-        `matplotlib.figure.Figure`, made without any window system.
+        `matplotlib.figure.Figure`; no window system is needed.
 
     Raises:
         ValueError: if there is no layer.

@@ -10,22 +10,22 @@ MARKERS = "osD^vPX*"
 
 
 def bleu_by_length(translations, sources, references, bins=4, tokenize="13a", lowercase=False):
-    """Corpus BLEU of the sentences of each of a few ranges of source length, shortest first.
+    """Corpus BLEU for each of a few ranges of source length, shortest first.
 
-    The ranges hold equal shares of the sentences, as nearly as sentences of one length allow, which
-    stay together. Lengths are in words, which whitespace separates.
+    The ranges hold nearly equal numbers of sentences. Sentences of one length stay together.
+    Lengths are counted in words, which whitespace separates.
 
     Args:
         translations: list of N strings.
         sources: list of N strings.
         references: list of N strings.
-        bins: number of ranges at most; those that stay empty are left out.
+        bins: number of ranges at most. Empty ranges are left out.
         tokenize: see `keras_attention.training.translation_scores`.
         lowercase: whether case is ignored.
 
     Returns:
-        A list of dicts: "lower" and "upper", the lengths of the shortest and the longest sentence;
-        "mean_length"; "sentences", their number; "bleu".
+        A list of dicts: "lower" and "upper" (the lengths of the shortest and the longest sentence),
+        "mean_length", "sentences" (their number) and "bleu".
 
     Raises:
         ValueError: if the lists are empty or differ in length, or `bins` or `tokenize` is unusable.
@@ -67,9 +67,10 @@ def bleu_by_length(translations, sources, references, bins=4, tokenize="13a", lo
 
 
 def length_bins(lengths, bins):
-    """The indices of the members of each bin that is not empty, an array a bin, in order of length.
+    """The indices of the sentences in each bin, an array for each bin that is not empty.
 
-    All sentences of one length go where, of all sorted by length, the middle one of them stands.
+    Bins come in order of length. With all sentences sorted by length, those of one length go to the
+    bin in which their middle one is.
 
     Args:
         lengths: (N,) integers.
@@ -83,13 +84,13 @@ def length_bins(lengths, bins):
 
 
 def plot_lengths(curves):
-    """A matplotlib figure: a line for each model, a marker at each range's mean length.
+    """A matplotlib figure with a line for each model and a marker at each range's mean length.
 
     Args:
-        curves: dict from a model's name to what `bleu_by_length` gave for it.
+        curves: dict from a model's name to the result of `bleu_by_length`.
 
     Returns:
-        `matplotlib.figure.Figure`, made without any window system.
+        `matplotlib.figure.Figure`; no window system is needed.
 
     Raises:
         ValueError: if there is no curve.

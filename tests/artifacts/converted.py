@@ -6,6 +6,13 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_attention.tasks.task import Graph
+
+
+def graph_of(ids):
+    """A `tf.function` as the graph that a format is written from."""
+    return Graph(ids, text=None, modules={}, signatures={}, fields={})
+
 
 def converted(make, *shape):
     """`make()`, a function of one float32 tensor, and the file of it: a pair."""

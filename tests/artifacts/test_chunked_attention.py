@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.artifacts.onnx import onnx_ops, write_onnx
-from keras_attention.artifacts.tflite import tflite_ops, write_tflite
+from keras_attention.artifacts import onnx, tflite
 from keras_attention.layers import AdditiveAttention
+from tests.artifacts.converted import graph_of
 
 D, SHAPES = 6, ((1, 3, 5), (2, 4, 1), (3, 9, 7))
 
@@ -15,7 +15,7 @@ D, SHAPES = 6, ((1, 3, 5), (2, 4, 1), (3, 9, 7))
 @pytest.fixture(scope="module")
 def function():
     keras.utils.set_random_seed(0)
-    layer = AdditiveAttention(8, block_size=4, use_bias=True)
+    layer = AdditiveAttention(8, chunk_size=4, use_bias=True)
     layer(np.zeros((1, 2, D), "float32"), np.zeros((1, 2, D), "float32"))
     spec = tf.TensorSpec((None, None, D))
 
@@ -40,8 +40,11 @@ def test_tflite(function, tmp_path):
     archive.track(function.layer)
     archive.add_endpoint("ids", function)
     archive.write_out(str(tmp_path / "saved_model"), verbose=False)
-    write_tflite(tmp_path / "model.tflite", tmp_path / "saved_model")
-    assert not [op for op in tflite_ops(tmp_path / "model.tflite") if op.startswith("custom:")]
+    graph, saved_model = graph_of(function), tmp_path / "saved_model"
+    tflite.write(tmp_path / "model.tflite", function.layer, graph, saved_model=saved_model)
+    assert not [
+        op for op in tflite.operators(tmp_path / "model.tflite") if op.startswith("custom:")
+    ]
     runner = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("ids")
     for shape in SHAPES:
         query, value = arrays(*shape)
@@ -53,8 +56,8 @@ def test_onnx(function, tmp_path):
     import onnxruntime
 
     path = tmp_path / "model.onnx"
-    write_onnx(path, function)
-    assert {op.split(":")[0] for op in onnx_ops(path)} == {"ai.onnx"}
+    onnx.write(path, function.layer, graph_of(function))
+    assert {op.split(":")[0] for op in onnx.operators(path)} == {"ai.onnx"}
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for shape in SHAPES:
         query, value = arrays(*shape)

@@ -11,10 +11,11 @@ import sys
 import keras
 import pytest
 
-from keras_attention.artifacts.tflite import write_tflite
+from keras_attention.artifacts import tflite
 from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.search_options import SearchOptions
 from keras_attention.tasks.translation.graph_functions import ids_function
+from tests.artifacts.converted import graph_of
 
 V = 300
 CALLS = """
@@ -71,9 +72,11 @@ def test_the_first_call_is_as_the_second(build, beam_size, tmp_path):
     search = SearchOptions(beam_size=beam_size, min_length=12, max_length=30)
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("ids", ids_function(model, search, False, False))
+    ids = ids_function(model, search, False, False)
+    archive.add_endpoint("ids", ids)
     archive.write_out(tmp_path / "model", verbose=False)
-    write_tflite(tmp_path / "model.tflite", tmp_path / "model")
+    path, saved_model = tmp_path / "model.tflite", tmp_path / "model"
+    tflite.write(path, model, graph_of(ids), saved_model=saved_model)
     run = subprocess.run(
         [sys.executable, "-c", CALLS, tmp_path / "model.tflite", str(V)],
         capture_output=True,

@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
+from keras_attention.artifacts import onnx as onnx_format
 from keras_attention.artifacts import onnx_precision
-from keras_attention.artifacts.onnx import onnx_ops, write_onnx
 from keras_attention.artifacts.onnx_graph import hoist_loop_invariants
 from keras_attention.artifacts.quantization import quantize
+from tests.artifacts.converted import graph_of
 
 K, N, STEPS = 96, 64, 3
 TABLE = np.random.default_rng(0).normal(0, 0.1, (N, K)).astype("float32")
@@ -62,7 +63,7 @@ def by_hand(ids, precision):
 def run(tmp_path):
     def run(precision, ids, function=looked_up_and_multiplied, feed="ids"):
         path = tmp_path / f"{precision}.onnx"
-        write_onnx(path, function, precision)
+        onnx_format.write(path, None, graph_of(function), precision)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return session.run(["y"], {feed: ids})[0]
 
@@ -74,7 +75,7 @@ def test_it_computes_what_is_computed_by_hand(run, tmp_path, precision, toleranc
     found = run(precision, IDS)
     np.testing.assert_allclose(found, by_hand(IDS, precision), atol=tolerance)
     assert np.abs(found - run("float32", IDS)).max() < 0.05
-    ops = onnx_ops(tmp_path / f"{precision}.onnx")
+    ops = onnx_format.operators(tmp_path / f"{precision}.onnx")
     assert {op.split(":")[0] for op in ops} == {"ai.onnx"}
     assert ("ai.onnx:MatMulInteger" in ops) == (precision == "int8")
     assert ("ai.onnx:MatMul" in ops) == (precision == "float16")
@@ -82,7 +83,9 @@ def test_it_computes_what_is_computed_by_hand(run, tmp_path, precision, toleranc
 
 @pytest.mark.parametrize(("precision", "bytes_each"), [("float16", 2), ("int8", 1)])
 def test_a_tensor_of_several_uses_is_stored_once(tmp_path, precision, bytes_each):
-    storage = write_onnx(tmp_path / "model.onnx", looked_up_and_multiplied, precision)
+    storage = onnx_format.write(
+        tmp_path / "model.onnx", None, graph_of(looked_up_and_multiplied), precision
+    )
     model = onnx.load(tmp_path / "model.onnx")
     sizes = {i.name: len(i.raw_data) for i in model.graph.initializer}
     assert sum(size for size in sizes.values() if size >= K * N) == 2 * K * N * bytes_each

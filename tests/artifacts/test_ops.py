@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
-from keras_attention.artifacts.onnx import onnx_ops, write_onnx
-from keras_attention.artifacts.tflite import tflite_ops, write_tflite
+from keras_attention.artifacts import onnx as onnx_format
+from keras_attention.artifacts import tflite
+from tests.artifacts.converted import graph_of
 
 
 def saved(directory, function):
@@ -18,31 +19,36 @@ def saved(directory, function):
     return module.ids
 
 
+def write_tflite(directory, ids):
+    saved_model = directory / "model"
+    tflite.write(directory / "model.tflite", None, graph_of(ids), saved_model=saved_model)
+
+
 def test_tflite_ops_show_a_custom_one(tmp_path):
     saved(tmp_path / "model", lambda x: {"y": tf.math.igamma(x + 1.0, x)})
     converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "model"), ["ids"])
     converter.allow_custom_ops = True
     (tmp_path / "model.tflite").write_bytes(converter.convert())
-    assert tflite_ops(tmp_path / "model.tflite") == ["ADD", "custom:Igamma"]
+    assert tflite.operators(tmp_path / "model.tflite") == ["ADD", "custom:Igamma"]
 
 
 def test_write_tflite_refuses_what_is_not_built_in(tmp_path):
-    saved(tmp_path / "model", lambda x: {"y": tf.math.igamma(x + 1.0, x)})
+    ids = saved(tmp_path / "model", lambda x: {"y": tf.math.igamma(x + 1.0, x)})
     with pytest.raises(Exception, match="Igamma"):
-        write_tflite(tmp_path / "model.tflite", tmp_path / "model")
+        write_tflite(tmp_path, ids)
     assert not (tmp_path / "model.tflite").exists()
 
 
 def test_tflite_ops_of_built_in_ones(tmp_path):
-    saved(tmp_path / "model", lambda x: {"y": tf.exp(x) + 1.0})
-    write_tflite(tmp_path / "model.tflite", tmp_path / "model")
-    assert tflite_ops(tmp_path / "model.tflite") == ["ADD", "EXP"]
+    ids = saved(tmp_path / "model", lambda x: {"y": tf.exp(x) + 1.0})
+    write_tflite(tmp_path, ids)
+    assert tflite.operators(tmp_path / "model.tflite") == ["ADD", "EXP"]
 
 
 def test_write_onnx_refuses_what_it_cannot_convert(tmp_path):
     ids = saved(tmp_path / "model", lambda x: {"y": tf.math.igamma(x + 1.0, x)})
     with pytest.raises(onnx.checker.ValidationError, match="Igamma"):
-        write_onnx(tmp_path / "model.onnx", ids)
+        onnx_format.write(tmp_path / "model.onnx", None, graph_of(ids))
 
 
 def test_onnx_ops_show_a_custom_one_within_a_branch(tmp_path):
@@ -67,7 +73,7 @@ def test_onnx_ops_show_a_custom_one_within_a_branch(tmp_path):
     )
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.example", 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets), str(tmp_path / "model.onnx"))
-    assert onnx_ops(tmp_path / "model.onnx") == [
+    assert onnx_format.operators(tmp_path / "model.onnx") == [
         "ai.onnx:If",
         "ai.onnx:Relu",
         "com.example:Special",

@@ -21,10 +21,9 @@ from keras_attention.artifacts.precision_loss import (
 )
 from keras_attention.artifacts.quantization import PRECISIONS, is_weight
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks import export_run
-from keras_attention.tasks.translation import export_translator
-from keras_attention.tasks.translation.parity import Remembered
-from keras_attention.tasks.translation.precision import measure_precision
+from keras_attention.tasks.export import export
+from keras_attention.tasks.translation.parity import Remembered, measure_precision
+from keras_attention.tasks.translation.task import TASK
 from keras_attention.tasks.translation.text_translator import TextTranslator
 from keras_attention.text import phrase_corpus
 from tests.conftest import BEAM
@@ -152,12 +151,12 @@ def test_a_missed_bound_says_what_to_do():
         check_losses("int8", losses(tflite=0.421, onnx=0.1), 1014)
     assert str(error.value) == (
         "int8 loses more than its bound of 0.3 BLEU on 1,014 texts: tflite 0.42 (39.58 instead "
-        "of 40.00). Nothing was written; choose another precision, or accept it with --allow-loss "
+        "of 40.00). Nothing was written; choose another precision, or accept it with `allow_loss` "
         "0.43."
     )
     with pytest.raises(PrecisionError, match="onnx 0.50"):
         check_losses("int8", losses(tflite=0.421, onnx=0.5), 1014, allow_loss=0.43)
-    with pytest.warns(PrecisionWarning, match="tflite 0.42 .* allowed by --allow-loss 0.43"):
+    with pytest.warns(PrecisionWarning, match="tflite 0.42 .* allowed by `allow_loss` 0.43"):
         check_losses("int8", losses(tflite=0.421, onnx=0.1), 1014, allow_loss=0.43)
 
 
@@ -172,7 +171,7 @@ def test_an_allowance_below_the_bound_is_the_bound():
     [
         (("int4", None, LOWER), "Unknown precision 'int4'; expected one of float32, float16, int8"),
         (("int8", None, ("tf_saved_model",)), "int8 concerns tflite and onnx, of which none"),
-        (("float32", 0.5, LOWER), "--allow-loss needs --precision float16 or int8"),
+        (("float32", 0.5, LOWER), "`allow_loss` needs `precision` float16 or int8"),
         (("int8", -1, LOWER), "`allow_loss` must be a number of at least 0"),
         (("int8", math.nan, LOWER), "`allow_loss` must be a number of at least 0"),
         (("int8", math.inf, LOWER), "`allow_loss` must be a number of at least 0"),
@@ -183,11 +182,11 @@ def test_what_cannot_be_asked_for(options, said, tmp_path):
         require_precision(*options)
     precision, allow_loss, formats = options
     with pytest.raises(ValueError, match=said):
-        export_translator(
-            None,
+        export(
             None,
             tmp_path / "artifact",
-            TEXTS,
+            None,
+            examples=TEXTS,
             precision=precision,
             allow_loss=allow_loss,
             formats=formats,
@@ -251,7 +250,7 @@ def test_it_translates(lower_artifact, run_directory, form):
 def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, monkeypatch):
     """With a beam and alignments; a translator of this size would otherwise have none."""
     monkeypatch.setattr(onnx_precision, "MIN_INTEGER_ELEMENTS", 0)
-    export_run(
+    export(
         run_directory,
         tmp_path / "artifact",
         formats=("onnx",),
@@ -277,8 +276,13 @@ def test_recurrent_translators(tmp_path, precision):
         embedding_dim=32,
     )
     with pytest.warns(PrecisionWarning, match="was not compared with its bound"):
-        export_translator(
-            model, tokenizer(), tmp_path / "artifact", TEXTS, formats=LOWER, precision=precision
+        export(
+            model,
+            tmp_path / "artifact",
+            tokenizer(),
+            examples=TEXTS,
+            formats=LOWER,
+            precision=precision,
         )
     manifest = read_manifest(tmp_path / "artifact")
     for form, report in manifest["lower_precision"].items():
@@ -296,22 +300,21 @@ def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):
         return [[("nothing", row[0][1])] for row in found] if hasattr(self, "forgets") else found
 
     monkeypatch.setattr(TextTranslator, "translate_n_best", forgetful)
-    module = __import__("sys").modules["keras_attention.tasks.translation.export_translator"]
-    make = module.artifact_translator
+    make = TASK.open
 
-    def artifact_translator(directory, name, manifest):
+    def open(directory, name, manifest):
         translator = make(directory, name, manifest)
         if name == "tflite":
             translator.forgets = True
         return translator
 
-    monkeypatch.setattr(module, "artifact_translator", artifact_translator)
+    monkeypatch.setattr(TASK, "open", open)
     options = dict(formats=("tflite",), precision="int8")
     with pytest.raises(PrecisionError, match="int8 loses more than its bound .* tflite"):
-        export_run(run_directory, tmp_path / "artifact", **options)
+        export(run_directory, tmp_path / "artifact", **options)
     assert not list(tmp_path.iterdir())
-    with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
-        export_run(run_directory, tmp_path / "artifact", **options, allow_loss=100)
+    with pytest.warns(PrecisionWarning, match="allowed by `allow_loss` 100"):
+        export(run_directory, tmp_path / "artifact", **options, allow_loss=100)
     assert read_manifest(tmp_path / "artifact")["lower_precision"]["tflite"]["loss"] > 0.3
 
 
@@ -321,5 +324,5 @@ def test_the_precisions_of_the_command_line():
 
     base = ["export", "--model", "run", "--output", "artifact"]
     for precision in PRECISIONS:
-        options = make_parser().parse_args([*base, "--precision", precision])
+        options = make_parser(base).parse_args([*base, "--precision", precision])
         assert options.precision == precision

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.artifacts.tflite_matmul import simplify_products
+from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.graph.matmul import flatten, linear, unflatten
 from keras_attention.layers import FeedForward, TransformerEncoder
 from tests.artifacts.converted import converted, names, operators, require_same
@@ -152,7 +152,7 @@ def encoder():
 )
 def test_the_same_numbers_from_fewer_operators(make, gone):
     function, data = converted(make, None, None, D)
-    simpler = simplify_products(data)
+    simpler = simplify_matmuls(data)
     before, after = (collections.Counter(operators(d)) for d in (data, simpler))
     before.subtract(after)
     sizes = ("SHAPE", "STRIDED_SLICE", "PACK")  # whose results nothing reads any more
@@ -171,4 +171,4 @@ def test_the_same_numbers_from_fewer_operators(make, gone):
 
 def test_a_file_without_products_stays_what_it_is():
     _, data = converted(lambda: keras.activations.relu, None, D)
-    assert operators(simplify_products(data)) == operators(data)
+    assert operators(simplify_matmuls(data)) == operators(data)

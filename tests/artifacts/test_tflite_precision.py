@@ -6,8 +6,9 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_attention.artifacts import tflite
 from keras_attention.artifacts.quantization import quantize
-from keras_attention.artifacts.tflite import tflite_ops, write_tflite
+from tests.artifacts.converted import graph_of
 
 K, N, STEPS = 96, 64, 3
 TABLE = np.random.default_rng(0).normal(0, 0.1, (N, K)).astype("float32")
@@ -41,11 +42,16 @@ def saved_model(tmp_path_factory):
     return directory
 
 
+def write(path, saved_model, precision):
+    graph = graph_of(looked_up_and_multiplied)
+    return tflite.write(path, None, graph, precision, saved_model)
+
+
 @pytest.fixture
 def run(saved_model, tmp_path):
     def run(precision, ids=IDS):
         path = tmp_path / f"{precision}.tflite"
-        write_tflite(path, saved_model, precision)
+        write(path, saved_model, precision)
         interpreter = Interpreter(str(path), num_threads=1)
         runner = interpreter.get_signature_runner("ids")
         first = runner(ids=ids)
@@ -68,7 +74,7 @@ def test_int8(run, tmp_path):
     values, scale = quantize(TABLE, (1,))
     np.testing.assert_allclose(found["rows"], (values * scale)[IDS], rtol=1e-6)
     np.testing.assert_allclose(found["y"], exact["y"], atol=0.05)
-    assert not [op for op in tflite_ops(tmp_path / "int8.tflite") if op.startswith("custom:")]
+    assert not [op for op in tflite.operators(tmp_path / "int8.tflite") if op.startswith("custom:")]
 
 
 def test_rows_do_not_change_each_other(run):
@@ -82,7 +88,7 @@ def test_a_tensor_of_several_uses_is_stored_once_and_aligned(
     saved_model, tmp_path, precision, bytes_each
 ):
     path = tmp_path / "model.tflite"
-    storage = write_tflite(path, saved_model, precision)
+    storage = write(path, saved_model, precision)
     data = path.read_bytes()
     model = schema.Model.GetRootAs(data)
     starts, sizes = [], []

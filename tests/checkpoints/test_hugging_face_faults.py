@@ -10,13 +10,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from keras_attention._validation import InputError
-from keras_attention.checkpoints import (
-    load_hugging_face,
-    load_hugging_face_classifier,
-    load_hugging_face_masked_lm,
-    save_hugging_face,
-)
-from keras_attention.models import BertClassifier, BertEncoder
+from keras_attention.checkpoints import load_hugging_face, load_tokenizer, save_hugging_face
+from keras_attention.models import BertEncoder, Classifier
 from tests.checkpoints.golden_models import GOLDEN
 
 ENCODER = dict(
@@ -57,7 +52,7 @@ def test_all_tensors_that_do_not_fit_are_named_at_once(checkpoint):
 
     change_tensors(checkpoint, spoil)
     with pytest.raises(InputError) as caught:
-        load_hugging_face(checkpoint)
+        load_hugging_face(checkpoint, "encoder")
     assert str(caught.value) == (
         f"{checkpoint}/model.safetensors does not hold the tensors that are needed; "
         "missing: encoder.layer.1.attention.self.key.weight, pooler.dense.bias; "
@@ -69,14 +64,45 @@ def test_all_tensors_that_do_not_fit_are_named_at_once(checkpoint):
 
 
 def test_a_head_that_is_not_there(checkpoint, tmp_path):
-    with pytest.raises(InputError, match="missing: classifier.bias, classifier.weight; unknown: c"):
-        load_hugging_face_classifier(checkpoint)
-    encoder = BertEncoder(**ENCODER)
-    save_hugging_face(encoder, None, tmp_path / "encoder")
-    expected = "missing: cls.predictions.bias, cls.predictions.transform.LayerNorm.bias, "
-    with pytest.raises(InputError, match=expected) as caught:
-        load_hugging_face_masked_lm(tmp_path / "encoder")
-    assert "unknown" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        load_hugging_face(checkpoint, "classifier")
+    assert str(caught.value) == (
+        f"{checkpoint}/model.safetensors does not hold the head for the task 'classifier': "
+        "classifier.weight is missing. It can be read for the task 'encoder' or 'masked-lm'."
+    )
+    save_hugging_face(BertEncoder(**ENCODER), None, tmp_path / "encoder")
+    with pytest.raises(InputError, match="for the task 'masked-lm': cls.predictions.transform.*'e"):
+        load_hugging_face(tmp_path / "encoder", "masked-lm")
+    with pytest.raises(InputError, match="classifier.weight belongs to the head for another task"):
+        load_hugging_face(GOLDEN / "sequence_classification", "token-classifier")
+
+
+def test_a_head_that_is_not_whole(checkpoint):
+    def spoil(tensors):
+        del tensors["cls.predictions.bias"]
+        tensors["cls.extra.weight"] = np.zeros(1, "float32")
+
+    change_tensors(checkpoint, spoil)
+    with pytest.raises(InputError, match="missing: cls.predictions.bias; unknown: cls.extra.weig"):
+        load_hugging_face(checkpoint)
+
+
+def test_a_head_that_no_model_has(checkpoint):
+    change_config(checkpoint, architectures=["BertForQuestionAnswering"])
+    sentence = (
+        r'names \["BertForQuestionAnswering"\] in architectures, of which only "BertModel" or '
+    )
+    with pytest.raises(InputError, match=sentence):
+        load_hugging_face(checkpoint)
+    assert type(load_hugging_face(checkpoint, "encoder")) is BertEncoder
+    with pytest.raises(ValueError, match="`task` must be None or one of .'encoder', 'masked-lm'"):
+        load_hugging_face(checkpoint, "translator")
+
+
+def test_a_tokenizer_of_no_known_family(checkpoint):
+    change_config(checkpoint, model_type="roberta")
+    with pytest.raises(InputError, match='model_type is "roberta", of which only "bert" is supp'):
+        load_tokenizer(checkpoint)
 
 
 def absurd_header(data):
@@ -176,7 +202,10 @@ def test_labels_that_are_not_one_a_class(tmp_path):
     shutil.copytree(GOLDEN / "sequence_classification", tmp_path / "checkpoint")
     change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good"})
     with pytest.raises(InputError, match="must name 3 labels in id2label.*good"):
-        load_hugging_face_classifier(tmp_path / "checkpoint")
+        load_hugging_face(tmp_path / "checkpoint")
+    change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good", "2": "bad"})
+    with pytest.raises(InputError, match="must name 3 different labels in id2label.*good"):
+        load_hugging_face(tmp_path / "checkpoint")
 
 
 def test_what_huggingface_has_no_model_for(tmp_path):
@@ -185,12 +214,12 @@ def test_what_huggingface_has_no_model_for(tmp_path):
         save_hugging_face(encoder, None, tmp_path / "saved")
     encoder = BertEncoder(**ENCODER)
     for options in (dict(pooling="mean"), dict(classifier_dim=3)):
-        model = BertClassifier(encoder, 2, **options)
+        model = Classifier(encoder, 2, **options)
         with pytest.raises(ValueError, match="of the pooled output by one layer.*Received: "):
             save_hugging_face(model, None, tmp_path / "saved")
     for labels in (["a"], ["a", "a"]):
         with pytest.raises(ValueError, match="as many different names as there are classes"):
-            save_hugging_face(BertClassifier(encoder, 2), None, tmp_path / "saved", labels)
+            save_hugging_face(Classifier(encoder, 2), None, tmp_path / "saved", labels)
     with pytest.raises(ValueError, match="`model` must be a BERT. Received: model="):
         save_hugging_face(keras.Sequential(), None, tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []

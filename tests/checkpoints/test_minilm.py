@@ -18,7 +18,7 @@ EVERY = 16  # which columns of the sequence output are stored, as in golden/make
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_hugging_face(package.get_model_path())
+    return load_hugging_face(package.get_model_path(), "encoder")
 
 
 @pytest.mark.parametrize("name", ["sentences", "pair"])

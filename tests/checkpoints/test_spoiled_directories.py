@@ -9,13 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keras_attention.checkpoints import (
-    load_hugging_face,
-    load_hugging_face_classifier,
-    load_hugging_face_masked_lm,
-    save_hugging_face,
-)
-from keras_attention.models import BertClassifier, BertEncoder
+from keras_attention.checkpoints import load_hugging_face, save_hugging_face
+from keras_attention.models import BertEncoder, Classifier
 from keras_attention.text import WordPieceTokenizer
 from tests.runs.mutations import (
     answers_or_sentence,
@@ -25,6 +20,8 @@ from tests.runs.mutations import (
     spoiled_json,
 )
 from tests.runs.small_runs import word_piece
+
+TASKS = ("encoder", "masked-lm", "classifier")
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +36,19 @@ def directory(tmp_path_factory):
         intermediate_dim=6,
         max_sequence_length=16,
     )
-    save_hugging_face(BertClassifier(encoder, 3), word_piece(), path, ["a", "b", "c"])
+    save_hugging_face(Classifier(encoder, 3), word_piece(), path, ["a", "b", "c"])
     return path
 
 
 @pytest.fixture(scope="module")
 def weights(directory):
-    return load_hugging_face_classifier(directory)[0].get_weights()
+    return load_hugging_face(directory).get_weights()
 
 
 def read(directory):
     """Everything that reads such a directory; what gives a sentence is None."""
-    loaders = (load_hugging_face, load_hugging_face_masked_lm, load_hugging_face_classifier)
-    return [answers_or_sentence(directory, partial(load, directory)) for load in loaders]
+    loaders = [partial(load_hugging_face, directory, task) for task in TASKS]
+    return [answers_or_sentence(directory, load) for load in loaders]
 
 
 @settings(max_examples=60)
@@ -61,7 +58,7 @@ def test_bytes_of_weights(directory, weights, data):
     with replaced({path: data.draw(spoiled_bytes(path.read_bytes()))}):
         _, _, found = read(directory)
     if found is not None:  # there is no checksum: another number is another number
-        pairs = zip(found[0].get_weights(), weights, strict=True)
+        pairs = zip(found.get_weights(), weights, strict=True)
         assert all(v.shape == w.shape and np.isfinite(v).all() for v, w in pairs)
 
 
@@ -76,8 +73,8 @@ def test_headers_of_weights(directory, weights, data):
     with replaced({path: spoiled}):
         _, _, found = read(directory)
     if found is not None:
-        assert [w.shape for w in found[0].get_weights()] == [w.shape for w in weights]
-        assert all(np.isfinite(w).all() for w in found[0].get_weights())
+        assert [w.shape for w in found.get_weights()] == [w.shape for w in weights]
+        assert all(np.isfinite(w).all() for w in found.get_weights())
 
 
 @settings(max_examples=60)
@@ -93,8 +90,8 @@ def test_configs(directory, weights, data):
         spoiled = data.draw(spoiled_bytes(path.read_bytes()))
     with replaced({path: spoiled}):
         _, _, found = read(directory)
-    if found is not None and hasattr(found[0], "num_classes"):
-        assert len(found[1]) == found[0].num_classes
+    if found is not None:
+        assert len(found.labels) == found.num_classes
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json", "tokenizer.json"])
@@ -121,7 +118,7 @@ def test_weights_that_are_not_finite(directory, tmp_path):
     tensors["bert.encoder.layer.0.attention.self.key.weight"][0, 1] = np.inf
     save_file(tensors, spoiled / "model.safetensors")
     with pytest.raises(ValueError) as caught:
-        load_hugging_face(spoiled)
+        load_hugging_face(spoiled, "encoder")
     assert str(caught.value) == (
         f"{spoiled}/model.safetensors holds numbers that are not finite in "
         "bert.embeddings.LayerNorm.bias, bert.encoder.layer.0.attention.self.key.weight."
@@ -133,4 +130,4 @@ def test_a_pickle_by_another_name(data, directory, tmp_path):
     spoiled = shutil.copytree(directory, tmp_path / "spoiled")
     (spoiled / "model.safetensors").write_bytes(data + bytes(100))
     with pytest.raises(ValueError, match="it is a pickle, which may run code, and is not read"):
-        load_hugging_face(spoiled)
+        load_hugging_face(spoiled, "encoder")

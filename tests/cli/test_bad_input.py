@@ -50,6 +50,23 @@ def test_files_of_different_length(fails, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_error_of_keras_is_one_line_without_colours(fails, tmp_path, monkeypatch):
+    def explain(*arguments):
+        raise ValueError("Exception in Mine.call().\n\n\x1b[1mno\x1b[0m such shape\n\n  \u2022 x=1")
+
+    monkeypatch.setattr("keras_attention.tasks.describe.describe", explain)
+    said = fails("inspect", tmp_path)
+    assert said == "Exception in Mine.call(). no such shape \u2022 x=1"
+
+
+def test_a_column_of_a_file_without_columns(fails, tmp_path):
+    text = tmp_path / "texts.txt"
+    text.write_text("three\n")
+    options = ("--data", text, "--text-column", "review")
+    said = fails("evaluate", "masked-lm", "--model", tmp_path / "run", *options)
+    assert said == f"{text} has a text a line; --text-column concerns tables."
+
+
 @pytest.mark.parametrize("side", ["train_source", "train_target"])
 def test_an_empty_file(fails, tmp_path, side):
     contents = {"train_source": b"a b\n", "train_target": b"A B\n"} | {side: b""}
@@ -80,12 +97,12 @@ def test_only_one_side_of_the_files(fails, tmp_path):
 
 def test_an_unknown_tokenizer_of_bleu(fails, tmp_path):
     said = fails(*train("--bleu-tokenize", "foo", "--output", tmp_path / "run"))
-    assert said.startswith("`bleu_tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--bleu-tokenize must be one of ('13a', 'none',")
     assert not (tmp_path / "run").exists()
     files(tmp_path, source=b"a\n")
     texts = ("--source", tmp_path / "source.txt", "--reference", tmp_path / "source.txt")
     said = fails("evaluate", "translator", "--model", "no", *texts, "--tokenize", "foo")
-    assert said.startswith("`tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--tokenize must be one of ('13a', 'none',")
 
 
 def test_a_missing_file(fails, tmp_path):

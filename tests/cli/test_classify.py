@@ -8,8 +8,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.tasks.classification import train_classifier
-from keras_attention.tasks.masked_lm import train_masked_lm
+from keras_attention.tasks.train import train
 from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
@@ -124,7 +123,10 @@ def test_plot_attention_of_an_encoder(capfd, tmp_path, model_of):
         assert path.read_bytes().startswith(b"\x89PNG")
     for options, message in (
         (("--layer", 9), "There is no layer 9; the model has layers 0 to 1."),
-        (("--kind", "cross"), "is an encoder: it has no cross attention; it has only encoder."),
+        (
+            ("--kind", "cross"),
+            "it has no cross attention; it has only encoder.",
+        ),
         (("--grid", "--head", 0), "--head: of no meaning for a grid."),
         (("--grid", "--text", "two"), "--grid draws one text; --text is given several times."),
     ):
@@ -136,8 +138,8 @@ def test_plot_attention_of_an_encoder(capfd, tmp_path, model_of):
 def test_plot_attention_of_other_encoders(capfd, tmp_path, model_of):
     """Published weights, a pretrained model and the lesson's."""
     data = write_data(tmp_path)
-    train_masked_lm(small_masked_lm(data, epochs=1), tmp_path / "masked-lm", quiet=True)
-    train_classifier(small_classifier(data, epochs=1), tmp_path / "lesson", quiet=True)
+    train(small_masked_lm(data, epochs=1), tmp_path / "masked-lm", quiet=True)
+    train(small_classifier(data, epochs=1), tmp_path / "lesson", quiet=True)
     run = load(model_of("keras"))
     save_hugging_face(run.model.encoder, run.tokenizer, tmp_path / "published")
     for name in ("published", "masked-lm", "lesson"):

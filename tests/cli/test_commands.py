@@ -6,6 +6,7 @@ import json
 import pytest
 
 from keras_attention import load
+from keras_attention._validation import InputError
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here, run_process
 
@@ -133,7 +134,8 @@ def test_train_export_and_translate_from_a_shell(tmp_path):
     assert json.loads((run / "config.json").read_text())["seed"] == 3
     process = run_process("export", "--model", run, "--output", artifact, "--formats", "onnx")
     assert process.returncode == 0, process.stderr
-    assert {p.name for p in artifact.iterdir()} == {"manifest.json", "model.onnx", "tokenizer"}
+    names = {"manifest.json", "README.md", "model.onnx", "tokenizer"}
+    assert {p.name for p in artifact.iterdir()} == names
     process = run_process("translate", "--model", artifact, input=b"seven\n")
     assert process.returncode == 0
     assert process.stdout.count(b"\n") == 1
@@ -144,6 +146,12 @@ def test_the_demo(tmp_path, capsys):
     from keras_attention.cli.demo import run_demo
 
     options = dict(epochs=1, corpus_size=2000, vocabulary_size=300, max_sequence_length=48)
+    for name in ("report.json", "alignment.png"):
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(InputError, match=f"{name} already exists"):
+            run_demo(tmp_path)
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+        (tmp_path / name).unlink()
     report = run_demo(tmp_path / "demo", sentences=8, **options)
     assert {p.name for p in (tmp_path / "demo").iterdir()} == {
         *("run", "artifact", "report.json", "alignment.png")

@@ -57,7 +57,7 @@ def test_without_references_it_warns_even_when_quiet(capfd, tmp_path, run_direct
     [
         (("--precision", "int8", "--formats", "tf_saved_model"), "tf_saved_model stays float32."),
         (("--allow-loss", "1"), "--allow-loss needs --precision float16 or int8"),
-        (("--precision", "int8", "--allow-loss", "-1"), "`allow_loss` must be a number of at"),
+        (("--precision", "int8", "--allow-loss", "-1"), "--allow-loss must be a number of at"),
     ],
 )
 def test_what_cannot_be_asked_for(capfd, tmp_path, run_directory, options, said):

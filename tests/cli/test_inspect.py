@@ -55,7 +55,7 @@ def test_a_file_that_was_added_is_shown(capfd, artifact):
 
 def test_no_artifact(capfd, tmp_path):
     status, out, error = run_here(capfd, "inspect", tmp_path)
-    assert status == 2 and not out and "not an artifact" in error
+    assert status == 2 and not out and "nor an artifact" in error
 
 
 def test_it_shows_what_lower_precision_costs(capfd, int8_artifact_directory):

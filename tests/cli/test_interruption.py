@@ -24,7 +24,9 @@ def training(tmp_path_factory):
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_training_with_a_snapshot(training, tmp_path, number):
     run = tmp_path / "run"
     process = subprocess.Popen(

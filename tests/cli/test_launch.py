@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.cli.launch import LOST, describe, training_arguments, worker_environments
+from keras_attention.cli.launch import describe, training_arguments, worker_environments
+from keras_attention.cli.main import WORKER_LOST
 from keras_attention.training import WorkerLost
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
@@ -94,6 +95,7 @@ def test_a_killed_worker_is_missed_and_all_start_again(training, whole, tmp_path
     assert state_after_a_kill(training, tmp_path / "run") == whole
 
 
+@pytest.mark.slow
 def test_a_killed_worker_of_a_corpus_that_is_streamed(streamed_training, tmp_path):
     expected = uninterrupted(streamed_training, tmp_path / "whole")
     assert state_after_a_kill(streamed_training, tmp_path / "run") == expected
@@ -207,7 +209,7 @@ def test_numbers_that_cannot_be(options, said):
 
 
 def test_the_status_of_who_misses_another():
-    assert WorkerLost.exit_status == LOST
+    assert WorkerLost.exit_status == WORKER_LOST
 
 
 def test_workers_have_ports_of_their_own():

@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention.cli.plot import model_names
+from keras_attention.tasks.translation.text_translator import TextTranslator
 from keras_attention.text import phrase_corpus
 from keras_attention.visualization import bleu_by_length
 from tests.cli.command import run_here
@@ -47,11 +48,11 @@ def refused(capfd, tmp_path):
 def no_loading(monkeypatch):
     """Makes it an error of another kind to load a model."""
 
-    def loaded(*arguments):
+    def loaded(*arguments, **options):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("keras_attention.load", loaded)
-    monkeypatch.setattr("keras_attention.tasks.load_run", loaded)
+    monkeypatch.setattr("keras_attention.tasks.load.load", loaded)
+    monkeypatch.setattr("keras_attention.tasks.load.load_run", loaded)
 
 
 def test_attention_over_several_sentences(capfd, tmp_path, run_directory):
@@ -145,10 +146,10 @@ def test_bad_options_are_refused_before_a_model_is_loaded(
     command = ("plot", "length", "--model", run_directory)
     output = ("--output", tmp_path / "a.png")
     said = refused(*command, *texts, *output, "--bins", 0)
-    assert said == "`bins` must be a positive integer. Received: bins=0"
+    assert said == "--bins must be a positive integer. Received: bins=0"
     assert "invalid int value: 'x'" in refused(*command, *texts, *output, "--bins", "x")
     said = refused(*command, *texts, *output, "--tokenize", "foo")
-    assert said.startswith("`tokenize` must be one of ('13a', 'none',")
+    assert said.startswith("--tokenize must be one of ('13a', 'none',")
     said = refused(*command, *texts[:2], "--reference", tmp_path / "no", *output)
     assert said == f"{tmp_path / 'no'}: cannot be read (No such file or directory)."
     short = tmp_path / "short.txt"
@@ -172,7 +173,7 @@ def test_bad_outputs_are_refused_before_a_model_is_loaded(
     empty = tmp_path / "empty"
     empty.mkdir()
     said = refused(*command, empty, "--force")
-    assert said == f"{empty} is a directory; the picture needs the name of a file."
+    assert said == f"{empty} is a directory; the output needs the name of a file."
     said = refused(*command, tmp_path / "no" / "a.png")
     assert said == f"{tmp_path / 'no' / 'a.png'}: there is no directory {tmp_path / 'no'}."
 
@@ -183,7 +184,7 @@ def test_a_model_that_is_none_is_refused_before_any_translates(
     def translate(*arguments):
         raise AssertionError("a model translated")
 
-    monkeypatch.setattr("keras_attention.runtimes.TextTranslator.translate", translate)
+    monkeypatch.setattr(TextTranslator, "translate", translate)
     models = ("--model", run_directory, "--model", tmp_path / "no")
     said = refused("plot", "length", *models, *texts, "--output", tmp_path / "a.png")
     assert said.startswith(f"{tmp_path / 'no'}: neither a run directory (no config.json) nor")

@@ -81,10 +81,10 @@ def test_evaluate_draws_what_translate_draws(
 
 def test_export_is_told(monkeypatch, capfd, tmp_path):
     """Of what `sampling_artifact_directory` is then made."""
-    from keras_attention import recipes
-
     told = []
-    monkeypatch.setattr(recipes, "export_run", lambda *_, search, **__: told.append(search))
+    monkeypatch.setattr(
+        "keras_attention.tasks.export.export", lambda *_, search, **__: told.append(search)
+    )
     command = ["export", "--model", tmp_path, "--output", tmp_path / "artifact", "--sample"]
     status, _, error = run_here(capfd, *command, *OPTIONS)
     assert status == 0, error
@@ -106,7 +106,7 @@ def test_inspect_shows_it(capfd, sampling_artifact_directory):
         ("translate", ["--seed", 1], "seed is an option of sampling and needs --sample"),
         ("translate", ["--sample", "--beam-size", 4], "beam_size is an option of searching and ca"),
         ("translate", ["--sample", "--n-best", 2], "n_best is an option of searching and cannot"),
-        ("translate", ["--sample", "--top-p", 0], "`top_p` must be a number in (0, 1]. Received: "),
+        ("translate", ["--sample", "--top-p", 0], "--top-p must be a number in (0, 1]. Received: "),
         ("export", ["--sample", "--length-penalty", 1], "length_penalty is an option of searching"),
         ("evaluate", ["--seed", 1], "seed is an option of sampling and needs --sample"),
         ("evaluate", ["--sample", "--beam-size", 4], "beam_size is an option of searching and can"),

@@ -62,10 +62,10 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
 
 
 def test_train_keeps_them(monkeypatch, capfd, tmp_path):
-    from keras_attention import recipes
-
     kept = []
-    monkeypatch.setattr(recipes, "train_translator", lambda config, *_, **__: kept.append(config))
+    monkeypatch.setattr(
+        "keras_attention.tasks.train.train", lambda config, *_, **__: kept.append(config)
+    )
     status, _, _ = run_here(
         capfd, "train", "translator", "--output", tmp_path / "run", "--beam-size", 5
     )
@@ -77,9 +77,9 @@ def test_train_keeps_them(monkeypatch, capfd, tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--beam-size", 0], "`beam_size` must be a positive integer"),
-        (["--n-best", 2], "`n_best` must be at most `beam_size`"),
-        (["--length-penalty", -1], "`length_penalty` must be a number of at least 0"),
+        (["--beam-size", 0], "--beam-size must be a positive integer"),
+        (["--n-best", 2], "--n-best must be at most --beam-size"),
+        (["--length-penalty", -1], "--length-penalty must be a number of at least 0"),
     ],
 )
 def test_options_out_of_range_give_one_sentence(capfd, lines, run_directory, options, message):

@@ -5,13 +5,16 @@ import itertools
 import numpy as np
 from keras import ops
 
-from keras_attention.token_ids import END_ID, PADDING_ID
+from keras_attention.token_ids import SpecialIds
+from tests.decoding.source_contract import SourceContract
+
+SPECIAL = SpecialIds()
 
 VOCABULARY = 6
 WORDS = [1, 4, 5]  # what may stand in a sequence besides END
 
 
-class Table:
+class Table(SourceContract):
     """Logits that depend on the whole prefix, and on the first source token.
 
     `calls` counts the steps that were made, where the loop runs eagerly.
@@ -26,17 +29,17 @@ class Table:
         self.attention = random.random((sources, self.prefixes, 8)).astype("float32")
         self.calls = 0
 
-    def start(self, source_ids, max_length, return_alignment=False, beam_size=1):
-        source_ids = ops.repeat(source_ids, beam_size, axis=0)
+    def start(self, inputs, room, return_alignment=False, beam_size=1):
+        source_ids = ops.repeat(inputs, beam_size, axis=0)
         state = {"prefix": ops.zeros(ops.shape(source_ids)[:1], dtype="int32")}
         if return_alignment:
             state["alignment"] = ops.zeros(ops.shape(source_ids), dtype="float32")
         return state, {
             "source": source_ids[:, 0] - 1,
-            "mask": ops.cast(source_ids != PADDING_ID, "float32"),
+            "mask": ops.cast(source_ids != SPECIAL.padding, "float32"),
         }
 
-    def advance(self, token, position, state, constants):
+    def step(self, token, position, state, constants):
         self.calls += 1
         digit = ops.where(token == 1, 1, ops.where(token >= 4, token - 2, 0))
         prefix = (state["prefix"] * (len(WORDS) + 1) + digit) % self.prefixes
@@ -49,20 +52,11 @@ class Table:
             state["alignment"] = weights / ops.sum(weights, axis=1, keepdims=True)
         return logits, state
 
-    def reorder(self, state, indices):
-        return {name: ops.take(tensor, indices, axis=0) for name, tensor in state.items()}
-
-    def extend(self, state, count):
-        return state
-
-    def keep(self, constants, sentences, rows):
-        return self.reorder(constants, rows)
-
     def log_probabilities(self, source, words):
         """Of the tokens that may follow `words`, in plain Python: a dict."""
         logits = self.logits[source - 1, self._prefix(words)].astype("float64")
-        total = np.log(sum(np.exp(logits[t]) for t in (*WORDS, END_ID)))
-        return {t: logits[t] - total for t in (*WORDS, END_ID)}
+        total = np.log(sum(np.exp(logits[t]) for t in (*WORDS, SPECIAL.end)))
+        return {t: logits[t] - total for t in (*WORDS, SPECIAL.end)}
 
     def alignment(self, source, words, length):
         """The attention (length,) that chose what follows `words`, in plain Python."""
@@ -80,5 +74,5 @@ class Table:
         for length in range(longest):
             if length >= min_length:
                 for words in itertools.product(WORDS, repeat=length):
-                    yield (*words, END_ID)
+                    yield (*words, SPECIAL.end)
         yield from itertools.product(WORDS, repeat=longest)

@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_attention.decoding import SearchOptions, beam_search, gnmt_score, greedy_search, search
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+from keras_attention.token_ids import SpecialIds
 from tests.backend import compiled, to_numpy
 from tests.decoding.table import Table
 from tests.models.test_rnn_translator import make as make_recurrent
 from tests.models.test_transformer_translator import SOURCE, make
 
+SPECIAL = SpecialIds()
+
 # JAX compiles every loop anew.
 EXAMPLES = 30 if keras.backend.backend() == "tensorflow" else 3
 PENALTIES = st.tuples(st.sampled_from([0.0, 0.3, 0.6, 1.5]), st.sampled_from([0.0, 0.2, 1.0]))
 SOURCES = np.array([[1, 4, 4, 4], [2, 4, 0, 0], [3, 4, 4, 0]], "int32")
-LENGTHS = (SOURCES != PADDING_ID).sum(axis=1)
+LENGTHS = (SOURCES != SPECIAL.padding).sum(axis=1)
 
 
 def make_rnn(preset="small"):
@@ -36,9 +38,9 @@ def score(log_probability, length, coverage, alpha, beta):
 def tokens(row):
     """A row of ids without its padding."""
     row = list(row)
-    while row and row[-1] == PADDING_ID:
+    while row and row[-1] == SPECIAL.padding:
         row.pop()
-    assert PADDING_ID not in row
+    assert SPECIAL.padding not in row
     return tuple(int(t) for t in row)
 
 
@@ -51,7 +53,7 @@ def exhaustive(table, index, longest, alpha=0.0, beta=0.0, min_length=0):
         for i, token in enumerate(sequence):
             options = table.log_probabilities(source, sequence[:i])
             if i < min_length:  # END cannot be, so the others share its probability
-                rest = math.log(sum(math.exp(p) for t, p in options.items() if t != END_ID))
+                rest = math.log(sum(math.exp(p) for t, p in options.items() if t != SPECIAL.end))
                 options = {t: p - rest for t, p in options.items()}
             total += options[token]
             coverage += table.alignment(source, sequence[:i], length)
@@ -104,7 +106,7 @@ def search_in_python(step, length, longest, beam_size, alpha, beta):
         continued.sort(key=lambda one: -one[1])
         running = []
         for words, total, coverage in continued[: beam_size - len(finished)]:
-            if words[-1] == END_ID or position == longest - 1:
+            if words[-1] == SPECIAL.end or position == longest - 1:
                 finished.append((score(total, len(words), coverage, alpha, beta), words))
             else:
                 running.append((words, total, coverage))
@@ -162,13 +164,13 @@ def test_as_in_plain_python_on_the_models_own_logits(build, beam_size, alpha, be
         )
     )
     for index, source in enumerate(SOURCE):
-        length = int((source != PADDING_ID).sum())
+        length = int((source != SPECIAL.padding).sum())
 
         def step(words, source=source, length=length):
-            ids = np.array([[START_ID, *words]], "int32")
+            ids = np.array([[SPECIAL.start, *words]], "int32")
             inputs = {"encoder_token_ids": source[None, :length], "decoder_token_ids": ids}
             logits = to_numpy(model(inputs))[0, -1].astype("float64")
-            allowed = [t for t in range(len(logits)) if t not in (PADDING_ID, START_ID)]
+            allowed = [t for t in range(len(logits)) if t not in (SPECIAL.padding, SPECIAL.start)]
             total = np.log(np.exp(logits[allowed]).sum())
             cross = to_numpy(model.attention_scores(*inputs.values())["cross"])
             attention = cross[max(0, len(cross) - 2)][0].mean(axis=0)[-1]
@@ -187,7 +189,7 @@ def test_a_beam_of_one_is_greedy_under_every_penalty(seed, penalties):
     found = to_numpy(beam_search(table, SOURCES, 1, 6, 0, *penalties, return_alignment=True))
     np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
     np.testing.assert_allclose(found["alignment"], expected["alignment"], atol=1e-6)
-    lengths = (expected["token_ids"] != PADDING_ID).sum(axis=1)
+    lengths = (expected["token_ids"] != SPECIAL.padding).sum(axis=1)
     for index, length in enumerate(LENGTHS):
         coverage = expected["alignment"][index].sum(axis=0)[:length]
         value = score(expected["score"][index], lengths[index], coverage, *penalties)
@@ -204,7 +206,7 @@ def test_n_best_is_sorted_and_without_duplicates():
 
 def test_where_there_are_fewer_sequences_than_slots_the_rest_is_padding():
     found = to_numpy(beam_search(Table(0, 1), SOURCES, 9, n_best=9))
-    assert (found["token_ids"] != PADDING_ID).sum(axis=(1, 2)).tolist() == [4, 4, 4]
+    assert (found["token_ids"] != SPECIAL.padding).sum(axis=(1, 2)).tolist() == [4, 4, 4]
     assert (found["score"][:, 4:] == -1e9).all() and (found["score"][:, :4] > -100).all()
 
 
@@ -212,9 +214,10 @@ def test_a_finished_hypothesis_keeps_its_score_and_wins():
     """The case in which KerasHub's beam goes on with a finished hypothesis until it loses."""
     table = Table(0, 6, sources=1)
     table.logits[:] = 0.0
-    table.logits[0, 0, END_ID] = math.log(0.6 / 0.1)  # END at once: 0.6; else at best 0.1 and less
+    # END at once: 0.6; else at best 0.1 and less
+    table.logits[0, 0, SPECIAL.end] = math.log(0.6 / 0.1)
     found = to_numpy(beam_search(table, SOURCES[:1], 3, 6))
-    assert tokens(found["token_ids"][0]) == (END_ID,)
+    assert tokens(found["token_ids"][0]) == (SPECIAL.end,)
     probability = 6 / 9
     assert found["score"][0] == pytest.approx(math.log(probability), abs=1e-5)
 
@@ -223,7 +226,7 @@ def test_a_finished_hypothesis_keeps_its_score_and_wins():
 def test_the_search_stops_as_soon_as_nothing_can_change():
     table = Table(0, 6, sources=1)
     table.logits[:] = 0.0
-    table.logits[:, 0, END_ID] = 8.0  # END at once is as good as certain
+    table.logits[:, 0, SPECIAL.end] = 8.0  # END at once is as good as certain
     beam_search(table, SOURCES[:1], 3, 6)
     assert table.calls == 1
     table.calls = 0
@@ -233,7 +236,7 @@ def test_the_search_stops_as_soon_as_nothing_can_change():
     # log(e / (3 + e)) = -0.744; after t steps the best other has -1.744 - 1.386 (t - 1), which
     # could become 1 / (11 / 6)^3 = 1 / 6.16 of that: -0.733 after three, -0.958 after four.
     table.calls = 0
-    table.logits[:, 0, END_ID] = 1.0
+    table.logits[:, 0, SPECIAL.end] = 1.0
     beam_search(table, SOURCES[:1], 3, 6, length_penalty=3.0)
     assert table.calls == 4
     table.calls = 0
@@ -245,12 +248,12 @@ def test_the_search_stops_as_soon_as_nothing_can_change():
 @given(seed=st.integers(0, 10**6), min_length=st.integers(0, 4), beam_size=st.integers(1, 4))
 def test_no_end_before_the_minimum_length(seed, min_length, beam_size):
     table = Table(seed, 4)
-    table.logits[:, :, END_ID] += 3.0
+    table.logits[:, :, SPECIAL.end] += 3.0
     found = to_numpy(beam_search(table, SOURCES, beam_size, 4, min_length))["token_ids"]
     for row in found:
         row = tokens(row)
         assert len(row) >= min(4, min_length + 1)
-        assert END_ID not in row[:min_length]
+        assert SPECIAL.end not in row[:min_length]
     space = to_numpy(beam_search(table, SOURCES, 121, 4, min_length, n_best=5))
     for index in range(len(SOURCES)):
         expected = exhaustive(table, index, 4, min_length=min_length)[:5]
@@ -266,7 +269,7 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(build):
     wider = to_numpy(model.generate(np.pad(SOURCE, ((0, 0), (0, 4))), **options))
     np.testing.assert_array_equal(wider["token_ids"][:, :, :length], expected["token_ids"])
     for row, source in enumerate(SOURCE):
-        alone = to_numpy(model.generate(source[None, source != PADDING_ID], **options))
+        alone = to_numpy(model.generate(source[None, source != SPECIAL.padding], **options))
         n = alone["token_ids"].shape[2]
         np.testing.assert_array_equal(alone["token_ids"][0], expected["token_ids"][row, :, :n])
         np.testing.assert_allclose(alone["score"][0], expected["score"][row], atol=1e-4)

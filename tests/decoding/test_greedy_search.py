@@ -3,34 +3,34 @@ import pytest
 from keras import ops
 
 from keras_attention.decoding import greedy_search
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
+from keras_attention.token_ids import SpecialIds
 from tests.backend import compiled, to_numpy
+from tests.decoding.source_contract import SourceContract
 from tests.models.test_transformer_translator import SOURCE, V, make
 
+SPECIAL = SpecialIds()
 
-class Chain:
+
+class Chain(SourceContract):
     """A step contract with a known answer: token `n` is followed by `n + 1`, `last` by END."""
-
-    max_sequence_length = 30
 
     def __init__(self, last=8, vocabulary=12):
         self.last, self.vocabulary = last, vocabulary
 
-    def start(self, source_ids, max_length, return_alignment=False):
-        self.seen_max_length = max_length
-        batch_size, length = ops.shape(source_ids)
+    def start(self, inputs, room, return_alignment=False):
+        batch_size, length = ops.shape(inputs)
         state = {"count": ops.zeros((batch_size,), dtype="int32")}
         if return_alignment:
             state["alignment"] = ops.zeros((batch_size, length), dtype="float32")
-        return state, {"first": source_ids[:, 0], "length": length}
+        return state, {"first": inputs[:, 0], "length": length}
 
-    def advance(self, token, position, state, constants):
-        following = ops.where(token == START_ID, constants["first"], token + 1)
-        following = ops.where(token >= self.last, END_ID, following)
+    def step(self, token, position, state, constants):
+        following = ops.where(token == SPECIAL.start, constants["first"], token + 1)
+        following = ops.where(token >= self.last, SPECIAL.end, following)
         logits = 5.0 * ops.one_hot(following, self.vocabulary)
         # What no translation holds would win if it could.
         loud = np.zeros(self.vocabulary, "float32")
-        loud[[PADDING_ID, START_ID]] = 50.0
+        loud[[SPECIAL.padding, SPECIAL.start]] = 50.0
         state = dict(state, count=state["count"] + 1)
         if "alignment" in state:
             state["alignment"] = ops.zeros_like(state["alignment"]) + ops.cast(position, "float32")
@@ -41,9 +41,9 @@ def test_the_chain_is_followed_to_its_end():
     outputs = to_numpy(greedy_search(Chain(), np.array([[5, 1], [7, 0], [8, 0]], "int32")))
     found = outputs["token_ids"]
     assert found.shape == (3, 30)
-    np.testing.assert_array_equal(found[0, :6], [5, 6, 7, 8, END_ID, 0])
-    np.testing.assert_array_equal(found[1, :4], [7, 8, END_ID, 0])
-    np.testing.assert_array_equal(found[2, :3], [8, END_ID, 0])
+    np.testing.assert_array_equal(found[0, :6], [5, 6, 7, 8, SPECIAL.end, 0])
+    np.testing.assert_array_equal(found[1, :4], [7, 8, SPECIAL.end, 0])
+    np.testing.assert_array_equal(found[2, :3], [8, SPECIAL.end, 0])
     assert not found[:, 6:].any()
     # Padding and START take no part: 12 - 2 tokens, one of them ahead by 5.
     step = 5 - np.log(np.exp(5) + 9)
@@ -55,7 +55,7 @@ def test_a_given_maximum_cuts_every_sentence(max_length):
     found = to_numpy(greedy_search(Chain(), np.array([[4], [7]], "int32"), max_length))["token_ids"]
     assert found.shape == (2, max_length)
     np.testing.assert_array_equal(found[0], [4, 5, 6][:max_length])
-    np.testing.assert_array_equal(found[1], [7, 8, END_ID][:max_length])
+    np.testing.assert_array_equal(found[1], [7, 8, SPECIAL.end][:max_length])
 
 
 def test_the_models_maximum_is_a_cap():
@@ -89,18 +89,18 @@ def test_it_is_the_argmax_of_the_models_own_logits():
     model = make()
     found = to_numpy(model.generate(SOURCE, max_length=8))
     # All nine positions from the start: a causal model does not see the ones to come.
-    tokens = np.full((len(SOURCE), 9), PADDING_ID, "int32")
-    tokens[:, 0] = START_ID
+    tokens = np.full((len(SOURCE), 9), SPECIAL.padding, "int32")
+    tokens[:, 0] = SPECIAL.start
     score, finished = np.zeros(len(SOURCE)), np.zeros(len(SOURCE), bool)
     for t in range(8):
         inputs = {"encoder_token_ids": SOURCE, "decoder_token_ids": tokens}
         logits = to_numpy(model(inputs))[:, t].copy()
-        logits[:, [PADDING_ID, START_ID]] = -1e9
+        logits[:, [SPECIAL.padding, SPECIAL.start]] = -1e9
         best = logits.argmax(-1)
         log_probability = logits.max(-1) - np.log(np.exp(logits).sum(-1))
         score += np.where(finished, 0, log_probability)
-        tokens[:, t + 1] = np.where(finished, PADDING_ID, best)
-        finished |= best == END_ID
+        tokens[:, t + 1] = np.where(finished, SPECIAL.padding, best)
+        finished |= best == SPECIAL.end
     np.testing.assert_array_equal(found["token_ids"], tokens[:, 1:])
     np.testing.assert_allclose(found["score"], score, atol=1e-4)
     assert found["token_ids"].max() < V
@@ -108,10 +108,12 @@ def test_it_is_the_argmax_of_the_models_own_logits():
 
 def test_the_alignment_of_every_emitted_token_is_a_distribution_over_the_source():
     outputs = to_numpy(make().generate(SOURCE, 12, return_alignment=True))
-    emitted = outputs["token_ids"] != PADDING_ID
+    emitted = outputs["token_ids"] != SPECIAL.padding
     alignment = outputs["alignment"]
     np.testing.assert_allclose(alignment.sum(-1), emitted, atol=1e-5)  # 1, or 0 after the end
-    assert not alignment[np.broadcast_to((SOURCE == PADDING_ID)[:, None], alignment.shape)].any()
+    assert not alignment[
+        np.broadcast_to((SOURCE == SPECIAL.padding)[:, None], alignment.shape)
+    ].any()
 
 
 def test_padding_and_the_rest_of_the_batch_change_nothing():

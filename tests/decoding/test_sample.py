@@ -4,10 +4,12 @@ from keras import ops
 
 from keras_attention.decoding import SamplingOptions, greedy_search, sample, search
 from keras_attention.decoding.noise import gumbel_noise, random_words, unit_interval
-from keras_attention.token_ids import END_ID
+from keras_attention.token_ids import SpecialIds
 from tests.backend import compiled, to_numpy
 from tests.decoding.table import WORDS, Table
 from tests.models.test_transformer_translator import SOURCE, make
+
+SPECIAL = SpecialIds()
 
 ROWS = 8000
 SOURCES = np.repeat(np.array([[1, 4], [2, 4]], "int32"), ROWS, axis=0)
@@ -25,7 +27,7 @@ def probabilities(table, temperature=1.0):
     """What the first token's distribution is: (2, 6)."""
     logits = table.logits[:2, 0].astype("float64") / temperature
     allowed = np.zeros(6, bool)
-    allowed[[*WORDS, END_ID]] = True
+    allowed[[*WORDS, SPECIAL.end]] = True
     weights = np.where(allowed, np.exp(logits), 0)
     return weights / weights.sum(axis=1, keepdims=True)
 
@@ -89,7 +91,7 @@ def test_the_colder_the_greedier(temperature, options):
 
 
 def test_the_hottest_is_even():
-    allowed = np.isin(np.arange(6), [*WORDS, END_ID])
+    allowed = np.isin(np.arange(6), [*WORDS, SPECIAL.end])
     hot = shares(Table(3, 3), temperature=1e300)
     np.testing.assert_allclose(hot, np.stack([allowed / 4] * 2), atol=0.02)
 

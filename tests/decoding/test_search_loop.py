@@ -107,11 +107,11 @@ def test_sentences_that_have_ended_leave(beam_size):
     seen = []
 
     class Counting(Table):
-        def advance(self, token, position, state, constants):
+        def step(self, token, position, state, constants):
             rows = ops.shape(token)[0]
             with tf.control_dependencies([tf.numpy_function(seen.append, [rows], [])]):
                 token = tf.identity(token)
-            return super().advance(token, position, state, constants)
+            return super().step(token, position, state, constants)
 
     model = table(Counting)
     options = SearchOptions(beam_size=beam_size)

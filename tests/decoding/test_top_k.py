@@ -5,7 +5,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from keras_attention.decoding.top_k import group_width, top_k
+from keras_attention.decoding.next_tokens import group_width, top_k
 from tests.backend import to_numpy
 
 

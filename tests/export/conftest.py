@@ -1,20 +1,21 @@
 """What several consumers' tests need."""
 
+import os
 import shutil
 
 import pytest
 
 from tests.export.c_program import build
-from tests.export.python_consumer import PythonConsumer
+from tests.export.python_consumer import PythonConsumer, make_consumer
 from tests.export.web_page import chromium, install, serve
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory):
+def programs(once):
     """The folder of the compiled programs of `export/c`."""
     if not (shutil.which("cc") and shutil.which("make")):
         pytest.skip("no C compiler")
-    return build(tmp_path_factory.mktemp("c"))
+    return once("programs_in_c", build) / "c"
 
 
 @pytest.fixture(scope="session")
@@ -30,17 +31,23 @@ def classify_program(programs):
 
 
 @pytest.fixture(scope="session", params=["onnxruntime", "litert"])
-def consumer(request, tmp_path_factory):
+def consumer(request, once):
     """Either folder of programs in Python."""
-    return PythonConsumer(request.param, tmp_path_factory.mktemp(request.param))
+    directory = once(request.param, lambda folder: make_consumer(request.param, folder))
+    return PythonConsumer(request.param, directory)
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, artifact_directory):
-    """The folder of `export/web` as a deployer has it: an artifact beside the page."""
-    directory = install(tmp_path_factory.mktemp("web") / "site")
-    (directory / "artifact").symlink_to(artifact_directory)
-    return directory
+def site(once, artifact_directory):
+    """The folder of `export/web` as a deployer has it: an artifact beside the page.
+
+    Several processes share it: a test may add a file that no other test names.
+    """
+
+    def make(folder):
+        (install(folder / "site") / "artifact").symlink_to(artifact_directory)
+
+    return once("web", make) / "site"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,7 @@ def beside(site):
     made = []
 
     def link(artifact):
-        made.append(site / f"other-{len(made)}")
+        made.append(site / f"other-{os.getpid()}-{len(made)}")
         made[-1].symlink_to(artifact)
         return made[-1].name
 

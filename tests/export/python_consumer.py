@@ -6,20 +6,25 @@ from tests.export.c_program import EXPORT
 from tests.export.environment import make_environment
 
 
+def make_consumer(name, directory):
+    """Makes the environment of a folder of programs, and makes sure what it has not."""
+    python = make_environment(directory, EXPORT / name / "requirements.txt")
+    for package in ("tensorflow", "keras"):
+        run = subprocess.run([python, "-c", f"import {package}"], capture_output=True)
+        assert run.returncode, f"{package} is there"
+
+
 class PythonConsumer:
     """The programs of a folder, in an environment without anything else.
 
     Args:
         name: of the folder.
-        directory: where the environment is made.
+        directory: with the environment that `make_consumer` made.
     """
 
     def __init__(self, name, directory):
         self.name, self.directory = name, directory
-        self.python = make_environment(directory, EXPORT / name / "requirements.txt")
-        for package in ("tensorflow", "keras"):
-            run = subprocess.run([self.python, "-c", f"import {package}"], capture_output=True)
-            assert run.returncode, f"{package} is there"
+        self.python = directory / "bin" / "python"
 
     def run(self, script, artifact, lines):
         """Status, lines of standard output, standard error."""

@@ -10,7 +10,7 @@ from tests.export.c_program import OP_LIBRARY, WORDPIECE_LIBRARY, run
 from tests.export.classified import CLASSIFIERS, PAIRS, answers, line_of
 from tests.export.test_python_consumers import TEXTS
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 def lines_of(texts):

@@ -7,10 +7,9 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  (the SavedModel's tokenizer)
 
 from keras_attention import load
-from keras_attention.search_options import SearchOptions
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import phrase_corpus
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.token_ids import pad
 from tests.export.classified import CLASSIFIERS, columns_of
 
 TEXTS = phrase_corpus(6, split="test")[0]
@@ -26,17 +25,16 @@ def token_ids(model, source_ids):
     return found
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
     translator = load(run_directory)
-    search = SearchOptions(beam_size=beam_size)
-    artifact = export_translator(
+    artifact = export(
         translator.model,
-        translator.tokenizer,
         tmp_path / "artifact",
-        TEXTS,
+        translator.tokenizer,
+        examples=TEXTS,
         formats=("tf_saved_model", "tflite"),
-        search=search,
+        search=dict(beam_size=beam_size),
         single_loop=True,
     )
     source_ids = pad(translator.encode(TEXTS))

@@ -6,7 +6,7 @@ from keras_attention import load
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, SENTENCES, line_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)

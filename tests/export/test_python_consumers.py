@@ -10,7 +10,7 @@ from tests.export.c_program import EXPORT
 TEXTS = [*phrase_corpus(20, split="test")[0], "", " ", "Straße, naïve 👍", "x" * 300]
 
 
-@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+@pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 def test_it_gives_keras_translations(consumer, run_directory, artifact_directory):
     expected = load(run_directory).translate(TEXTS)
     assert consumer("translate.py", artifact_directory, TEXTS) == expected
@@ -18,13 +18,13 @@ def test_it_gives_keras_translations(consumer, run_directory, artifact_directory
     assert consumer("translate.py", artifact_directory, []) == []
 
 
-@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+@pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 def test_it_gives_the_best_of_a_beam(consumer, run_directory, beam_artifact_directory):
     expected = load(run_directory, **BEAM).translate(TEXTS)
     assert consumer("translate.py", beam_artifact_directory, TEXTS) == expected
 
 
-@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+@pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 def test_it_samples_each_line_with_its_number(consumer, run_directory, sampling_artifact_directory):
     texts = [TEXTS[0], *TEXTS]
     expected = load(run_directory, sample=True, **SAMPLING).translate(texts)
@@ -32,7 +32,7 @@ def test_it_samples_each_line_with_its_number(consumer, run_directory, sampling_
     assert expected[0] != expected[1]
 
 
-@pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+@pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_it_runs_lower_precision(consumer, request, precision):
     """Line by line it gives what our own runtime gives with one sentence in a batch."""

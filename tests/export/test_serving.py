@@ -22,7 +22,7 @@ from tests.export.servers import rest_server, rpc_server
 from tests.export.test_python_consumers import TEXTS
 
 SERVING = EXPORT / "serving"
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 def loaded(program, artifact, library):

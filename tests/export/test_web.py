@@ -8,14 +8,14 @@ import sentencepiece
 
 from keras_attention import load
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
 from tests.conftest import BEAM, SAMPLING
 from tests.export.test_python_consumers import TEXTS
 from tests.export.web_page import WEB, cells, opened, settle, translations
 from tests.text.tokenizers import tokenizer_texts
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)
 
 
@@ -107,7 +107,8 @@ def test_it_runs_a_recurrent_model_of_two_vocabularies(browser, address, beside,
         "small", vocabulary_size=120, units=16, embedding_dim=12, max_sequence_length=24
     )
     artifact = tmp_path / "artifact"
-    export_translator(model, tokenizer, artifact, TEXTS, ("onnx",), with_alignments=True)
+    options = dict(formats=("onnx",), with_alignments=True)
+    export(model, artifact, tokenizer, examples=TEXTS, **options)
     expected = load(artifact, "onnx").translate(TEXTS)
     with opened(browser, address, beside(artifact)) as page:
         assert translations(page, TEXTS) == expected

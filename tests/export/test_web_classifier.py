@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from keras_attention import load
-from keras_attention.models import BertClassifier, BertEncoder
-from keras_attention.tasks.classification import export_classifier
+from keras_attention.models import BertEncoder, Classifier
+from keras_attention.tasks.export import export
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, LONG, PAIRS, SENTENCES
 from tests.export.web_page import bars, fill_texts, opened, settle
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, published, trained
 
-pytestmark = pytest.mark.filterwarnings("ignore::keras_attention.runtimes.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 def is_blank(text):
@@ -166,12 +166,12 @@ def test_of_many_labels_the_most_probable_are_shown(browser, address, beside, tm
         intermediate_dim=24,
         max_sequence_length=32,
     )
-    model = BertClassifier(encoder, 13)
+    model = Classifier(encoder, 13)
     for weight in model.trainable_weights[-2:]:  # else all labels are almost equally probable
         weight.assign(keras.random.normal(weight.shape, seed=1))
     labels = [f"label {i}" for i in range(13)]
-    artifact = export_classifier(
-        model, tokenizer, labels, tmp_path / "artifact", texts, max_length=32, formats=("onnx",)
+    artifact = export(
+        model, tmp_path / "artifact", tokenizer, labels, formats=("onnx",), examples=texts
     )
     expected = load(artifact, "onnx").probabilities(texts)
     with opened(browser, address, beside(artifact)) as page:

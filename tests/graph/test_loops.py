@@ -1,7 +1,7 @@
 import numpy as np
 from keras import ops
 
-from keras_attention.graph.loops import loop
+from keras_attention.graph.loops import fori_loop, while_loop
 from tests.backend import compiled, to_numpy
 
 
@@ -12,7 +12,7 @@ def count_up(limit, maximum_iterations):
         here = ops.arange(4, dtype="int32") == state["i"]
         return {"i": state["i"] + 1, "log": [ops.where(here, state["i"] * 10, state["log"][0])]}
 
-    return loop(lambda state: state["i"] < limit, body, state, maximum_iterations)
+    return while_loop(lambda state: state["i"] < limit, body, state, maximum_iterations)
 
 
 def test_the_condition_ends_it():
@@ -35,3 +35,12 @@ def test_compiled_with_a_maximum_known_only_at_run_time():
     for jit in (True, False):
         function = compiled(lambda n: count_up(100, n)["log"][0], jit)
         np.testing.assert_array_equal(to_numpy(function(ops.convert_to_tensor(4))), [0, 10, 20, 30])
+
+
+def test_a_loop_of_a_count_sees_its_index():
+    def body(index, state):
+        return {"sum": state["sum"] + index * state["factor"], "factor": state["factor"]}
+
+    state = {"sum": ops.convert_to_tensor(0), "factor": ops.convert_to_tensor(10)}
+    assert to_numpy(fori_loop(4, body, state))["sum"] == 60
+    assert to_numpy(fori_loop(0, body, state))["sum"] == 0

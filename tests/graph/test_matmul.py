@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.graph.matmul import Recording, Replay, kernel_gradients, product
+from keras_attention.graph.matmul import RecordingMatmul, ReplayingMatmul, kernel_gradients, matmul
 from tests.backend import gradients, to_numpy
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ def test_a_product_is_with_a_part_of_the_kernel(shape, rows, columns):
     part = kernel[..., slice(*rows), slice(*columns)]
     for leading in [(2, 3)] if len(shape) == 3 else [(4,), (2, 3)]:
         inputs = RNG.normal(size=(*leading, part.shape[-2])).astype("float32")
-        found = product(inputs, ops.convert_to_tensor(kernel), "float32", rows, columns)
+        found = matmul(inputs, ops.convert_to_tensor(kernel), "float32", rows, columns)
         np.testing.assert_allclose(to_numpy(found), inputs @ part, rtol=1e-5, atol=1e-6)
 
 
@@ -29,22 +29,22 @@ def test_replayed_products_have_the_same_gradients(shape, rows, columns):
     times, x = 3, RNG.normal(size=(3, 2, 4, width)).astype("float32")
     x = keras.Variable(x if len(shape) == 3 else x[:, 0], dtype="float32")
 
-    def plain():
-        found = [product(x.value[t], kernel, "float32", rows, columns) for t in range(times)]
+    def plain(matmul=matmul):
+        found = [matmul(x.value[t], kernel, "float32", rows, columns) for t in range(times)]
         return ops.sum(ops.sin(ops.stack(found)))
 
     tensor = ops.copy(kernel)
     expected_x, expected_kernel = gradients(plain, [x, kernel])
 
-    with Recording([kernel], [tensor]) as recording:
-        plain()
+    recording = RecordingMatmul([kernel], [tensor])
+    plain(recording)
     assert recording.uses == [(0, rows, columns)] * times
     results = [keras.Variable(result) for result in recording.results]
     seen = []
 
     def replayed():
-        with Replay([kernel], [tensor], [result.value for result in results]) as replay:
-            value = plain()
+        replay = ReplayingMatmul([kernel], [tensor], [result.value for result in results])
+        value = plain(replay)
         seen[:] = replay.inputs
         return value
 
@@ -59,11 +59,11 @@ def test_replayed_products_have_the_same_gradients(shape, rows, columns):
 def test_only_known_kernels_are_recorded():
     known, other = (ops.convert_to_tensor(RNG.normal(size=(3, 3))) for _ in range(2))
     inputs = RNG.normal(size=(2, 3))
-    with Recording([known], [known]) as outer:
-        with Recording([other], [other]) as inner:
-            product(inputs, other, "float32")
-            product(inputs, known, "float32")
-        product(inputs, known, "float32")
-    product(inputs, known, "float32")
-    assert (len(outer.uses), len(inner.uses)) == (1, 1)
+    recording = RecordingMatmul([known], [2 * known])
+    found = [to_numpy(recording(inputs, kernel, "float32")) for kernel in (known, other, known)]
+    np.testing.assert_allclose(found[0], 2 * inputs @ to_numpy(known), rtol=1e-5)
+    np.testing.assert_allclose(found[1], inputs @ to_numpy(other), rtol=1e-5)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert recording.uses == [(0, (0, None), (0, None))] * 2
+    assert len(recording.results) == 2
     assert kernel_gradients([], [], [], [known]) == [None]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.graph.matmul import product
-from keras_attention.graph.recurrence import recur, recurrence_in_chunks
+from keras_attention.graph.matmul import matmul
+from keras_attention.graph.recurrence import recurrence, recurrence_in_chunks
 from tests.backend import BACKEND, compiled, gradients, to_numpy
 
 
@@ -14,7 +14,7 @@ def running_mix(state, x):
     return state, [state["sum"] * x["b"], state["sum"][:, :1]]
 
 
-def recurrence(length, block_size=4):
+def mixing(length, chunk_size=4):
     rng = np.random.default_rng(length)
     inputs = {name: rng.normal(size=(length, 2, 3)).astype("float32") for name in "ab"}
     state = {"sum": np.ones((2, 3), "float32"), "last": np.zeros((2, 3), "float32")}
@@ -22,7 +22,7 @@ def recurrence(length, block_size=4):
     def run(inputs):
         outputs = [ops.zeros((2, 3)), ops.zeros((2, 1))]
         tensors = {name: ops.convert_to_tensor(array) for name, array in state.items()}
-        return recurrence_in_chunks(running_mix, tensors, inputs, outputs, block_size)
+        return recurrence_in_chunks(running_mix, tensors, inputs, outputs, chunk_size)
 
     return run, inputs, state
 
@@ -35,10 +35,10 @@ def one_by_one(inputs, state):
     return to_numpy(state), [np.stack(column) for column in zip(*outputs, strict=True)]
 
 
-@pytest.mark.parametrize("block_size", [1, 3, 4])
+@pytest.mark.parametrize("chunk_size", [1, 3, 4])
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 8, 11])
-def test_a_recurrence_is_its_steps_one_by_one(length, block_size):
-    run, inputs, state = recurrence(length, block_size)
+def test_a_recurrence_is_its_steps_one_by_one(length, chunk_size):
+    run, inputs, state = mixing(length, chunk_size)
     expected_state, expected = one_by_one(inputs, state)
     for function in (run, compiled(run), compiled(run, False)):
         tensors = {name: ops.convert_to_tensor(array) for name, array in inputs.items()}
@@ -51,7 +51,7 @@ def test_a_recurrence_is_its_steps_one_by_one(length, block_size):
 
 @pytest.mark.parametrize("length", [1, 4, 7])
 def test_a_recurrence_has_the_gradient_of_its_steps(length):
-    run, inputs, state = recurrence(length)
+    run, inputs, state = mixing(length)
     weights = [keras.Variable(inputs[name]) for name in "ab"]
 
     def loss(run):
@@ -77,7 +77,7 @@ def test_a_recurrence_over_a_length_known_only_at_run_time(jit):
     import tensorflow as tf
 
     spec = {name: tf.TensorSpec((None, 2, 3)) for name in "ab"}
-    run = recurrence(3)[0]
+    run = mixing(3)[0]
 
     @tf.function(input_signature=[spec], jit_compile=jit, autograph=False)
     def gradient(inputs):
@@ -88,7 +88,7 @@ def test_a_recurrence_over_a_length_known_only_at_run_time(jit):
         return tape.gradient(total, inputs), outputs
 
     for length in (1, 3, 9):
-        _, inputs, state = recurrence(length)
+        _, inputs, state = mixing(length)
         found, outputs = gradient({name: tf.constant(array) for name, array in inputs.items()})
         for a, b in zip(outputs, one_by_one(inputs, state)[1], strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)
@@ -117,11 +117,11 @@ class Step:
         self.first = keras.Variable(rng.normal(size=(B, N)), dtype="float32")
         self.mask = np.arange(T)[:, None, None] < np.array([[5], [3]])
 
-    def __call__(self, state, x, constants):
-        inner = product(state["h"], self.matrix, "float32", rows=(K, None))
-        outer = product(x["x"], self.matrix, "float32", (0, K))
-        both = product(ops.tanh(inner), self.matrix, "float32", (K, K + N), (1, 3))
-        memory = product(ops.expand_dims(inner, 1), constants["memory"], "float32")[:, 0]
+    def __call__(self, state, x, constants, matmul=matmul):
+        inner = matmul(state["h"], self.matrix, "float32", rows=(K, None))
+        outer = matmul(x["x"], self.matrix, "float32", (0, K))
+        both = matmul(ops.tanh(inner), self.matrix, "float32", (K, K + N), (1, 3))
+        memory = matmul(ops.expand_dims(inner, 1), constants["memory"], "float32")[:, 0]
         kept = ops.cast(keras.random.uniform((B, N), seed=self.seed) < 0.7, "float32")
         new = ops.tanh(outer + memory * kept * self.scale + constants["bias"])
         new = ops.where(x["mask"], new, state["h"]) + ops.sum(both, -1, keepdims=True)
@@ -135,7 +135,7 @@ class Step:
     def run(self, training):
         state, inputs, constants = self.arguments()
         outputs = [ops.zeros((B, 2)), {"twice": ops.zeros((B, N))}]
-        return recur(self, state, inputs, outputs, constants, self.variables, training)
+        return recurrence(self, state, inputs, outputs, constants, self.variables, training)
 
     def run_one_by_one(self):
         state, inputs, constants = self.arguments()
@@ -208,7 +208,7 @@ def test_a_trained_recurrence_in_a_graph_of_unknown_lengths(jit):
         with tf.GradientTape() as tape:
             tape.watch(x)
             inputs = {"x": x, "mask": mask}
-            loss = loss_of(recur(step, state, inputs, None, constants, step.variables, True))
+            loss = loss_of(recurrence(step, state, inputs, None, constants, step.variables, True))
         found = tape.gradient(loss, [*variables[:-2], x, variables[-1]])
         return [tf.convert_to_tensor(g) for g in found]
 

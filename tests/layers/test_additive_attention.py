@@ -26,8 +26,8 @@ def by_the_paper(weights, query, value, mask, bias=0.0):
     return alpha @ value, alpha
 
 
-def make(block_size=16, seed=0, **options):
-    layer = AdditiveAttention(U, block_size=block_size, **options)
+def make(chunk_size=16, seed=0, **options):
+    layer = AdditiveAttention(U, chunk_size=chunk_size, **options)
     layer.build(QUERY.shape, VALUE.shape)
     rng = np.random.default_rng(seed)
     layer.set_weights([rng.normal(scale=0.5, size=w.shape) for w in layer.get_weights()])
@@ -40,9 +40,9 @@ def make(block_size=16, seed=0, **options):
     queries=st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B),
     causal=st.booleans(),
     pairs=st.none() | st.integers(0, 2**32 - 1),
-    block_size=st.sampled_from([1, 2, 3, 7, 16]),
+    chunk_size=st.sampled_from([1, 2, 3, 7, 16]),
 )
-def test_the_papers_formula_under_every_mask_and_block(values, queries, causal, pairs, block_size):
+def test_the_papers_formula_under_every_mask_and_block(values, queries, causal, pairs, chunk_size):
     mask, arguments = np.ones((B, T, S), bool), {"use_causal_mask": causal}
     if values is not None:
         arguments["value_mask"] = np.arange(S) < np.array(values)[:, None]
@@ -55,7 +55,7 @@ def test_the_papers_formula_under_every_mask_and_block(values, queries, causal, 
     if pairs is not None:
         arguments["attention_mask"] = np.random.default_rng(pairs).random((B, T, S)) < 0.5
         mask &= arguments["attention_mask"]
-    layer = make(block_size)
+    layer = make(chunk_size)
     context, alpha = by_the_paper(layer.get_weights(), QUERY, VALUE, mask)
     found, scores = to_numpy(layer(QUERY, VALUE, return_attention_scores=True, **arguments))
     np.testing.assert_allclose(scores, alpha, atol=1e-5)
@@ -144,13 +144,13 @@ class Squared(AdditiveAttention):
 
 @pytest.mark.parametrize("constructor", [AdditiveAttention, Squared])
 @pytest.mark.parametrize("jit", [None, False, True], ids=["eager", "graph", "jit"])
-def test_gradients_in_blocks_are_those_of_the_plain_formula(constructor, jit):
+def test_gradients_in_chunks_are_those_of_the_plain_formula(constructor, jit):
     if BACKEND == "jax" and jit is not None:
         pytest.skip("jax.grad of the eager call is compiled already")
     keras.utils.set_random_seed(2)
-    plain = constructor(U, block_size=100, use_bias=True)
+    plain = constructor(U, chunk_size=100, use_bias=True)
     plain(QUERY, VALUE)
-    blocked = constructor(U, block_size=2, use_bias=True)
+    blocked = constructor(U, chunk_size=2, use_bias=True)
     blocked(QUERY, VALUE)
     blocked.set_weights(plain.get_weights())
     inputs = [keras.Variable(QUERY), keras.Variable(VALUE)]
@@ -203,7 +203,7 @@ def test_blocks_of_unknown_lengths():
     ("arguments", "message"),
     [
         (dict(units=0), "`units` must be a positive integer"),
-        (dict(units=4, block_size=0), "`block_size` must be a positive integer"),
+        (dict(units=4, chunk_size=0), "`chunk_size` must be a positive integer"),
         (dict(units=4, dropout=1.0), "`dropout` must be"),
     ],
 )

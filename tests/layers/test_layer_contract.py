@@ -129,7 +129,7 @@ CASES = {
     ),
     "AdditiveAttention": (
         layers.AdditiveAttention,
-        dict(units=8, use_bias=True, normalize=True, block_size=2),
+        dict(units=8, use_bias=True, normalize=True, chunk_size=2),
         {"query": X, "value": NARROW_MEMORY, "value_mask": MEMORY_MASK},
         {
             "query_kernel": (D, 8),
@@ -142,14 +142,14 @@ CASES = {
     ),
     "MultiplicativeAttention, general": (
         layers.MultiplicativeAttention,
-        dict(form="general", scale=True),
+        dict(score_mode="general", scale=True),
         {"query": X, "value": NARROW_MEMORY, "value_mask": MEMORY_MASK},
         {"kernel": (DV, D), "score_scale": ()},
         SCORES,
     ),
     "MultiplicativeAttention, concat, local": (
         layers.MultiplicativeAttention,
-        dict(form="concat", units=8, window=3, block_size=2),
+        dict(score_mode="concat", units=8, window=3, chunk_size=2),
         {"query": X, "value": NARROW_MEMORY, "value_mask": MEMORY_MASK},
         {
             "query_kernel": (D, 8),

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from keras import ops, tree
 
 from keras_attention import masks
 from keras_attention.layers import MultiHeadAttention
-from keras_attention.layers.heads import cache_offsets, write_cache
+from keras_attention.layers.attention_cache import cache_slots
 from tests.backend import to_numpy
 
 B, T, S, D, DV, H, K = 3, 5, 7, 12, 10, 2, 4
@@ -65,8 +67,21 @@ def with_weights(weights, fused):
     return layer
 
 
-FUSED, SEPARATE = (with_weights(random_weights(D), fused) for fused in (True, False))
-CROSS = with_weights(random_weights(DV, seed=1), fused=False)
+# Made when a test first asks: importing a module of tests runs no operation.
+@functools.cache
+def fused_layer():
+    return with_weights(random_weights(D), fused=True)
+
+
+@functools.cache
+def separate_layer():
+    return with_weights(random_weights(D), fused=False)
+
+
+@functools.cache
+def cross_layer():
+    return with_weights(random_weights(DV, seed=1), fused=False)
+
 
 lengths = st.lists(st.integers(0, T), min_size=B, max_size=B)
 
@@ -102,7 +117,7 @@ def test_self_attention_is_the_papers_under_every_mask(queries, values, causal, 
             explicit = np.stack([explicit] * H, 1)
         arguments["attention_mask"] = explicit
     output, scores = by_the_paper(X, X, random_weights(D), mask)
-    for layer in (FUSED, SEPARATE):
+    for layer in (fused_layer(), separate_layer()):
         found, found_scores = to_numpy(layer(X, return_attention_scores=True, **arguments))
         np.testing.assert_allclose(found, output, atol=1e-5)
         np.testing.assert_allclose(found_scores, scores, atol=1e-5)
@@ -115,10 +130,12 @@ def test_cross_attention_is_the_papers(values):
     mask = np.broadcast_to(token_mask(values, S)[:, None, :], (B, T, S))
     output, scores = by_the_paper(X, MEMORY, random_weights(DV, seed=1), mask)
     arguments = dict(value_mask=token_mask(values, S), return_attention_scores=True)
-    found, found_scores = to_numpy(CROSS(X, MEMORY, **arguments))
+    found, found_scores = to_numpy(cross_layer()(X, MEMORY, **arguments))
     np.testing.assert_allclose(found, output, atol=1e-5)
     np.testing.assert_allclose(found_scores, scores, atol=1e-5)
-    cached, cached_scores = to_numpy(CROSS(X, cache=CROSS.project(MEMORY), **arguments))
+    cached, cached_scores = to_numpy(
+        cross_layer().cross_step(X, cross_layer().project(MEMORY), **arguments)
+    )
     np.testing.assert_allclose(cached, output, atol=1e-5)
     np.testing.assert_allclose(cached_scores, scores, atol=1e-5)
 
@@ -131,26 +148,32 @@ def test_cross_attention_is_the_papers(values):
     pairs=st.none() | st.integers(0, 2**32 - 1),
 )
 def test_with_a_cache_step_by_step_is_causal_attention_at_once(fused, chunk, values, pairs):
-    layer = FUSED if fused else SEPARATE
+    layer = fused_layer() if fused else separate_layer()
     length = 9  # longer than what is written
     value_mask = None if values is None else token_mask(values, length)
     explicit = None if pairs is None else np.random.default_rng(pairs).random((B, T, length)) < 0.5
 
-    def masks_of(rows, size):
-        """The masks of the queries `rows` over `size` keys."""
-        return dict(
-            value_mask=None if value_mask is None else value_mask[:, :size],
-            attention_mask=None if explicit is None else explicit[:, rows, :size],
+    expected, scores = to_numpy(
+        layer(
+            X,
+            use_causal_mask=True,
+            value_mask=None if value_mask is None else value_mask[:, :T],
+            attention_mask=None if explicit is None else explicit[:, :, :T],
             return_attention_scores=True,
         )
-
-    expected, scores = to_numpy(layer(X, use_causal_mask=True, **masks_of(slice(None), T)))
+    )
     cache = layer.empty_cache(B, length)
     for start in range(0, T, chunk):
         rows = slice(start, min(start + chunk, T))
-        output, part_scores, cache = layer(
-            X[:, rows], cache=cache, cache_index=start, **masks_of(rows, length)
+        slots = cache_slots(
+            cache,
+            start,
+            length=rows.stop - start,
+            padding_mask=value_mask,
+            attention_mask=None if explicit is None else explicit[:, rows],
         )
+        x = ops.convert_to_tensor(X[:, rows])
+        output, part_scores, cache = layer.step(x, cache, slots, return_attention_scores=True)
         np.testing.assert_allclose(to_numpy(output), expected[:, rows], atol=1e-5)
         part_scores = to_numpy(part_scores)
         assert part_scores.shape == (B, H, rows.stop - start, length)
@@ -171,29 +194,29 @@ def test_the_same_tensor_twice_is_self_attention():
 
 def test_keys_may_differ_from_values():
     key = MEMORY[:, ::-1]
-    output = to_numpy(CROSS(X, MEMORY, key=key.copy()))
+    output = to_numpy(cross_layer()(X, MEMORY, key=key.copy()))
     assert output.shape == (B, T, D)
-    assert np.abs(output - to_numpy(CROSS(X, MEMORY))).max() > 1e-3
-    both = to_numpy(CROSS(X, MEMORY, key=MEMORY.copy()))
-    np.testing.assert_allclose(both, to_numpy(CROSS(X, MEMORY)), atol=1e-6)
+    assert np.abs(output - to_numpy(cross_layer()(X, MEMORY))).max() > 1e-3
+    both = to_numpy(cross_layer()(X, MEMORY, key=MEMORY.copy()))
+    np.testing.assert_allclose(both, to_numpy(cross_layer()(X, MEMORY)), atol=1e-6)
 
 
 def test_one_mask_a_head():
     mask = RNG.random((B, H, T, T)) < 0.6
     mask[0, 1, 2] = False  # one head of one query sees nothing, the other something
-    output, scores = to_numpy(FUSED(X, attention_mask=mask, return_attention_scores=True))
+    output, scores = to_numpy(fused_layer()(X, attention_mask=mask, return_attention_scores=True))
     assert not scores[~mask].any()
     assert not scores[0, 1, 2].any()
     assert np.abs(output[0, 2]).max() > 0
-    np.testing.assert_allclose(to_numpy(FUSED(X, attention_mask=mask)), output, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(fused_layer()(X, attention_mask=mask)), output, atol=1e-6)
 
 
 def test_masks_arrive_from_a_stock_layer_upstream():
     ids = np.array([[4, 5, 0, 0], [6, 0, 0, 0]])
     x = keras.layers.Embedding(9, D, mask_zero=True)(ids)
-    masked = to_numpy(FUSED(x))
+    masked = to_numpy(fused_layer()(x))
     # Rows of padding attend to nothing, as the mask is that of the queries too.
-    explicit = to_numpy(FUSED(to_numpy(x), query_mask=ids != 0, value_mask=ids != 0))
+    explicit = to_numpy(fused_layer()(to_numpy(x), query_mask=ids != 0, value_mask=ids != 0))
     np.testing.assert_allclose(masked, explicit, atol=1e-6)
 
 
@@ -230,13 +253,41 @@ def test_each_projection_is_initialised_as_a_matrix_of_its_own():
 
 def test_a_subclass_may_override_the_score():
     class Uniform(MultiHeadAttention):
-        def score(self, query, key, start):
-            return 0.0 * super().score(query, key, start)
+        def score(self, query, key, query_positions, key_positions):
+            return 0.0 * super().score(query, key, query_positions, key_positions)
 
     layer = Uniform(num_heads=H, key_dim=K)
     _, scores = to_numpy(layer(X, use_causal_mask=True, return_attention_scores=True))
     expected = np.tril(np.ones((T, T))) / np.arange(1, T + 1)[:, None]
     np.testing.assert_allclose(scores, np.broadcast_to(expected, (B, H, T, T)), atol=1e-6)
+
+
+@pytest.mark.parametrize("queries_per_source", [1, 3])
+@pytest.mark.parametrize("with_axis", [True, False])
+def test_the_score_sees_positions(queries_per_source, with_axis):
+    """Of rows that share a source too, each row's own."""
+    seen = []
+
+    class Watching(MultiHeadAttention):
+        def score(self, query, key, query_positions, key_positions):
+            seen.append((to_numpy(query_positions), to_numpy(key_positions)))
+            assert query.shape[2] == query_positions.shape[-1]
+            return super().score(query, key, query_positions, key_positions)
+
+    layer = Watching(num_heads=H, key_dim=K)
+    layer(X, MEMORY)
+    np.testing.assert_array_equal(seen[0][0], np.arange(T))
+    np.testing.assert_array_equal(seen[0][1], np.arange(S))
+    length = 2 if with_axis else 1
+    query = ops.convert_to_tensor(X[:, :2] if with_axis else X[:, 0])
+    memory = layer.project(MEMORY[: B // queries_per_source])
+    shared = np.arange(4, 4 + length, dtype="int32")
+    own = RNG.integers(0, 9, (B, length)).astype("int32")
+    for positions in (shared, own):
+        layer.cross_step(query, memory, None, None, positions, queries_per_source)
+    grouped = np.tile(shared, queries_per_source)
+    np.testing.assert_array_equal(seen[1][0], grouped)
+    np.testing.assert_array_equal(seen[2][0], own.reshape(-1, queries_per_source * length))
 
 
 def test_against_keras_own_layer():
@@ -266,44 +317,24 @@ def test_against_keras_own_layer():
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
 
 
-def test_write_cache_at_every_position():
-    full = RNG.normal(size=(B, H, 6, K)).astype("float32")
-    for length in (1, 2, 3):
-        update = RNG.normal(size=(B, H, length, K)).astype("float32")
-        for index in range(6 - length + 1):
-            expected, cache = full.copy(), full.copy()
-            expected[:, :, index : index + length] = update
-            cache[:, :, index : index + length] = 0
-            cache = ops.convert_to_tensor(cache)
-            offsets = cache_offsets(cache, np.int32(index))
-            found = write_cache(cache, ops.convert_to_tensor(update), offsets)
-            np.testing.assert_array_equal(to_numpy(found), expected)
-
-
 @pytest.mark.parametrize("value_dim", [None, 3])
 def test_one_position_without_its_axis(value_dim):
     layer = MultiHeadAttention(num_heads=H, key_dim=K, value_dim=value_dim)
     layer(X)
     cache = shared = layer.empty_cache(B, T)
+    x = ops.convert_to_tensor(X)
     for index in range(T):
-        expected = layer(
-            X[:, index : index + 1], cache=cache, cache_index=index, return_attention_scores=True
-        )
-        found = layer(
-            X[:, index],
-            cache=shared,
-            cache_index=index,
-            offsets=cache_offsets(shared["key"], index),
-            return_attention_scores=True,
-        )
+        slots = cache_slots(cache, index)
+        expected = layer.step(x[:, index : index + 1], cache, slots, return_attention_scores=True)
+        found = layer.step(x[:, index], shared, slots, return_attention_scores=True)
         cache, shared = expected[2], found[2]
         assert found[0].shape == (B, D)
         np.testing.assert_allclose(
             to_numpy(found[0]), to_numpy(expected[0])[:, 0], atol=1e-6, rtol=1e-5
         )
         for a, b in zip(to_numpy(found[1:]), to_numpy(expected[1:]), strict=True):
-            for x, y in zip(tree.flatten(a), tree.flatten(b), strict=True):
-                np.testing.assert_allclose(x, y, atol=1e-6, rtol=1e-5)
+            for c, d in zip(tree.flatten(a), tree.flatten(b), strict=True):
+                np.testing.assert_allclose(c, d, atol=1e-6, rtol=1e-5)
 
 
 def test_one_position_without_its_axis_may_attend_to_nothing():
@@ -311,9 +342,10 @@ def test_one_position_without_its_axis_may_attend_to_nothing():
     layer(X, MEMORY)
     mask = np.ones((B, S), bool)
     mask[0] = False
-    arguments = dict(value_mask=mask, cache=layer.project(MEMORY))
-    found = to_numpy(layer(X[:, 0], **arguments))
-    np.testing.assert_allclose(found, to_numpy(layer(X[:, :1], **arguments))[:, 0], atol=1e-6)
+    memory = layer.project(MEMORY)
+    found = to_numpy(layer.cross_step(X[:, 0], memory, value_mask=mask)[0])
+    expected = to_numpy(layer.cross_step(X[:, :1], memory, value_mask=mask)[0])
+    np.testing.assert_allclose(found, expected[:, 0], atol=1e-6)
     assert (found[0] == 0).all() and (found[1:] != 0).any()
 
 
@@ -333,8 +365,6 @@ def test_what_is_out_of_range_is_refused(arguments, message):
 
 
 def test_calls_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="`cache_index` must be given together with `cache`"):
-        FUSED(X, cache_index=0)
     with pytest.raises(ValueError, match="`key` must be as wide as `value`"):
         MultiHeadAttention(num_heads=H, key_dim=K).build(
             (None, None, D), (None, None, 8), (None, None, 9)

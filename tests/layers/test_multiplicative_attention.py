@@ -33,9 +33,9 @@ def by_the_paper(layer, query, value, mask, window=None):
                 if mask[b, s] and (window is None or abs(s - position) <= window)
             ]
             for s in seen:
-                if layer.form == "dot":
+                if layer.score_mode == "dot":
                     score = h @ value[b, s]
-                elif layer.form == "general":
+                elif layer.score_mode == "general":
                     score = value[b, s] @ weights["kernel"] @ h
                 else:
                     both = h @ weights["query_kernel"] + value[b, s] @ weights["key_kernel"]
@@ -51,11 +51,11 @@ def by_the_paper(layer, query, value, mask, window=None):
 
 
 @pytest.mark.parametrize("window", [None, 1, 2])
-@pytest.mark.parametrize("form", ["dot", "general", "concat"])
-def test_equal_to_the_papers_formulas(form, window):
+@pytest.mark.parametrize("score_mode", ["dot", "general", "concat"])
+def test_equal_to_the_papers_formulas(score_mode, window):
     keras.utils.set_random_seed(1)
-    units = U if form == "concat" else None
-    layer = MultiplicativeAttention(form, units=units, window=window, scale=True)
+    units = U if score_mode == "concat" else None
+    layer = MultiplicativeAttention(score_mode, units=units, window=window, scale=True)
     layer(QUERY, VALUE)
     layer.score_scale.assign(1.7)
     found = to_numpy(layer(QUERY, VALUE, value_mask=MASK, return_attention_scores=True))
@@ -66,19 +66,21 @@ def test_equal_to_the_papers_formulas(form, window):
 
 @settings(max_examples=25)
 @given(st.integers(1, 9), st.integers(1, 8), st.sampled_from(["dot", "general", "concat"]))
-def test_weights_sum_to_one_and_padding_has_none(target_length, source_length, form):
+def test_weights_sum_to_one_and_padding_has_none(target_length, source_length, score_mode):
     rng = np.random.default_rng(target_length * 10 + source_length)
     query = rng.normal(size=(2, target_length, D)).astype("float32")
     value = rng.normal(size=(2, source_length, D)).astype("float32")
     mask = np.arange(source_length) < np.array([[source_length], [max(1, source_length // 2)]])
-    layer = MultiplicativeAttention(form, units=3 if form == "concat" else None, block_size=2)
+    layer = MultiplicativeAttention(
+        score_mode, units=3 if score_mode == "concat" else None, chunk_size=2
+    )
     _, alpha = to_numpy(layer(query, value, value_mask=mask, return_attention_scores=True))
     np.testing.assert_allclose(alpha.sum(-1), 1, atol=1e-5)
     assert not alpha[~np.broadcast_to(mask[:, None], alpha.shape)].any()
 
 
-def test_concat_in_blocks_equals_all_at_once_and_so_do_the_gradients():
-    layers = [MultiplicativeAttention("concat", units=U, block_size=size) for size in (2, 64)]
+def test_concat_in_chunks_equals_all_at_once_and_so_do_the_gradients():
+    layers = [MultiplicativeAttention("concat", units=U, chunk_size=size) for size in (2, 64)]
     for layer in layers:
         layer(QUERY, VALUE)
     layers[1].set_weights(layers[0].get_weights())
@@ -109,8 +111,8 @@ def test_a_window_over_nothing_that_is_allowed_gives_zeros():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(form="location"), "`form` must be one of"),
-        (dict(form="concat"), "`units` must be a positive integer"),
+        (dict(score_mode="location"), "`score_mode` must be one of"),
+        (dict(score_mode="concat"), "`units` must be a positive integer"),
         (dict(window=0), "`window` must be a positive integer"),
         (dict(dropout=1), "`dropout` must be"),
     ],

@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_attention.graph import recurrence
+from keras_attention.graph.matmul import matmul
 from keras_attention.layers import (
     AdditiveAttention,
+    BaseAttention,
     GNMTDecoder,
     MultiHeadAttention,
     MultiplicativeAttention,
@@ -264,6 +267,51 @@ def test_training_never_holds_the_hidden_layer_of_all_steps():
         lambda: ops.sum(ops.square(layer(tokens, value, training=True))), layer.trainable_weights
     )
     assert batch * source * units <= largest < batch * steps * source * units / 10
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Bilinear(BaseAttention):
+    """A user's own attention: it hands on the product that it was given."""
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        self.kernel = self.add_weight(shape=(query_shape[-1], value_shape[-1]), name="kernel")
+        super().build(query_shape, value_shape, key_shape)
+
+    def project_query(self, query, matmul=matmul):
+        return matmul(query, self.kernel, self.compute_dtype)
+
+    def score(self, query, key):
+        return ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "attention", "products"),
+    [
+        # The context's share of the cell's input kernel, the recurrent kernel, the attention's, and
+        # the weights times the values.
+        (RecurrentDecoder, AdditiveAttention(6), 4),
+        (RNNSearchDecoder, Bilinear(), 4),
+        # Multi-head attention makes its products without the recurrence.
+        (RecurrentDecoder, MultiHeadAttention(2, 3), 2),
+        (RecurrentDecoder, None, 2),
+    ],
+)
+def test_training_makes_kernel_gradients_after_the_loop(kind, attention, products, monkeypatch):
+    uses = []
+
+    def spy(given, *others):
+        uses.extend(given)
+        return original(given, *others)
+
+    original = recurrence.kernel_gradients
+    monkeypatch.setattr(recurrence, "kernel_gradients", spy)
+    layer = kind(layers.GRUCell(U), attention, layers.Dense(R))
+    run(layer)
+    found = gradients(lambda: loss_of_sequence(layer, training=True), layer.trainable_weights)
+    assert len(uses) == products
+    expected = gradients(lambda: loss_of_steps(layer), layer.trainable_weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [layers.GRUCell, layers.LSTMCell])

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention.layers import MultiHeadAttention, TransformerDecoder, TransformerEncoder
-from keras_attention.layers.heads import cache_offsets
+from keras_attention.layers.attention_cache import cache_slots
 from tests.backend import to_numpy
 
 B, T, S, D, F, H = 3, 5, 7, 12, 14, 2
@@ -52,29 +52,47 @@ def test_one_position_without_its_axis(normalize_first, queries_per_source):
     sources = B // queries_per_source
     memory = block.project_encoder(MEMORY[:sources])
     cache = block.empty_cache(B, T)
+    x = ops.convert_to_tensor(X)
     for index in range(T):
         arguments = dict(
             encoder_padding_mask=MEMORY_MASK[:sources],
-            self_attention_cache=cache,
-            self_attention_cache_update_index=index,
-            cross_attention_cache=memory,
             queries_per_source=queries_per_source,
             return_attention_scores=True,
         )
-        expected = block(X[:, index : index + 1], **arguments)
-        found = block(
-            X[:, index],
-            self_attention_cache_offsets=cache_offsets(cache["key"], index),
-            **arguments,
+        slots = cache_slots(cache, index)
+        expected, expected_scores, expected_cache = to_numpy(
+            block.step(x[:, index : index + 1], cache, slots, memory, **arguments)
         )
-        cache = found[3]
-        assert found[0].shape == (B, D) and found[2].shape == (B, H, 1, S)
-        found, expected = to_numpy(found), to_numpy(expected)
-        np.testing.assert_allclose(found[0], expected[0][:, 0], atol=1e-5)
-        for a, b in zip(found[1:3], expected[1:3], strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-6)
+        found, scores, cache = block.step(x[:, index], cache, slots, memory, **arguments)
+        assert found.shape == (B, D) and scores["cross_attention"].shape == (B, H, 1, S)
+        np.testing.assert_allclose(to_numpy(found), expected[:, 0], atol=1e-5)
+        for name in ("self_attention", "cross_attention"):
+            np.testing.assert_allclose(to_numpy(scores[name]), expected_scores[name], atol=1e-6)
         for name in ("key", "value"):
-            np.testing.assert_allclose(found[3][name], expected[3][name], atol=1e-6)
+            np.testing.assert_allclose(to_numpy(cache[name]), expected_cache[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 4])
+def test_rows_that_share_a_source_are_rows_with_copies_of_it(length):
+    """Of several positions at once too."""
+    block = TransformerDecoder(F, H)
+    block(X, MEMORY)
+    rows = np.repeat(np.arange(2), 3)  # three hypotheses for each of two sentences
+    x = ops.convert_to_tensor(RNG.normal(size=(6, length, D)).astype("float32"))
+    cache = block.empty_cache(6, T)
+    slots = cache_slots(cache, 0, length)
+    mask = MEMORY_MASK[:2]
+    arguments = dict(queries_per_source=3, return_attention_scores=True)
+    found, scores, _ = block.step(
+        x, cache, slots, block.project_encoder(MEMORY[:2]), mask, **arguments
+    )
+    arguments["queries_per_source"] = 1
+    expected, expected_scores, _ = block.step(
+        x, cache, slots, block.project_encoder(MEMORY[rows]), mask[rows], **arguments
+    )
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-5)
+    for name, tensor in expected_scores.items():
+        np.testing.assert_allclose(to_numpy(scores[name]), to_numpy(tensor), atol=1e-6)
 
 
 @both_norms
@@ -164,11 +182,12 @@ def test_a_subclass_may_replace_each_part():
 class NearbyAttention(MultiHeadAttention):
     """Scores that fall with the distance (as Press et al. 2022 do)."""
 
-    def score(self, query, key, start):
-        target = ops.arange(ops.shape(query)[2], dtype="int32") + start
-        source = ops.arange(ops.shape(key)[2], dtype="int32")
-        distance = ops.abs(ops.expand_dims(target, 1) - ops.expand_dims(source, 0))
-        return super().score(query, key, start) - ops.cast(distance, query.dtype)
+    def score(self, query, key, query_positions, key_positions):
+        distance = ops.expand_dims(query_positions, -1) - ops.expand_dims(key_positions, -2)
+        distance = ops.cast(ops.abs(distance), query.dtype)  # (T, S) or (B, T, S)
+        if len(distance.shape) == 3:
+            distance = ops.expand_dims(distance, 1)
+        return super().score(query, key, query_positions, key_positions) - distance
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -231,6 +250,8 @@ def test_calls_that_make_no_sense_are_refused():
     block(X, MEMORY)
     with pytest.raises(ValueError, match="`encoder_sequence` must be given"):
         block(ops.convert_to_tensor(X))
+    with pytest.raises(ValueError, match="`self_attention_cache_update_index` must be given toget"):
+        block(X, MEMORY, self_attention_cache=block.empty_cache(B, T))
 
 
 def test_the_dropout_of_attention_may_be_another():

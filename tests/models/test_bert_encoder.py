@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.models import BertEncoder, BertMaskedLM
+from keras_attention.models import BertEncoder, MaskedLM
 from keras_attention.models.bert_presets import PRESETS
 from tests.backend import to_numpy
 from tests.models.bert_models import (
@@ -68,7 +68,7 @@ def test_the_sizes_of_the_presets():
 
 
 def test_parameters_of_the_pretraining_heads():
-    model = BertMaskedLM.from_preset("base", vocabulary_size=30522, next_sentence=True)
+    model = MaskedLM.from_preset("base", vocabulary_size=30522, next_sentence=True)
     head = model.masked_lm.count_params() - model.encoder.embedding.count_params()
     assert head == 622_650
     assert model.next_sentence_classifier.count_params() == 1_538

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.models import LessonClassifier
+from keras_attention.models import Classifier, LessonClassifier, LessonEncoder
 from tests.backend import BACKEND, to_numpy
 from tests.models.bert_models import INPUTS, MASK, B, T, V, row_alone, with_other_padding
 
@@ -19,6 +19,17 @@ def test_the_published_parameters():
     parts = (model.embedding, model.block, model.dense, model.classifier)
     assert [part.count_params() for part in parts] == [648_192, 10_656, 660, 84]
     assert model.count_params() == 659_592
+
+
+def test_it_computes_what_its_parts_do():
+    model = make()
+    encoder = LessonEncoder(V, max_sequence_length=15)
+    parts = Classifier(encoder, 3, pooling="mean", classifier_dim=20)
+    encoder.set_weights(model.encoder.get_weights())
+    parts.dense.set_weights(model.dense.get_weights())
+    parts.classifier.set_weights(model.classifier.get_weights())
+    np.testing.assert_array_equal(to_numpy(parts(INPUTS)), to_numpy(model(INPUTS)))
+    assert parts.count_params() == model.count_params()
 
 
 def test_padding_changes_nothing():
@@ -39,7 +50,7 @@ def test_attention_scores():
 
 
 def test_a_keras_file_holds_it_all(tmp_path):
-    model = make(dropout=0.2)
+    model = make(dropout=0.2, labels=["a", "b", "c"])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded) is LessonClassifier

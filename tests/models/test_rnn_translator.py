@@ -86,7 +86,7 @@ def test_decoding_step_by_step_gives_the_logits_of_teacher_forcing(preset):
     state, constants = model.start(SOURCE, TARGET.shape[1])
     for position in range(TARGET.shape[1]):
         token = keras.ops.convert_to_tensor(TARGET[:, position])
-        found, state = model.advance(token, position, state, constants)
+        found, state = model.step(token, position, state, constants)
         np.testing.assert_allclose(to_numpy(found), expected[:, position], atol=1e-5)
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from keras_attention.models import TransformerTranslator
 from keras_attention.models.transformer_translator import PRESETS
-from keras_attention.token_ids import END_ID, START_ID
+from keras_attention.token_ids import SpecialIds
 from tests.backend import BACKEND, to_numpy
+
+SPECIAL = SpecialIds()
 
 V, B, S, T = 13, 3, 6, 5
 SMALL = dict(
@@ -24,7 +26,7 @@ RNG = np.random.default_rng(2)
 SOURCE = RNG.integers(4, V, (B, S)).astype("int32")
 SOURCE[1, 4:] = 0
 SOURCE[2, 2:] = 0
-TARGET = np.concatenate([np.full((B, 1), START_ID), RNG.integers(4, V, (B, T - 1))], 1).astype(
+TARGET = np.concatenate([np.full((B, 1), SPECIAL.start), RNG.integers(4, V, (B, T - 1))], 1).astype(
     "int32"
 )
 
@@ -101,7 +103,7 @@ def test_step_by_step_is_the_model_at_once(normalize_first):
     state, constants = model.start(SOURCE, 9, return_alignment=True)
     cross = to_numpy(model.attention_scores(SOURCE, TARGET)["cross"][0])  # the penultimate layer
     for t in range(T):
-        found, state = model.advance(TARGET[:, t], t, state, constants)
+        found, state = model.step(TARGET[:, t], t, state, constants)
         np.testing.assert_allclose(to_numpy(found), expected[:, t], atol=1e-5)
         alignment = to_numpy(state["alignment"])
         np.testing.assert_allclose(alignment, cross[:, :, t].mean(1), atol=1e-5)
@@ -120,14 +122,14 @@ def test_attention_scores_are_those_of_every_layer():
     assert not scores["cross"][1][2, :, :, 2:].any()
 
 
-def test_reorder_takes_rows_of_every_part_of_the_state():
+def test_select_rows_takes_rows_of_every_part_of_the_state():
     model = make()
     state, constants = model.start(SOURCE, 9)
-    _, state = model.advance(TARGET[:, 0], 0, state, constants)
+    _, state = model.step(TARGET[:, 0], 0, state, constants)
     indices = np.array([2, 2, 0])
-    reordered = to_numpy(model.reorder(state, indices))
+    selected = to_numpy(model.select_rows(state, indices))
     before = to_numpy(state)
-    for new, old in zip(reordered["cache"], before["cache"], strict=True):
+    for new, old in zip(selected["cache"], before["cache"], strict=True):
         for name in ("key", "value"):
             np.testing.assert_array_equal(new[name], old[name][indices])
 
@@ -141,7 +143,10 @@ def test_it_learns_to_copy():
         **{**SMALL, "hidden_dim": 32, "intermediate_dim": 64, "dropout": 0.0}, normalize_first=True
     )
     words = np.random.default_rng(0).integers(4, V, (2000, 4)).astype("int32")
-    end, start = np.full((2000, 1), END_ID, "int32"), np.full((2000, 1), START_ID, "int32")
+    end, start = (
+        np.full((2000, 1), SPECIAL.end, "int32"),
+        np.full((2000, 1), SPECIAL.start, "int32"),
+    )
     x = {
         "encoder_token_ids": np.concatenate([words, end], 1),
         "decoder_token_ids": np.concatenate([start, words], 1),
@@ -150,7 +155,7 @@ def test_it_learns_to_copy():
         keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy(0.0), metrics=[TokenAccuracy()]
     )
     model.fit(x, x["encoder_token_ids"], batch_size=50, epochs=6, verbose=0)
-    unseen = np.array([[4, 5, 6, 7, END_ID], [11, 10, 9, 4, END_ID]], "int32")
+    unseen = np.array([[4, 5, 6, 7, SPECIAL.end], [11, 10, 9, 4, SPECIAL.end]], "int32")
     found = to_numpy(model.generate(unseen)["token_ids"])
     np.testing.assert_array_equal(found[:, :5], unseen)
     assert not found[:, 5:].any()
@@ -192,15 +197,15 @@ def test_the_config_holds_every_argument():
 class Hasty(TransformerTranslator):
     """A subclass with a step of its own: it ends every sentence as soon as it can."""
 
-    def advance(self, token, position, state, constants):
-        logits, state = super().advance(token, position, state, constants)
-        return logits + 1e3 * np.eye(1, V, END_ID, dtype="float32"), state
+    def step(self, token, position, state, constants):
+        logits, state = super().step(token, position, state, constants)
+        return logits + 1e3 * np.eye(1, V, SPECIAL.end, dtype="float32"), state
 
 
 def test_a_subclass_may_override_the_step(tmp_path):
     keras.utils.set_random_seed(4)
     model = Hasty(**SMALL)
-    assert to_numpy(model.generate(SOURCE, 4)["token_ids"]).tolist() == [[END_ID, 0, 0, 0]] * B
+    assert to_numpy(model.generate(SOURCE, 4)["token_ids"]).tolist() == [[SPECIAL.end, 0, 0, 0]] * B
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded) is Hasty

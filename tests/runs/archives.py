@@ -6,7 +6,7 @@ import zipfile
 
 import h5py
 
-from keras_attention.runs.run_digests import write_digests
+from keras_attention.runs.run_directory import write_digests
 
 
 def members_of(run):

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.runs.run_files import save_model_atomically
+from keras_attention.runs.run_directory import save_model_atomically
 from keras_attention.runs.training_run import TrainingRun
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export as export_model
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training import save_snapshot
 from tests.runs.small_runs import make_translator_run
@@ -47,7 +47,8 @@ def save_tokenizer(directory):
 
 def export(directory, **options):
     model = small_translator(seed=1)
-    export_translator(model, tokenizer(), directory / "artifact", TEXTS, force=True, **options)
+    given = dict(examples=TEXTS, force=True, **options)
+    export_model(model, directory / "artifact", tokenizer(), **given)
 
 
 ACTIONS = {

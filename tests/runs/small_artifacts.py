@@ -1,16 +1,9 @@
-"""Artifacts of the tiny models, with all three forms."""
+"""Artifacts of the tiny models, in all three formats."""
 
-from keras_attention.tasks import load_run
-from keras_attention.tasks.classification import export_classifier
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from tests.runs.small_runs import TEXTS
 
 
 def export_small(run, path):
     """Exports the run of a tiny translator or classifier."""
-    found = load_run(run)
-    if hasattr(found, "labels"):
-        model, tokenizer, length = found.model, found.tokenizer, found.max_length
-        export_classifier(model, tokenizer, found.labels, path, TEXTS, max_length=length)
-    else:
-        export_translator(found.model, found.tokenizer, path, TEXTS)
+    export(run, path, examples=TEXTS)

@@ -2,8 +2,8 @@
 
 import json
 
-from keras_attention.models import BertClassifier, BertEncoder
-from keras_attention.runs.run_files import save_model_atomically
+from keras_attention.models import BertEncoder, Classifier
+from keras_attention.runs.run_directory import save_model_atomically
 from keras_attention.text import WordPieceTokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 from tests.tasks.small_translator import small_translator, tokenizer
@@ -35,7 +35,7 @@ def make_classifier_run(path):
         max_sequence_length=24,
     )
     config = dict(kind="classifier", labels=LABELS, max_sequence_length=24, pair_column=None)
-    return _make(path, BertClassifier(encoder, len(LABELS)), word_piece(), config)
+    return _make(path, Classifier(encoder, len(LABELS)), word_piece(), config)
 
 
 def _make(path, model, tokenizer, config):

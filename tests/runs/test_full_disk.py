@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from keras_attention.tasks import load, load_run
+from keras_attention import load
+from keras_attention.tasks.load import load_run
 from tests.cli.command import run_here
 from tests.runs.full_disk import ACTIONS, make_all, refused
 from tests.runs.mutations import contents
@@ -83,8 +84,8 @@ def test_a_full_disk(action, disk):
     ("form", "step", "name"),
     [
         ("onnx", "writing the SavedModel", "saved_model/1"),
-        ("tflite", "converting to TFLite", "model.tflite"),
-        ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "manifest.json"),
+        ("tflite", "converting to tflite", "model.tflite"),
+        ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "README.md"),
     ],
 )
 def test_a_disk_that_fills_during_an_export(form, step, name, disk):

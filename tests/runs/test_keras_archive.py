@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.runs.run_files import read_model
-from keras_attention.tasks import load
+from keras_attention.runs.run_directory import read_model, write_digests
+from keras_attention.tasks.load import load
 from tests.runs.archives import forge, forge_config, forge_weights, members_of
 from tests.runs.small_runs import TEXTS
 
@@ -177,7 +176,9 @@ HOSTILE = {
     "torch": layer("keras.layers", "TorchModuleWrapper", {"module": ""}),
     "ours by name only": layer("evil", "Maxout", {}, "keras_attention>Maxout"),
     "another name": layer("keras_attention.layers", "Maxout", {}, "evil>Maxout"),
-    "tensor": layer(None, "__tensor__", {"value": [1], "dtype": "float32"}),
+    "array of long strings": layer(None, "__numpy__", {"value": ["a"], "dtype": "U99999999"}),
+    "tensor of strings": layer(None, "__tensor__", {"value": ["a"], "dtype": "string"}),
+    "array of no type": layer(None, "__numpy__", [1]),
     "no strings": layer(["keras"], {"class_name": 3}, {}),
 }
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.runs.run_files import save_model_atomically
+from keras_attention.runs.run_directory import save_model_atomically
 from tests.tasks.small_translator import small_translator
 
 

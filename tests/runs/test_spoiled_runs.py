@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keras_attention.runs.run_files import read_model
-from keras_attention.tasks import load_run
+from keras_attention.runs.run_directory import read_model
+from keras_attention.tasks.load import load_run
 from tests.cli.command import run_here
 from tests.runs.archives import forge, members_of
 from tests.runs.mutations import (

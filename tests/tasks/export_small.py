@@ -2,15 +2,15 @@
 
 import sys
 
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from tests.tasks.small_translator import TEXTS, small_translator, tokenizer
 
 if __name__ == "__main__":
-    export_translator(
+    export(
         small_translator(),
-        tokenizer(),
         sys.argv[1],
-        TEXTS,
+        tokenizer(),
+        examples=TEXTS,
         force=True,
         say=lambda s: print(s, flush=True),
     )

@@ -6,10 +6,9 @@ Run as `python -m tests.tasks.small_classifier KIND DATA RUN`: trains, or goes o
 import sys
 from pathlib import Path
 
-from keras_attention.tasks.classification import train_classifier
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.masked_lm import train_masked_lm
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
+from keras_attention.tasks.train import train
 from tests.labelled_sentences import labelled_pairs, labelled_sentences, write_table
 
 
@@ -38,7 +37,7 @@ def small_classifier(data, **options):
         snapshot_every=3,
         learning_rate=5e-3,
     )
-    return ClassifierConfig.for_weights(**_suited(values, options))
+    return ClassifierConfig.for_preset(**_suited(values, options))
 
 
 def small_masked_lm(data, **options):
@@ -60,13 +59,9 @@ def _suited(values, options):
 
 
 TRAININGS = {
-    "classifier": lambda data, run: train_classifier(
-        small_classifier(data), run, resume=True, quiet=True
-    ),
-    "masked-lm": lambda data, run: train_masked_lm(
-        small_masked_lm(data), run, resume=True, quiet=True
-    ),
-    "masked-lm-by-windows": lambda data, run: train_masked_lm(
+    "classifier": lambda data, run: train(small_classifier(data), run, resume=True, quiet=True),
+    "masked-lm": lambda data, run: train(small_masked_lm(data), run, resume=True, quiet=True),
+    "masked-lm-by-windows": lambda data, run: train(
         small_masked_lm(data, window=50), run, resume=True, quiet=True
     ),
 }

@@ -7,7 +7,7 @@ the files or, by windows, on the shards of the corpus.
 import sys
 from pathlib import Path
 
-from keras_attention.tasks.translation import train_translator
+from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.text import phrase_corpus
 
@@ -63,4 +63,4 @@ def small_streamed_config(corpus, window=40, **options):
 if __name__ == "__main__":
     corpus, run, *window = sys.argv[1:]
     config = small_streamed_config(corpus, int(window[0])) if window else small_config(corpus)
-    train_translator(config, run, resume=True, quiet=True)
+    train(config, run, resume=True, quiet=True)

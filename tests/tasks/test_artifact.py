@@ -12,16 +12,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_attention import load
+from keras_attention.artifacts import formats, saved_model
 from keras_attention.artifacts.manifest import read_manifest, verify_files
-from keras_attention.artifacts.onnx import onnx_ops
-from keras_attention.artifacts.saved_model_runtime import (
-    saved_model_generate,
-    saved_model_signature,
-)
-from keras_attention.artifacts.tflite import tflite_ops
 from keras_attention.tasks.translation.graph_functions import BLANK, ids_function
 from keras_attention.text import TranslationTokenizer, phrase_corpus
-from keras_attention.token_ids import END_ID
+from keras_attention.token_ids import SpecialIds
+from tests.tasks.generate import generate_by
+
+SPECIAL = SpecialIds()
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")
 SHAPES = [(1, 9), (1, 15), (1, 5), (4, 28), (4, 15), (2, 64), (1, 1)]
@@ -45,10 +43,10 @@ def generates(run_directory, artifact_directory):
     # num_threads=1: what a phone would do
     interpreter = Interpreter(str(artifact_directory / "model.tflite"), num_threads=1)
     tflite = interpreter.get_signature_runner("ids")
-    saved_model = saved_model_signature(artifact_directory / "saved_model" / "1", "ids")
+    of_saved_model = saved_model.signature(artifact_directory / "saved_model" / "1", "ids")
     return {
         "keras": lambda ids: {name: v.numpy() for name, v in keras_ids(tf.constant(ids)).items()},
-        "tf_saved_model": lambda ids: saved_model(source_ids=ids),
+        "tf_saved_model": lambda ids: of_saved_model(source_ids=ids),
         "tflite": lambda ids: tflite(source_ids=ids),
         "onnx": lambda ids: dict(zip(names, session.run(names, {"source_ids": ids}), strict=True)),
     }
@@ -61,12 +59,13 @@ def source_ids(batch_size, length):
     for row, used in zip(ids, np.linspace(max(1, length // 2), length, batch_size), strict=True):
         used = int(used) if batch_size > 1 else length
         row[: used - 1] = random.integers(4, 300, used - 1)
-        row[used - 1] = END_ID
+        row[used - 1] = SPECIAL.end
     return ids
 
 
 def test_the_files_of_an_artifact(artifact_directory, manifest):
     assert sorted(path.name for path in artifact_directory.iterdir()) == [
+        "README.md",
         "manifest.json",
         "model.onnx",
         "model.tflite",
@@ -119,14 +118,14 @@ def test_the_parity_report(manifest):
 
 def test_tflite_holds_built_in_operators_only(artifact_directory, manifest):
     assert {"SentencepieceTokenizeOp", "While"} <= set(manifest["ops"]["tf_saved_model"])
-    ops = tflite_ops(artifact_directory / "model.tflite")
+    ops = formats.FORMATS["tflite"].operators(artifact_directory)
     assert ops == manifest["ops"]["tflite"]
     assert not [op for op in ops if op.startswith(("custom:", "Flex"))]
     assert "WHILE" in ops  # the whole generation
 
 
 def test_onnx_holds_standard_operators_only(artifact_directory, manifest):
-    ops = onnx_ops(artifact_directory / "model.onnx")
+    ops = formats.FORMATS["onnx"].operators(artifact_directory)
     assert ops == manifest["ops"]["onnx"]
     assert {op.split(":")[0] for op in ops} == {"ai.onnx"}
     assert {"ai.onnx:Loop", "ai.onnx:MatMul"} <= set(ops)  # the latter within the former
@@ -209,9 +208,8 @@ def test_the_saved_model_answers_where_only_tensorflow_is(
 
 
 def test_the_saved_models_ids_as_tf_serving_loads_them(generates, artifact_directory):
-    token_ids, score = saved_model_generate(artifact_directory / "saved_model" / "1")(
-        source_ids(2, 8)
-    )
+    run = formats.FORMATS["tf_saved_model"].signature(artifact_directory, "ids")
+    token_ids, score = generate_by(run)(source_ids(2, 8))
     expected = generates["keras"](source_ids(2, 8))
     np.testing.assert_array_equal(token_ids, expected["token_ids"])
     np.testing.assert_allclose(score, expected["score"], atol=1e-3)

@@ -4,12 +4,12 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import read_manifest
-from keras_attention.tasks import export_run
+from keras_attention.tasks.export import export
 
 
 def test_sentences_and_references_of_ones_own(run_directory, corpus_files, tmp_path):
     progress = []
-    export_run(
+    export(
         run_directory,
         tmp_path / "artifact",
         formats=("tf_saved_model",),
@@ -27,20 +27,20 @@ def test_sentences_and_references_of_ones_own(run_directory, corpus_files, tmp_p
 def test_sentences_without_text(run_directory, tmp_path, text):
     (tmp_path / "valid.en").write_text(text)
     with pytest.raises(InputError):
-        export_run(run_directory, tmp_path / "artifact", valid_source=tmp_path / "valid.en")
+        export(run_directory, tmp_path / "artifact", valid_source=tmp_path / "valid.en")
     assert not (tmp_path / "artifact").exists()
 
 
 def test_references_without_sentences(run_directory, corpus_files, tmp_path):
-    with pytest.raises(InputError, match="--valid-target needs --valid-source"):
-        export_run(run_directory, tmp_path / "artifact", valid_target=corpus_files["valid_target"])
+    with pytest.raises(InputError, match="`valid_target` needs `valid_source`"):
+        export(run_directory, tmp_path / "artifact", valid_target=corpus_files["valid_target"])
 
 
 def test_what_is_no_finished_run(run_directory, artifact_directory, tmp_path):
     with pytest.raises(InputError, match="neither a run directory"):
-        export_run(artifact_directory, tmp_path / "artifact")
+        export(artifact_directory, tmp_path / "artifact")
     run = shutil.copytree(run_directory, tmp_path / "run")
     (run / "model.keras").unlink()
     with pytest.raises(InputError, match="is not finished"):
-        export_run(run, tmp_path / "artifact")
+        export(run, tmp_path / "artifact")
     assert not (tmp_path / "artifact").exists()

@@ -6,10 +6,9 @@ import pytest
 import keras_attention
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import signed
-from keras_attention.digests import file_digests
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.runs.run_files import read_config, save_model_atomically
-from keras_attention.tasks import load, load_run
+from keras_attention.files import file_digests
+from keras_attention.runs.run_directory import read_config, save_model_atomically, write_digests
+from keras_attention.tasks.load import load, load_run
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
 from tests.text.tokenizers.pure_process import run_without_tensorflow
 
@@ -149,7 +148,7 @@ def test_a_form_that_the_artifact_does_not_hold(artifact):
     change_manifest(artifact, formats=["tflite"])
     (artifact / "model.onnx").unlink()
     change_manifest(artifact, files=file_digests(artifact))
-    with pytest.raises(InputError, match="holds no form for the runtime 'onnx'; it holds tflite"):
+    with pytest.raises(InputError, match="holds no format for the runtime 'onnx'; it holds tflite"):
         load(artifact, "onnx")
     assert load(artifact).translate(["two"]) == load(artifact, "tflite").translate(["two"])
 
@@ -157,7 +156,7 @@ def test_a_form_that_the_artifact_does_not_hold(artifact):
 @pytest.mark.parametrize("runtime", ["onnx", "tflite"])
 def test_translating_needs_neither_tensorflow_nor_keras(artifact_directory, runtime):
     code = f"""
-from keras_attention.loading import load
+from keras_attention import load
 print(load({str(artifact_directory)!r}, {runtime!r}).translate({TEXTS!r}))
 """
     expected = load(artifact_directory, runtime).translate(TEXTS)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.tasks import load
+from keras_attention.tasks.load import load
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.kill import kill_in_first_epoch
@@ -38,7 +38,9 @@ def history(run):
         return [{n: float(v) for n, v in row.items()} for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("kind", ["translator", "classifier", "masked-lm"])
+@pytest.mark.parametrize(
+    "kind", ["translator", pytest.param("classifier", marks=pytest.mark.slow), "masked-lm"]
+)
 def test_two_replicas_are_as_one(kind, data, tmp_path):
     given = ["train", kind, *arguments(kind, data), "--output"]
     one, two = tmp_path / "one", tmp_path / "two"

@@ -7,9 +7,8 @@ import pytest
 
 from keras_attention import load
 from keras_attention._validation import TruncationWarning
-from keras_attention.artifacts.onnx_runtime import onnx_generate
-from keras_attention.artifacts.tflite_runtime import tflite_generate
-from keras_attention.tasks.artifact_runtimes import RUNTIMES
+from keras_attention.artifacts import onnx, tflite
+from keras_attention.artifacts.formats import RUNTIMES
 from keras_attention.text import phrase_corpus
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
 
@@ -107,13 +106,13 @@ def test_one_string_is_no_list(translators):
 
 
 @pytest.mark.parametrize(
-    ("module", "generate", "extra"),
+    ("module", "runtime", "extra"),
     [
-        ("onnxruntime", onnx_generate, "onnx"),
-        ("ai_edge_litert.interpreter", tflite_generate, "litert"),
+        ("onnxruntime", onnx, "onnx"),
+        ("ai_edge_litert.interpreter", tflite, "litert"),
     ],
 )
-def test_a_missing_package_names_the_extra(monkeypatch, module, generate, extra):
+def test_a_missing_package_names_the_extra(monkeypatch, module, runtime, extra):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
-        generate("model")
+        runtime.signature("model")

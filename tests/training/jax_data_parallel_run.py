@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 
-from keras_attention.models import BertClassifier, BertEncoder, TransformerTranslator
+from keras_attention.models import BertEncoder, Classifier, TransformerTranslator
 from keras_attention.training import LabelSmoothedCrossEntropy
 
 
@@ -35,7 +35,7 @@ def train_translator():
 
 def train_classifier():
     keras.utils.set_random_seed(2)
-    model = BertClassifier(BertEncoder.from_preset("tiny", vocabulary_size=30, dropout=0.0), 3)
+    model = Classifier(BertEncoder.from_preset("tiny", vocabulary_size=30, dropout=0.0), 3)
     x, _ = translation_data()
     ids = x["encoder_token_ids"]
     inputs = {"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": (ids != 0).astype("int32")}

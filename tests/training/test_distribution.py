@@ -56,7 +56,7 @@ def test_workers_need_a_cluster(monkeypatch, config):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None:
         monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(InputError, match="needs the environment variable TF_CONFIG"):
+    with pytest.raises(InputError, match="need the environment variable TF_CONFIG"):
         make_strategy("multi-worker")
 
 

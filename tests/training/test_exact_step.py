@@ -48,6 +48,36 @@ def test_one_part_equals_the_stock_step(loss, weighted):
     assert exact[1] == pytest.approx(stock[1], rel=1e-5)
 
 
+@pytest.mark.parametrize("micro_batches", [1, 3])
+def test_weights_of_the_batch_are_as_good_as_an_ignored_class(micro_batches):
+    """Padding that could be a class: weights of 0 leave it out, of the loss and of the metrics."""
+
+    def train(batches, ignore_class):
+        return trained_weights(
+            token_model(),
+            batches,
+            loss=LabelSmoothedCrossEntropy(0.1, ignore_class=ignore_class),
+            optimizer=sgd(global_clipnorm=0.05),
+            weighted_metrics=[
+                TokenAccuracy(ignore_class=ignore_class),
+                Perplexity(ignore_class=ignore_class),
+            ],
+            micro_batches=micro_batches,
+        )
+
+    weighted = [(x, y, (y != 0).astype("float32")) for x, y in BATCHES]
+    weights, logs = train(weighted, None)
+    expected, expected_logs = train(BATCHES, 0)
+    np.testing.assert_array_equal(weights, expected)
+    assert logs == expected_logs
+    # An ignored class that no logit belongs to is one as well.
+    negative = [(x, np.where(y == 0, -100, y).astype("int32")) for x, y in BATCHES]
+    weights, logs = train(negative, -100)
+    np.testing.assert_allclose(weights, expected, atol=1e-7)
+    assert logs == pytest.approx(expected_logs, rel=1e-6)
+    assert train(BATCHES, None)[1] != expected_logs  # it does make a difference
+
+
 @pytest.mark.parametrize("loss", ["mse", "MeanSquaredError", keras.losses.mean_absolute_error])
 @pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4)])
 def test_losses_by_name_or_function(loss, shape):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_attention.training import LabelSmoothedCrossEntropy
+from tests.backend import to_numpy
 
 
 def log_softmax(logits):
@@ -122,6 +123,36 @@ def test_sample_weight_of_tokens():
     np.testing.assert_allclose(ops.convert_to_numpy(loss.token_weights(targets, weight)), weights)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("ignore_class", [-100, -1, 7, 10, 255])
+def test_another_class_is_ignored(ignore_class, compiled):
+    """Wherever it lies: the loss and its gradient are those of the other tokens."""
+    targets, logits = batch(5)
+    ignored = np.random.default_rng(0).random(targets.shape) < 0.3
+    ignored |= targets == ignore_class
+    weights = np.where(ignored, 0.0, 1.0)
+    expected = (weights * plain_loss(targets, logits, 0.1)).sum() / weights.sum()
+    loss = LabelSmoothedCrossEntropy(0.1, ignore_class=ignore_class)
+    marked = np.where(ignored, ignore_class, targets).astype("int32")
+    value, gradient = value_and_gradient(lambda z: loss(marked, z), logits, compiled)
+    assert value == pytest.approx(expected, rel=1e-6)
+    assert not gradient[ignored].any() and gradient[~ignored].any(axis=-1).all()
+    np.testing.assert_array_equal(to_numpy(loss.token_weights(marked)), weights)
+
+
+def test_without_an_ignored_class_weights_do_the_same():
+    targets, logits = batch(6)
+    weights = (targets != 0).astype("float32")
+    every, ignoring = LabelSmoothedCrossEntropy(ignore_class=None), LabelSmoothedCrossEntropy()
+    found = value_and_gradient(lambda z: every(targets, z, weights), logits, False)
+    expected = value_and_gradient(lambda z: ignoring(targets, z), logits, False)
+    assert found[0] == expected[0]
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert float(every(targets, logits)) == pytest.approx(
+        plain_loss(targets, logits, 0.1).mean(), rel=1e-6
+    )
+
+
 def test_padding_alone_is_zero():
     loss, targets = LabelSmoothedCrossEntropy(), np.zeros((2, 3), "int32")
     value, gradient = value_and_gradient(lambda z: loss(targets, z), np.ones((2, 3, 5), "f"), False)
@@ -152,10 +183,16 @@ def test_large_logits_stay_finite():
 
 
 def test_config_round_trip():
-    loss = LabelSmoothedCrossEntropy(0.25, name="smooth")
+    loss = LabelSmoothedCrossEntropy(0.25, ignore_class=-1, name="smooth")
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is LabelSmoothedCrossEntropy
-    assert (again.label_smoothing, again.name) == (0.25, "smooth")
+    assert (again.label_smoothing, again.ignore_class, again.name) == (0.25, -1, "smooth")
+
+
+@pytest.mark.parametrize("value", [1.5, "0", True])
+def test_bad_ignore_class(value):
+    with pytest.raises(ValueError, match="`ignore_class` must be an integer or None. Received"):
+        LabelSmoothedCrossEntropy(ignore_class=value)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0, "0.1", True])

@@ -1,5 +1,6 @@
 """Weights after training on 1, 2 and 4 replicas: the same, to 1e-6."""
 
+import functools
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from tests.training.mirrored_run import CASES
 HALF = {"half": 1e-5, "overflow": 5e-5}
 FOUR = ["adam", "clipped", "jit_gradients", "micro_batches", "one_row", "overflow", "uneven"]
 RUNS = {1: sorted(CASES), 2: sorted(CASES), 4: FOUR, "one": ["adam", "clipped", "micro_batches"]}
+on_four = pytest.param(4, marks=pytest.mark.slow)
 
 
 def run(replicas, directory):
@@ -29,15 +31,20 @@ def run(replicas, directory):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
+    """A function of the replicas; what they have trained, once."""
     directory = tmp_path_factory.mktemp("mirrored")
-    return {replicas: run(replicas, directory) for replicas in RUNS}
+    return functools.cache(lambda replicas: run(replicas, directory))
 
 
 @pytest.mark.parametrize(
-    "replicas, case", [(replicas, case) for replicas in (2, 4, "one") for case in RUNS[replicas]]
+    "replicas, case",
+    [
+        *((replicas, case) for replicas in (2, "one") for case in RUNS[replicas]),
+        *(pytest.param(4, case, marks=pytest.mark.slow) for case in RUNS[4]),
+    ],
 )
 def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
-    one, many = results[1], results[replicas]
+    one, many = results(1), results(replicas)
     # Adam divides by the size of a gradient, which is rounding alone where it should be nought.
     tolerance = {**HALF, "adam": 2e-5}.get(case, 1e-6)
     assert np.isfinite(many[case]).all()
@@ -49,20 +56,20 @@ def test_weights_and_logs_are_those_of_one_device(results, replicas, case):
 
 def test_the_cases_differ(results):
     # Clipping and overflow really happen: without them the weights would be others.
-    one = results[1]
+    one = results(1)
     for case in ("clipped", "clipped_each", "clipped_values", "regularized"):
         assert np.abs(one[case] - one["uneven"]).max() > 1e-3, case
 
 
-@pytest.mark.parametrize("replicas", [1, 2, 4])
+@pytest.mark.parametrize("replicas", [1, 2, on_four])
 def test_overflow_on_one_replica_lowers_the_scale_of_all(results, replicas):
-    assert results[replicas]["overflow_logs"][-1] == 2.0**9
+    assert results(replicas)["overflow_logs"][-1] == 2.0**9
     if replicas != 4:
-        assert results[replicas]["half_logs"][-1] == 2.0**10  # where nothing overflows
+        assert results(replicas)["half_logs"][-1] == 2.0**10  # where nothing overflows
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("replicas", [2, on_four])
 def test_every_replica_drops_other_units(results, replicas):
-    kept = results[replicas]["kept"]  # (replicas, 4, 64), 0 or 2
+    kept = results(replicas)["kept"]  # (replicas, 4, 64), 0 or 2
     assert len({array.tobytes() for array in kept}) == replicas
     assert 0.35 < (kept > 0).mean() < 0.65

@@ -211,7 +211,7 @@ def test_a_signal_ends_training_at_a_step_with_a_snapshot(tmp_path, number):
     assert status == 128 + number
     newest = snapshot_paths(directory)[-1]
     step = int(newest.stem.split("-")[1])
-    assert f"stopped at step {step}; the snapshot is {newest}. Go on with --resume." in out
+    assert f"stopped at step {step}; the snapshot is {newest}. Go on with `resume`." in out
     out, _ = assert_ends_like(directory, expected)
     assert f"starting at step {step}\n" in out
 

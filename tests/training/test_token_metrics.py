@@ -48,6 +48,29 @@ def test_perplexity_over_all_tokens(weighted):
     assert run(Perplexity(), weighted) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+@pytest.mark.parametrize("ignore_class", [-100, 3, 9])
+def test_another_class_is_ignored(metric, ignore_class):
+    """As if the tokens that it marks were not there."""
+    found, expected = metric(ignore_class=ignore_class), metric(ignore_class=None)
+    for y, z, w in batches():
+        ignored = (y == 0) | (y == ignore_class)
+        marked = np.where(ignored, ignore_class, y).astype("int32")
+        found.update_state(marked, z, sample_weight=w)
+        expected.update_state(y, z, sample_weight=np.where(ignored, 0, w[:, None]))
+    assert float(found.result()) == pytest.approx(float(expected.result()), rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+def test_without_an_ignored_class_weights_do_the_same(metric):
+    found, expected, every = metric(ignore_class=None), metric(), metric(ignore_class=None)
+    for y, z, _ in batches():
+        found.update_state(y, z, sample_weight=(y != 0).astype("float32"))
+        expected.update_state(y, z)
+        every.update_state(y, z)
+    assert float(found.result()) == float(expected.result()) != float(every.result())
+
+
 def test_untrained_perplexity_is_the_vocabulary_size():
     metric = Perplexity()
     metric.update_state(np.array([[1, 5, 0]]), np.zeros((1, 3, 16), "float32"))
@@ -72,9 +95,10 @@ def test_no_token_and_reset(metric, value):
 
 @pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
 def test_config_round_trip(metric):
-    again = keras.metrics.deserialize(keras.metrics.serialize(metric(name="other")))
+    other = metric(name="other", ignore_class=-1)
+    again = keras.metrics.deserialize(keras.metrics.serialize(other))
     assert type(again) is metric
-    assert again.name == "other"
+    assert (again.name, again.ignore_class) == ("other", -1)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

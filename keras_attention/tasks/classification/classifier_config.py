@@ -5,9 +5,9 @@ import dataclasses
 from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
 from keras_attention.runs.run_config import (
-    config_from_dict,
+    RunConfig,
     preset_for,
-    require_bert_training,
+    require_encoder_training,
     require_random_weights,
 )
 
@@ -35,10 +35,10 @@ PRESET_OPTIONS = {
 
 
 @dataclasses.dataclass
-class ClassifierConfig:
-    """The options of `train_classifier`; `config.json` of a run holds them all.
+class ClassifierConfig(RunConfig):
+    """The options of training a classifier; `config.json` of a run holds them all.
 
-    >>> ClassifierConfig.for_weights("minilm", train="reviews.csv")
+    >>> ClassifierConfig.for_preset(initial_weights="minilm", train="reviews.csv")
     """
 
     train: str | None = None
@@ -75,12 +75,12 @@ class ClassifierConfig:
     kind: str = "classifier"
 
     @classmethod
-    def for_weights(cls, initial_weights=None, preset=None, **options):
+    def for_preset(cls, preset=None, initial_weights=None, **options):
         """The options that suit what training begins with, changed by `options`.
 
         Args:
-            initial_weights: directory of weights to begin with, or None for random ones.
             preset: a size for random weights, "lesson" by default.
+            initial_weights: directory of weights to begin with, or None for random ones.
             **options: fields of this class; those that are None are left alone.
 
         Raises:
@@ -90,14 +90,14 @@ class ClassifierConfig:
         given = {name: value for name, value in options.items() if value is not None}
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
-            raise InputError("--pooling concerns BERT: lesson has the mean of all tokens.")
+            raise InputError("`pooling` concerns BERT: lesson has the mean of all tokens.")
         suited = PRESET_OPTIONS.get(preset, {})
         return cls(initial_weights=initial_weights, preset=preset, **{**suited, **given})
 
     def __post_init__(self):
         if not self.train:
-            raise InputError("A classifier needs labelled texts: give --train a file.")
-        require_bert_training(self)
+            raise InputError("A classifier needs labelled texts: give `train` a file.")
+        require_encoder_training(self)
         if self.patience is not None:
             require_positive_integer("patience", self.patience)
         require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
@@ -109,10 +109,10 @@ class ClassifierConfig:
                 layer_decay=self.layer_decay,
             )
         if self.layer_decay is not None and self.freeze_encoder:
-            raise InputError("--layer-decay concerns the layers that --freeze-encoder freezes.")
+            raise InputError("`layer_decay` concerns the layers that `freeze_encoder` freezes.")
         if self.freeze_encoder and self.initial_weights is None:
             raise InputError(
-                "--freeze-encoder is for --initial-weights: random weights would stay random."
+                "`freeze_encoder` is for `initial_weights`: random weights would stay random."
             )
         weights = ("none", "balanced")
         require(
@@ -121,16 +121,3 @@ class ClassifierConfig:
             f"one of {weights}",
             class_weights=self.class_weights,
         )
-
-    def to_dict(self):
-        """A dict of JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """The config of a `config.json`.
-
-        Raises:
-            InputError: if it is not of a classifier.
-        """
-        return config_from_dict(cls, values, "a classifier")

@@ -1,8 +1,6 @@
 """The two functions that an exported classifier consists of: of ids, and of strings."""
 
-import tensorflow as tf
-
-from keras_attention.models.classify import classify
+from keras_attention.tasks.classification.text_classifier import class_probabilities
 
 
 def ids_function(model, padding_id, takes_pairs=False):
@@ -10,12 +8,14 @@ def ids_function(model, padding_id, takes_pairs=False):
 
     The one graph that all three formats hold. `padding_id` is masked.
     """
+    import tensorflow as tf
+
     names = ("token_ids", "segment_ids") if takes_pairs else ("token_ids",)
     signature = [tf.TensorSpec((None, None), tf.int32, name=name) for name in names]
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids=None):
-        return {"probabilities": classify(model, padding_id, token_ids, segment_ids)}
+        return {"probabilities": class_probabilities(model, padding_id, token_ids, segment_ids)}
 
     return ids
 
@@ -25,6 +25,8 @@ def text_function(ids, tokenizer, labels, max_length, takes_pairs=False):
 
     Around an `ids_function`. A text over the maximum is cut.
     """
+    import tensorflow as tf
+
     names = ("text", "text_pair") if takes_pairs else ("text",)
     signature = [tf.TensorSpec((None,), tf.string, name=name) for name in names]
 
@@ -37,3 +39,26 @@ def text_function(ids, tokenizer, labels, max_length, takes_pairs=False):
         return {"label": label, "probabilities": probabilities}
 
     return serving_default
+
+
+def signatures(count, takes_pairs, formats):
+    """The inputs and outputs of both, as a manifest has them.
+
+    Args:
+        count: number of labels C.
+        takes_pairs: see `ids_function`.
+        formats: the table of formats.
+    """
+    text, ids = {"text": ["string", ["N"]]}, {"token_ids": ["int32", ["N", "T"]]}
+    if takes_pairs:
+        text["text_pair"] = ["string", ["N"]]
+        ids["segment_ids"] = ["int32", ["N", "T"]]
+    probabilities = {"probabilities": ["float32", ["N", count]]}
+    return {
+        "serving_default": {
+            "formats": [form.name for form in formats.values() if form.takes_text],
+            "inputs": text,
+            "outputs": {"label": ["string", ["N"]], **probabilities},
+        },
+        "ids": {"formats": list(formats), "inputs": ids, "outputs": probabilities},
+    }

@@ -1,11 +1,14 @@
-"""Strings in, labels out, over anything that turns ids into probabilities."""
+"""A classifier of strings, by any function from ids to probabilities."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning, require
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.artifacts.formats import format_of
+from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+from keras_attention.token_ids import pad
 
 
 class TextClassifier:
@@ -97,6 +100,107 @@ class TextClassifier:
         """The most probable label of each text: a list of N strings."""
         best = self.probabilities(texts, pairs).argmax(axis=1)
         return [self.labels[index] for index in best]
+
+
+def keras_classifier(model, tokenizer, labels, max_length, takes_pairs=False):
+    """A `TextClassifier` that runs `model`, which becomes its `.model`.
+
+    Args:
+        model: a Keras model with the inputs of an encoder, whose output is logits (B, C).
+        tokenizer: a `WordPieceTokenizer`.
+        labels: names of its labels.
+        max_length: the longest text in tokens.
+        takes_pairs: whether it classifies pairs of texts.
+    """
+    classify = compiled_classify(model, tokenizer.padding_id, takes_pairs)
+    run = ids_to_probabilities(classify, tokenizer.padding_id, takes_pairs)
+    classifier = TextClassifier(tokenizer, run, labels, max_length, takes_pairs)
+    classifier.model = model
+    return classifier
+
+
+def compiled_classify(model, padding_id, takes_pairs=False):
+    """`classify(token_ids[, segment_ids]) -> probabilities` as a function of arrays, traced once.
+
+    Args:
+        model: a Keras model with the inputs of an encoder, whose output is logits (B, C).
+        padding_id: of the vocabulary: it is masked.
+        takes_pairs: whether there are segment ids.
+    """
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    def probabilities(token_ids, segment_ids=None):
+        return class_probabilities(model, padding_id, token_ids, segment_ids)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec((None, None), tf.int32)] * (2 if takes_pairs else 1)
+        probabilities = tf.function(probabilities, input_signature=signature, autograph=False)
+    return lambda **ids: keras.ops.convert_to_numpy(probabilities(**ids))
+
+
+def class_probabilities(model, padding_id, token_ids, segment_ids=None):
+    """The probability of every class (B, C), from ids alone: what runs and artifacts share.
+
+    Args:
+        model: a `ClassifierHead`, or any Keras model whose inputs are some of "token_ids",
+            "segment_ids" and "padding_mask" and whose output is logits.
+        padding_id: the id that is masked.
+        token_ids, segment_ids: (B, T) int32; segments are 0 where they are None.
+    """
+    from keras import ops
+
+    from keras_attention.models import ClassifierHead
+
+    if isinstance(model, ClassifierHead):
+        return model.probabilities(token_ids, padding_id, segment_ids)
+    inputs = {
+        "token_ids": token_ids,
+        "segment_ids": ops.zeros_like(token_ids) if segment_ids is None else segment_ids,
+        "padding_mask": ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
+    }
+    if not isinstance(model.input, dict):  # one tensor
+        logits = model(token_ids, training=False)
+    else:
+        logits = model({name: inputs[name] for name in model.input}, training=False)
+    return ops.softmax(ops.cast(logits, "float32"), axis=-1)
+
+
+def artifact_classifier(directory, runtime, manifest):
+    """A `TextClassifier` that runs one of an artifact's formats.
+
+    Args:
+        directory: path of the artifact.
+        runtime: name of the format.
+        manifest: the artifact's manifest, a dict.
+
+    Raises:
+        InputError: if the artifact does not hold that format.
+    """
+    form = format_of(directory, runtime, manifest)
+    tokenizer = WordPieceTokenizer.load(Path(directory) / "tokenizer")
+    takes_pairs = manifest["takes_pairs"]
+    if form.takes_text:
+        run = strings_to_probabilities(form.signature(directory, "serving_default"))
+    else:
+        signature = form.signature(directory, "ids", ["probabilities"])
+        run = ids_to_probabilities(
+            lambda **ids: signature(**ids)["probabilities"], tokenizer.padding_id, takes_pairs
+        )
+    return TextClassifier(tokenizer, run, manifest["labels"], manifest["max_length"], takes_pairs)
+
+
+def strings_to_probabilities(classify):
+    """`run` for `TextClassifier` from the signature `serving_default`."""
+
+    def run(texts, pairs, token_ids, segment_ids):
+        inputs = {"text": [text.encode() for text in texts]}
+        if pairs is not None:
+            inputs["text_pair"] = [text.encode() for text in pairs]
+        return classify(**inputs)["probabilities"]
+
+    return run
 
 
 def ids_to_probabilities(classify, padding_id, takes_pairs=False):

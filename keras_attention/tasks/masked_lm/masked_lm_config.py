@@ -5,9 +5,9 @@ import dataclasses
 from keras_attention._validation import InputError, require
 from keras_attention.models.bert_presets import PRESETS
 from keras_attention.runs.run_config import (
-    config_from_dict,
+    RunConfig,
     preset_for,
-    require_bert_training,
+    require_encoder_training,
     require_random_weights,
     require_window,
 )
@@ -24,8 +24,8 @@ PRESET_OPTIONS = {
 
 
 @dataclasses.dataclass
-class MaskedLMConfig:
-    """The options of `train_masked_lm`; `config.json` of a run holds them all.
+class MaskedLMConfig(RunConfig):
+    """The options of pretraining an encoder; `config.json` of a run holds them all.
 
     >>> MaskedLMConfig.for_preset("mini", train="texts.txt")
     """
@@ -73,8 +73,8 @@ class MaskedLMConfig:
 
     def __post_init__(self):
         if not self.train:
-            raise InputError("Pretraining needs texts: give --train a file.")
-        require_bert_training(self)
+            raise InputError("Pretraining needs texts: give `train` a file.")
+        require_encoder_training(self)
         require_window(self, self.train)
         require(
             0 < self.masked_share < 1,
@@ -82,16 +82,3 @@ class MaskedLMConfig:
             "a number between 0 and 1",
             masked_share=self.masked_share,
         )
-
-    def to_dict(self):
-        """A dict of JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """The config of a `config.json`.
-
-        Raises:
-            InputError: if it is not of masked-LM pretraining.
-        """
-        return config_from_dict(cls, values, "masked-lm")

@@ -1,6 +1,4 @@
-"""The two functions that an exported translator consists of: of ids, and of strings."""
-
-import tensorflow as tf
+"""The functions that an exported translator consists of: one of ids, and one of strings."""
 
 from keras_attention.decoding import search
 from keras_attention.search_options import GREEDY
@@ -8,21 +6,24 @@ from keras_attention.search_options import GREEDY
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.
 BLANK = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]*"
 
-SEED = tf.TensorSpec((None,), tf.int32, name="seed")
-
 
 def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False):
     """`source_ids (N, S) int32 -> {"token_ids" (N, T), "score" (N,)[, "alignment" (N, T, S)]}`.
 
-    With an axis of hypotheses after N if `options` ask for several, with a second argument `seed`
-    (N,) int32 if they are `SamplingOptions`. `single_loop` as in
-    `keras_attention.decoding.search_loop`.
+    With several hypotheses all outputs have an axis of them after N. A model that samples takes a
+    second argument `seed` (N,) int32. All formats hold this one graph.
 
-    The one graph that all three formats hold.
+    Args:
+        model: a `keras_attention.models.Translator`.
+        options: `SearchOptions` or `SamplingOptions`.
+        with_alignments: whether there is the output "alignment".
+        single_loop: see `keras_attention.decoding.search_loop`.
     """
+    import tensorflow as tf
+
     signature = [tf.TensorSpec((None, None), tf.int32, name="source_ids")]
     if options.is_sampling:
-        signature.append(SEED)
+        signature.append(tf.TensorSpec((None,), tf.int32, name="seed"))
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(source_ids, seed=None):
@@ -31,14 +32,21 @@ def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False
     return ids
 
 
-def text_function(ids, tokenizers, max_source_length, n_best=1):
+def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
     """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
 
-    With several hypotheses both are (N, n_best). With a second argument `seed` (N,) int32 if `ids`
-    has it.
+    With several hypotheses both outputs are (N, n_best). It takes a second argument `seed` (N,)
+    int32 if `ids` does. A blank text gives an empty text; a source over the maximum is cut.
 
-    A blank text gives an empty text; a source over the maximum is cut.
+    Args:
+        ids: from `ids_function`.
+        tokenizers: those of source and target, for graphs.
+        max_source_length: tokens that are read.
+        n_best: how many hypotheses `ids` gives.
+        padding_id: what fills the rows of ids.
     """
+    import tensorflow as tf
+
     source, target = tokenizers
     signature = [tf.TensorSpec((None,), tf.string, name="text"), *ids.input_signature[1:]]
 
@@ -46,7 +54,7 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
     def serving_default(text, seed=None):
         rows = source.tokenize(text, max_length=max_source_length)
         seeds = [] if seed is None else [seed]
-        outputs = ids(rows.to_tensor(default_value=0), *seeds)
+        outputs = ids(rows.to_tensor(default_value=padding_id), *seeds)
         # END is always there; a tokenizer may make tokens of blanks.
         has_text = (rows.row_lengths() > 1) & ~tf.strings.regex_full_match(text, BLANK)
         token_ids, score = outputs["token_ids"], outputs["score"]
@@ -60,3 +68,30 @@ def text_function(ids, tokenizers, max_source_length, n_best=1):
         }
 
     return serving_default
+
+
+def signatures(options, with_alignments, formats):
+    """The inputs and outputs of both, as a manifest has them.
+
+    Args:
+        options: `SearchOptions` or `SamplingOptions`.
+        with_alignments: see `ids_function`.
+        formats: the table of formats.
+    """
+    rows = ["N"] if options.n_best == 1 else ["N", options.n_best]
+    seed = {"seed": ["int32", ["N"]]} if options.is_sampling else {}
+    outputs = {"token_ids": ["int32", [*rows, "T"]], "score": ["float32", rows]}
+    if with_alignments:
+        outputs["alignment"] = ["float32", [*rows, "T", "S"]]
+    return {
+        "serving_default": {
+            "formats": [form.name for form in formats.values() if form.takes_text],
+            "inputs": {"text": ["string", ["N"]], **seed},
+            "outputs": {"text": ["string", rows], "score": ["float32", rows]},
+        },
+        "ids": {
+            "formats": list(formats),
+            "inputs": {"source_ids": ["int32", ["N", "S"]], **seed},
+            "outputs": outputs,
+        },
+    }

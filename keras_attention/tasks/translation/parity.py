@@ -1,6 +1,7 @@
-"""The proof that an artifact answers as the Keras model does."""
+"""Whether the formats of a translator translate as the Keras model does."""
 
 import math
+import statistics
 import time
 import warnings
 
@@ -8,9 +9,12 @@ from keras_attention._validation import TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.tasks.translation.sampling_ties import SamplingTies
 
-COMPARED_SENTENCES = 200  # are enough to see that two forms of one model agree
+COMPARED_SENTENCES = 200  # are enough to see that two formats of one model agree
 TIE = 1e-3  # two sentences whose scores differ by less are equally good
 SCORE_TOLERANCE = 1e-2  # of one sentence's score, which is a sum over all its tokens
+# A runtime sums in another order in another batch, after which a value may round to its neighbour.
+DIFFERING_IN_BATCH = 0.01
+SANE = 0.25  # of the median score, by which scores may change
 
 
 def compare(reference, translator, texts, batch_size, tie=TIE):
@@ -152,7 +156,7 @@ def _raise_differences(differences, texts, name):
 def check_samples(reference, translator, texts, name, sampling_ties=None):
     """`compare` at batch 1 and 32; raises `ParityError` if samples of the same seeds differ.
 
-    Every form draws the same random words, bit by bit. Only where two tokens come within the
+    Every format draws the same random words, bit by bit. Only where two tokens come within the
     rounding of a logit of each other may it draw the other one, and from there on another sentence:
     a tie is what Keras itself draws when its logits are rounded otherwise.
 
@@ -160,7 +164,7 @@ def check_samples(reference, translator, texts, name, sampling_ties=None):
         reference: a `Remembered` translator of the Keras model.
         translator: a `TextTranslator` of the artifact.
         texts: list of strings.
-        name: of the form, for messages.
+        name: of the format, for messages.
         sampling_ties: function of a text and its seed that gives a set of texts; `SamplingTies` by
             default.
     """
@@ -176,3 +180,57 @@ def check_samples(reference, translator, texts, name, sampling_ties=None):
                 _raise_differences([*differences[order:], *differences[:order]], texts, name)
         report["ties"] = len(differences)
     return reports
+
+
+def measure_precision(reference, translator, texts, name):
+    """Runs a format in lower precision on `texts`, and on some of them in another batch size.
+
+    Args:
+        reference: a `TextTranslator` of the Keras model.
+        translator: a `TextTranslator` of the format.
+        texts: list of strings.
+        name: of the format, for messages.
+
+    Returns:
+        Two reports, as those of `check_parity`, but of the best translations only.
+
+    Raises:
+        ParityError: if a score is not a finite number, if the batch changes translations, or if the
+        scores are far from those of Keras.
+    """
+    some = texts[:COMPARED_SENTENCES]
+    expected, _ = translate_timed(reference, texts)
+    expected = [row[:1] for row in expected]
+    reports, found = [], {}
+    for size, given in ((1, some), (32, texts)):
+        several, milliseconds = translate_timed(translator, given, size)
+        found[size] = [row[:1] for row in several]
+        if not all(row and math.isfinite(row[0][1]) for row in found[size]):
+            raise ParityError(f"{name} gives scores that are not finite numbers.")
+        report = difference_report(expected[: len(given)], found[size], given)
+        del report["differences"]
+        report |= {"batch_size": size, "milliseconds_per_sentence": milliseconds}
+        reports.append(report)
+    _check_batches(found[1], found[32][: len(some)], some, name)
+    _check_scores(expected, found[32], name)
+    return reports
+
+
+def _check_batches(alone, together, texts, name):
+    report = difference_report(together, alone, texts)
+    differing = round((1 - report["agreement"]) * len(texts)) - report["ties"]
+    if differing > max(1, DIFFERING_IN_BATCH * len(texts)):
+        raise ParityError(
+            f"{name} gives other translations of {differing} of {len(texts)} sentences alone than "
+            "in a batch."
+        )
+
+
+def _check_scores(expected, found, name):
+    size = statistics.median(abs(row[0][1]) for row in expected)
+    gap = statistics.median(abs(a[0][1] - b[0][1]) for a, b in zip(expected, found, strict=True))
+    if gap > SANE * size:
+        raise ParityError(
+            f"{name} does not compute what Keras does: half of the scores differ by more than "
+            f"{gap:.2f}, where half are below {size:.2f}."
+        )

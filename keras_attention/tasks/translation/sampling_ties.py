@@ -7,15 +7,14 @@ from keras import ops
 from keras_attention._validation import TruncationWarning
 from keras_attention.decoding.noise import random_words, unit_interval
 from keras_attention.search_options import int32_seeds
-from keras_attention.tasks.keras_runtime import compiled_generate
-from keras_attention.tasks.translation.text_translator import ids_to_ids
+from keras_attention.tasks.translation.text_translator import compiled_generate, ids_to_ids
 
 ROUNDING = 1e-3  # a hundred times that by which the logits of two runtimes differ
 COPIES = 32  # of a sentence, each rounded in its own way: the half of them cross a tie
 
 
 class SamplingTies:
-    """The samples of a text that are Keras' own but for the rounding of its logits.
+    """The samples that Keras gives for a text when its logits are rounded otherwise.
 
     Where two tokens come that close, another runtime may draw the other one, and from there on
     another sentence; but it is one of these.
@@ -51,24 +50,28 @@ class RoundedOtherwise:
 
     def __init__(self, model, rounding):
         self.model, self.rounding = model, rounding
-        self.max_sequence_length = model.max_sequence_length
-        self.reorder, self.extend = model.reorder, model.extend
+        self.special_ids, self.forbidden_ids = model.special_ids, model.forbidden_ids
+        self.inputs_shape, self.inputs_mask = model.inputs_shape, model.inputs_mask
+        self.first_tokens, self.length_limits = model.first_tokens, model.length_limits
+        self.extend, self.max_sequence_length = model.extend, model.max_sequence_length
 
-    def start(self, source_ids, *args, **options):
+    def start(self, inputs, *args, **options):
         """As the model's own; the constants know the row."""
-        state, constants = self.model.start(source_ids, *args, **options)
+        state, constants = self.model.start(inputs, *args, **options)
         # Below 0: what is drawn with the seed 0 shall not be rounded by its own noise.
-        row = -1 - ops.arange(ops.shape(source_ids)[0], dtype="int32")
+        row = -1 - ops.arange(self.inputs_shape(inputs)[0], dtype="int32")
         return state, {"model": constants, "row": row}
 
-    def keep(self, constants, sentences, rows):
+    def select_rows(self, structure, rows, inputs=None):
         """As the model's own."""
-        model = self.model.keep(constants["model"], sentences, rows)
-        return {"model": model, "row": ops.take(constants["row"], rows, axis=0)}
+        if inputs is None:
+            return self.model.select_rows(structure, rows)
+        constants = self.model.select_rows(structure["model"], rows, inputs)
+        return {"model": constants, "row": ops.take(structure["row"], rows, axis=0)}
 
-    def advance(self, token, position, state, constants):
+    def step(self, token, position, state, constants):
         """As the model's own, but for the rounding."""
-        logits, state = self.model.advance(token, position, state, constants["model"])
+        logits, state = self.model.step(token, position, state, constants["model"])
         tokens = ops.expand_dims(ops.arange(logits.shape[-1], dtype="int32"), 0)  # (1, V)
         share = unit_interval(random_words(constants["row"], position, tokens))  # (b, V)
         return ops.cast(logits, "float32") + self.rounding * (2 * share - 1), state

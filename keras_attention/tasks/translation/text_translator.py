@@ -1,11 +1,24 @@
-"""Strings in, strings out, over anything that turns ids into ids."""
+"""A translator of strings, by any function from ids to ids."""
 
+import dataclasses
 import warnings
+from pathlib import Path
 
-from keras_attention._validation import TruncationWarning, require
-from keras_attention.search_options import IMPOSSIBLE, int32_seeds
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID
+from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention.artifacts.formats import format_of
+from keras_attention.json_file import is_size, require_fields
+from keras_attention.search_options import (
+    GREEDY,
+    IMPOSSIBLE,
+    SamplingOptions,
+    SearchOptions,
+    int32_seeds,
+)
+from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+from keras_attention.token_ids import pad
+
+OUTPUTS = ("token_ids", "score")  # of the signature `ids`
+METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
 
 
 class TextTranslator:
@@ -48,7 +61,7 @@ class TextTranslator:
                     TruncationWarning,
                     stacklevel=3,
                 )
-                row = [*row[: self.max_source_length - 1], END_ID]
+                row = [*row[: self.max_source_length - 1], row[-1]]  # END
             rows.append(row)
         return rows
 
@@ -103,14 +116,96 @@ class TextTranslator:
         return self.translate_with_scores(texts)[0]
 
 
-def ids_to_ids(tokenizer, generate):
-    """`run` for `TextTranslator` from `generate(ids (B, S)[, seed (B,)]) -> (token_ids, score)`.
+def keras_translator(model, tokenizer, search=GREEDY, seed=0):
+    """A `TextTranslator` that runs `model`, a `keras_attention.models.Translator`.
 
-    Their shapes are (B, T) and (B,), or with several hypotheses (B, N, T) and (B, N).
+    Args:
+        model: the Keras model; it becomes `.model`.
+        tokenizer: a `TranslationTokenizer`.
+        search: `keras_attention.decoding.SearchOptions`, greedy by default, or `SamplingOptions`;
+            it becomes `.search`.
+        seed: of the first text where it samples: see `TextTranslator`.
+    """
+    run = ids_to_ids(tokenizer, compiled_generate(model, search), model.special_ids.padding or 0)
+    seed = seed if search.is_sampling else None
+    translator = TextTranslator(tokenizer, run, model.max_sequence_length, seed=seed)
+    translator.model, translator.search = model, search
+    return translator
+
+
+def compiled_generate(model, options=GREEDY):
+    """The search as a function of arrays, traced once for all batch sizes and lengths."""
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.decoding import search
+
+    def generate(source_ids, seed=None):
+        return search(model, source_ids, options, seed=seed)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec((None, None), tf.int32)]
+        if options.is_sampling:
+            signature.append(tf.TensorSpec((None,), tf.int32))
+        generate = tf.function(generate, input_signature=signature, autograph=False)
+
+    def run(source_ids, **seeds):
+        outputs = generate(source_ids, **seeds)
+        return tuple(keras.ops.convert_to_numpy(outputs[name]) for name in OUTPUTS)
+
+    return run
+
+
+def artifact_translator(directory, runtime, manifest, seed=None):
+    """A `TextTranslator` that runs one of an artifact's formats.
+
+    Args:
+        directory: path of the artifact.
+        runtime: name of the format.
+        manifest: the artifact's manifest, a dict.
+        seed: of the first text where it samples: see `TextTranslator`.
+
+    Raises:
+        InputError: if the artifact does not hold that format.
+    """
+    form = format_of(directory, runtime, manifest)
+    tokenizer = TranslationTokenizer.load(Path(directory) / "tokenizer")
+    if form.takes_text:
+        run = strings_to_strings(form.signature(directory, "serving_default"))
+    else:
+        outputs = form.signature(directory, "ids", OUTPUTS)
+        padding_id = (manifest.get("special_ids") or {}).get("padding") or 0
+        run = ids_to_ids(
+            tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS], padding_id
+        )
+    return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"], seed=seed)
+
+
+def strings_to_strings(translate):
+    """`run` for `TextTranslator` from the signature `serving_default`."""
+
+    def run(texts, rows, **seeds):
+        outputs = translate(text=[text.encode() for text in texts], **seeds)
+        found = outputs["text"].reshape(len(texts), -1)
+        return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
+
+    return run
+
+
+def ids_to_ids(tokenizer, generate, padding_id=0):
+    """`run` for `TextTranslator` from `generate(source_ids (B, S)[, seed (B,)])`.
+
+    It gives token ids (B, T) and scores (B,), or with several hypotheses (B, N, T) and (B, N).
+
+    Args:
+        tokenizer: a `TranslationTokenizer`.
+        generate: the function of ids.
+        padding_id: what fills the rows of `source_ids`.
     """
 
     def run(texts, rows, **seeds):
-        token_ids, scores = generate(pad(rows), **seeds)
+        token_ids, scores = generate(source_ids=pad(rows, value=padding_id), **seeds)
         if token_ids.ndim == 2:
             token_ids, scores = token_ids[:, None], scores[:, None]
         return [
@@ -118,3 +213,66 @@ def ids_to_ids(tokenizer, generate):
         ], scores
 
     return run
+
+
+def require_decoding(name, decoding):
+    """Raises `InputError` unless `decoding`, of a manifest, says how its artifact decodes.
+
+    Args:
+        name: of the manifest, for the message.
+        decoding: a dict.
+    """
+    known = {
+        "method": (f"one of {', '.join(METHODS)}", lambda value: value in tuple(METHODS)),
+        "max_source_length": ("a positive integer", is_size),
+    }
+    require_fields(decoding, known, name)
+    options = METHODS[decoding["method"]]
+    fields = [field.name for field in dataclasses.fields(options)]
+    wanted = f"as {decoding['method']} has {', '.join(fields)}"
+    require_fields(decoding, {field: (wanted, lambda value: True) for field in fields}, name)
+    try:
+        options(**{field: decoding[field] for field in fields})
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def decoding_of_artifact(path, decoding, seed=None, **search):
+    """The seed with which an artifact samples; None where it searches.
+
+    Args:
+        path: the artifact.
+        decoding: of its manifest, a dict.
+        seed, search: those of `load`.
+
+    Raises:
+        InputError: if the artifact cannot do what is asked for: it was fixed by its export.
+    """
+    method = decoding["method"]
+    is_sampling = method == "sampling"
+    own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}
+    search = dict(search)
+    if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
+        raise InputError(
+            f"{path} was exported with the method {method}, not "
+            f"{'searching' if is_sampling else 'sampling'}: what an artifact does is fixed. Export "
+            f"it again {'without' if is_sampling else 'with'} `sample`."
+        )
+    for name, value in search.items():
+        if name not in own:
+            raise InputError(
+                f"{path} was exported with the method {method}, not {name} {value}: what an "
+                "artifact does is fixed. Export it again with "
+                f"{'' if is_sampling else '`sample` and '}`{name}`."
+            )
+    asked = METHODS[method](**{**own, **search})  # out of range is out of range here too
+    for name, value in asked.to_dict().items():
+        fewer = name == "n_best" and value < own[name]  # the first of those that it gives
+        if value != own[name] and not fewer:
+            raise InputError(
+                f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
+                f"is fixed. Export it again with {'`sample` and ' if is_sampling else ''}`{name}`."
+            )
+    if not is_sampling:
+        return None
+    return 0 if seed is None else seed

@@ -5,7 +5,7 @@ import dataclasses
 from keras_attention._validation import InputError, require, require_rate
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.runs.run_config import config_from_dict, require_training, require_window
+from keras_attention.runs.run_config import RunConfig, require_training, require_window
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -41,8 +41,8 @@ BUILT_IN_CORPUS_RNN = {**BUILT_IN_CORPUS, "epochs": 6, "average_checkpoints": 3}
 
 
 @dataclasses.dataclass
-class TranslatorConfig:
-    """The options of `train_translator`; `config.json` of a run holds them all.
+class TranslatorConfig(RunConfig):
+    """The options of training a translator; `config.json` of a run holds them all.
 
     >>> TranslatorConfig.for_preset("tiny", train_source="train.en", train_target="train.de")
     """
@@ -123,16 +123,3 @@ class TranslatorConfig:
         require(
             self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule
         )
-
-    def to_dict(self):
-        """A dict of JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """The config of a `config.json`.
-
-        Raises:
-            InputError: if it is not of a translator.
-        """
-        return config_from_dict(cls, values, "a translator")

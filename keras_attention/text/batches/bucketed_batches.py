@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_attention.token_ids import PADDING_ID
-
 
 def bucket_bounds(lengths, max_buckets):
     """Upper bounds of at most `max_buckets` length buckets with the least padding in all.
@@ -199,9 +197,9 @@ def id_arrays(rows):
     return arrays, np.array([len(array) for array in arrays], int)
 
 
-def padded(arrays, indices, shape):
-    """The rows `indices` of `arrays` as int32 of `shape`, filled with padding."""
-    result = np.full(shape, PADDING_ID, np.int32)
+def padded(arrays, indices, shape, padding_id=0):
+    """The rows `indices` of `arrays` as int32 of `shape`, filled with `padding_id`."""
+    result = np.full(shape, padding_id, np.int32)
     for row, index in enumerate(indices):
         result[row, : len(arrays[index])] = arrays[index]
     return result

@@ -9,13 +9,13 @@ from keras_attention.text.batches.encoder_batches import EncoderBatches, class_i
 class ClassificationBatches(EncoderBatches):
     """Labelled texts as batches `(x, y, sample_weight)` of few static shapes.
 
-    Texts of like lengths share a bucket, and each bucket has one shape `(batch_size, T)`, T its
-    longest text. What does not fill a batch of one bucket goes to the next longer one, so that an
-    epoch has ceil(N / batch_size) batches; the last one of the longest bucket is filled with rows
-    of padding, whose weight is 0. The order is a pure function of (seed, epoch), so training
-    resumes at any step of any epoch.
+    Texts of similar lengths share a bucket. Each bucket has one shape `(batch_size, T)`, where T is
+    its longest text. Texts that do not fill a batch move to the bucket of the next longer texts, so
+    an epoch has ceil(N / batch_size) batches. Rows of padding with weight 0 fill the last batch of
+    the longest bucket. The order is a pure function of (seed, epoch), so training can resume at any
+    step of any epoch.
 
-    Compile the model with a loss and metrics that count by weight:
+    Compile the model with a loss and metrics that use the weights:
 
     >>> batches = ClassificationBatches(token_ids, segment_ids, labels, batch_size=32)
     >>> model.compile(
@@ -28,20 +28,20 @@ class ClassificationBatches(EncoderBatches):
 
     Args:
         token_ids: list of N id lists, special tokens included.
-        segment_ids: list of N lists of as many segments; None for 0 throughout.
+        segment_ids: list of N lists of segments, one for each token; None for 0 throughout.
         labels: integers (N,), the class of each text.
         batch_size: rows of a batch.
-        max_buckets: number of shapes at most.
+        max_buckets: maximum number of shapes.
         seed: integer.
-        class_weights: what each class counts, numbers (C,); None for 1.
+        class_weights: the weight of each class, numbers (C,); None for 1.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
         padding: share of positions that hold padding.
 
     Raises:
-        ValueError: if the lists do not fit each other, hold an empty row or nothing, or a label is
-            negative or has no class weight.
+        ValueError: if the lists have different lengths, are empty or hold an empty row, or if a
+            label is negative or has no class weight.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class ClassificationBatches(EncoderBatches):
 
 
 def balanced_class_weights(labels, classes):
-    """Weights (C,) with which every class counts alike, and a text 1 on average.
+    """Weights (C,) that give every class the same total weight; their mean over the texts is 1.
 
     Args:
         labels: integers (N,).
-        classes: number of classes C, each with a text or more.
+        classes: number of classes C, each with at least one text.
 
     >>> balanced_class_weights([0, 0, 0, 1], 2)
     array([0.6666667, 2.       ], dtype=float32)

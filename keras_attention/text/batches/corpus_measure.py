@@ -1,26 +1,26 @@
-"""The lengths in tokens of a sharded corpus: what fixes the shapes and numbers of its batches."""
+"""The lengths of a sharded corpus in tokens, which determine the shapes and numbers of batches."""
 
 import dataclasses
 
 import numpy as np
 
-from keras_attention.text.corpora.progress import Progress
+from keras_attention.text.corpora.scan_shards import Progress
 
 _ROWS = 4096  # encoded at once
 
 
 @dataclasses.dataclass
 class CorpusMeasure:
-    """How many rows of each window fall into each bucket, and what was left out.
+    """How many rows of each window fall into each bucket, and how many are left out.
 
-    A few numbers for each window.
+    It holds a few numbers for each window.
 
     Attributes:
         counts: list of W lists, the rows of each bucket in a window.
         longest: for each bucket the longest row, tokens on each side.
-        tokens: of all rows that are kept, all sides together.
-        dropped: rows that are longer than allowed, and left out.
-        cut: rows whose ends the tokenizer has cut.
+        tokens: number of tokens in all rows that are kept, all sides together.
+        dropped: number of rows that are too long and left out.
+        cut: number of rows that the tokenizer has truncated.
     """
 
     counts: list
@@ -31,26 +31,26 @@ class CorpusMeasure:
 
 
 def encode_in_parts(encode, sides):
-    """`encode` of some rows at a time, so that ids as lists, which are large, are never many.
+    """`encode` of some rows at a time, because lists of ids take much memory.
 
     Yields:
-        What `encode` gives: see `row_lengths`.
+        The results of `encode`: see `row_lengths`.
     """
     for start in range(0, len(sides[0]), _ROWS):
         yield encode(*(side[start : start + _ROWS] for side in sides))
 
 
 def row_lengths(encode, sides, max_length=None):
-    """The lengths in tokens of rows, a part of them at a time.
+    """The lengths of rows in tokens, for some rows at a time.
 
     Args:
-        encode: function of a list of strings for each side that gives a list of id lists for each
-            side, and how many rows were cut.
+        encode: function of a list of strings for each side. It gives a list of id lists for each
+            side, and the number of rows that were truncated.
         sides: a list of strings for each side.
         max_length: rows with a longer side are left out; None keeps all.
 
     Yields:
-        Integers (sides, N), the number of rows left out, and that of rows cut.
+        The lengths, integers (sides, N); the number of rows left out; the number of rows truncated.
     """
     for ids, cut in encode_in_parts(encode, sides):
         lengths = np.array([[len(row) for row in side] for side in ids])
@@ -59,14 +59,14 @@ def row_lengths(encode, sides, max_length=None):
 
 
 def measure_corpus(corpus, encode, buckets, max_length=None, say=None):
-    """Encodes a sharded corpus once, and counts.
+    """Encodes a sharded corpus once, and counts rows and tokens.
 
     Args:
         corpus: `ShardedCorpus`.
         encode: see `row_lengths`.
         buckets: `PairBuckets` or `LengthBuckets`, chosen from a sample of the corpus.
         max_length: rows with a longer side are left out and counted; None keeps all.
-        say: function that is told, now and then, how far it is.
+        say: function of a string that reports progress, or None.
 
     Returns:
         `CorpusMeasure`.

@@ -1,28 +1,27 @@
-"""Batches for masked language models, masked anew in every epoch."""
+"""Batches for masked language models, with new masks in every epoch."""
 
 import numpy as np
 
 from keras_attention._validation import require
 from keras_attention.text.batches.encoder_batches import EncoderBatches, class_ids
-from keras_attention.text.batches.masked_lm import mask_tokens, select_tokens, selection_count
-from keras_attention.token_ids import PADDING_ID
+from keras_attention.text.batches.token_masking import mask_tokens, select_tokens, selection_count
 
 
 class MaskedLMBatches(EncoderBatches):
     """Texts with masked tokens as batches `(x, y, sample_weight)` of few static shapes.
 
     `x` is `{"token_ids", "segment_ids", "padding_mask"}`, int32 (B, T), and `"mask_positions"`,
-    int32 (B, P); `y` are the tokens that stood there, int32 (B, P), and the weight is float32
-    (B, P). Each shape has a fixed number P of slots, `rate` of its length; slots that a shorter
-    text leaves empty have label 0 and weight 0. How tokens are selected and replaced: see
-    `keras_attention.text.batches.masked_lm`. Special tokens are never selected, nor put in for
-    others.
+    int32 (B, P). `y` are the original tokens at these positions, int32 (B, P), and the weight is
+    float32 (B, P). Each shape has a fixed number P of slots, which is `rate` of its length. Slots
+    that a shorter text does not need have label 0 and weight 0.
+    `keras_attention.text.batches.token_masking` selects and replaces tokens. Special tokens are
+    never selected, and never replace others.
 
-    The order and the masks are pure functions of (seed, epoch, step): every epoch masks other
-    tokens, and training resumes at any step of any epoch.
+    The order and the masks are pure functions of (seed, epoch, step). So every epoch masks other
+    tokens, and training can resume at any step of any epoch.
 
-    Compile the model with a loss and metrics that are means over the tokens to guess (Keras' own
-    accuracy weighs tokens of shapes with many slots less):
+    Compile the model with a loss and metrics that are means over the tokens to predict. (Keras' own
+    accuracy gives tokens less weight in shapes with many slots.)
 
     >>> batches = MaskedLMBatches(ids, None, 64, tokenizer.mask_id, special_ids, is_continuation)
     >>> model.compile(
@@ -35,20 +34,20 @@ class MaskedLMBatches(EncoderBatches):
 
     Args:
         token_ids: list of N id lists, special tokens included.
-        segment_ids: list of N lists of as many segments; None for 0 throughout.
+        segment_ids: list of N lists of segments, one for each token; None for 0 throughout.
         batch_size: rows of a batch.
-        mask_id: the token that says that one is to be guessed.
-        special_ids: the tokens that are no part of any text, padding and mask among them.
+        mask_id: id of the mask.
+        special_ids: the tokens that are not text, padding and mask included.
         is_continuation: boolean (V,), whether a token continues the word of the token before it.
         whole_words: whether all tokens of a word are selected together.
         rate: share of the tokens to select.
         next_sentence_labels: integers (N,), 0 where the second segment follows the first in its
-            text and 1 where it does not, from `next_sentence_pairs`; `y` and the weights then are
-            `{"masked_lm": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
-        max_buckets: number of shapes at most.
+            text and 1 where it does not, from `next_sentence_pairs`. `y` and the weights then are
+            `{"logits": ..., "next_sentence": ...}`, the latter (B,). None for no such task.
+        max_buckets: maximum number of shapes.
         seed: integer.
-        buckets: `LengthBuckets` that are larger than these texts need, such as those of a corpus of
-            which they are a part; None chooses the best `max_buckets`.
+        buckets: `LengthBuckets` to use, such as those of a whole corpus for a part of it; None
+            chooses the best `max_buckets`.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -56,8 +55,8 @@ class MaskedLMBatches(EncoderBatches):
         padding: share of positions that hold padding.
 
     Raises:
-        ValueError: if the lists do not fit each other, hold an empty row or nothing, or a token is
-            outside the vocabulary.
+        ValueError: if the lists have different lengths, are empty or hold an empty row, or if a
+            token is outside the vocabulary.
     """
 
     def __init__(
@@ -90,8 +89,8 @@ class MaskedLMBatches(EncoderBatches):
         )
         require(0 < rate < 1, "rate", "a number between 0 and 1", rate=rate)
         self._is_text = np.ones(size, bool)
-        # As a label, 0 says that there is none; it is padding in every common vocabulary, too.
-        self._is_text[[PADDING_ID, mask_id, *special_ids]] = False
+        no_label = 0  # what a label of an empty slot is; padding in every common vocabulary, too
+        self._is_text[[no_label, mask_id, *special_ids]] = False
         require(
             self._is_text.any(), "special_ids", "not the whole vocabulary", special_ids=special_ids
         )
@@ -133,6 +132,6 @@ class MaskedLMBatches(EncoderBatches):
         counts[: len(indices)] = 1.0
         return (
             x,
-            {"masked_lm": labels, "next_sentence": follows},
-            {"masked_lm": weights, "next_sentence": counts},
+            {"logits": labels, "next_sentence": follows},
+            {"logits": weights, "next_sentence": counts},
         )

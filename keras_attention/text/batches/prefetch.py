@@ -1,4 +1,4 @@
-"""Work that is done in a thread before it is asked for."""
+"""Computes the next result in a thread while the current one is in use."""
 
 import itertools
 import time
@@ -6,17 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def prefetch(function, arguments):
-    """`function` of each argument in order; while one result is in use the next is being made.
+    """The results of `function` in order; the next one is computed while one is in use.
 
-    What `function` raises is raised when its result is due. Closing the generator gives up what has
-    not begun.
+    An exception of `function` is raised when its result is due. Closing the generator cancels the
+    calls that have not begun.
 
     Args:
-        function: of one argument.
-        arguments: iterable, which may have no end.
+        function: function of one argument.
+        arguments: iterable, which may be endless.
 
     Yields:
-        `(argument, result, seconds that it took, seconds of waiting for it)`.
+        `(argument, result, seconds of computing it, seconds of waiting for it)`.
     """
 
     def timed(argument):
@@ -32,7 +32,7 @@ def prefetch(function, arguments):
             started = time.perf_counter()
             argument, result, seconds = futures.pop().result()
             waited = time.perf_counter() - started
-            # Only now: never are more than two results held.
+            # Not earlier, so that there are never more than two results in memory.
             futures = [pool.submit(timed, other) for other in itertools.islice(arguments, 1)]
             yield argument, result, seconds, waited
             del result

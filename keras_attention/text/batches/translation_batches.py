@@ -1,15 +1,87 @@
 """Batches of sentence pairs: length buckets, token budgets, few static shapes."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
-from keras_attention.text.batches.bucketed_batches import BucketedBatches, id_arrays, padded
-from keras_attention.text.batches.pair_buckets import PairBuckets
-from keras_attention.token_ids import PADDING_ID, START_ID
+from keras_attention.text.batches.bucketed_batches import (
+    BucketedBatches,
+    batch_count,
+    bucket_bounds,
+    id_arrays,
+    padded,
+)
+from keras_attention.token_ids import SpecialIds
+
+
+@dataclasses.dataclass
+class PairBuckets:
+    """Assigns pairs to buckets and gives the shape of each bucket's batches.
+
+    The key of a pair is its target length or its scaled source length, whichever is larger.
+
+    Attributes:
+        scale: factor of the source lengths.
+        bounds: increasing, the largest key of each bucket; the last bucket takes longer pairs too.
+        longest: list of `[S, T]`, the longest source and the longest target of each bucket.
+        batch_tokens: padded positions of a batch on its longer side.
+    """
+
+    scale: float
+    bounds: list
+    longest: list
+    batch_tokens: int
+
+    @classmethod
+    def choose(cls, source_lengths, target_lengths, batch_tokens, max_buckets):
+        """Chooses buckets with little padding.
+
+        If one language is generally longer than the other, scaling by the ratio of their lengths
+        pads both sides least. If only single pairs differ, a scale of 1 does. Both are tried, and
+        the one with less padding is taken.
+
+        Args:
+            source_lengths: integers (N,), at least 1.
+            target_lengths: integers (N,), at least 1.
+            batch_tokens: padded positions of a batch on its longer side.
+            max_buckets: maximum number of buckets.
+
+        >>> PairBuckets.choose([3, 3, 9], [2, 2, 6], batch_tokens=18, max_buckets=2).shapes
+        [(6, 3, 2), (2, 9, 6)]
+        """
+        lengths = np.asarray(source_lengths), np.asarray(target_lengths)
+        best = None
+        for scale in (1.0, float(lengths[1].sum() / lengths[0].sum())):
+            bounds = bucket_bounds(_keys(scale, *lengths), max_buckets)
+            found = cls(scale, bounds, [], batch_tokens)
+            bucket, positions = found.of(*lengths), 0
+            members = [bucket == index for index in range(len(bounds))]
+            found.longest = [[int(side[m].max()) for side in lengths] for m in members]
+            for m, (rows, *longest) in zip(members, found.shapes, strict=True):
+                positions += batch_count(int(m.sum()), rows) * rows * sum(longest)
+            if best is None or positions < best[0]:
+                best = positions, found
+        return best[1]
+
+    @property
+    def shapes(self):
+        """List of `(rows, S, T)`. A pair of more than `batch_tokens` is a batch of its own."""
+        return [(max(1, self.batch_tokens // max(sides)), *sides) for sides in self.longest]
+
+    def of(self, source_lengths, target_lengths):
+        """The bucket of each pair, integers (N,)."""
+        return np.searchsorted(self.bounds[:-1], _keys(self.scale, source_lengths, target_lengths))
+
+
+def _keys(scale, source_lengths, target_lengths):
+    return np.maximum(np.ceil(source_lengths * scale).astype(int), target_lengths)
 
 
 class TranslationBatches(BucketedBatches):
-    """Pairs of id lists as batches `(x, y)` of few static shapes, in an order that `seed` fixes.
+    """Pairs of id lists as batches of few static shapes, in an order that `seed` fixes.
+
+    A batch is `(x, y)`, or `(x, y, weights)` with `return_weights`.
 
     Pairs of like lengths share a bucket, and each bucket has one shape `(rows, S, T)`: its longest
     source and target, and the rows that `batch_tokens` allows. The last batch of a bucket is filled
@@ -27,6 +99,10 @@ class TranslationBatches(BucketedBatches):
         seed: integer.
         buckets: `PairBuckets` that are larger than these pairs need, such as those of a corpus
             of which they are a part; None chooses the best `max_buckets`.
+        special_ids: the `SpecialIds` of both vocabularies, with padding and start; None for the
+            default ones.
+        return_weights: whether to return float32 weights (B, T) too, 1 at the target's tokens and 0
+            at padding: for losses and metrics whose `ignore_class` is None.
 
     Attributes:
         dropped: number of pairs left out.
@@ -34,7 +110,8 @@ class TranslationBatches(BucketedBatches):
         shapes: list of `(rows, S, T)`, one a bucket.
 
     Raises:
-        ValueError: if the lists differ in length, hold an empty row, or hold no pair to keep.
+        ValueError: if the lists differ in length, hold an empty row, or hold no pair to keep, or
+            `special_ids` lacks padding or start.
 
     >>> batches = TranslationBatches(sources, targets, batch_tokens=2048)
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
@@ -49,7 +126,16 @@ class TranslationBatches(BucketedBatches):
         max_length=None,
         seed=0,
         buckets=None,
+        special_ids=None,
+        return_weights=False,
     ):
+        special_ids = SpecialIds.of(special_ids)
+        require(
+            special_ids.padding is not None and special_ids.start is not None,
+            "special_ids",
+            "`SpecialIds` with padding and start",
+            special_ids=special_ids,
+        )
         require_positive_integer("batch_tokens", batch_tokens)
         require_positive_integer("max_buckets", max_buckets)
         require(
@@ -59,6 +145,8 @@ class TranslationBatches(BucketedBatches):
             source_ids=len(source_ids),
             target_ids=len(target_ids),
         )
+        self.special_ids = special_ids
+        self.return_weights = return_weights
         self._sources, sources = id_arrays(source_ids)
         self._targets, targets = id_arrays(target_ids)
         require(
@@ -92,11 +180,19 @@ class TranslationBatches(BucketedBatches):
         self.padding = 1 - float(sources[kept].sum() + targets[kept].sum()) / positions
 
     def batch(self, bucket, indices):
-        """The arrays of one batch: `({"encoder_token_ids", "decoder_token_ids"}, y)`, int32."""
+        """The arrays of one batch: `({"encoder_token_ids", "decoder_token_ids"}, y[, weights])`.
+
+        int32 (B, S), (B, T) and (B, T); float32 (B, T).
+        """
         rows, source_length, target_length = self.shapes[bucket]
-        source = padded(self._sources, indices, (rows, source_length))  # (B, S)
-        target = padded(self._targets, indices, (rows, target_length))  # (B, T)
-        decoder = np.full_like(target, START_ID)
+        padding, start = self.special_ids.padding, self.special_ids.start
+        source = padded(self._sources, indices, (rows, source_length), padding)  # (B, S)
+        target = padded(self._targets, indices, (rows, target_length), padding)  # (B, T)
+        lengths = np.zeros((rows, 1), int)
+        lengths[: len(indices), 0] = [len(self._targets[index]) for index in indices]
+        is_token = np.arange(target_length) < lengths  # (B, T)
+        decoder = np.full_like(target, start)
         decoder[:, 1:] = target[:, :-1]
-        decoder[target == PADDING_ID] = PADDING_ID  # no row reads its END, fillers read nothing
-        return {"encoder_token_ids": source, "decoder_token_ids": decoder}, target
+        decoder[~is_token] = padding  # no row reads its END, fillers read nothing
+        x = {"encoder_token_ids": source, "decoder_token_ids": decoder}
+        return (x, target, is_token.astype(np.float32)) if self.return_weights else (x, target)

@@ -1,4 +1,4 @@
-"""Batches of a corpus of which one window at a time is in memory."""
+"""Batches of a corpus that is read window by window."""
 
 import numpy as np
 
@@ -6,27 +6,26 @@ from keras_attention._validation import InputError
 from keras_attention.text.batches.bucketed_batches import BucketedBatches, batch_counts
 from keras_attention.text.batches.corpus_measure import encode_in_parts
 from keras_attention.text.batches.prefetch import prefetch
-from keras_attention.token_ids import END_ID
 
 
 class WindowedBatches(BucketedBatches):
     """Batches of a sharded corpus, window by window, in an order that `seed` fixes.
 
-    An epoch goes through all windows; their order is a pure function of (seed, epoch), and that of
-    the rows and batches of a window one of (seed, epoch, window). The number of batches of each
-    window is known, so a step says which window it is in, and training resumes at any step of any
-    epoch exactly, by reading that window alone. While the batches of one are given, the next one is
-    read and encoded in a thread: two are in memory.
+    An epoch goes through all windows. Their order is a pure function of (seed, epoch), and the
+    order of the rows and batches in a window is one of (seed, epoch, window). The number of batches
+    in each window is known, so a step determines its window. Training can therefore resume exactly
+    at any step of any epoch, and reads only that window to do so. While a window is in use, a
+    thread reads and encodes the next one. Two windows are in memory.
 
     Args:
         corpus: `ShardedCorpus`.
-        measure: its `CorpusMeasure`, with the same `encode`.
-        buckets: those of the measure, with its `longest`.
+        measure: its `CorpusMeasure`, made with the same `encode`.
+        buckets: the buckets of the measure, with its `longest`.
         encode: see `measure_corpus`.
-        make: function of a list of id lists for each side that gives the `BucketedBatches` of a
+        make: function of a list of id lists for each side. It gives the `BucketedBatches` of a
             window, made with `buckets` and `seed`.
         seed: integer.
-        pass_on: whether `make` passes on: see `BucketedBatches`.
+        pass_on: `pass_on` of the batches that `make` gives: see `BucketedBatches`.
 
     Attributes:
         dropped: number of rows left out because they are too long.
@@ -48,7 +47,7 @@ class WindowedBatches(BucketedBatches):
 
     def window_order(self, epoch):
         """The windows in the order of an epoch, integers (W,)."""
-        # The 3 sets it apart from whatever else is drawn from (seed, epoch).
+        # The 3 makes these numbers differ from others that are drawn from (seed, epoch).
         return np.random.default_rng([self.seed, epoch, 3]).permutation(len(self._counts))
 
     def _plan(self, epoch, step, epochs):
@@ -64,12 +63,12 @@ class WindowedBatches(BucketedBatches):
             epoch, step = epoch + 1, 0
 
     def describe(self, epoch, step):
-        """Where the rows of the batch of a step of an epoch stand, in words."""
+        """The place of a step's batch in the corpus, in words."""
         _, window, _, passed = next(self._plan(epoch, step, 1))
         return f"batch {passed} of window {window} of the corpus, both counted from 0"
 
     def _load(self, place):
-        """The batches of the window of a place in the plan."""
+        """The batches of the window at a place in the plan."""
         window = place[1]
         ids = [[] for _ in range(self._corpus.sides)]
         for part, _ in encode_in_parts(self._encode, self._corpus.read(window)):
@@ -85,7 +84,7 @@ class WindowedBatches(BucketedBatches):
         return batches
 
     def epochs(self, first_epoch=0, first_step=0, epochs=None):
-        """Batches from a step of an epoch on, for `epochs` epochs or for ever."""
+        """Batches from a step of an epoch on, for `epochs` epochs or without end."""
         ahead = prefetch(self._load, self._plan(first_epoch, first_step, epochs))
         try:
             for (epoch, window, first, passed), batches, seconds, waited in ahead:
@@ -99,5 +98,6 @@ class WindowedBatches(BucketedBatches):
             ahead.close()
 
     def example(self):
-        """A batch that has the structure of all of them; nothing is read for it."""
-        return self._make(*[[[END_ID]]] * self._corpus.sides).example()
+        """A batch with the structure of all batches. No file is read for it."""
+        any_id = 3
+        return self._make(*[[[any_id]]] * self._corpus.sides).example()

@@ -1,4 +1,4 @@
-"""Texts with labels, and texts alone, from files: what classifiers and masked LMs train on."""
+"""Texts with or without labels from files, to train classifiers and masked language models on."""
 
 import dataclasses
 import json
@@ -7,8 +7,13 @@ import re
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.text.corpora.parallel_corpus import read_lines
-from keras_attention.text.corpora.tabular_files import json_row, listed, read_columns, table_kind
+from keras_attention.text.corpora.tabular_files import (
+    json_row,
+    listed,
+    read_columns,
+    tabular_format,
+)
+from keras_attention.text.corpora.text_files import read_lines
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
@@ -17,8 +22,8 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 class LabelledTexts:
     """N examples: `texts`, `pairs` (second texts, or None) and `labels`, lists of N strings.
 
-    `lines` says where in the file `path` each stands, for errors; both are None for texts that come
-    from elsewhere.
+    `lines` holds the line of each example in the file `path`, for error messages. Both are None for
+    texts that are not from a file.
     """
 
     texts: list
@@ -40,7 +45,7 @@ class LabelledTexts:
         return LabelledTexts(**chosen, path=self.path)
 
     def place(self, index):
-        """Where example `index` stands, as errors say it."""
+        """The place of example `index`, for error messages."""
         return (
             f"row {index + 1}" if self.lines is None else f"{self.path}, line {self.lines[index]}"
         )
@@ -49,20 +54,20 @@ class LabelledTexts:
 def read_labelled(path, text_column="text", label_column="label", pair_column=None):
     """Texts and their labels from a `.csv`, `.tsv` or `.jsonl` file, optionally `.gz`.
 
-    Labels are text without space around it: the JSON number 1 is the label "1". For the forms of
-    the tables see `keras_attention.text.corpora.tabular_files`.
+    Labels are text without space around it. The JSON number 1 is the label "1". For the three
+    formats see `keras_attention.text.corpora.tabular_files.read_columns`.
 
     Args:
         path: of the file.
         text_column: name of the column of the texts.
         label_column: name of the column of the labels.
-        pair_column: name of the column of the second texts, where a label is one of a pair.
+        pair_column: name of the column of the second texts, if a label belongs to a pair of texts.
 
     Returns:
         `LabelledTexts`.
 
     Raises:
-        InputError: if the file cannot be read as such a table, or a label is empty; names the line.
+        InputError: if the file cannot be read, or a label is empty. The message names the line.
     """
     columns = [text_column, label_column, *([pair_column] if pair_column is not None else [])]
     (texts, labels, *pairs), lines = read_columns(path, columns)
@@ -97,9 +102,9 @@ def _label(data, index, column):
 
 
 def read_texts(path, text_column="text"):
-    """Texts without labels: a column of a table, or the lines of a file of any other kind.
+    """Texts without labels: a column of a tabular file, or the lines of any other file.
 
-    Empty ones are left out.
+    Empty texts are left out.
 
     Args:
         path: of the file, optionally `.gz`.
@@ -111,7 +116,7 @@ def read_texts(path, text_column="text"):
     Raises:
         InputError: if the file cannot be read, or holds no text.
     """
-    if table_kind(path) is None:
+    if tabular_format(path) is None:
         texts = read_lines(path)
     else:
         (texts,), lines = read_columns(path, [text_column])
@@ -124,37 +129,39 @@ def read_texts(path, text_column="text"):
 
 
 def text_of_line(line, number, path, text_column="text"):
-    """The text of one line of a file that `read_texts` reads, without reading the others.
+    """The text of one line of a file as `read_texts` reads it, without the other lines.
 
     Args:
         line: string.
-        number: of the line in the file, from 1 on.
-        path: of the file: `.jsonl`, or one without columns, optionally `.gz`.
+        number: the number of the line in the file, from 1.
+        path: the file: `.jsonl`, or a file without columns, optionally `.gz`.
         text_column: name of the column of the texts in a `.jsonl` file.
 
     Raises:
-        InputError: if it is a line of a `.csv` or `.tsv` file, which need more than a line, or of
-            a `.jsonl` file and has no text.
+        InputError: if the file is `.csv` or `.tsv`, in which one line alone cannot be read, or if
+            a line of a `.jsonl` file has no text.
     """
-    kind = table_kind(path)
-    if kind is None or not line.strip():
+    file_format = tabular_format(path)
+    if file_format is None or not line.strip():
         return line
-    if kind != ".jsonl":
-        raise InputError(f"{path}: a {kind} file cannot be read by windows; .jsonl and text can.")
+    if file_format != ".jsonl":
+        raise InputError(
+            f"{path}: a {file_format} file cannot be read by windows; .jsonl and text can."
+        )
     values = json_row(line, number, [text_column], path)
     _require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
     return values[0]
 
 
 def label_names(labels, source="the training data"):
-    """The different labels in order: numbers by value, anything else by its letters.
+    """The different labels in order: by value if all are numbers, else alphabetically.
 
     Args:
         labels: list of strings.
-        source: where they come from, for the error.
+        source: where they come from, for the error message.
 
     Raises:
-        InputError: if there is only one.
+        InputError: if there are fewer than two.
 
     >>> label_names(["10", "9", "10"])
     ['9', '10']
@@ -178,7 +185,7 @@ def label_ids(data, names):
         names: list of strings, from `label_names`.
 
     Raises:
-        InputError: if a label is not among `names`; says where it stands and lists them.
+        InputError: if a label is not among `names`. The message says where it is and lists them.
     """
     index_of = {name: index for index, name in enumerate(names)}
     for index, label in enumerate(data.labels):
@@ -190,14 +197,14 @@ def label_ids(data, names):
 
 
 def split_labelled(data, share=0.1, seed=0):
-    """Splits off validation data in which every label has its share, as nearly as rows allow.
+    """Splits off validation data in which each label is as frequent as in `data`.
 
-    Every label keeps a row or more for training.
+    Every label keeps at least one row for training.
 
     Args:
         data: `LabelledTexts`.
-        share: of the rows, above 0 and below 1.
-        seed: integer; the same one splits in the same way.
+        share: the part of the rows that is split off, above 0 and below 1.
+        seed: integer; the same seed gives the same split.
 
     Returns:
         Two `LabelledTexts`, in the order of `data`: training and validation.
@@ -214,7 +221,7 @@ def split_labelled(data, share=0.1, seed=0):
         )
     exact = counts * share
     taken = np.minimum(np.floor(exact).astype(int), counts - 1)
-    # What rounding down left goes to the labels that lost most by it.
+    # The rows that rounding down left over go to the labels that lost most by it.
     missing = min(max(1, round(share * len(data))), int((counts - 1).sum())) - taken.sum()
     while missing > 0:
         loss = np.where(taken < counts - 1, exact - taken, -np.inf)

@@ -1,4 +1,4 @@
-"""Download of the Multi30k corpus (Elliott et al. 2016): the only code that uses a network."""
+"""Download of the Multi30k corpus (Elliott et al. 2016), the only code that uses a network."""
 
 import gzip
 import http.client
@@ -16,13 +16,13 @@ LINES = {"train": 29000, "val": 1014, "test_2016_flickr": 1000}
 def download_multi30k(directory, languages=("en", "de"), base_url=BASE_URL):
     """Downloads `train`, `val` and `test_2016_flickr` of each language as `PART.LANGUAGE.gz`.
 
-    A file that exists is kept. A download of the wrong length is refused.
+    A file that exists is kept. A download with the wrong number of lines is refused.
 
     Returns:
         The paths, as `{(part, language): Path}`.
 
     Raises:
-        InputError: if a file cannot be fetched or is not what it should be.
+        InputError: if a file cannot be fetched or has the wrong number of lines.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Pairs of sentences of which half follow each other (Devlin et al. 2018, section 3.1)."""
+"""Sentence pairs for next-sentence prediction (Devlin et al. 2018, section 3.1)."""
 
 import numpy as np
 
@@ -6,24 +6,26 @@ from keras_attention._validation import InputError
 
 
 def next_sentence_pairs(lines, seed=0):
-    """A pair for every sentence that has a next one: that, or a sentence of another document.
+    """Pairs a sentence with the next one, or with a random sentence of another document.
+
+    Every sentence that has a next one in its document is the first of one pair.
 
     Args:
         lines: list of strings, a sentence each; empty lines separate documents.
-        seed: integer; the same one gives the same pairs.
+        seed: integer; the same seed gives the same pairs.
 
     Returns:
         Two lists of N strings, and the labels, int32 (N,): 0 where the second sentence is the next
-        one (half of the pairs at random), 1 where it is from elsewhere.
+        one (a random half of the pairs), 1 where it is from another document.
 
     Raises:
-        InputError: if there are no two documents, or none has two sentences.
+        InputError: if there are fewer than two documents, or no document has two sentences.
 
     >>> first, second, labels = next_sentence_pairs(["a", "b", "c", "", "d"])
     >>> first, labels.shape
     (['a', 'b'], (2,))
     """
-    sentences, document = [], []  # document: of each sentence
+    sentences, document = [], []  # document: the number of each sentence's document
     current = 0
     for line in lines:
         if line.strip():
@@ -41,7 +43,7 @@ def next_sentence_pairs(lines, seed=0):
         )
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, len(firsts), dtype=np.int32)
-    # A sentence of another document: one of those before its own or after it.
+    # A sentence of another document is one before or after those of its own.
     starts, ends = (np.searchsorted(document, document[firsts], side) for side in ("left", "right"))
     others = random.integers(0, len(sentences) - (ends - starts))
     others += np.where(others >= starts, ends - starts, 0)

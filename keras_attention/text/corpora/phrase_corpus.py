@@ -1,8 +1,8 @@
 """The built-in corpus: spoken numbers, dates, times and amounts, English to German.
 
-It needs no file and no network, its translations are right by construction, and it is not trivial:
-German turns "twenty-three" round, joins numbers to one word, moves verbs to the end or to the
-front, and inflects ordinals and articles.
+It needs no file and no network, and its translations are right by construction. The task is not
+trivial: German reverses "twenty-three", writes a number as one word, moves verbs to the end or to
+the front, and inflects ordinals and articles.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ SPLITS = ("train", "valid", "test")
 HELD_OUT_WORDS = 12  # no training sentence has this many English words
 _SHARES = {"valid": 2, "test": 2}  # percent of all sources, by their hash
 
-# (carrier, noun) pairs that stand in the test part only.
+# (template, noun) pairs that occur in the test part only.
 HELD_OUT_COMBINATIONS = {
     ("price", "lamp"),
     ("paid", "bicycle"),
@@ -27,7 +27,7 @@ HELD_OUT_COMBINATIONS = {
 
 
 def _kind(source, combination):
-    """The part that a pair belongs to, "length" and "combination" being parts of the test."""
+    """The part that a pair belongs to. The test part includes "length" and "combination"."""
     if combination in HELD_OUT_COMBINATIONS:
         return "combination"
     if len(source.split()) == HELD_OUT_WORDS:
@@ -39,7 +39,7 @@ def _kind(source, combination):
 
 
 def space_size():
-    """A lower bound of the number of different pairs: two carriers' alone."""
+    """A lower bound of the number of different pairs, from two of the templates."""
     answers = 10**9  # "The answer is ..." holds each number once
     dates_and_times = len(EVENTS) * 73_049 * 12 * 12
     return answers + dates_and_times
@@ -48,9 +48,9 @@ def space_size():
 def phrase_corpus(size, seed=0, split="train"):
     """`size` different pairs of English and German sentences.
 
-    The parts are disjoint: a hash of the English sentence decides. The test part also holds what
-    training never shows: sentences of `HELD_OUT_WORDS` words, and combinations of phrase and noun;
-    together a tenth of it.
+    A hash of the English sentence decides which part it belongs to, so the parts are disjoint. A
+    tenth of the test part is of kinds that the training part does not have: sentences of
+    `HELD_OUT_WORDS` words, and combinations of a template and a noun.
 
     Args:
         size: number of pairs.

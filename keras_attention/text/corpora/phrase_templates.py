@@ -1,7 +1,7 @@
-"""The sentences of the built-in corpus: frames with a noun and a number, date, time or amount.
+"""The sentences of the built-in corpus: templates for a noun and a number, date, time or amount.
 
-`draw(random)` gives (English, German, combination). The combination names the frame and its noun,
-or is None where there is no noun.
+`draw(random)` gives (English, German, combination). The combination is the name of the template and
+its noun. It is None if the template has no noun.
 """
 
 import dataclasses
@@ -69,7 +69,7 @@ def number(rng):
 
 
 def count(rng):
-    """2 to 99,999, none of which ends in "one", which would need the noun's gender."""
+    """A number from 2 to 99,999 that does not end in "one", which would need the noun's gender."""
     digits = rng.randint(1, 5)
     value = max(2, rng.randrange(10 ** (digits - 1), 10**digits))
     value += value % 100 == 1
@@ -84,7 +84,7 @@ def time(rng):
 
 
 def date(rng, case, inside=False):
-    """A date; `inside` a German sentence a comma ends the apposition that follows a weekday."""
+    """A date. `inside` a German sentence, a comma follows a date with a weekday."""
     day, weekday, year = spoken.random_date(rng), rng.random() < 0.4, rng.random() < 0.7
     english = spoken.english_date(day, weekday, year)
     german = spoken.german_date(day, case, weekday, year)
@@ -133,14 +133,14 @@ def floor(rng):
 
 
 def rank(rng):
-    """An ordinal without its ending, which follows the noun's gender and case."""
+    """An ordinal without its German ending, which depends on the noun's gender and case."""
     value = rng.randint(1, 999)
     return spoken.english_ordinal(value), spoken.german_ordinal(value, "")
 
 
 @dataclasses.dataclass(frozen=True)
-class Frame:
-    """A sentence pair with slots: {noun}, {x} in English; {nom}, {acc}, {x} in German."""
+class Template:
+    """A sentence pair with slots: {noun} and {x} in English; {nom}, {acc} and {x} in German."""
 
     name: str
     english: str
@@ -167,72 +167,78 @@ class Frame:
         return *pair, (self.name, noun)
 
 
-FRAMES = (
-    Frame("number", "{x}", "{x}", number, weight=3),
-    Frame("amount", "{x}", "{x}", subject_amount),
-    Frame("time", "{x}", "{x}", time, weight=1),
-    Frame("date", "{x}", "{x}", subject_date),
-    Frame("answer", "The answer is {x}.", "Die Antwort ist {x}.", number),
-    Frame(
+TEMPLATES = (
+    Template("number", "{x}", "{x}", number, weight=3),
+    Template("amount", "{x}", "{x}", subject_amount),
+    Template("time", "{x}", "{x}", time, weight=1),
+    Template("date", "{x}", "{x}", subject_date),
+    Template("answer", "The answer is {x}.", "Die Antwort ist {x}.", number),
+    Template(
         "think",
         "I think that the number {x} is right.",
         "Ich glaube, dass die Zahl {x} richtig ist.",
         number,
     ),
-    Frame("count", "I have counted {x} {noun}.", "Ich habe {x} {nom} gezählt.", count, PEOPLE),
-    Frame(
+    Template("count", "I have counted {x} {noun}.", "Ich habe {x} {nom} gezählt.", count, PEOPLE),
+    Template(
         "hall", "There are {x} {noun} in the hall.", "In der Halle sind {x} {nom}.", count, PEOPLE
     ),
-    Frame("expect", "We are expecting {x} {noun}.", "Wir erwarten {x} {nom}.", count, PEOPLE),
-    Frame(
+    Template("expect", "We are expecting {x} {noun}.", "Wir erwarten {x} {nom}.", count, PEOPLE),
+    Template(
         "invite", "They have invited {x} {noun}.", "Sie haben {x} {nom} eingeladen.", count, PEOPLE
     ),
-    Frame("floor", "She lives on the {x} floor.", "Sie wohnt im {x} Stock.", floor, weight=1),
-    Frame("this", "This is the {x} {noun}.", "Das ist {nom}.", rank, RANKED),
-    Frame(
+    Template("floor", "She lives on the {x} floor.", "Sie wohnt im {x} Stock.", floor, weight=1),
+    Template("this", "This is the {x} {noun}.", "Das ist {nom}.", rank, RANKED),
+    Template(
         "seen",
         "We have already seen the {x} {noun}.",
         "Wir haben {acc} schon gesehen.",
         rank,
         RANKED,
     ),
-    Frame("like", "I like the {x} {noun}.", "Mir gefällt {nom}.", rank, RANKED),
-    Frame("seek", "He is looking for the {x} {noun}.", "Er sucht {acc}.", rank, RANKED),
-    Frame("price", "The {noun} costs {x}.", "{nom} kostet {x}.", amount, GOODS),
-    Frame("paid", "She paid {x} for the {noun}.", "Sie hat {x} für {acc} bezahlt.", amount, GOODS),
-    Frame("buy", "I bought the {noun} for {x}.", "Ich habe {acc} für {x} gekauft.", amount, GOODS),
-    Frame(
+    Template("like", "I like the {x} {noun}.", "Mir gefällt {nom}.", rank, RANKED),
+    Template("seek", "He is looking for the {x} {noun}.", "Er sucht {acc}.", rank, RANKED),
+    Template("price", "The {noun} costs {x}.", "{nom} kostet {x}.", amount, GOODS),
+    Template(
+        "paid", "She paid {x} for the {noun}.", "Sie hat {x} für {acc} bezahlt.", amount, GOODS
+    ),
+    Template(
+        "buy", "I bought the {noun} for {x}.", "Ich habe {acc} für {x} gekauft.", amount, GOODS
+    ),
+    Template(
         "sell",
         "He wants to sell the {noun} for {x}.",
         "Er möchte {acc} für {x} verkaufen.",
         amount,
         GOODS,
     ),
-    Frame("owe", "He still owes me {x}.", "Er schuldet mir noch {x}.", amount),
-    Frame("leave", "The {noun} leaves at {x}.", "{nom} fährt um {x} ab.", time, RIDES),
-    Frame("take", "We will take the {noun} at {x}.", "Wir nehmen {acc} um {x}.", time, RIDES),
-    Frame("miss", "She missed the {noun} at {x}.", "Sie hat {acc} um {x} verpasst.", time, RIDES),
-    Frame(
+    Template("owe", "He still owes me {x}.", "Er schuldet mir noch {x}.", amount),
+    Template("leave", "The {noun} leaves at {x}.", "{nom} fährt um {x} ab.", time, RIDES),
+    Template("take", "We will take the {noun} at {x}.", "Wir nehmen {acc} um {x}.", time, RIDES),
+    Template(
+        "miss", "She missed the {noun} at {x}.", "Sie hat {acc} um {x} verpasst.", time, RIDES
+    ),
+    Template(
         "arrive",
         "If the {noun} arrives at {x}, we will be late.",
         "Wenn {nom} um {x} ankommt, sind wir zu spät.",
         time,
         RIDES,
     ),
-    Frame("now", "It is {x}.", "Es ist {x}.", time, weight=1),
-    Frame("on", "The {noun} is on {x}.", "{nom} ist am {x}.", last_date, EVENTS),
-    Frame("end", "The {noun} ends at {x}.", "{nom} endet um {x}.", time, EVENTS, weight=1),
-    Frame("begin", "The {noun} begins on {x}.", "{nom} fängt am {x} an.", date_and_time, EVENTS),
-    Frame("born", "She was born on {x}.", "Sie wurde am {x} geboren.", inner_date),
-    Frame("today", "Today is {x}.", "Heute ist {x}.", subject_date),
-    Frame(
+    Template("now", "It is {x}.", "Es ist {x}.", time, weight=1),
+    Template("on", "The {noun} is on {x}.", "{nom} ist am {x}.", last_date, EVENTS),
+    Template("end", "The {noun} ends at {x}.", "{nom} endet um {x}.", time, EVENTS, weight=1),
+    Template("begin", "The {noun} begins on {x}.", "{nom} fängt am {x} an.", date_and_time, EVENTS),
+    Template("born", "She was born on {x}.", "Sie wurde am {x} geboren.", inner_date),
+    Template("today", "Today is {x}.", "Heute ist {x}.", subject_date),
+    Template(
         "until",
         "The shop is closed until {x}.",
         "Der Laden ist bis zum {x} geschlossen.",
         inner_date,
     ),
 )
-_DRAWS = [frame for frame in FRAMES for _ in range(frame.weight)]
+_DRAWS = [template for template in TEMPLATES for _ in range(template.weight)]
 
 
 def draw(rng):

@@ -1,4 +1,4 @@
-"""A corpus in shard files that is read by windows and never held as a whole."""
+"""A corpus in shard files that is read in windows, so that it need not fit into memory."""
 
 import dataclasses
 import hashlib
@@ -6,32 +6,32 @@ import itertools
 import os
 
 from keras_attention._validation import InputError
-from keras_attention.text.corpora.shard_lines import decode_row, raw_rows
+from keras_attention.text.corpora.shards import decode_row, raw_rows
 
-# A window is made of so many pieces from all over the corpus, so that neighbours in it, which are
-# often alike, make up an eighth of what a batch is drawn from. Each is a place to seek.
+# A window consists of this many pieces from all over the corpus. Neighbouring rows are often alike;
+# so they are an eighth of the rows that a batch is drawn from. Each piece costs a seek.
 PIECES = 8
 
 
 @dataclasses.dataclass
 class ShardedCorpus:
-    """What is known of the rows of shard files: where the pieces of its windows begin.
+    """The rows of shard files, in windows.
 
-    A row is a line of each side: a text, or a sentence and its translation. All lines of all
-    shards, one after the other, are cut into pieces of `piece_lines`. With W windows, window w
-    holds the pieces w, W + w, 2 W + w and so on, at most `PIECES` of them, in every epoch.
+    A row is a line of each side: a text, or a sentence and its translation. The lines of all shards
+    in order are cut into pieces of `piece_lines`. With W windows, window w holds the pieces w,
+    W + w, 2 W + w and so on, at most `PIECES` of them. The windows are the same in every epoch.
 
-    `scan_shards` makes it. It takes a few numbers for each piece, and survives JSON.
+    `scan_shards` makes the object. It holds a few numbers for each piece and can be stored as JSON.
 
     Attributes:
         shards: list of lists of paths, one a side.
-        states: for each shard and side `[bytes, time of change in ns, sha256 of the text]`.
-        piece_lines: lines of a piece; the last may have fewer.
+        states: for each shard and side `[bytes, modification time in ns, sha256 of the text]`.
+        piece_lines: lines of a piece; the last piece may have fewer.
         pieces: list of `[shard, lines before it in the shard, bytes before it on each side]`.
         lines: of all shards.
         text_bytes: of all shards, decompressed.
-        blank: rows that have no text on some side and are left out.
-        held_out: numbers of the rows that are not for training.
+        blank: number of rows without text on some side; they are left out.
+        held_out: the numbers of the rows that are held out for validation.
     """
 
     shards: list
@@ -48,7 +48,7 @@ class ShardedCorpus:
         self._parse = None
 
     def parsed_by(self, parse):
-        """The same, with `parse(line, path, number)` to take the text from a line; returns it."""
+        """This corpus, from now on with `parse(line, path, number)` to get a text from a line."""
         self._parse = parse
         return self
 
@@ -66,19 +66,19 @@ class ShardedCorpus:
         return piece % len(self)
 
     def read(self, window):
-        """The rows of a window, without those held out and blank ones: a list for each side."""
+        """The training rows of a window: a list for each side, without held-out and blank rows."""
         pieces = range(window, len(self.pieces), len(self))
         rows = [row for piece in pieces for row in self._kept(piece, self._from(piece))]
         return _sides(rows, self.sides)
 
     def each_piece(self):
-        """All pieces in order, each as `read` gives a window; no file is read twice."""
+        """All pieces in order, each like a window of `read`. No file is read twice."""
         lines = self._from(0)
         for piece in range(len(self.pieces)):
             yield _sides(list(self._kept(piece, lines)), self.sides)
 
     def _from(self, piece):
-        """The rows from a piece to the corpus' end."""
+        """The rows from the beginning of a piece to the end of the corpus."""
         shard, before, offsets = self.pieces[piece]
         for paths in self.shards[shard:]:
             for number, lines in enumerate(raw_rows(paths, offsets), start=before + 1):
@@ -86,16 +86,17 @@ class ShardedCorpus:
             before, offsets = 0, None
 
     def _kept(self, piece, rows):
-        """Those of the next `piece_lines` rows that are to be trained on."""
+        """The training rows among the next `piece_lines` rows."""
         first = piece * self.piece_lines
         for number, row in enumerate(itertools.islice(rows, self.piece_lines), start=first):
             if number not in self._held_out and not is_blank(row):
                 yield row
 
     def reading(self):
-        """How often an epoch goes over the bytes of the corpus.
+        """How many times an epoch reads the bytes of the corpus.
 
-        Once, but for compressed shards: what stands before a piece must be decompressed as well.
+        It is 1 for plain files. In a compressed shard the text before a piece must be decompressed
+        again, which counts too.
         """
         skipped = sum(
             offset
@@ -106,16 +107,16 @@ class ShardedCorpus:
         return 1 + skipped / max(1, self.text_bytes)
 
     def require_unchanged(self, shards):
-        """Makes sure that the corpus is what it was.
+        """Makes sure that the corpus has not changed.
 
-        A file whose size and time of change are the same is taken to be the same; one with another
-        time is read, and compared by its sha256.
+        A file with the same size and modification time counts as unchanged. If only the time
+        differs, the file is read and its sha256 compared.
 
         Args:
-            shards: list of tuples of paths that make up the corpus now.
+            shards: list of tuples of paths, the shards of the corpus now.
 
         Raises:
-            InputError: if there are other files, or one has changed.
+            InputError: if there are other files, or a file has changed.
         """
         if [list(paths) for paths in shards] != self.shards:
             then = {path for paths in self.shards for path in paths}
@@ -135,7 +136,7 @@ class ShardedCorpus:
 
 
 def parse_row(lines, paths, number, parse):
-    """The texts of a raw row, the `number`-th of the files `paths`."""
+    """The texts of the raw row `number` of the files `paths`."""
     texts = decode_row(lines, paths, number)
     if parse is not None:
         texts = tuple(parse(text, path, number) for text, path in zip(texts, paths, strict=True))
@@ -148,7 +149,7 @@ def is_blank(row):
 
 
 def file_state(path):
-    """The size of a file in bytes and its time of change in ns: a list."""
+    """The size of a file in bytes and its modification time in ns, as a list."""
     try:
         found = os.stat(path)
     except OSError as error:
@@ -157,7 +158,7 @@ def file_state(path):
 
 
 def text_sha256(path):
-    """The sha256 of a file's text, decompressed."""
+    """The sha256 of a file's decompressed text."""
     digest = hashlib.sha256()
     for (line,) in raw_rows([path]):
         digest.update(line)

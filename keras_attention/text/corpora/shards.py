@@ -1,20 +1,29 @@
-"""The files of a corpus that is split into shards."""
+"""The files of a corpus that is split into shards, and their lines side by side."""
 
 import glob
+import io
+import itertools
+from contextlib import ExitStack
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.text_files import (
+    BYTE_ORDER_MARK,
+    decode_line,
+    open_bytes,
+    reading,
+)
 
 
 def find_shards(pattern):
     """The shards that a path names, in sorted order.
 
     Args:
-        pattern: a file, a directory (all its files but hidden ones), or a glob pattern in which
-            `**` stands for any directories.
+        pattern: a file, a directory (all its files that are not hidden), or a glob pattern. In a
+            pattern, `**` stands for any directories.
 
     Returns:
-        List of paths, as strings; a path without wildcards is returned whether it exists or not.
+        List of paths, as strings. A path without wildcards is returned even if it does not exist.
 
     Raises:
         InputError: if a directory has no file, or no file matches.
@@ -35,7 +44,7 @@ def find_shards(pattern):
 
 
 def find_parallel_shards(source, target):
-    """The shards of two sides of a parallel corpus, the first of one with the first of the other.
+    """The shards of both sides of a parallel corpus, paired in sorted order.
 
     Args:
         source, target: see `find_shards`.
@@ -56,3 +65,63 @@ def find_parallel_shards(source, target):
             f"partner in sorted order, and {alone} has none."
         )
     return list(zip(sources, targets, strict=True))
+
+
+def raw_rows(paths, offsets=None):
+    """The lines of several files side by side: tuples of bytes, line ends included.
+
+    Args:
+        paths: of files with the same number of lines.
+        offsets: the byte in the text of each file to begin at. The text of a `.gz` file before it
+            is decompressed and discarded. None for the beginning.
+
+    Raises:
+        InputError: if a file cannot be read, or ends before another. The message gives both numbers
+            of lines.
+    """
+    with ExitStack() as stack:
+        sides = [
+            stack.enter_context(_Lines(path, offset))
+            for path, offset in zip(paths, offsets or [0] * len(paths), strict=True)
+        ]
+        for row, lines in enumerate(itertools.zip_longest(*sides)):
+            if None in lines:
+                ended = lines.index(None)
+                other = next(side for side, line in enumerate(lines) if line is not None)
+                counts = {ended: row, other: row + 1 + sum(1 for _ in sides[other])}
+                found = [f"{paths[side]} has {counts[side]:,}" for side in sorted(counts)]
+                raise InputError(
+                    f"{found[0]} lines and {found[1]}; a parallel corpus needs as many of each."
+                )
+            yield lines
+
+
+class _Lines:
+    """The lines of one file as bytes. Errors name the file."""
+
+    def __init__(self, path, offset):
+        self._path = path
+        with reading(path):
+            # GzipFile reads single lines slowly.
+            self._file = io.BufferedReader(open_bytes(path), 1 << 20)
+            self._file.seek(offset)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def __iter__(self):
+        with reading(self._path):
+            yield from self._file
+
+
+def decode_row(lines, paths, number):
+    """The texts of row `number` of `raw_rows`, counted from 1 at the beginning of the files."""
+    if number == 1:
+        lines = [line.removeprefix(BYTE_ORDER_MARK) for line in lines]
+    return tuple(
+        decode_line(line.removesuffix(b"\n"), path, number)
+        for line, path in zip(lines, paths, strict=True)
+    )

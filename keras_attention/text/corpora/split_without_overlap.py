@@ -1,4 +1,4 @@
-"""A split of texts that are parts of each other, as the phrases of sst2 are of its sentences."""
+"""A split for texts that contain each other, such as the sentences and phrases of SST-2."""
 
 import numpy as np
 
@@ -9,20 +9,20 @@ _TABLE_BITS = 20
 
 
 def split_without_overlap(texts, share=0.1, seed=0):
-    """Splits texts so that no text of one side contains, or is contained in, one of the other.
+    """Splits texts so that no text of one side contains a text of the other side.
 
-    Whether a text is part of another is judged by characters, after runs of white space have become
-    single spaces; equal texts are part of each other. The texts that are part of no longer one are
-    shared out at random; each part follows the texts that contain it, and parts of texts on both
-    sides (short, common phrases) belong to neither.
+    A text contains another if it does so character by character, after runs of white space have
+    become single spaces. Equal texts contain each other. Texts that no longer text contains are
+    split at random. Every other text goes to the side of the texts that contain it. If both sides
+    have such texts, as for short, common phrases, it goes to neither side.
 
     Args:
         texts: list of N strings.
-        share: of the texts, for the smaller side; it gets as many or slightly more.
-        seed: integer; the same one splits in the same way.
+        share: the part of the texts for the smaller side, which gets as many or slightly more.
+        seed: integer; the same seed gives the same split.
 
     Returns:
-        Two integer arrays, the increasing indices of the larger side and of the smaller.
+        Two integer arrays: the indices of the larger side and of the smaller side, in order.
 
     Raises:
         InputError: if one text contains all others, so that nothing can be split off.
@@ -43,7 +43,7 @@ def split_without_overlap(texts, share=0.1, seed=0):
     by_whole = np.argsort(wholes, kind="stable")
     parts_of = np.split(parts[by_whole], np.flatnonzero(np.diff(wholes[by_whole])) + 1)
     containers = np.bincount(parts, minlength=len(different))
-    left = containers.copy()  # those not held out: where none is left, the part is held out too
+    left = containers.copy()  # containers not held out; a part without any is held out too
     held_out = 0
     for root in np.random.default_rng(seed).permutation(len(roots))[:-1]:
         if held_out >= share * len(texts):
@@ -57,18 +57,19 @@ def split_without_overlap(texts, share=0.1, seed=0):
 
 
 def contained_in(texts):
-    """Which of some different texts are part of which that are themselves part of no other.
+    """Pairs each text with the texts that contain it and that no other text contains.
 
-    From the longest texts down, all windows over the wholes found so far are compared at once with
-    the texts of that length, by a rolling hash. Matches are checked: none is false. One is missed
-    only where two texts of one length share their 64 bits, which takes texts made for it.
+    A text that no other text contains is called a whole. The texts are gone through from the
+    longest to the shortest. At each length, a rolling hash compares all windows over the wholes
+    found so far with the texts of that length. Matches are checked, so none is false. A match is
+    missed only if two texts of one length have the same 64-bit hash.
 
     Args:
         texts: list of N different strings.
 
     Returns:
-        Two integer arrays (pairs): the part, and the whole, which is itself part of no other text.
-        A text that is part of no other is paired with itself; an empty one with nothing.
+        Two integer arrays of the same length: the index of a text, and that of a whole with it. A
+        whole is paired with itself, an empty text with nothing.
     """
     codes = [np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4") for text in texts]
     lengths = np.array([len(code) for code in codes], int)
@@ -87,11 +88,11 @@ def contained_in(texts):
 
 
 class _Wholes:
-    """Texts end to end, a 0 after each, with sums from which the hash of any window follows."""
+    """Texts one after the other, a 0 after each, with sums that give the hash of any window."""
 
     def __init__(self, room):
         self.powers = np.cumprod(np.full(room + 1, _BASE, np.uint64), dtype=np.uint64)
-        # sums[i]: code times power, over the first i characters.
+        # sums[i]: the sum of code times power over the first i characters.
         self.sums = np.zeros(room + 1, np.uint64)
         self.owner = np.zeros(room, int)
         self.end = 0
@@ -106,13 +107,13 @@ class _Wholes:
         self.end = end + 1
 
     def matches(self, codes):
-        """Where texts (N, length) probably stand: pairs of a row and the index of a whole."""
+        """Probable matches of texts (N, length): pairs of a row and the index of a whole."""
         length = codes.shape[1]
         starts = np.arange(max(0, self.end - length + 1))
-        # A window's sum begins at the power of its place: all are brought to the highest one.
+        # The sum of a window depends on its place. Multiplying makes all sums alike.
         windows = (self.sums[starts + length] - self.sums[starts]) * self.powers[-1 - starts]
         own = (codes * self.powers[:length]).sum(axis=1, dtype=np.uint64) * self.powers[-1]
-        # A glance at a table dismisses nearly all windows.
+        # A table of hash prefixes rules out nearly all windows at once.
         shift = np.uint64(64 - _TABLE_BITS)
         self._is_wanted[own >> shift] = True
         starts = np.flatnonzero(self._is_wanted[windows >> shift])

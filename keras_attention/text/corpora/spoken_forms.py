@@ -61,16 +61,16 @@ def english_number(number):
     if number // 1000 % 1000:
         parts.append(f"{_below_thousand(number // 1000 % 1000)[0]} thousand")
     if rest:
-        # "and" joins what is below a hundred, as it does within a hundred
+        # "and" comes before a rest below a hundred, as it does after "hundred".
         parts.append(("and " if rest < 100 else "") + _below_thousand(rest)[0])
     return " ".join(parts)
 
 
 def german_number(number, attributive=False):
-    """0 to 999,999,999 in words; `attributive` stands before a noun: "ein", not "eins".
+    """0 to 999,999,999 in words. `attributive` numbers stand before a noun: "ein", not "eins".
 
-    num2words writes "einhunderteinstausend" and "einhunderteins Millionen", which are not German:
-    so only numbers below a thousand are taken from it.
+    num2words writes "einhunderteinstausend" and "einhunderteins Millionen", which is not German.
+    Only numbers below a thousand are therefore taken from it.
 
     >>> german_number(302), german_number(101_000)
     ('dreihundertzwei', 'einhunderteintausend')
@@ -186,7 +186,7 @@ def _counted(number, english, english_plural, german, german_plural, gender, cas
 def amount(currency, units, hundredths, case, short=False):
     """An amount of money as (English, German), "nominative" or "accusative".
 
-    `short` leaves the hundredths' name out.
+    `short` omits the name of the hundredths.
 
     >>> amount("euro", 1, 50, "accusative")
     ('one euro and fifty cents', 'einen Euro und fünfzig Cent')

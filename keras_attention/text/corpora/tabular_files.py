@@ -5,46 +5,47 @@ import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.text.corpora.parallel_corpus import read_lines
+from keras_attention.text.corpora.text_files import read_lines
 
-KINDS = (".csv", ".tsv", ".jsonl")
+FORMATS = (".csv", ".tsv", ".jsonl")
 
 
-def table_kind(path):
-    """ ".csv", ".tsv" or ".jsonl" by the name of a file, `.gz` left aside; None for another."""
-    kind = Path(str(path).removesuffix(".gz")).suffix.lower()
-    return kind if kind in KINDS else None
+def tabular_format(path):
+    """ ".csv", ".tsv" or ".jsonl", from the file's name without `.gz`; None for another file."""
+    suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
+    return suffix if suffix in FORMATS else None
 
 
 def read_columns(path, columns):
-    """Some columns of a table whose first line names them, or of a file of one JSON object a line.
+    """Some columns of a tabular file.
 
-    `.csv` may quote fields, which then may hold commas, quotes and line ends. `.tsv` has no quotes:
-    every tab separates two fields. Empty lines are passed over.
+    The first line of a `.csv` or `.tsv` file names its columns. A `.jsonl` file has one JSON object
+    a line. In a `.csv` file a field in quotes may hold commas, quotes and line ends. A `.tsv` file
+    has no quotes: every tab separates two fields. Empty lines are skipped.
 
     Args:
         path: of the file: `.csv`, `.tsv` or `.jsonl`, optionally `.gz`.
         columns: list of names.
 
     Returns:
-        A list of values for each column (strings, or whatever the JSON holds), and the number of
-        the line where each row begins.
+        A list of values for each column (strings, or any JSON value), and the number of the line
+        where each row begins.
 
     Raises:
-        InputError: if the file cannot be read, is not UTF-8, lacks a column or has no rows, or a
-            row has too few or too many fields; names the line.
+        InputError: if the file cannot be read, is not UTF-8, lacks a column or has no rows, or if a
+            row has too few or too many fields. The message names the line.
     """
-    kind = table_kind(path)
-    if kind is None:
+    file_format = tabular_format(path)
+    if file_format is None:
         raise InputError(
-            f"{path}: unknown kind of file; expected {', '.join(KINDS)} (or with .gz)."
+            f"{path}: unknown kind of file; expected {', '.join(FORMATS)} (or with .gz)."
         )
-    if kind == ".jsonl":
+    if file_format == ".jsonl":
         lines = read_lines(path, expected="one JSON object a line")
         rows = list(_json_rows(lines, columns, path))
     else:
         lines = read_lines(path, expected="a line with the names of the columns, then the rows")
-        fields = (_csv_rows if kind == ".csv" else _tsv_rows)(lines, path)
+        fields = (_csv_rows if file_format == ".csv" else _tsv_rows)(lines, path)
         rows = list(_choose(fields, columns, path))
     if not rows:
         raise InputError(f"{path}: no rows; expected one example or more.")
@@ -54,7 +55,7 @@ def read_columns(path, columns):
 
 
 def _csv_rows(lines, path):
-    """`(line, fields)` of every row; a row may take several lines."""
+    """`(line, fields)` of every row. A row may take several lines; `line` is its first."""
     reader = csv.reader((f"{line}\n" for line in lines), strict=True)
     line = 1
     try:
@@ -71,7 +72,7 @@ def _tsv_rows(lines, path):
 
 
 def _choose(rows, columns, path):
-    """The fields of `columns` from rows of which the first names them all."""
+    """`(line, fields of `columns`)` of every row after the first, which names all columns."""
     line, header = next(rows, (1, []))
     header = [name.strip() for name in header]
     indices = []
@@ -98,10 +99,10 @@ def _json_rows(lines, columns, path):
 
 
 def json_row(line, number, columns, path):
-    """The values of `columns` in the JSON object of a line, the `number`-th of `path`.
+    """The values of `columns` in the JSON object on line `number` of `path`.
 
     Raises:
-        InputError: if it is no such object.
+        InputError: if the line is not a JSON object with these columns.
     """
     try:
         row = json.loads(line)
@@ -118,7 +119,7 @@ def json_row(line, number, columns, path):
 
 
 def listed(names, longest=40):
-    """Names in quotes, for errors; long ones are cut.
+    """Names in quotes, for error messages. Long names are cut.
 
     >>> listed(["text", "label"])
     "'text', 'label'"

@@ -1,16 +1,15 @@
-"""SentencePiece without TensorFlow: for the runtimes that take and give ids."""
+"""SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
-import numpy as np
-import sentencepiece
+import dataclasses
 
 from keras_attention._validation import require
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds
 
 
 class SentencePieceProcessor:
     """Strings to ids and back, with the `sentencepiece` package alone.
 
-    Gives the ids and texts of `SentencePieceTokenizer`, which lives in TensorFlow graphs.
+    It gives the same ids and texts as `SentencePieceTokenizer`, which is for TensorFlow graphs.
 
     Args:
         model: a SentencePiece model, as bytes, with this package's four special ids.
@@ -23,7 +22,11 @@ class SentencePieceProcessor:
     'three hundred'
     """
 
+    special_ids = SpecialIds()
+
     def __init__(self, model):
+        import sentencepiece  # here, so that classifiers run where it is missing
+
         require(isinstance(model, bytes) and model, "model", "the bytes of a model", model=model)
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=model)
@@ -33,7 +36,7 @@ class SentencePieceProcessor:
             ) from error
         ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         require(
-            ids == (PADDING_ID, UNKNOWN_ID, START_ID, END_ID),
+            ids == dataclasses.astuple(self.special_ids),
             "model",
             "a SentencePiece model trained with pad_id=0, unk_id=1, bos_id=2, eos_id=3",
             ids=ids,
@@ -47,36 +50,28 @@ class SentencePieceProcessor:
         return self._processor.vocab_size()
 
     def id_to_piece(self, token_id):
-        """The piece of text that `token_id` stands for; a leading "▁" is a word's beginning."""
+        """The piece of text of `token_id`. A leading "▁" marks the beginning of a word."""
         return self._processor.id_to_piece(int(token_id))
 
     def encode(self, text):
         """The ids of `text`, END at the end: a list of integers."""
-        return [*self._processor.encode(text), END_ID]
+        return [*self._processor.encode(text), self.special_ids.end]
 
     def encode_all(self, texts):
         """`encode` of each of a list of texts: a list of lists.
 
-        Faster than one at a time, and other threads run meanwhile.
+        It is faster than one text at a time, and lets other threads run.
         """
-        # One thread: more hardly pay, and they belong to whatever trains.
-        return [[*ids, END_ID] for ids in self._processor.encode(list(texts), num_threads=1)]
+        # One thread: more are hardly faster, and training needs the others.
+        end = self.special_ids.end
+        return [[*ids, end] for ids in self._processor.encode(list(texts), num_threads=1)]
 
     def decode(self, token_ids):
         """The text of ids: up to the first END, special ids left out."""
-        pieces = []
+        special, pieces = self.special_ids, []
         for token_id in token_ids:
-            if token_id == END_ID:
+            if token_id == special.end:
                 break
-            if token_id not in (PADDING_ID, START_ID):
+            if token_id not in (special.padding, special.start):
                 pieces.append(int(token_id))
         return self._processor.decode(pieces)
-
-
-def pad(rows, length=None, value=PADDING_ID):
-    """(N, longest) int32 from lists of ids, padded with `value` at the end."""
-    length = max(map(len, rows), default=0) if length is None else length
-    padded = np.full((len(rows), length), value, dtype=np.int32)
-    for padded_row, row in zip(padded, rows, strict=True):
-        padded_row[: len(row)] = row
-    return padded

@@ -1,16 +1,13 @@
 """SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
-import tensorflow as tf
-import tensorflow_text
-
+from keras_attention.text.tokenizers.graph_module import GraphModule
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID
 
 
-class SentencePieceTokenizer(tf.Module):
-    """Strings to ids and back as TensorFlow ops.
+class SentencePieceTokenizer(GraphModule):
+    """Strings to ids and back as TensorFlow ops, a `tf.Module`.
 
-    Gives the ids and texts of `SentencePieceProcessor`, which needs no TensorFlow.
+    It gives the same ids and texts as `SentencePieceProcessor`, which needs no TensorFlow.
 
     Args:
         model: a SentencePiece model, as bytes, with this package's four special ids.
@@ -25,6 +22,9 @@ class SentencePieceTokenizer(tf.Module):
     """
 
     def __init__(self, model):
+        import tensorflow as tf
+        import tensorflow_text
+
         super().__init__(name="sentencepiece_tokenizer")
         self._processor = SentencePieceProcessor(model)
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
@@ -44,18 +44,21 @@ class SentencePieceTokenizer(tf.Module):
 
         Args:
             texts: string (N,).
-            max_length: ids at most, START and END included; the rest of the text is dropped.
+            max_length: maximum number of ids, START and END included; the rest is dropped.
             add_start: whether START comes first.
             add_end: whether END comes last.
 
         Returns:
             int32 RaggedTensor (N, None).
         """
+        import tensorflow as tf
+
         ids = self._tokenizer.tokenize(texts)
         if max_length is not None:
             ids = ids[:, : max_length - add_start - add_end]
         column = tf.ones_like(texts, tf.int32)[:, None]  # (N, 1)
-        parts = [column * START_ID] * add_start + [ids] + [column * END_ID] * add_end
+        special = self._processor.special_ids
+        parts = [column * special.start] * add_start + [ids] + [column * special.end] * add_end
         return tf.concat(parts, axis=1) if len(parts) > 1 else ids
 
     def detokenize(self, token_ids):
@@ -67,7 +70,10 @@ class SentencePieceTokenizer(tf.Module):
         Returns:
             string (N,).
         """
-        ended = tf.cumsum(tf.cast(token_ids == END_ID, tf.int32), axis=1) > 0
-        special = (token_ids == PADDING_ID) | (token_ids == START_ID)
-        kept = tf.ragged.boolean_mask(token_ids, ~(ended | special))
+        import tensorflow as tf
+
+        special = self._processor.special_ids
+        ended = tf.cumsum(tf.cast(token_ids == special.end, tf.int32), axis=1) > 0
+        is_special = (token_ids == special.padding) | (token_ids == special.start)
+        kept = tf.ragged.boolean_mask(token_ids, ~(ended | is_special))
         return self._tokenizer.detokenize(kept)

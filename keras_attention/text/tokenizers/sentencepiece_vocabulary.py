@@ -4,7 +4,7 @@ import io
 import re
 
 from keras_attention._validation import InputError, require, require_positive_integer
-from keras_attention.token_ids import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds
 
 MODEL_TYPES = ("bpe", "unigram")
 NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
@@ -21,19 +21,19 @@ def train_sentencepiece(
 ):
     """A SentencePiece model with this package's four special ids.
 
-    The same sentences and options give the same model: both trainers are deterministic.
+    Both trainers are deterministic: the same sentences and options give the same model.
 
-    A corpus too small for the asked size gets the largest vocabulary that it allows: compare the
-    `vocabulary_size` of the tokenizer made from the result.
+    A small corpus gives the largest vocabulary that it allows, which may be smaller than
+    `vocabulary_size`. The tokenizer made from the model tells its `vocabulary_size`.
 
     Args:
         sentences: iterable of strings.
         vocabulary_size: number of tokens V, special ones included.
         model_type: "bpe" or "unigram".
-        normalization: SentencePiece's rule: "nmt_nfkc" for plain text, "identity" for text that
-            must come back as it went in; "nfkc", "nmt_nfkc_cf" and "nfkc_cf" are the others.
-        byte_fallback: whether a character outside the corpus becomes 1 to 4 of 256 byte tokens,
-            which count in the size, and not the unknown token.
+        normalization: SentencePiece's rule. "nmt_nfkc" is for plain text, and "identity" for text
+            that decoding must restore exactly. The others are "nfkc", "nmt_nfkc_cf" and "nfkc_cf".
+        byte_fallback: whether a character that is not in the corpus becomes 1 to 4 byte tokens
+            instead of the unknown token. The 256 byte tokens count in the vocabulary size.
 
     Returns:
         The model, as bytes.
@@ -58,6 +58,7 @@ def train_sentencepiece(
     if not sentences:
         raise InputError("The corpus holds no text to train a vocabulary on.")
     longest = max(len(sentence.encode()) for sentence in sentences)
+    special = SpecialIds()
 
     def train(size):
         model = io.BytesIO()
@@ -69,13 +70,13 @@ def train_sentencepiece(
             normalization_rule_name=normalization,
             character_coverage=1.0,
             max_sentence_length=max(longest + 1, 10),  # which is the least it takes
-            pad_id=PADDING_ID,
-            unk_id=UNKNOWN_ID,
-            bos_id=START_ID,
-            eos_id=END_ID,
+            pad_id=special.padding,
+            unk_id=special.unknown,
+            bos_id=special.start,
+            eos_id=special.end,
             num_threads=1,
             byte_fallback=byte_fallback,
-            minloglevel=2,  # its own reports would mix with the progress that the caller prints
+            minloglevel=2,  # its own messages would mix with the caller's progress
         )
         return model.getvalue()
 

@@ -1,4 +1,4 @@
-"""The source and target vocabularies of a translator, as one directory of files."""
+"""The tokenizers of a translator's source and target, as one directory of files."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,17 @@ from keras_attention.text.tokenizers.sentencepiece_processor import SentencePiec
 
 
 class TranslationTokenizer:
-    """Two SentencePiece models, or one that source and target share.
+    """Two SentencePiece models, or one model for source and target.
+
+    It needs no TensorFlow. `in_graph` gives the same tokenizers for TensorFlow graphs.
 
     Args:
         source_model: SentencePiece model of the source, as bytes.
-        target_model: of the target; None if the source's serves both.
+        target_model: SentencePiece model of the target, as bytes; None if both share one.
+
+    Attributes:
+        source, target: `SentencePieceProcessor`.
+        shared: whether source and target share a model.
 
     A directory holds `tokenizer.json` and `shared.model`, or `source.model` and `target.model`.
 
@@ -29,19 +35,22 @@ class TranslationTokenizer:
         self.target = self.source if self.shared else SentencePieceProcessor(target_model)
 
     def in_graph(self):
-        """The pair of `SentencePieceTokenizer` for TensorFlow graphs."""
+        """Two `SentencePieceTokenizer`s with the same ids, of source and target, for graphs."""
         from keras_attention.text.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
 
         source = SentencePieceTokenizer(self.source.model)
         return source, source if self.shared else SentencePieceTokenizer(self.target.model)
 
     def save(self, directory):
-        """Writes the directory; made if missing. A save cut short leaves one that does not load."""
+        """Writes the directory, and makes it if it is missing.
+
+        A save that is interrupted leaves a directory that does not load.
+        """
         directory = Path(directory)
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
         for name in ("tokenizer.json", "shared.model", "source.model", "target.model"):
-            (directory / name).unlink(missing_ok=True)  # the description goes first and comes last
+            (directory / name).unlink(missing_ok=True)  # tokenizer.json first; it is written last
         if self.shared:
             write_atomically(directory / "shared.model", self.source.model)
         else:
@@ -59,7 +68,7 @@ class TranslationTokenizer:
         """
         directory = Path(directory)
         try:
-            shared = json.loads((directory / "tokenizer.json").read_text())["shared"]
+            shared = json.loads((directory / "tokenizer.json").read_text("utf-8"))["shared"]
             names = ["shared.model"] if shared else ["source.model", "target.model"]
             return cls(*[(directory / name).read_bytes() for name in names])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

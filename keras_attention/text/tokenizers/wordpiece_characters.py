@@ -1,18 +1,23 @@
-"""What BERT's tokenizer makes of each character, and so the words of a text, in plain Python.
+"""Text to words as BERT does it, character by character, in plain Python.
 
-The graph (`wordpiece_splitter`) takes its tables from here. The reference is the `tokenizers`
-package (`BertNormalizer` and `BertPreTokenizer`), whose categories are those of Unicode 8: what
-came later is a letter to it. Every character of Unicode 14 gives what it gives there, with two
-exceptions that a word's own characters have to be in the vocabulary to show: capitals younger than
-this Python's Unicode are not lowered, and marks that stay in a word keep their order (the reference
-sorts U+1D16D U+1D165, and a few like them).
+The graph (`wordpiece_splitter`) makes its tables with these functions. The reference is the
+`tokenizers` package (`BertNormalizer` and `BertPreTokenizer`). It uses the character categories of
+Unicode 8 and treats younger characters as letters. Every character of Unicode 14 gives the same
+result here as there, with two exceptions:
+
+- Capitals that this Python's Unicode does not know are not lowercased.
+- Combining marks that stay in a word keep their order. The reference sorts U+1D16D U+1D165, and a
+  few others.
+
+Both change ids only if the vocabulary contains these characters.
 """
 
 import functools
 import unicodedata
 from bisect import bisect
 
-# Where Unicode 8 has no punctuation, no combining and no format characters, and later ones may.
+# Ranges without punctuation, combining and format characters in Unicode 8. Later versions may have
+# some there.
 _YOUNGER = (
     "61d-61d 7fa-815 85f-8e2 9e4-a00 a76-a80 af1-b00 b4e-b55 c01-c3d c64-c80 c82-cbb ce4-d00 "
     "d02-d40 d64-dc9 eba-eba 180f-18a8 1abe-1aff 1b74-1b7f 1df6-1dfb 2e43-3000 a827-a873 a8c5-a8cd "
@@ -26,9 +31,9 @@ _BOUNDS = [
     for bound in (int(first, 16), int(last, 16) + 1)
 ]
 _CHANGED = {"\u166d": "Po", "\u1734": "Mn", "\U000111c9": "Po"}  # categories that Unicode moved
-_UNDECOMPOSED = "\U00011938"  # the one decomposition younger than the reference's
+_UNDECOMPOSED = "\U00011938"  # the only decomposition that the reference is too old to know
 
-# Blocks whose every character is a word: CJK ideographs, as BERT draws them.
+# CJK ideographs, each of which is a word. These are the blocks that BERT counts.
 IDEOGRAPHS = (
     (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF),
@@ -36,7 +41,7 @@ IDEOGRAPHS = (
     (0x20000, 0x2A6DF),
     (0x2A700, 0x2B73F),
     (0x2B740, 0x2B81F),
-    (0x2B920, 0x2CEAF),  # BERT's own code begins at 2B820, the reference does not
+    (0x2B920, 0x2CEAF),  # from 2B820 in the original BERT, but not in the reference
     (0x2F800, 0x2FA1F),
 )
 _ASCII_PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
@@ -61,12 +66,12 @@ def stands_alone(character):
 
 
 def rewrite(character, lowercase, strip_accents=None):
-    """What a character becomes: blanks around it make words.
+    """The text that replaces a character. Blanks around a character make it a word.
 
     Args:
         character: string of length 1.
         lowercase: whether the vocabulary is uncased.
-        strip_accents: whether accents are dropped; None does as `lowercase` says.
+        strip_accents: whether accents are dropped; None means the same as `lowercase`.
 
     >>> rewrite("É", lowercase=True), rewrite("É", lowercase=False), rewrite("!", lowercase=True)
     ('e', 'É', ' ! ')
@@ -89,7 +94,7 @@ def rewrite(character, lowercase, strip_accents=None):
 
 
 class _Rewriting(dict):
-    """A table for `str.translate` that fills itself."""
+    """A table for `str.translate` that computes entries when they are first used."""
 
     def __init__(self, lowercase, strip_accents):
         super().__init__()
@@ -106,10 +111,9 @@ def _rewriting(lowercase, strip_accents):
 
 
 def split_words(text, lowercase, strip_accents=None):
-    """The words of a text as BERT's vocabulary sees them; special tokens are text here.
+    """The words of a text, in which BERT looks for tokens. Special tokens count as text here.
 
     >>> split_words("Naïve, isn't it?", lowercase=True)
     ['naive', ',', 'isn', "'", 't', 'it', '?']
     """
-    rewritten = text.translate(_rewriting(bool(lowercase), strip_accents))
-    return [word for word in rewritten.split(" ") if word]
+    return text.translate(_rewriting(bool(lowercase), strip_accents)).split()

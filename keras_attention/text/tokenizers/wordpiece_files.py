@@ -1,11 +1,11 @@
-"""WordPiece tokenizers as files, those of HuggingFace: vocab.txt and two of JSON."""
+"""WordPiece tokenizers as HuggingFace's files: vocab.txt and two JSON files."""
 
 import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
-from keras_attention.text.corpora.parallel_corpus import decode_lines
+from keras_attention.text.corpora.text_files import decode_lines
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 
 VOCABULARY, SETTINGS, TOKENIZER = "vocab.txt", "tokenizer_config.json", "tokenizer.json"
@@ -17,7 +17,7 @@ _SPECIAL_NAMES = dict(
         strict=True,
     )
 )
-# What a setting must be for the ids to be those of `WordPieceTokenizer`, where it is given.
+# The values with which `WordPieceTokenizer` gives the right ids. A setting may be missing.
 _FIXED_SETTINGS = {
     "do_basic_tokenize": (True,),
     "tokenize_chinese_chars": (True,),
@@ -26,13 +26,14 @@ _FIXED_SETTINGS = {
 
 
 def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
-    """Writes the three files; the directory is made if missing.
+    """Writes the three files, and makes the directory if it is missing.
 
-    A write cut short leaves a directory that does not load, or one of the whole tokenizer.
+    A write that is interrupted leaves the whole tokenizer, or a directory that does not load.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    for name in (VOCABULARY, TOKENIZER, SETTINGS):  # what says which goes last and comes first
+    # The settings are removed last and written first: no vocabulary is ever without its settings.
+    for name in (VOCABULARY, TOKENIZER, SETTINGS):
         (directory / name).unlink(missing_ok=True)
     settings = {
         "tokenizer_class": "BertTokenizer",
@@ -105,15 +106,15 @@ def _tokenizer_json(vocabulary, lowercase, strip_accents):
 def read_tokenizer(directory):
     """The tokenizer of a HuggingFace directory: vocab.txt, tokenizer.json, or both.
 
-    `tokenizer_config.json` may be missing. Where two files speak of the same, the settings of
-    `tokenizer_config.json` hold, and the vocabularies must be equal.
+    `tokenizer_config.json` may be missing. If two files give the same setting, the value in
+    `tokenizer_config.json` counts. If two files give the vocabulary, they must agree.
 
     Returns:
         Dictionary of `vocabulary`, `lowercase` and `strip_accents`.
 
     Raises:
-        InputError: if a file is missing, cannot be read, or describes a tokenizer that gives other
-            ids than BERT's.
+        InputError: if a file is missing or cannot be read, or if it describes a tokenizer whose ids
+            differ from BERT's.
     """
     directory = Path(directory)
     vocabulary, found = None, {}
@@ -183,7 +184,7 @@ def _require_setting(path, name, value, expected):
 
 
 def _read_settings(path):
-    """What a tokenizer_config.json says of `lowercase` and `strip_accents`."""
+    """The values of `lowercase` and `strip_accents` in a tokenizer_config.json."""
     content = _read_json(path)
     for name, expected in _FIXED_SETTINGS.items():
         if name in content:
@@ -197,7 +198,7 @@ def _read_settings(path):
 
 
 def _read_choices(path, content, names):
-    """The true-or-false settings of `content`, by the names that they have here."""
+    """The boolean settings in `content`, under this package's names."""
     found = {}
     for name, here in names.items():
         if name in content:
@@ -208,14 +209,14 @@ def _read_choices(path, content, names):
 
 
 def _read_tokenizer_json(path):
-    """The vocabulary of a tokenizer.json, and its settings."""
+    """The vocabulary and the settings of a tokenizer.json."""
     content = _read_json(path)
     parts = {name: content.get(name) for name in ("model", "normalizer", "pre_tokenizer")}
     if not all(isinstance(part, dict) for part in parts.values()):
         raise InputError(f"{path}: not a WordPiece tokenizer; expected {' '.join(parts)}.")
     model, normalizer = parts["model"], parts["normalizer"]
     for part, name, expected in (
-        ("model", "type", ("WordPiece", None)),  # which older files leave out
+        ("model", "type", ("WordPiece", None)),  # older files omit it
         ("model", "unk_token", ("[UNK]",)),
         ("model", "continuing_subword_prefix", ("##",)),
         ("model", "max_input_chars_per_word", (100,)),

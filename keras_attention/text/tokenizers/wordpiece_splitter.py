@@ -1,40 +1,38 @@
 """The words of a text inside TensorFlow graphs, character by character from tables.
 
-tensorflow_text's BertTokenizer and FastBertTokenizer will not do. The operator `FastBertNormalize`
-of the second is not registered in stock TF Serving
-(https://github.com/tensorflow/serving/issues/2064), and 1,481 characters below the private ones
-give other ids than the reference's in both (ß becomes ss, a control character ends a word), as the
-ICU has it that they were built with. The tables here are constants of the graph, so that an
-exported tokenizer stays what it was.
+tensorflow_text's BertTokenizer and FastBertTokenizer cannot be used here. Stock TF Serving does not
+register the operator `FastBertNormalize` of the second
+(https://github.com/tensorflow/serving/issues/2064). Both also give other ids than the reference for
+1,481 characters below the private ones (ß becomes ss, a control character ends a word), because
+they follow the ICU library that they were built with. The tables here are constants of the graph,
+so an exported tokenizer never changes.
 """
 
 import functools
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from keras_attention.text.tokenizers.wordpiece_characters import IDEOGRAPHS, rewrite
-from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
+from keras_attention.text.tokenizers.wordpiece_vocabulary import LONGEST_WORD, SPECIAL_TOKENS
 
-# The characters that stand for the special tokens between text and ids. They are for private use,
-# so that BERT drops them from a text: one that has them loses nothing.
+# The characters that stand for the special tokens between text and ids. They are for private use:
+# BERT drops them from every text, so no text can contain them by itself.
 MARKS = {token: chr(0x10FFF8 + i) for i, token in enumerate(SPECIAL_TOKENS)}
 DROPPED = "\U0010fffd"  # for private use as well
 
-LONGEST_WORD = 100  # characters; a longer one is unknown
-
 _CODES = 0x110000
 _PAGE = 256
-# What is looked at one by one. Planes 2 and 3 are ideographs, of which only those for compatibility
-# become others; planes 4 to 13 are empty; 15 and 16 are for private use, and dropped.
+# The characters that are looked at one by one. Planes 2 and 3 hold ideographs, and only those for
+# compatibility become others. Planes 4 to 13 are empty. Planes 15 and 16 are for private use; their
+# characters are dropped.
 _LISTED = (range(0x20000), range(0x2F800, 0x2FA20), range(0xE0000, 0xE1000))
 _PRIVATE = (range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 _LETTER, _BLANK, _ALONE = range(3)
 
 
 def _paged(values):
-    """A table as pages: `(where the page of each 256 entries begins, the distinct pages)`."""
+    """A table without repeated pages of 256 entries: `(start of each page, the entries)`."""
     starts, pages = [], {}
     for page in values.reshape(-1, _PAGE):
         starts.append(pages.setdefault(page.tobytes(), _PAGE * len(pages)))
@@ -43,18 +41,21 @@ def _paged(values):
 
 def _look_up(table, codes):
     """`values[codes]` of a table as pages."""
+    import tensorflow as tf
+
     starts, entries = table
     return tf.gather(entries, tf.gather(starts, codes // _PAGE) + codes % _PAGE)
 
 
 @functools.cache
 def character_tables(lowercase, strip_accents):
-    """What becomes of each character, as arrays.
+    """The rewriting of each character as arrays.
 
     Returns:
-        `(rewriting, rewritten, kinds)`. `rewriting`, as pages: 0 drops the character, 1 keeps it,
-        16 n + m puts `rewritten[n : n + m]` in its place. `kinds`, as pages, of what is kept or
-        put: a letter, a blank, or a character that stands alone.
+        `(rewriting, rewritten, kinds)`. In `rewriting`, 0 drops the character, 1 keeps it, and
+        16 n + m replaces it with `rewritten[n : n + m]`. `kinds` says of each character after
+        rewriting whether it is a letter, a blank, or stands alone. Both are tables as `_paged`
+        gives them.
     """
     rewriting, kinds = np.ones(_CODES, np.int32), np.zeros(_CODES, np.int32)
     for private in _PRIVATE:
@@ -77,16 +78,17 @@ def character_tables(lowercase, strip_accents):
     return _paged(rewriting), np.array(rewritten, np.int32), _paged(kinds)
 
 
-class WordSplitter(tf.Module):
-    """Texts to words: what `split_words` gives, and special tokens by their marks.
+class WordSplitter:
+    """Texts to words: those of `split_words`, and a mark for each special token.
 
     Args:
         lowercase: whether the vocabulary is uncased.
-        strip_accents: whether accents are dropped; None does as `lowercase` says.
+        strip_accents: whether accents are dropped; None means the same as `lowercase`.
     """
 
     def __init__(self, lowercase, strip_accents=None):
-        super().__init__(name="word_splitter")
+        import tensorflow as tf
+
         rewriting, rewritten, kinds = character_tables(lowercase, strip_accents)
         self._rewriting = [tf.constant(table) for table in rewriting]
         self._rewritten = tf.constant(rewritten)
@@ -96,16 +98,18 @@ class WordSplitter(tf.Module):
         """The words of each text.
 
         Args:
-            texts: string (B,), UTF-8; bytes that are not are dropped.
+            texts: string (B,), UTF-8; other bytes are dropped.
 
         Returns:
-            string RaggedTensor (B, None). A special token of the text is the character of its mark,
-            and a word of more than 100 characters the mark of the unknown token.
+            string RaggedTensor (B, None). A special token of the text is given as its mark, and a
+            word of more than 100 characters as the mark of the unknown token.
         """
+        import tensorflow as tf
+
         codes, text_splits = self._rewrite(_mark(texts))
         kinds = _look_up(self._kinds, codes)
         is_kept = kinds != _BLANK
-        # Every text ends with a blank, so that no word goes from one into the next.
+        # Every text ends with a blank, so no word continues in the next text.
         after = tf.concat([[_BLANK], kinds[:-1]], 0)
         is_first = is_kept & ((after != _LETTER) | (kinds == _ALONE))
         words_before = tf.concat([[0], tf.cumsum(tf.cast(is_first, tf.int64))], 0)
@@ -119,10 +123,12 @@ class WordSplitter(tf.Module):
 
     def _rewrite(self, texts):
         """Code points of the rewritten texts, int32 (N,), and where each text begins (B + 1,)."""
+        import tensorflow as tf
+
         decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         codes = decoded.values
         rewriting = _look_up(self._rewriting, codes)
-        # Places from _CODES on are those of `rewritten`; below, a place is the character itself.
+        # A place below _CODES is a character itself; from _CODES on it is an index of `rewritten`.
         starts = tf.where(rewriting < 16, codes, _CODES + rewriting // 16)
         places = tf.ragged.range(starts, starts + rewriting % 16, row_splits_dtype=tf.int64)
         listed = tf.gather(self._rewritten, tf.maximum(places.values - _CODES, 0))
@@ -132,6 +138,8 @@ class WordSplitter(tf.Module):
 
 def _mark(texts):
     """Texts with marks for special tokens, and a blank at the end."""
+    import tensorflow as tf
+
     marks = "".join(MARKS.values())
     texts = tf.strings.regex_replace(texts, f"[{marks}]", DROPPED)
     for token, mark in MARKS.items():
@@ -140,4 +148,6 @@ def _mark(texts):
 
 
 def _ragged(values, row_splits):
+    import tensorflow as tf
+
     return tf.RaggedTensor.from_row_splits(values, row_splits, validate=False)

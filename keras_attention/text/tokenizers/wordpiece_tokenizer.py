@@ -1,51 +1,62 @@
-"""WordPiece, BERT's tokenizer, inside TensorFlow graphs and beside them."""
+"""WordPiece, BERT's tokenizer, in plain Python."""
 
-import tensorflow as tf
-import tensorflow_text
+import dataclasses
+from itertools import chain
+
+import numpy as np
 
 from keras_attention._validation import InputError, require
+from keras_attention.text.tokenizers.wordpiece_chunks import ChunkIds
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
-from keras_attention.text.tokenizers.wordpiece_packing import Encoded, pack_rows
-from keras_attention.text.tokenizers.wordpiece_splitter import (
-    DROPPED,
+from keras_attention.text.tokenizers.wordpiece_vocabulary import (
+    LONGEST_TOKEN,
     LONGEST_WORD,
-    MARKS,
-    WordSplitter,
+    SPECIAL_TOKENS,
 )
-from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
+from keras_attention.token_ids import SpecialIds, pad
 
-# Of one call of the operators in `encode`: characters, so that memory stays bounded.
-_CHUNK = 1 << 20
-
-# Characters that no word has, and that would be in the way if a vocabulary had them.
-_NEVER = {"\x00", DROPPED, *MARKS.values()}
-
-# What the reference's decoder closes up again, as far as a token can show it.
+# The reference's decoder deletes the blank before these, where a token shows it.
 _CLOSED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")
 
 
-class WordPieceTokenizer(tf.Module):
-    """Texts to the ids of a BERT vocabulary, in TensorFlow graphs or as lists.
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """The ids of texts, as lists with one entry a text.
 
-    The ids are those of HuggingFace's BertTokenizer, cased and uncased, for every text (the two
-    exceptions, in characters that hardly any vocabulary has, are named in `wordpiece_characters`):
-    control characters are dropped, punctuation marks and CJK ideographs are words, a word of more
-    than 100 characters or with an unknown part is [UNK], and the name of a special token in a text
-    is that token. Of the operators that do it, all but `FastWordpieceTokenizeWithOffsets` are
-    TensorFlow's own, and stock TF Serving registers that one.
+    Attributes:
+        token_ids: list of lists of ids, special ones included.
+        segment_ids: list of lists of 0 (first text and its special tokens) and 1 (second text).
+        truncated: list of bool, whether the text, or the pair, had more tokens than the maximum.
+    """
+
+    token_ids: list
+    segment_ids: list
+    truncated: list
+
+
+class WordPieceTokenizer:
+    """Texts to the ids of a BERT vocabulary, and back.
+
+    It needs no TensorFlow. `in_graph` gives the same tokenizer for TensorFlow graphs.
+
+    The ids are those of HuggingFace's BertTokenizer, cased and uncased, for every text but the two
+    exceptions that `wordpiece_characters` names. Control characters are dropped. Punctuation marks
+    and CJK ideographs are words. A word is [UNK] if it has more than 100 characters or an unknown
+    part. The name of a special token in a text is that token.
 
     Args:
         vocabulary: list of strings, the token of id 0 first; [PAD], [UNK], [CLS], [SEP] and [MASK]
             must be among them.
-        lowercase: whether the vocabulary is uncased: texts are lowered and lose their accents.
-        strip_accents: whether texts lose their accents; None does as `lowercase` says.
+        lowercase: whether the vocabulary is uncased. If so, texts are lowercased and lose their
+            accents.
+        strip_accents: whether texts lose their accents; None means the same as `lowercase`.
 
     Attributes:
         padding_id, unknown_id, start_id, end_id, mask_id: ids of [PAD], [UNK], [CLS], [SEP] and
             [MASK].
 
     Raises:
-        ValueError: if `vocabulary` is not such a list.
+        ValueError: if `vocabulary` is not such a list, or a token has more than 256 bytes.
 
     >>> tokenizer = WordPieceTokenizer(train_wordpiece(["low lower lowest"] * 9, 30))
     >>> tokenizer.encode(["Lowest!"]).token_ids
@@ -55,7 +66,6 @@ class WordPieceTokenizer(tf.Module):
     """
 
     def __init__(self, vocabulary, lowercase=True, strip_accents=None):
-        super().__init__(name="wordpiece_tokenizer")
         vocabulary = list(vocabulary)
         require(
             all(isinstance(token, str) and token for token in vocabulary),
@@ -72,22 +82,20 @@ class WordPieceTokenizer(tf.Module):
         )
         missing = [token for token in SPECIAL_TOKENS if token not in ids]
         require(not missing, "vocabulary", f"one with {SPECIAL_TOKENS}", missing=missing)
+        unfit = [token for token in vocabulary if not _fits_graph(token)]
+        require(
+            not unfit,
+            "vocabulary",
+            f"a list of UTF-8 strings of at most {LONGEST_TOKEN} bytes, the limit of TensorFlow's "
+            "operator",
+            others=unfit[:5],
+        )
         self._vocabulary = tuple(vocabulary)
         self.lowercase, self.strip_accents = bool(lowercase), strip_accents
         self.padding_id, self.unknown_id, self.start_id, self.end_id, self.mask_id = (
             ids[token] for token in SPECIAL_TOKENS
         )
-        self._splitter = WordSplitter(self.lowercase, strip_accents)
-        try:
-            self._pieces = tensorflow_text.FastWordpieceTokenizer(
-                [_key(token, i) for i, token in enumerate(vocabulary)],
-                max_bytes_per_word=4 * LONGEST_WORD,  # the splitter counts in characters
-                token_out_type=tf.int32,
-                unknown_token=MARKS["[UNK]"],
-                no_pretokenization=True,
-            )
-        except RuntimeError as error:
-            raise ValueError(f"`vocabulary` must suit tensorflow_text: {error}") from error
+        self._chunks = ChunkIds(ids, self.lowercase, strip_accents)
 
     @property
     def vocabulary(self):
@@ -99,58 +107,27 @@ class WordPieceTokenizer(tf.Module):
         """Number of tokens V, special ones included."""
         return len(self._vocabulary)
 
-    def tokenize(self, strings):
-        """The ids of each text, without [CLS] and [SEP].
+    @property
+    def special_ids(self):
+        """The `SpecialIds`: [CLS] starts a row and [SEP] ends it."""
+        return SpecialIds(self.padding_id, self.unknown_id, self.start_id, self.end_id)
 
-        Args:
-            strings: string (B,).
+    def in_graph(self):
+        """The `WordPieceGraph`, a `tf.Module` with the same ids, for TensorFlow graphs."""
+        from keras_attention.text.tokenizers.wordpiece_graph import WordPieceGraph
 
-        Returns:
-            int32 RaggedTensor (B, None).
-        """
-        words = self._splitter.split(strings)
-        pieces = self._pieces.tokenize(words.values)
-        splits = tf.gather(pieces.row_splits, words.row_splits)
-        return tf.RaggedTensor.from_row_splits(pieces.values, splits, validate=False)
-
-    def pack(self, strings, pair_strings=None, max_length=512):
-        """What a BERT encoder takes: [CLS] text [SEP], or [CLS] text [SEP] other text [SEP].
-
-        Args:
-            strings: string (B,).
-            pair_strings: string (B,), the second texts; None where there are none.
-            max_length: tokens of a row at most. Of a pair that is longer, the longer text is cut.
-
-        Returns:
-            Dictionary of int32 (B, T), T the longest row: `token_ids`, `segment_ids` (1 for the
-            second text) and `padding_mask` (1 where there is a token).
-        """
-        token_ids, segment_ids, _ = self._rows(strings, pair_strings, max_length)
-        return {
-            "token_ids": token_ids.to_tensor(self.padding_id),
-            "segment_ids": segment_ids.to_tensor(0),
-            "padding_mask": tf.ones_like(token_ids).to_tensor(0),
-        }
-
-    def _rows(self, strings, pair_strings, max_length):
-        least = 2 if pair_strings is None else 3
-        require(
-            isinstance(max_length, int) and max_length >= least,
-            "max_length",
-            f"an integer of at least {least}, the special tokens",
-            max_length=max_length,
-        )
-        first = self.tokenize(strings)
-        second = None if pair_strings is None else self.tokenize(pair_strings)
-        return pack_rows(first, second, max_length, self.start_id, self.end_id)
+        return WordPieceGraph(self)
 
     def encode(self, texts, pairs=None, max_length=512):
-        """The ids of texts, or of pairs of them, as lists.
+        """The ids of texts, or of pairs of texts, as lists.
+
+        A row is [CLS] text [SEP], or [CLS] text [SEP] other text [SEP].
 
         Args:
             texts: list of B strings.
             pairs: list of B strings, the second texts; None where there are none.
-            max_length: tokens of a row at most. Of a pair that is longer, the longer text is cut.
+            max_length: maximum number of tokens in a row. Of a pair that has more, the longer text
+                is cut.
 
         Returns:
             `Encoded`: `token_ids`, `segment_ids` and `truncated`, a list each.
@@ -159,19 +136,53 @@ class WordPieceTokenizer(tf.Module):
         if pairs is not None:
             both = {"texts": len(texts), "pairs": len(pairs)}
             require(len(texts) == len(pairs), "pairs", "as many as `texts`", **both)
+        require_room(max_length, pairs is not None)
         encoded = Encoded([], [], [])
-        for chunk in _chunks(texts, pairs):
-            others = None if pairs is None else _strings(pairs[chunk])
-            token_ids, segment_ids, truncated = self._rows(
-                _strings(texts[chunk]), others, max_length
-            )
-            encoded.token_ids.extend(_lists(token_ids))
-            encoded.segment_ids.extend(_lists(segment_ids))
-            encoded.truncated.extend(truncated.numpy().tolist())
+        start, end = [self.start_id], [self.end_id]
+        for index, text in enumerate(texts):
+            first = self._text_ids(text)
+            if pairs is None:
+                room = max_length - 2
+                row = start + first[:room] + end
+                segments, is_cut = [0] * len(row), len(first) > room
+            else:
+                room, second = max_length - 3, self._text_ids(pairs[index])
+                kept, kept_second = pair_lengths(len(first), len(second), room)
+                row = start + first[:kept] + end + second[:kept_second] + end
+                segments = [0] * (kept + 2) + [1] * (kept_second + 1)
+                is_cut = len(first) + len(second) > room
+            encoded.token_ids.append(row)
+            encoded.segment_ids.append(segments)
+            encoded.truncated.append(is_cut)
         return encoded
 
+    def _text_ids(self, text):
+        """The ids of one text, without [CLS] and [SEP]."""
+        for blank in "\t\n\r":
+            text = text.replace(blank, " ")
+        return list(chain.from_iterable(map(self._chunks.__getitem__, text.split(" "))))
+
+    def pack(self, texts, pairs=None, max_length=512):
+        """The inputs of a BERT encoder: `encode` as arrays with padding.
+
+        Args:
+            texts, pairs, max_length: see `encode`.
+
+        Returns:
+            Dictionary of int32 arrays (B, T), T the longest row: `token_ids`, `segment_ids` (1 for
+            the second text) and `padding_mask` (1 where there is a token).
+        """
+        encoded = self.encode(texts, pairs, max_length)
+        token_ids = pad(encoded.token_ids, value=self.padding_id)
+        lengths = np.array([len(row) for row in encoded.token_ids], int)
+        return {
+            "token_ids": token_ids,
+            "segment_ids": pad(encoded.segment_ids, value=0),
+            "padding_mask": (np.arange(token_ids.shape[1]) < lengths[:, None]).astype(np.int32),
+        }
+
     def decode(self, token_ids):
-        """The text of ids, special ones left out: words with a blank between, pieces joined.
+        """The text of ids: words with a blank between them. Special tokens are left out.
 
         Raises:
             ValueError: if an id is not in the vocabulary.
@@ -193,16 +204,17 @@ class WordPieceTokenizer(tf.Module):
         return text
 
     def save(self, directory):
-        """Writes the directory, made if missing, in HuggingFace's format.
+        """Writes the directory in HuggingFace's format; makes it if it is missing.
 
-        `vocab.txt`, `tokenizer_config.json`, and `tokenizer.json` for the `tokenizers` package and
-        its JavaScript build. A save cut short leaves no other tokenizer than this one.
+        The files are `vocab.txt`, `tokenizer_config.json`, and `tokenizer.json` for the
+        `tokenizers` package and its JavaScript build. A save that is interrupted leaves this
+        tokenizer or a directory that does not load.
         """
         write_tokenizer(directory, self._vocabulary, self.lowercase, self.strip_accents)
 
     @classmethod
     def load(cls, directory):
-        """The tokenizer of a directory that `save` wrote, or of any BERT of HuggingFace's.
+        """The tokenizer of a directory that `save` wrote, or of any HuggingFace BERT.
 
         Raises:
             InputError: if a file is missing, cannot be read, or describes another tokenizer.
@@ -214,30 +226,43 @@ class WordPieceTokenizer(tf.Module):
             raise InputError(f"{directory}: {error}") from error
 
 
-def _key(token, token_id):
-    """What finds a token in words: of a special one its mark."""
-    is_found = len(token) <= LONGEST_WORD + len("##") and not _NEVER & set(token)
-    # The operator takes no NUL, and no key twice.
-    return MARKS.get(token, token if is_found else f"{DROPPED}{token_id}")
+def require_room(max_length, has_pairs):
+    """Makes sure that the special tokens fit into a row of `max_length`."""
+    least = 3 if has_pairs else 2
+    require(
+        isinstance(max_length, int) and max_length >= least,
+        "max_length",
+        f"an integer of at least {least}, the special tokens",
+        max_length=max_length,
+    )
 
 
-def _chunks(texts, pairs):
-    """Slices of texts of about a million characters each."""
-    start, size = 0, 0
-    for index, text in enumerate(texts):
-        size += len(text) + (0 if pairs is None else len(pairs[index]))
-        if size >= _CHUNK:
-            yield slice(start, index + 1)
-            start, size = index + 1, 0
-    if start < len(texts):
-        yield slice(start, len(texts))
+def pair_lengths(first, second, room):
+    """The tokens that each of two texts keeps when both together may have `room`.
+
+    The longer text is cut first. Where both are cut they share the room, and the text that was
+    longer gets the odd token, the second one of equals. The `tokenizers` package does so; the
+    original BERT does not.
+
+    Args:
+        first: integer, the tokens of the first text.
+        second: integer, the tokens of the second.
+        room: integer.
+
+    >>> pair_lengths(9, 3, 7), pair_lengths(2, 9, 7), pair_lengths(5, 5, 7)
+    ((4, 3), (2, 5), (3, 4))
+    """
+    if first + second <= room:
+        return first, second
+    shorter = min(first, second, room // 2)
+    kept = shorter if first <= second else room - shorter
+    return kept, room - kept
 
 
-def _strings(texts):
-    """Texts as a tensor; halves of surrogate pairs, which JSON may hold, become bytes to drop."""
-    return tf.constant([text.encode("utf-8", "surrogatepass") for text in texts], tf.string)
-
-
-def _lists(rows):
-    values, splits = rows.values.numpy().tolist(), rows.row_splits.numpy().tolist()
-    return [values[start:end] for start, end in zip(splits[:-1], splits[1:], strict=True)]
+def _fits_graph(token):
+    """Whether TensorFlow's operator takes a token: a text need not be able to hold it."""
+    try:
+        size = len(token.removeprefix("##").encode())
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON may hold
+        return False
+    return size <= LONGEST_TOKEN or len(token) > LONGEST_WORD + len("##")

@@ -1,4 +1,4 @@
-"""WordPiece vocabularies: their special tokens, and training (Schuster and Nakajima 2012)."""
+"""WordPiece vocabularies: special tokens and training (Schuster and Nakajima 2012)."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -7,35 +7,36 @@ from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.text.tokenizers.wordpiece_characters import split_words, stands_alone
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+LONGEST_WORD = 100  # characters; a longer word is unknown
+LONGEST_TOKEN = 256  # bytes in UTF-8, the limit of TensorFlow's operator
 
-# A piece of 64 characters has 256 bytes at most, which is all that the operator takes.
-_LONGEST_PIECE = 64
-_LEAST_COUNT = 2  # a pair that occurs once says nothing about another text
+_LONGEST_PIECE = LONGEST_TOKEN // 4  # characters, which have four bytes at most
+_LEAST_COUNT = 2  # a pair that occurs only once tells nothing about other texts
 
 
 def train_wordpiece(lines, vocabulary_size, lowercase=True):
-    """A WordPiece vocabulary of special tokens, characters and ever longer pieces.
+    """A WordPiece vocabulary of special tokens, characters and longer pieces.
 
-    The most frequent pair of neighbouring pieces becomes a piece, again and again, as in the
-    trainer of the `tokenizers` package; of equally frequent pairs the alphabetically first. The
-    same lines give the same vocabulary.
+    The trainer merges the most frequent pair of neighbouring pieces into a new piece, and repeats
+    that, like the trainer of the `tokenizers` package. Of equally frequent pairs it takes the first
+    in alphabetical order. The same lines give the same vocabulary.
 
-    Every character of the lines is a piece at a word's beginning and within a word, so that no word
-    made of them is unknown (but for words of more than 100 characters, which BERT does not read). A
-    corpus too small for the asked size gets the largest vocabulary that it allows: pairs that occur
-    once become no piece.
+    Every character of the lines becomes a piece for the beginning of a word and one for its inside.
+    So no word of these characters is unknown, unless it has more than 100 characters. Pairs that
+    occur only once are not merged: a small corpus gives the largest vocabulary that it allows,
+    which may be smaller than `vocabulary_size`.
 
     Args:
         lines: iterable of strings.
-        vocabulary_size: number of tokens V at most, special ones included.
-        lowercase: whether the vocabulary is uncased, and without accents.
+        vocabulary_size: maximum number of tokens V, special ones included.
+        lowercase: whether the vocabulary is uncased and without accents.
 
     Returns:
         The tokens as a list of strings: [PAD], [UNK], [CLS], [SEP], [MASK], then the others.
 
     Raises:
         ValueError: if `vocabulary_size` is not a positive integer.
-        InputError: if the lines hold no text, or the size leaves no room for their characters.
+        InputError: if the lines hold no text, or have more characters than the size allows.
 
     >>> train_wordpiece(["low lower lowest"] * 9, 30)[-3:]
     ['##st', 'lower', 'lowest']
@@ -67,7 +68,7 @@ def train_wordpiece(lines, vocabulary_size, lowercase=True):
 
 
 def _merged_pieces(counts):
-    """The pieces that merging makes of counted words, the most frequent pair first."""
+    """The pieces that merging gives, one after the other. `counts` says how often words occur."""
     words = sorted(counts)
     frequencies = [counts[word] for word in words]
     pieces = [[word[0], *(f"##{character}" for character in word[1:])] for word in words]
@@ -80,7 +81,7 @@ def _merged_pieces(counts):
     heapq.heapify(queue)
     while queue:
         count, pair = heapq.heappop(queue)
-        if -count != pair_counts[pair]:  # it has changed since it was queued, and was queued again
+        if -count != pair_counts[pair]:  # an old entry of a pair that was queued again
             continue
         if -count < _LEAST_COUNT:
             return
@@ -104,7 +105,7 @@ def _merged_pieces(counts):
 
 
 def _merge(parts, pair, piece):
-    """`parts` with `piece` wherever `pair` stood, from the left."""
+    """`parts` with `piece` in the place of every `pair`, from the left."""
     merged, position = [], 0
     while position < len(parts):
         if tuple(parts[position : position + 2]) == pair:

@@ -2,28 +2,28 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.classification.train_classifier import make_classifier
+from keras_attention.tasks.classification.training import make_classifier
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
 
 
 def test_defaults_suit_the_weights():
-    lesson = ClassifierConfig.for_weights(train="a.csv")
+    lesson = ClassifierConfig.for_preset(train="a.csv")
     assert (lesson.preset, lesson.vocabulary_size, lesson.epochs) == ("lesson", 20_000, 5)
-    given = ClassifierConfig.for_weights(train="a.csv", preset="lesson", epochs=2, dropout=None)
+    given = ClassifierConfig.for_preset(train="a.csv", preset="lesson", epochs=2, dropout=None)
     assert (given.epochs, given.dropout, given.learning_rate) == (2, None, lesson.learning_rate)
-    published = ClassifierConfig.for_weights("weights", train="a.csv")
+    published = ClassifierConfig.for_preset(initial_weights="weights", train="a.csv")
     assert published.preset is None and published.learning_rate == 5e-5
     assert MaskedLMConfig.for_preset("mini", train="a").learning_rate == 1e-3
     assert MaskedLMConfig.for_preset(train="a").preset == "tiny"
 
 
-@pytest.mark.parametrize("make", [ClassifierConfig.for_weights, MaskedLMConfig.for_preset])
+@pytest.mark.parametrize("make", [ClassifierConfig.for_preset, MaskedLMConfig.for_preset])
 def test_unknown_presets_and_contradictions(make):
     with pytest.raises(InputError, match="Unknown preset 'huge'; expected one of .*tiny, mini"):
         make(train="a.csv", preset="huge")
-    with pytest.raises(InputError, match="--preset is for random weights: with --initial-weights"):
+    with pytest.raises(InputError, match="`preset` is for random weights: with `initial_weights`"):
         make(train="a.csv", preset="tiny", initial_weights="weights")
-    with pytest.raises(InputError, match="give --train a file"):
+    with pytest.raises(InputError, match="give `train` a file"):
         make()
 
 
@@ -35,7 +35,7 @@ def test_unknown_presets_and_contradictions(make):
         (dict(pooling="max"), "`pooling` must be one of"),
         (dict(dropout=1.0), "`dropout` must be a number in"),
         (dict(layer_decay=0), "`layer_decay` must be a number above 0"),
-        (dict(layer_decay=0.9, freeze_encoder=True), "--layer-decay concerns the layers that"),
+        (dict(layer_decay=0.9, freeze_encoder=True), "`layer_decay` concerns the layers that"),
         (dict(class_weights="some"), "`class_weights` must be one of"),
         (dict(patience=0), "`patience` must be a positive integer. Received: patience=0"),
     ],
@@ -67,22 +67,22 @@ def test_what_both_trainings_refuse(config, name, values, expected):
 
 
 def test_options_that_would_change_nothing():
-    for make in (ClassifierConfig.for_weights, MaskedLMConfig.for_preset):
+    for make in (ClassifierConfig.for_preset, MaskedLMConfig.for_preset):
         for option, name in (
-            (dict(vocabulary_size=9), "vocabulary-size"),
-            (dict(lowercase=False), "cased"),
+            (dict(vocabulary_size=9), "vocabulary_size"),
+            (dict(lowercase=False), "lowercase"),
         ):
-            with pytest.raises(InputError, match=f"--{name} is for random weights: with --initial"):
+            with pytest.raises(InputError, match=f"`{name}` is for random weights: with `initial"):
                 make(train="a.csv", initial_weights="weights", **option)
             make(train="a.csv", **option)
-    with pytest.raises(InputError, match="--freeze-encoder is for --initial-weights"):
-        ClassifierConfig.for_weights(train="a.csv", preset="tiny", freeze_encoder=True)
-    with pytest.raises(InputError, match="--pooling concerns BERT: lesson has the mean"):
-        ClassifierConfig.for_weights(train="a.csv", preset="lesson", pooling="pooled")
+    with pytest.raises(InputError, match="`freeze_encoder` is for `initial_weights`"):
+        ClassifierConfig.for_preset(train="a.csv", preset="tiny", freeze_encoder=True)
+    with pytest.raises(InputError, match="`pooling` concerns BERT: lesson has the mean"):
+        ClassifierConfig.for_preset(train="a.csv", preset="lesson", pooling="pooled")
 
 
 def test_the_lesson_has_its_published_size():
-    config = ClassifierConfig.for_weights(train="a.csv", preset="lesson")
+    config = ClassifierConfig.for_preset(train="a.csv", preset="lesson")
     assert make_classifier(config, None, config.vocabulary_size, 4).count_params() == 659_592
 
 

@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.describe_artifact import describe_artifact
+from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
-from keras_attention.artifacts.saved_model_runtime import saved_model_signature
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.tasks import export_run, load, load_run
-from keras_attention.tasks.classification.parity import check_classifier, compare_classifiers
+from keras_attention.runs.run_directory import write_digests
+from keras_attention.tasks.classification.classification_comparison import (
+    check_classifier,
+    compare_classifiers,
+)
+from keras_attention.tasks.classification.task import TASK
+from keras_attention.tasks.describe import describe
+from keras_attention.tasks.export import export
+from keras_attention.tasks.load import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
 FORMS = ("tf_saved_model", "tflite", "onnx")
@@ -63,11 +68,11 @@ def test_the_training_texts_are_gone(classifier_run_directory, tmp_path):
     )
     (run / "config.json").write_text(json.dumps(config))
     write_digests(run, run / "model.keras")
-    with pytest.raises(InputError, match="gone.jsonl.* Give --valid a file of labelled texts"):
-        export_run(run, tmp_path / "artifact", formats=("onnx",))
-    export_run(run, tmp_path / "artifact", formats=("onnx",), valid=table)
+    with pytest.raises(InputError, match="gone.jsonl.* Give `valid` a file of labelled texts"):
+        export(run, tmp_path / "artifact", formats=("onnx",))
+    export(run, tmp_path / "artifact", formats=("onnx",), valid=table)
     assert read_manifest(tmp_path / "artifact")["initial_weights"] == "bert"
-    said = describe_artifact(tmp_path / "artifact")
+    said = describe(tmp_path / "artifact")
     assert said.startswith("classifier, begun with bert, float32\n")
 
 
@@ -112,7 +117,7 @@ print(json.dumps([labels, out["probabilities"].numpy().tolist()]))
 
 
 def test_the_signature_of_ids(classifier_artifact_directory, reference):
-    run = saved_model_signature(classifier_artifact_directory / "saved_model" / "1", "ids")
+    run = FORMATS["tf_saved_model"].signature(classifier_artifact_directory, "ids")
     classifier = load(classifier_artifact_directory, "tf_saved_model")
     (ids,) = classifier.encode([TEXTS[2]]).token_ids
     padding = classifier.tokenizer.padding_id
@@ -124,7 +129,7 @@ def test_the_signature_of_ids(classifier_artifact_directory, reference):
 def test_lower_precision(classifier_run_directory, tmp_path, precision):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
-        export_run(
+        export(
             classifier_run_directory,
             tmp_path / "artifact",
             formats=("tflite", "onnx"),
@@ -146,10 +151,9 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
     run = load_run(classifier_run_directory)
     texts = labelled_sentences(30, 5)[0]
     file = write_table(tmp_path / "valid.jsonl", text=texts, label=run.classify(texts))
-    module = sys.modules["keras_attention.tasks.classification.export_classifier"]
-    make = module.artifact_classifier
+    make = TASK.open
 
-    def artifact_classifier(*arguments):
+    def open(*arguments):
         classifier = make(*arguments)
         right = classifier.run
 
@@ -163,13 +167,13 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
         classifier.run = wrong
         return classifier
 
-    monkeypatch.setattr(module, "artifact_classifier", artifact_classifier)
+    monkeypatch.setattr(TASK, "open", open)
     options = dict(formats=("tflite",), precision="int8", valid=file)
     with pytest.raises(PrecisionError, match="int8 loses more than its bound of 0.5 points of acc"):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+        export(classifier_run_directory, tmp_path / "artifact", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["valid.jsonl"]
-    with pytest.warns(PrecisionWarning, match="allowed by --allow-loss 100"):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
+    with pytest.warns(PrecisionWarning, match="allowed by `allow_loss` 100"):
+        export(classifier_run_directory, tmp_path / "artifact", **options, allow_loss=100)
 
 
 class Fixed:
@@ -201,9 +205,9 @@ def test_parity_sees_other_labels_other_probabilities_and_nan():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(valid_source="a"), "is a classifier, which --valid-source does not concern"),
-        (dict(search={"beam_size": 4}), "which --search does not concern"),
-        (dict(with_alignments=True), "which --with-alignments does not concern"),
+        (dict(valid_source="a"), "is a classifier, which `valid_source` does not concern"),
+        (dict(search={"beam_size": 4}), "which `beam_size` does not concern"),
+        (dict(with_alignments=True), "which `with_alignments` does not concern"),
         (dict(formats=("tflite", "pickle")), "Unknown format 'pickle'"),
         (dict(precision="int4"), "Unknown precision 'int4'"),
         (dict(valid="nowhere.csv"), "nowhere.csv"),
@@ -211,20 +215,20 @@ def test_parity_sees_other_labels_other_probabilities_and_nan():
 )
 def test_options_that_do_not_fit(classifier_run_directory, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
-        export_run(classifier_run_directory, tmp_path / "artifact", **options)
+        export(classifier_run_directory, tmp_path / "artifact", **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_validation_file_with_an_unknown_label(classifier_run_directory, tmp_path):
     file = write_table(tmp_path / "valid.jsonl", text=["a"], label=["unheard of"])
     with pytest.raises(InputError, match="valid.jsonl, line 1: unknown label 'unheard of'"):
-        export_run(classifier_run_directory, tmp_path / "artifact", valid=file)
+        export(classifier_run_directory, tmp_path / "artifact", valid=file)
     assert not (tmp_path / "artifact").exists()
 
 
 def test_a_translator_has_no_labels(run_directory, tmp_path):
-    with pytest.raises(InputError, match="is a translator, which --valid does not concern"):
-        export_run(run_directory, tmp_path / "artifact", valid="labelled.csv")
+    with pytest.raises(InputError, match="is a translator, which `valid` does not concern"):
+        export(run_directory, tmp_path / "artifact", valid="labelled.csv")
 
 
 def test_runs_and_artifacts_of_the_other_kind(

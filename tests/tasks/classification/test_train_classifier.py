@@ -2,17 +2,19 @@ import csv
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
 from keras_attention.models import BertEncoder
-from keras_attention.runs.run_digests import write_digests
-from keras_attention.tasks import load, load_run
-from keras_attention.tasks.classification import train_classifier
+from keras_attention.runs.run_directory import write_digests
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
-from keras_attention.tasks.classification.train_classifier import load_examples
+from keras_attention.tasks.classification.labelled_examples import load_examples
+from keras_attention.tasks.load import load, load_run
+from keras_attention.tasks.save_run import save_run
+from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer, read_labelled
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.labelled_sentences import LABELS, PAIR_LABELS, labelled_sentences, write_table
@@ -33,7 +35,7 @@ def data(tmp_path_factory):
 def whole(data, tmp_path_factory):
     """A run of the lesson's preset that nothing interrupted."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_classifier(small_classifier(data), run, quiet=True)
+    train(small_classifier(data), run, quiet=True)
     return run
 
 
@@ -41,7 +43,7 @@ def whole(data, tmp_path_factory):
 def bert(data, tmp_path_factory):
     """A run of BERT, to begin with."""
     run = tmp_path_factory.mktemp("bert") / "run"
-    train_classifier(small_classifier(data, preset="tiny", learning_rate=1e-3), run, quiet=True)
+    train(small_classifier(data, preset="tiny", learning_rate=1e-3), run, quiet=True)
     return run
 
 
@@ -86,7 +88,7 @@ def test_it_learns_and_says_how_well(whole, data):
 def test_the_best_epoch_is_what_is_left(data, tmp_path):
     """With a rate that does harm, the last epoch is not the best."""
     config = small_classifier(data, epochs=4, learning_rate=0.3, clip_norm=None)
-    train_classifier(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         accuracies = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
     best = max(accuracies)
@@ -98,13 +100,13 @@ def test_the_best_epoch_is_what_is_left(data, tmp_path):
 def test_early_stopping(data, tmp_path, capsys):
     """A rate of nearly 0 makes no epoch better than the first."""
     config = small_classifier(data, epochs=9, learning_rate=1e-12, patience=2)
-    train_classifier(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 3
     # Killed just before the end, it ends at once.
     (tmp_path / "run" / "model.keras").unlink()
     expected = (tmp_path / "run" / "scores.json").read_bytes()
-    train_classifier(config, tmp_path / "run", resume=True)
+    train(config, tmp_path / "run", resume=True)
     assert "Epoch" not in capsys.readouterr().out
     assert (tmp_path / "run" / "scores.json").read_bytes() == expected
 
@@ -113,7 +115,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
     run = tmp_path / "run"
     kill_in_first_epoch(run, "tests.tasks.small_classifier", "classifier", data, run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]
-    classifier = train_classifier(small_classifier(data), run, resume=True)
+    classifier = train(small_classifier(data), run, resume=True)
     assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
     expected = load_run(whole).model
     for model in (classifier.model, load_run(run).model):
@@ -121,7 +123,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
             np.testing.assert_array_equal(left, right)
     assert (run / "scores.json").read_bytes() == (whole / "scores.json").read_bytes()
     assert names(run) == names(whole)
-    train_classifier(small_classifier(data), run, resume=True)
+    train(small_classifier(data), run, resume=True)
     assert f"{run} is finished: nothing to do." in capsys.readouterr().out
 
 
@@ -135,7 +137,7 @@ def test_pairs(data, tmp_path):
         learning_rate=1e-3,
         epochs=1,
     )
-    classifier = train_classifier(config, tmp_path / "run", quiet=True)
+    classifier = train(config, tmp_path / "run", quiet=True)
     assert classifier.labels == PAIR_LABELS and classifier.takes_pairs
     loaded = load(tmp_path / "run", kind="classifier")
     texts, others = ["A lovely film.", "A dull café!"], ["A cold room.", "A warm museum."]
@@ -157,7 +159,7 @@ def test_initial_weights_of_a_run(data, bert, tmp_path, freeze):
         layer_decay=None if freeze else 0.9,
         epochs=1,
     )
-    classifier = train_classifier(config, tmp_path / "run", quiet=True)
+    classifier = train(config, tmp_path / "run", quiet=True)
     before = load_run(bert).model.encoder.get_weights()
     after = classifier.model.encoder.get_weights()
     moved = [np.abs(a - b).max() for a, b in zip(before, after, strict=True)]
@@ -181,7 +183,7 @@ def test_balanced_class_weights_change_what_is_learned(data, tmp_path):
     found = []
     for weights in ("none", "balanced"):
         config = small_classifier(data, train=file, class_weights=weights, max_sequence_length=48)
-        classifier = train_classifier(config, tmp_path / weights, quiet=True)
+        classifier = train(config, tmp_path / weights, quiet=True)
         found.append(classifier.probabilities(texts)[:, 0].mean())
     assert found[1] > found[0]
 
@@ -198,7 +200,7 @@ def test_the_validation_texts_are_split_off(data, capsys):
 
 def test_texts_that_are_too_long_are_counted_and_said_once(data, tmp_path, capsys):
     config = small_classifier(data, max_sequence_length=8, epochs=1)
-    train_classifier(config, tmp_path / "run")
+    train(config, tmp_path / "run")
     out = capsys.readouterr().out
     assert out.count("texts are longer than 8 tokens; only their beginnings are read.") == 1
     with pytest.warns(UserWarning, match=r"1 of 2 texts are longer .* 8 tokens \(the first in"):
@@ -217,27 +219,42 @@ def test_texts_that_are_too_long_are_counted_and_said_once(data, tmp_path, capsy
 )
 def test_bad_input_writes_nothing(data, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
-        train_classifier(small_classifier(data, **options), tmp_path / "run", quiet=True)
+        train(small_classifier(data, **options), tmp_path / "run", quiet=True)
     assert names(tmp_path) == set()
 
 
 def test_labels_that_cannot_be_learned(data, tmp_path):
     one = write_table(tmp_path / "one.jsonl", text=["a", "b"], label=["x", "x"])
     with pytest.raises(InputError, match="one.jsonl: all 2 labels are 'x'; a classifier needs two"):
-        train_classifier(small_classifier(data, train=one), tmp_path / "run", quiet=True)
+        train(small_classifier(data, train=one), tmp_path / "run", quiet=True)
     other = write_table(tmp_path / "other.jsonl", text=["a"], label=["unheard"])
     with pytest.raises(InputError, match="other.jsonl, line 1: unknown label 'unheard'; the known"):
-        train_classifier(small_classifier(data, valid=other), tmp_path / "run", quiet=True)
+        train(small_classifier(data, valid=other), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
     config = small_classifier(data, initial_weights=str(whole))
-    with pytest.raises(InputError, match="its model has no BERT encoder to begin with"):
-        train_classifier(config, tmp_path / "run", quiet=True)
+    with pytest.raises(ValueError, match="`pooling` must be given an encoder with a pooler"):
+        train(config, tmp_path / "run", quiet=True)
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(200, 4)(token_ids))
+    save_run(
+        keras.Model(token_ids, keras.layers.Dense(len(LABELS))(x)),
+        WordPieceTokenizer.load(bert / "tokenizer"),
+        tmp_path / "own",
+        labels=LABELS,
+        kind="classifier",
+        max_sequence_length=32,
+    )
+    config = small_classifier(data, initial_weights=str(tmp_path / "own"))
+    with pytest.raises(InputError, match="its model has no encoder to begin with"):
+        train(config, tmp_path / "run", quiet=True)
     config = small_classifier(data, initial_weights=str(bert), max_sequence_length=33)
-    with pytest.raises(InputError, match="--max-length 33 is more than the 32 positions of"):
-        train_classifier(config, tmp_path / "run", quiet=True)
+    with pytest.raises(
+        InputError, match="`max_sequence_length` 33 is more than the 32 positions of"
+    ):
+        train(config, tmp_path / "run", quiet=True)
     one_segment = BertEncoder.from_preset(
         "tiny", vocabulary_size=300, max_sequence_length=32, num_segments=1
     )
@@ -250,16 +267,16 @@ def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
         pair_column="other",
         initial_weights=str(tmp_path / "one_segment"),
     )
-    with pytest.raises(InputError, match="--pair-column needs an encoder of two segments or more"):
-        train_classifier(config, tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="`pair_column` needs an encoder of two segments or more"):
+        train(config, tmp_path / "run", quiet=True)
     damaged = shutil.copytree(bert, tmp_path / "damaged")
     with open(damaged / "tokenizer" / "vocab.txt", "a") as file:
         file.write("one\ntoo\nmany\n")
     (damaged / "tokenizer" / "tokenizer.json").unlink()
     config = small_classifier(data, initial_weights=str(damaged))
     with pytest.raises(InputError, match="is not as its digests.json says: tokenizer"):
-        train_classifier(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     write_digests(damaged, damaged / "model.keras")
     with pytest.raises(InputError, match="tokens and the embedding .* they do not belong together"):
-        train_classifier(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

@@ -6,13 +6,13 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.checkpoints.parts import task_parts
-from keras_attention.runs.run_files import read_model
-from keras_attention.tasks import load
-from keras_attention.tasks.classification import train_classifier
-from keras_attention.tasks.masked_lm import train_masked_lm
+from keras_attention.checkpoints.bert import Bert
+from keras_attention.runs.run_directory import read_model
+from keras_attention.tasks.load import load
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
-from keras_attention.tasks.masked_lm.train_masked_lm import load_texts, most_frequent_rate
+from keras_attention.tasks.masked_lm.pretraining_texts import load_texts
+from keras_attention.tasks.masked_lm.training import most_frequent_rate
+from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 def whole(data, tmp_path_factory):
     """A run that nothing interrupted."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_masked_lm(small_masked_lm(data), run, quiet=True)
+    train(small_masked_lm(data), run, quiet=True)
     return run
 
 
@@ -48,7 +48,7 @@ def test_what_a_run_directory_holds(whole, data):
 
 def test_it_learns_more_than_the_most_frequent_token(data, tmp_path, capsys):
     config = small_masked_lm(data, epochs=12, learning_rate=3e-3)
-    train_masked_lm(config, tmp_path / "run")
+    train(config, tmp_path / "run")
     said = capsys.readouterr().out
     rate = float(said.split("guessing the most frequent token is right for ")[1].split("%")[0])
     rows = history(tmp_path / "run")
@@ -70,7 +70,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
     run = tmp_path / "run"
     kill_in_first_epoch(run, "tests.tasks.small_classifier", "masked-lm", data, run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]
-    model = train_masked_lm(small_masked_lm(data), run, resume=True)
+    model = train(small_masked_lm(data), run, resume=True).model
     assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
     expected = read_model(whole)
     for left, right in zip(model.get_weights(), expected.get_weights(), strict=True):
@@ -80,7 +80,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
 
 def test_the_weights_are_those_of_the_last_epoch(data, tmp_path):
     config = small_masked_lm(data, epochs=3, learning_rate=0.1, warmup_share=1.0)
-    train_masked_lm(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     losses = [float(row["val_loss"]) for row in history(tmp_path / "run")]
     assert losses[-1] > min(losses)
     arrays, _ = read_snapshot(snapshot_paths(tmp_path / "run" / "snapshots")[-1])
@@ -91,7 +91,7 @@ def test_the_weights_are_those_of_the_last_epoch(data, tmp_path):
 
 def test_a_classifier_begins_with_it(data, whole, tmp_path):
     config = small_classifier(data, initial_weights=str(whole), learning_rate=1e-12, epochs=1)
-    classifier = train_classifier(config, tmp_path / "run", quiet=True)
+    classifier = train(config, tmp_path / "run", quiet=True)
     pretrained = read_model(whole).encoder
     blocks = zip(classifier.model.encoder.blocks, pretrained.blocks, strict=True)
     for ours, theirs in blocks:
@@ -111,11 +111,11 @@ def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source
     config = small_masked_lm(
         data, initial_weights=str(begin), learning_rate=1e-12, epochs=1, **options
     )
-    train_masked_lm(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     before, after = read_model(whole), read_model(tmp_path / "run")
     assert after.encoder.dropout == options.get("dropout", before.encoder.dropout)
     # HuggingFace's masked language models have no pooler, and nothing here learns one.
-    parts, others = task_parts(before), task_parts(after)
+    parts, others = Bert().parts(before), Bert().parts(after)
     names = [name for name in parts if "pooler" not in name]
     assert any(name.startswith("cls.predictions") for name in names)
     for name in names:
@@ -124,16 +124,18 @@ def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source
 
 def test_more_tokens_than_positions(data, whole, tmp_path):
     config = small_masked_lm(data, initial_weights=str(whole), max_sequence_length=33)
-    with pytest.raises(InputError, match="--max-length 33 is more than the 32 positions of"):
-        train_masked_lm(config, tmp_path / "run", quiet=True)
+    with pytest.raises(
+        InputError, match="`max_sequence_length` 33 is more than the 32 positions of"
+    ):
+        train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_encoder_that_was_frozen_is_pretrained(data, whole, tmp_path):
     config = small_classifier(data, initial_weights=str(whole), freeze_encoder=True, epochs=1)
-    train_classifier(config, tmp_path / "classifier", quiet=True)
+    train(config, tmp_path / "classifier", quiet=True)
     config = small_masked_lm(data, initial_weights=str(tmp_path / "classifier"), epochs=1)
-    train_masked_lm(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     before, after = (
         read_model(path).encoder.blocks[0].get_weights() for path in (whole, tmp_path / "run")
     )
@@ -142,7 +144,7 @@ def test_an_encoder_that_was_frozen_is_pretrained(data, whole, tmp_path):
 
 def test_it_is_neither_a_translator_nor_a_classifier(whole):
     with pytest.raises(InputError, match="is a run of another kind: 'masked-lm', not a translator"):
-        load(whole)
+        load(whole, kind="translator")
 
 
 def test_the_validation_texts_are_split_off(data, capsys):
@@ -158,5 +160,5 @@ def test_one_text_cannot_be_split(data, tmp_path):
     config = small_masked_lm(data, train=str(tmp_path / "one.txt"))
     config.valid = None
     with pytest.raises(InputError, match="one.txt: one text; give two or more, or a validation"):
-        train_masked_lm(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

@@ -7,9 +7,8 @@ import pytest
 
 from keras_attention import load
 from keras_attention._validation import InputError, TruncationWarning
+from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.artifacts.manifest import read_manifest
-from keras_attention.artifacts.saved_model_runtime import saved_model_signature
-from keras_attention.tasks.artifact_runtimes import RUNTIMES
 from keras_attention.text import phrase_corpus
 from tests.conftest import BEAM
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
@@ -62,7 +61,7 @@ def test_signatures(beam_artifact_directory):
         "score": ["float32", ["N", 3]],
     }
     assert manifest["signatures"]["ids"]["outputs"]["alignment"] == ["float32", ["N", 3, "T", "S"]]
-    run = saved_model_signature(beam_artifact_directory / "saved_model" / "1", "serving_default")
+    run = FORMATS["tf_saved_model"].signature(beam_artifact_directory, "serving_default")
     outputs = run(text=["three", " "])
     assert outputs["text"].shape == outputs["score"].shape == (2, 3)
     assert outputs["text"][1].tolist() == [b""] * 3 and not outputs["score"][1].any()
@@ -71,7 +70,7 @@ def test_signatures(beam_artifact_directory):
 def test_an_artifact_refuses_what_it_was_not_exported_with(
     run_directory, artifact_directory, beam_artifact_directory
 ):
-    with pytest.raises(InputError, match="exported with beam_size 1, not 4: .* --beam-size"):
+    with pytest.raises(InputError, match="exported with beam_size 1, not 4: .* `beam_size`"):
         load(artifact_directory, beam_size=4)
     with pytest.raises(InputError, match="exported with n_best 3, not 4"):
         load(beam_artifact_directory, n_best=4)

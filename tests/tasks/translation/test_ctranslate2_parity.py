@@ -6,8 +6,9 @@ import pytest
 from benchmarks.peer_ctranslate2 import write_ctranslate2
 from keras_attention import load
 from keras_attention.text import phrase_corpus
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID, PADDING_ID
+from keras_attention.token_ids import SpecialIds, pad
+
+SPECIAL = SpecialIds()
 
 MAX_LENGTH = 40
 TEXTS = phrase_corpus(100, split="test")[0]
@@ -45,7 +46,7 @@ def test_the_same_tokens_and_scores(run_directory, peer, beam_size):
     same = 0
     for ids, score, result in zip(token_ids, scores, theirs, strict=True):
         expected = [index[piece] for piece in result.hypotheses[0]]
-        if [i for i in ids.tolist() if i not in (PADDING_ID, END_ID)] == expected:
+        if [i for i in ids.tolist() if i not in (SPECIAL.padding, SPECIAL.end)] == expected:
             same += 1
             assert score == pytest.approx(result.scores[0], rel=1e-4, abs=1e-3)
     assert same >= 99

@@ -11,36 +11,38 @@ import time
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.artifacts import saved_model, tflite
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
-from keras_attention.decoding import SearchOptions
-from keras_attention.tasks import export_run
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
+from keras_attention.tasks.translation import graph_functions
+from keras_attention.tasks.translation.translation_comparison import Sentences
 from tests.tasks.small_translator import TEXTS, small_translator, tokenizer
 
-FORMS = sys.modules["keras_attention.artifacts.formats"]
-EXPORT = sys.modules["keras_attention.tasks.translation.export_translator"]
 
-
-def export(output, texts=TEXTS, model=None, **options):
-    return export_translator(model or small_translator(), tokenizer(), output, texts, **options)
+def export_model(output, examples=TEXTS, **options):
+    return export(small_translator(), output, tokenizer(), examples=examples, **options)
 
 
 def names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
+EARLIER = '{"kind": "translator", "files": {}}'
+
+
 def earlier_artifact(path):
     path.mkdir()
-    (path / "manifest.json").write_text("earlier")
+    (path / "manifest.json").write_text(EARLIER)
 
 
 @pytest.mark.parametrize(
-    ("formats", "said"), [(("onnx", "coreml"), "'coreml'"), ((), "(none)"), ("onnx", "'o', 'n'")]
+    ("formats", "said"),
+    [(("onnx", "coreml"), "'coreml'"), ((), "(none)"), ("onnx", "Received: 'onnx'")],
 )
 def test_unknown_formats(tmp_path, formats, said):
-    with pytest.raises(InputError, match="expected some of tf_saved_model, tflite, onnx") as error:
-        export(tmp_path / "artifact", formats=formats)
+    with pytest.raises(InputError, match="some of tf_saved_model, tflite, onnx") as error:
+        export_model(tmp_path / "artifact", formats=formats)
     assert said in str(error.value)
     assert names(tmp_path) == []
 
@@ -48,76 +50,77 @@ def test_unknown_formats(tmp_path, formats, said):
 @pytest.mark.parametrize("texts", [[], ["", "  "]])
 def test_nothing_to_compare_on(tmp_path, texts):
     with pytest.raises(InputError, match="no sentence to compare"):
-        export(tmp_path / "artifact", texts)
+        export_model(tmp_path / "artifact", texts)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("max_length", [0, -1, 2.5])
 def test_max_length_out_of_range(tmp_path, max_length):
     with pytest.raises(ValueError, match="`max_length` must be a positive integer"):
-        export(tmp_path / "artifact", search=SearchOptions(max_length=max_length))
+        export_model(tmp_path / "artifact", search=dict(max_length=max_length))
     assert names(tmp_path) == []
 
 
 def test_an_existing_output_is_refused_before_any_work(run_directory, tmp_path):
     earlier_artifact(tmp_path / "artifact")
     with pytest.raises(InputError, match="artifact already exists"):
-        export(tmp_path / "artifact")
+        export_model(tmp_path / "artifact")
     with pytest.raises(InputError, match="artifact already exists"):
-        export_run(run_directory, tmp_path / "artifact")
-    assert (tmp_path / "artifact" / "manifest.json").read_text() == "earlier"
+        export(run_directory, tmp_path / "artifact")
+    assert (tmp_path / "artifact" / "manifest.json").read_text() == EARLIER
 
 
 def test_only_the_formats_asked_for_with_scores_and_a_limit(tmp_path):
-    export(
+    export_model(
         tmp_path / "artifact",
+        Sentences(TEXTS, references=TEXTS),
         formats=("tflite",),
-        search=SearchOptions(max_length=5),
-        references=TEXTS,
-        description={"languages": ["en", "de"]},
+        search=dict(max_length=5),
+        config=dict(architecture="transformer", preset="minute"),
     )
-    assert names(tmp_path / "artifact") == ["manifest.json", "model.tflite", "tokenizer"]
+    assert names(tmp_path / "artifact") == [
+        "README.md",
+        "manifest.json",
+        "model.tflite",
+        "tokenizer",
+    ]
     manifest = read_manifest(tmp_path / "artifact")
     assert manifest["formats"] == list(manifest["parity"]) == ["tflite"]
     assert manifest["decoding"]["max_length"] == 5
-    assert manifest["languages"] == ["en", "de"]
+    assert (manifest["architecture"], manifest["preset"]) == ("transformer", "minute")
     assert "bleu" in json.dumps(manifest["scores"]["tflite"]).lower()
     assert "alignment" not in manifest["signatures"]["ids"]["outputs"]
 
 
 def test_a_form_that_disagrees_is_never_seen(tmp_path, monkeypatch):
     other = small_translator(seed=1)
-    make, write = EXPORT.ids_function, FORMS.write_saved_model
-    monkeypatch.setattr(EXPORT, "ids_function", lambda model, *options: make(other, *options))
+    make, write = graph_functions.ids_function, saved_model.write
     monkeypatch.setattr(
-        FORMS, "write_saved_model", lambda directory, model, *rest: write(directory, other, *rest)
+        graph_functions, "ids_function", lambda model, *options: make(other, *options)
     )
+    monkeypatch.setattr(saved_model, "write", lambda path, model, *rest: write(path, other, *rest))
     earlier_artifact(tmp_path / "artifact")
     with pytest.raises(ParityError, match=r"tf_saved_model does not agree with Keras on \d of 6"):
-        export(tmp_path / "artifact", formats=("tf_saved_model",), force=True)
+        export_model(tmp_path / "artifact", formats=("tf_saved_model",), force=True)
     assert names(tmp_path) == ["artifact"]
-    assert (tmp_path / "artifact" / "manifest.json").read_text() == "earlier"
+    assert (tmp_path / "artifact" / "manifest.json").read_text() == EARLIER
 
 
 def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr(FORMS, "tflite_ops", lambda path: ["ADD", "custom:FlexErf"])
-    monkeypatch.setattr(
-        FORMS, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
-    )
-    monkeypatch.setattr(FORMS, "write_tflite", lambda *rest: None)
+    monkeypatch.setattr(tflite, "operators", lambda path: ["ADD", "custom:FlexErf"])
+    monkeypatch.setattr(saved_model, "write", lambda path, *rest: path.mkdir(parents=True))
+    monkeypatch.setattr(tflite, "write", lambda *rest: None)
     with pytest.raises(ParityError, match="tflite needs operators that .*: custom:FlexErf"):
-        export(tmp_path / "artifact", formats=("tflite",))
+        export_model(tmp_path / "artifact", formats=("tflite",))
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("extra", ["onnx"])
 def test_a_missing_package_names_the_extra_and_leaves_nothing(tmp_path, monkeypatch, extra):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    monkeypatch.setattr(
-        FORMS, "write_saved_model", lambda directory, *rest: directory.mkdir(parents=True)
-    )
+    monkeypatch.setattr(saved_model, "write", lambda path, *rest: path.mkdir(parents=True))
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
-        export(tmp_path / "artifact", formats=(extra,))
+        export_model(tmp_path / "artifact", formats=(extra,))
     assert names(tmp_path) == []
 
 
@@ -126,7 +129,7 @@ def test_an_export_killed_at_any_moment_leaves_no_artifact(tmp_path):
     moments = random.Random(0)
     path = tmp_path / "artifact"
     half_done = 0
-    for stage in ("writing the SavedModel", "converting to ONNX", "comparing tflite"):
+    for stage in ("writing the SavedModel", "converting to onnx", "comparing tflite"):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.tasks.export_small", str(path)],
             stdout=subprocess.PIPE,
@@ -147,6 +150,6 @@ def test_an_export_killed_at_any_moment_leaves_no_artifact(tmp_path):
         [left] = names(tmp_path)  # it has swept what the one before had left
         assert left.startswith(".artifact.new-")
     assert half_done >= 2
-    export(path, force=True)
+    export_model(path, force=True)
     assert names(tmp_path) == ["artifact"]
     verify_files(path)

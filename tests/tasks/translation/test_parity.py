@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_attention.artifacts.parity import ParityError, check_ops
+from keras_attention.artifacts.parity import ParityError, check_operators
 from keras_attention.tasks.translation.parity import check_parity, compare
 
 TEXTS = ["one", "two", "three", "four"]
@@ -95,7 +95,7 @@ def test_check_parity_says_what_differs():
 
 
 def test_standard_operators_pass():
-    check_ops({"tflite": ["ADD", "WHILE"], "onnx": ["ai.onnx:Loop"]})
+    check_operators({"tflite": ["ADD", "WHILE"], "onnx": ["ai.onnx:Loop"]})
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_standard_operators_pass():
 )
 def test_foreign_operators_do_not_pass(name, op):
     with pytest.raises(ParityError, match=f"{name} needs operators that are not standard: {op}"):
-        check_ops({"tflite": ["ADD"], "onnx": ["ai.onnx:Loop"], name: ["ADD", op]})
+        check_operators({"tflite": ["ADD"], "onnx": ["ai.onnx:Loop"], name: ["ADD", op]})

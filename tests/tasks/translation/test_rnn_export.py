@@ -7,7 +7,7 @@ import pytest
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.decoding import SearchOptions, search
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from tests.tasks.small_translator import TEXTS, tokenizer
 
 SIZES = {
@@ -22,7 +22,13 @@ BEAM = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
 
 
 @pytest.mark.parametrize(
-    "preset, options", [*((preset, SearchOptions()) for preset in SIZES), ("small", BEAM)]
+    "preset, options",
+    [
+        # `test_rnn_run.py` exports this one greedily too, from the command line.
+        pytest.param("small", SearchOptions(), marks=pytest.mark.slow),
+        *((preset, SearchOptions()) for preset in SIZES if preset != "small"),
+        ("small", BEAM),
+    ],
 )
 def test_every_form_gives_keras_answers(preset, options, tmp_path):
     keras.utils.set_random_seed(1)
@@ -34,7 +40,8 @@ def test_every_form_gives_keras_answers(preset, options, tmp_path):
     )
     attends = model.decoder.attention is not None
     artifact = tmp_path / "artifact"
-    export_translator(model, tokenizer(), artifact, TEXTS, search=options, with_alignments=attends)
+    given = dict(search=options.to_dict(), with_alignments=attends)
+    export(model, artifact, tokenizer(), examples=TEXTS, **given)
     manifest = read_manifest(artifact)
     for reports in manifest["parity"].values():
         assert [report["agreement"] for report in reports] == [1.0, 1.0]

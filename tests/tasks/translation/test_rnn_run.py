@@ -7,8 +7,8 @@ import pytest
 from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator
-from keras_attention.tasks import export_run
-from keras_attention.tasks.translation import train_translator
+from keras_attention.tasks.export import export
+from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from tests.cli.command import run_here
 from tests.tasks.small_run import write_corpus
@@ -36,7 +36,7 @@ def test_from_the_command_line(capfd, corpus, tmp_path):
     assert (config["architecture"], config["preset"]) == ("rnn", "small")
     translator = load(run)
     assert isinstance(translator.model, RNNTranslator)
-    export_run(run, artifact, formats=("tflite",), with_alignments=True)
+    export(run, artifact, formats=("tflite",), with_alignments=True)
     lines = (corpus / "valid.en").read_text().splitlines()
     assert load(artifact).translate(lines) == translator.translate(lines)
     status, out, _ = run_here(
@@ -57,9 +57,9 @@ def test_a_model_without_attention_is_not_exported_with_alignments(corpus, tmp_p
         epochs=1,
         vocabulary_size=150,
     )
-    train_translator(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", quiet=True)
     with pytest.raises((InputError, ValueError), match="without attention"):
-        export_run(tmp_path / "run", tmp_path / "artifact", with_alignments=True)
+        export(tmp_path / "run", tmp_path / "artifact", with_alignments=True)
     assert not (tmp_path / "artifact").exists()
 
 

@@ -10,25 +10,19 @@ from keras import ops
 
 from keras_attention import load
 from keras_attention._validation import InputError, TruncationWarning
+from keras_attention.artifacts import onnx, saved_model, tflite
+from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.artifacts.manifest import read_manifest
-from keras_attention.artifacts.onnx import write_onnx
-from keras_attention.artifacts.onnx_runtime import onnx_generate
 from keras_attention.artifacts.parity import ParityError
-from keras_attention.artifacts.saved_model_runtime import (
-    saved_model_generate,
-    saved_model_signature,
-)
-from keras_attention.artifacts.tflite import tflite_ops
-from keras_attention.artifacts.tflite_runtime import tflite_generate
-from keras_attention.decoding import SamplingOptions
 from keras_attention.decoding.noise import random_words, unit_interval
-from keras_attention.tasks.artifact_runtimes import RUNTIMES
-from keras_attention.tasks.keras_runtime import keras_translator
-from keras_attention.tasks.translation import export_translator
+from keras_attention.tasks.export import export
 from keras_attention.tasks.translation.parity import Remembered, check_samples
 from keras_attention.tasks.translation.sampling_ties import ROUNDING, RoundedOtherwise, SamplingTies
+from keras_attention.tasks.translation.text_translator import keras_translator
 from keras_attention.text import phrase_corpus
+from tests.artifacts.converted import graph_of
 from tests.conftest import SAMPLING
+from tests.tasks.generate import generate_by
 from tests.tasks.small_translator import TEXTS, small_translator, tokenizer
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
 
@@ -44,9 +38,8 @@ def translators(run_directory, sampling_artifact_directory):
 @pytest.fixture(scope="module")
 def generates(sampling_artifact_directory):
     return {
-        "tf_saved_model": saved_model_generate(sampling_artifact_directory / "saved_model" / "1"),
-        "tflite": tflite_generate(sampling_artifact_directory / "model.tflite"),
-        "onnx": onnx_generate(sampling_artifact_directory / "model.onnx"),
+        name: generate_by(form.signature(sampling_artifact_directory, "ids"))
+        for name, form in FORMATS.items()
     }
 
 
@@ -95,9 +88,9 @@ def test_ids_depend_on_the_row_and_its_seed_alone(generates, runtime):
 def test_the_coldest_is_greedy_in_a_form_too(tmp_path):
     """Where a runtime's float32 has neither so small a number nor its inverse."""
     model = small_translator(max_sequence_length=64)
-    coldest = SamplingOptions(temperature=5e-324)
+    coldest = dict(sample=True, temperature=5e-324)
     artifact = tmp_path / "artifact"
-    export_translator(model, tokenizer(), artifact, TEXTS, search=coldest, formats=["onnx"])
+    export(model, artifact, tokenizer(), examples=TEXTS, search=coldest, formats=["onnx"])
     expected = keras_translator(model, tokenizer()).translate(TEXTS)
     assert load(artifact).translate(TEXTS) == expected
 
@@ -107,7 +100,7 @@ def test_ids_are_drawn_with_the_probability_that_keras_gives(run_directory, gene
     model = load(run_directory).model
     source = np.array([[9, 20, 31, 3]], "int32")
     state, constants = model.start(source, 2)
-    logits = np.asarray(model.advance(np.array([2], "int32"), 0, state, constants)[0])[0]
+    logits = np.asarray(model.step(np.array([2], "int32"), 0, state, constants)[0])[0]
     logits = logits.astype("float64")
     logits[[0, 2]] = -np.inf
     weights = np.exp((logits - logits.max()) / SAMPLING["temperature"])
@@ -152,14 +145,14 @@ def test_the_random_words_are_the_same_in_every_form(tmp_path):
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     (tmp_path / "words.tflite").write_bytes(converter.convert())
-    write_onnx(tmp_path / "words.onnx", ids)
+    onnx.write(tmp_path / "words.onnx", None, graph_of(ids))
     forms = {
-        "tf_saved_model": saved_model_generate(tmp_path / "saved_model"),
-        "tflite": tflite_generate(tmp_path / "words.tflite"),
-        "onnx": onnx_generate(tmp_path / "words.onnx"),
+        "tf_saved_model": saved_model.signature(tmp_path / "saved_model", "ids"),
+        "tflite": tflite.signature(tmp_path / "words.tflite"),
+        "onnx": onnx.signature(tmp_path / "words.onnx"),
     }
     for name, form in forms.items():
-        for found, value in zip(form(tokens, seed=SEEDS), expected, strict=True):
+        for found, value in zip(generate_by(form)(tokens, seed=SEEDS), expected, strict=True):
             np.testing.assert_array_equal(found, value, err_msg=name)
 
 
@@ -181,10 +174,10 @@ def test_signatures(sampling_artifact_directory):
     for reports in manifest["parity"].values():
         assert all(report["agreement"] == 1 for report in reports)
     assert not any(op.startswith("custom:") for op in manifest["ops"]["tflite"])
-    assert tflite_ops(sampling_artifact_directory / "model.tflite") == manifest["ops"]["tflite"]
-    run = saved_model_signature(
-        sampling_artifact_directory / "saved_model" / "1", "serving_default"
+    assert (
+        tflite.operators(sampling_artifact_directory / "model.tflite") == manifest["ops"]["tflite"]
     )
+    run = FORMATS["tf_saved_model"].signature(sampling_artifact_directory, "serving_default")
     outputs = run(text=["three", " ", "three"], seed=np.array([1, 1, 1], "int32"))
     assert outputs["text"][1] == b"" and outputs["text"][0] == outputs["text"][2] != b""
 
@@ -195,22 +188,24 @@ def test_an_artifact_refuses_what_it_was_not_exported_with(
     for options in (dict(beam_size=4), dict(beam_size=1), dict(n_best=2), dict(length_penalty=0.5)):
         [(name, value)] = options.items()
         with pytest.raises(
-            InputError, match=f"exported with the method sampling, not {name} {value}: .* --"
+            InputError, match=f"exported with the method sampling, not {name} {value}: .* `{name}`"
         ):
             load(sampling_artifact_directory, **options)
-    with pytest.raises(InputError, match="with top_k 40, not 41: .* again with --sample --top-k"):
+    with pytest.raises(
+        InputError, match="with top_k 40, not 41: .* again with `sample` and `top_k`"
+    ):
         load(sampling_artifact_directory, sample=True, top_k=41)
-    with pytest.raises(InputError, match="sampling, not searching: .* again without --sample"):
+    with pytest.raises(InputError, match="sampling, not searching: .* again without `sample`"):
         load(sampling_artifact_directory, sample=False)
     with pytest.raises(ValueError, match="`temperature` must be a finite number above 0"):
         load(sampling_artifact_directory, temperature=-1.0)
     for directory, method in ((artifact_directory, "greedy"), (beam_artifact_directory, "beam")):
         for options in (dict(sample=True), dict(seed=3)):
             with pytest.raises(
-                InputError, match=f"the method {method}, not sampling: .* again with --sample"
+                InputError, match=f"the method {method}, not sampling: .* again with `sample`"
             ):
                 load(directory, **options)
-        with pytest.raises(InputError, match=f"{method}, not top_p 0.5: .* --sample --top-p"):
+        with pytest.raises(InputError, match=f"{method}, not top_p 0.5: .* `sample` and `top_p`"):
             load(directory, top_p=0.5)
     assert load(sampling_artifact_directory, sample=True, seed=-7, **SAMPLING)
 
@@ -220,7 +215,7 @@ def test_a_run_refuses_a_mixture(run_directory):
         load(run_directory, sample=True, beam_size=4)
     for options in (dict(temperature=0.5), dict(seed=1)):
         [name] = options
-        with pytest.raises(InputError, match=f"{name} is an option of sampling and needs --sample"):
+        with pytest.raises(InputError, match=f"{name} is an option of sampling and needs `sample`"):
             load(run_directory, **options)
     with pytest.raises(ValueError, match="`seed` must be an integer"):
         load(run_directory, sample=True, seed=0.5)
@@ -232,12 +227,12 @@ def test_a_lower_precision_is_refused_before_any_work(tmp_path, precision):
     with pytest.raises(
         InputError, match=f"Sampling is exported in float32 only, not in {precision}"
     ):
-        export_translator(
+        export(
             small_translator(),
-            tokenizer(),
             tmp_path / "artifact",
-            TEXTS,
-            search=SamplingOptions(),
+            tokenizer(),
+            examples=TEXTS,
+            search=dict(sample=True),
             precision=precision,
             say=told.append,
         )
@@ -288,13 +283,13 @@ def test_samples_may_differ_only_in_what_keras_nearly_draws():
 class AnotherRuntime(RoundedOtherwise):
     """Its rounding has nothing in common with that of `SamplingTies`."""
 
-    def advance(self, token, position, state, constants):
-        logits, state = self.model.advance(token, position, state, constants["model"])
+    def step(self, token, position, state, constants):
+        logits, state = self.model.step(token, position, state, constants["model"])
         wave = ops.cos(1.7 * ops.arange(logits.shape[-1], dtype="float32"))
         return logits + self.rounding * wave, state
 
 
-def test_near_draws_are_what_another_rounding_gives(run_directory):
+def test_sampling_ties_are_what_another_rounding_gives(run_directory):
     hot = load(run_directory, sample=True, temperature=3.0, top_k=50, max_length=12)
     hot.batch_size = 400
     texts = phrase_corpus(10, split="test")[0] * 80

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.tasks import load_run
-from keras_attention.tasks.translation import train_translator
-from keras_attention.tasks.translation.train_translator import load_corpus
+from keras_attention.tasks.load import load_run
+from keras_attention.tasks.train import train
+from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -26,7 +26,7 @@ def corpus(tmp_path_factory):
 def whole(corpus, tmp_path_factory):
     """A run that nothing interrupted, and what it said."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_translator(small_streamed_config(corpus), run, quiet=True)
+    train(small_streamed_config(corpus), run, quiet=True)
     return run
 
 
@@ -56,7 +56,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(
     run = shutil.copytree(killed, tmp_path / "run")
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]
     assert newest["epoch"] == 0
-    train_translator(small_streamed_config(corpus), run, resume=True)
+    train(small_streamed_config(corpus), run, resume=True)
     said = capsys.readouterr().out
     assert f"resumed at step {newest['step']}\n" in said
     assert "to count their lines" not in said and "measured in tokens" not in said
@@ -70,7 +70,7 @@ def test_it_resumes_where_it_was_killed_before_the_corpus_was_written(
 ):
     run = shutil.copytree(killed, tmp_path / "run")
     (run / "corpus.json").unlink()
-    train_translator(small_streamed_config(corpus), run, resume=True, quiet=True)
+    train(small_streamed_config(corpus), run, resume=True, quiet=True)
     assert json.loads((run / "corpus.json").read_text()) == json.loads(
         (whole / "corpus.json").read_text()
     )
@@ -91,30 +91,30 @@ def test_it_does_not_resume_on_another_corpus(killed, corpus, tmp_path):
     text = shard.read_text()
     shard.write_text(text.replace("e", "f", 1))
     with pytest.raises(InputError, match="shard-1.de has changed since the run began"):
-        train_translator(config, run, resume=True, quiet=True)
+        train(config, run, resume=True, quiet=True)
     shard.write_text(text + "mehr\n")
     with pytest.raises(InputError, match="shard-1.de has changed since the run began"):
-        train_translator(config, run, resume=True, quiet=True)
+        train(config, run, resume=True, quiet=True)
     shard.write_text(text)
     for language in ("en", "de"):
         shutil.copy(copies / f"shard-1.{language}", copies / f"shard-3.{language}")
     with pytest.raises(InputError, match="shard-3.de is new: these are not the shards that the"):
-        train_translator(config, run, resume=True, quiet=True)
+        train(config, run, resume=True, quiet=True)
     for language in ("en", "de"):
         (copies / f"shard-3.{language}").unlink()
     os.utime(shard, ns=(0, 0))  # another time, the same text
-    train_translator(config, run, resume=True, quiet=True)
+    train(config, run, resume=True, quiet=True)
 
 
 def test_shards_in_memory_are_the_corpus_they_were_cut_from(corpus):
     config = small_streamed_config(corpus, window=None)
-    assert load_corpus(config) == load_corpus(small_config(corpus))
+    assert load_pairs(config) == load_pairs(small_config(corpus))
 
 
 def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
     config = small_streamed_config(corpus, epochs=1)
     config.valid_source = config.valid_target = None
-    train_translator(config, tmp_path / "run")
+    train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "96 lines; windows of 40: 3.\n" in said
     assert "2 of the others are set aside to validate on.\n" in said
@@ -131,7 +131,7 @@ def test_validation_pairs_are_set_aside(corpus, tmp_path, capsys):
         (dict(train_source="{}/none-*.en"), "none-\\*.en: no file matches"),
         (dict(train_source="{}/shard-[01].en"), "has 2 shards and .* has 3; .*shard-2.de has none"),
         (dict(train_source="{0}/train.en", train_target="{0}/shard-0.de"), "has 96 lines and .*20"),
-        (dict(train_target=None), "--train-source and --train-target must be given together"),
+        (dict(train_target=None), "`train_source` and `train_target` must be given together"),
     ],
 )
 def test_bad_input_writes_nothing(corpus, tmp_path, change, message):
@@ -140,12 +140,12 @@ def test_bad_input_writes_nothing(corpus, tmp_path, change, message):
         config = small_streamed_config(corpus, window)
         config = TranslatorConfig(**{**config.to_dict(), **change})
         with pytest.raises(InputError, match=message):
-            train_translator(config, tmp_path / "run", quiet=True)
+            train(config, tmp_path / "run", quiet=True)
     assert not list(tmp_path.iterdir())
 
 
 def test_windows_are_of_files():
-    with pytest.raises(InputError, match="--window is for files; the built-in corpus is held"):
+    with pytest.raises(InputError, match="`window` is for files; the built-in corpus is held"):
         TranslatorConfig.for_preset("tiny", window=10)
     with pytest.raises(ValueError, match="`window` must be a positive integer"):
         TranslatorConfig.for_preset("tiny", window=0, train_source="a", train_target="b")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.tasks import load_run
-from keras_attention.tasks.translation import train_translator
-from keras_attention.tasks.translation.train_translator import load_corpus, train_tokenizer
+from keras_attention.tasks.load import load_run
+from keras_attention.tasks.train import train
+from keras_attention.tasks.translation.sentence_pairs import load_pairs
+from keras_attention.tasks.translation.training import train_tokenizer
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
@@ -38,7 +39,7 @@ def corpus(tmp_path_factory):
 def whole(corpus, tmp_path_factory):
     """A run that nothing interrupted."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_translator(small_config(corpus), run, quiet=True)
+    train(small_config(corpus), run, quiet=True)
     return run
 
 
@@ -70,21 +71,21 @@ def test_the_translator_that_is_returned_is_the_one_that_is_saved(run_directory,
     texts = ["three hundred and two", ""]
     loaded = load_run(whole)
     again = shutil.copytree(whole, tmp_path / "run")
-    returned = train_translator(small_config("unused"), again, resume=True, quiet=True)
+    returned = train(small_config("unused"), again, resume=True, quiet=True)
     assert returned.translate(texts) == loaded.translate(texts)
 
 
 def test_resuming_a_finished_run_does_nothing(whole, corpus, capsys):
     before = tree(whole)
-    train_translator(small_config(corpus, epochs=9), whole, resume=True)
+    train(small_config(corpus, epochs=9), whole, resume=True)
     assert capsys.readouterr().out == f"{whole} is finished: nothing to do.\n"
     assert tree(whole) == before
 
 
 def test_an_existing_run_is_refused(whole, corpus):
     before = tree(whole)
-    with pytest.raises(InputError, match="run already exists. Give another path, or --force"):
-        train_translator(small_config(corpus), whole, quiet=True)
+    with pytest.raises(InputError, match="run already exists. Give another path, or `force`"):
+        train(small_config(corpus), whole, quiet=True)
     assert tree(whole) == before
 
 
@@ -92,27 +93,27 @@ def test_an_existing_run_is_refused(whole, corpus):
     ("change", "message"),
     [
         (dict(train_source="nowhere.en"), "nowhere.en"),
-        (dict(valid_source=None), "--valid-source and --valid-target must be given together"),
-        (dict(train_target=None), "--train-source and --train-target must be given together"),
+        (dict(valid_source=None), "`valid_source` and `valid_target` must be given together"),
+        (dict(train_target=None), "`train_source` and `train_target` must be given together"),
     ],
 )
 def test_bad_input_writes_and_loses_nothing(corpus, tmp_path, change, message):
     config = TranslatorConfig(**{**small_config(corpus).to_dict(), **change})
     with pytest.raises(InputError, match=message):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert names(tmp_path) == set()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_text("earlier")
+    (tmp_path / "run" / "tokenizer").mkdir(parents=True)
+    (tmp_path / "run" / "config.json").write_text('{"kind": "earlier"}')
     with pytest.raises(InputError, match=message):
-        train_translator(config, tmp_path / "run", force=True, quiet=True)
-    assert (tmp_path / "run" / "config.json").read_text() == "earlier"
+        train(config, tmp_path / "run", force=True, quiet=True)
+    assert (tmp_path / "run" / "config.json").read_text() == '{"kind": "earlier"}'
 
 
 def test_files_of_different_length_or_without_text(corpus, tmp_path):
     (tmp_path / "short.de").write_text("eins\n")
     config = small_config(corpus, train_target=str(tmp_path / "short.de"))
     with pytest.raises(InputError, match="has 96 lines and .* has 1; "):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     for side in ("en", "de"):
         (tmp_path / f"blank.{side}").write_text("\n \n")
     config = small_config(
@@ -121,14 +122,14 @@ def test_files_of_different_length_or_without_text(corpus, tmp_path):
         train_target=str(tmp_path / "blank.de"),
     )
     with pytest.raises(InputError, match="hold no pair with text on both sides"):
-        train_translator(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_the_validation_pairs_are_split_off(corpus):
     config = small_config(corpus)
     config.valid_source = config.valid_target = None
-    (sources, targets), (valid_sources, valid_targets) = load_corpus(config)
+    (sources, targets), (valid_sources, valid_targets) = load_pairs(config)
     with open(config.train_source) as source, open(config.train_target) as target:
         pairs = list(zip(source.read().splitlines(), target.read().splitlines(), strict=True))
     together = [
@@ -137,7 +138,7 @@ def test_the_validation_pairs_are_split_off(corpus):
     ]
     assert sorted(together) == sorted(pairs)
     assert 1 <= len(valid_sources) <= 0.03 * len(pairs)
-    assert load_corpus(config)[1] == (valid_sources, valid_targets)  # the same every time
+    assert load_pairs(config)[1] == (valid_sources, valid_targets)  # the same every time
 
 
 def test_one_pair_cannot_be_split(tmp_path):
@@ -146,7 +147,7 @@ def test_one_pair_cannot_be_split(tmp_path):
     config = small_config(tmp_path)
     config.valid_source = config.valid_target = None
     with pytest.raises(InputError, match="The corpus has one pair; give two or more"):
-        load_corpus(config)
+        load_pairs(config)
 
 
 def test_a_corpus_too_small_for_the_vocabulary_gets_the_largest_and_says_so(corpus, capsys):
@@ -163,7 +164,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(corpus, whole
     with pytest.raises(InputError, match="is not finished"):
         load_run(run)
     newest = read_snapshot(snapshot_paths(run / "snapshots")[-1])[1]  # sound, by its checksum
-    translator = train_translator(small_config(corpus), run, resume=True)
+    translator = train(small_config(corpus), run, resume=True)
     assert f"resumed at step {newest['step']}\n" in capsys.readouterr().out
     expected = load_run(whole).model
     for model in (translator.model, load_run(run).model):
@@ -180,7 +181,7 @@ def test_resume_starts_afresh_where_there_is_nothing_and_initial_weights_are_cop
     config = small_config(corpus, epochs=1, initial_weights=str(whole), learning_rate=1e-12)
     config.average_checkpoints = 1
     (tmp_path / "run").mkdir()  # an empty folder is nothing
-    translator = train_translator(config, tmp_path / "run", resume=True)
+    translator = train(config, tmp_path / "run", resume=True)
     assert "resumed" not in capsys.readouterr().out
     for left, right in zip(
         translator.model.get_weights(), load_run(whole).model.get_weights(), strict=True

@@ -160,12 +160,12 @@ def test_next_sentence_labels_go_with_their_texts():
     follows = np.random.default_rng(0).integers(0, 2, 150)
     seen = []
     for x, y, weights in batches(next_sentence_labels=follows).epochs(epochs=1):
-        assert set(y) == set(weights) == {"masked_lm", "next_sentence"}
+        assert set(y) == set(weights) == {"logits", "next_sentence"}
         assert y["next_sentence"].shape == weights["next_sentence"].shape == (8,)
         for row in range(8):
             original = x["token_ids"][row].copy()
-            count = int(weights["masked_lm"][row].sum())
-            original[x["mask_positions"][row, :count]] = y["masked_lm"][row, :count]
+            count = int(weights["logits"][row].sum())
+            original[x["mask_positions"][row, :count]] = y["logits"][row, :count]
             length = x["padding_mask"][row].sum()
             assert weights["next_sentence"][row] == float(length > 0)
             if length:
@@ -188,10 +188,10 @@ class Guess(Model):
         x = keras.layers.Embedding(SIZE, 16)(inputs["token_ids"]) * mask
         mean = ops.sum(x, 1, keepdims=True) / ops.maximum(ops.sum(mask, 1, keepdims=True), 1)
         x = ops.take_along_axis(x + mean, inputs["mask_positions"][..., None], axis=1)
-        outputs = keras.layers.Dense(SIZE, name="masked_lm")(x)
+        outputs = keras.layers.Dense(SIZE, name="logits")(x)
         if next_sentence:
             order = keras.layers.Dense(2, name="next_sentence")(mean[:, 0])
-            outputs = {"masked_lm": outputs, "next_sentence": order}
+            outputs = {"logits": outputs, "next_sentence": order}
         super().__init__(inputs, outputs)
 
 
@@ -225,7 +225,7 @@ def fitted(micro_batches=1, next_sentence=False, epochs=2):
     keras.utils.set_random_seed(1)
     found = batches(next_sentence_labels=np.arange(150) % 2 if next_sentence else None)
     model = Guess(next_sentence)
-    losses = {"masked_lm": loss(), "next_sentence": loss()} if next_sentence else loss()
+    losses = {"logits": loss(), "next_sentence": loss()} if next_sentence else loss()
     model.compile(optimizer=keras.optimizers.SGD(0.5), loss=losses, micro_batches=micro_batches)
     history = model.fit(
         found.dataset(), steps_per_epoch=len(found), epochs=epochs, shuffle=False, verbose=0

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from keras_attention.text import TranslationBatches
 from keras_attention.text.batches.bucketed_batches import bucket_bounds
-from keras_attention.token_ids import END_ID, START_ID
+from keras_attention.token_ids import SpecialIds
+
+SPECIAL = SpecialIds()
 
 RNG = np.random.default_rng(0)
 
@@ -19,7 +21,7 @@ def pairs(count, longest=20, seed=0):
     rng = np.random.default_rng(seed)
 
     def row(index):
-        return [100 + index, *rng.integers(4, 90, rng.integers(0, longest)).tolist(), END_ID]
+        return [100 + index, *rng.integers(4, 90, rng.integers(0, longest)).tolist(), SPECIAL.end]
 
     return [row(i) for i in range(count)], [row(i) for i in range(count)]
 
@@ -67,7 +69,7 @@ def test_every_pair_once_an_epoch_in_few_static_shapes_within_the_budget():
             assert row[row != 0].tolist() == SOURCES[index]
             assert target_row[target_row != 0].tolist() == TARGETS[index]
             n = len(TARGETS[index])
-            assert decoder_row[:n].tolist() == [START_ID, *TARGETS[index][:-1]]
+            assert decoder_row[:n].tolist() == [SPECIAL.start, *TARGETS[index][:-1]]
             assert not decoder_row[n:].any()
     assert sorted(seen) == list(range(300))
     assert shapes == set(batches.shapes)
@@ -127,6 +129,33 @@ def test_the_dataset_holds_the_same_batches():
     assert same(found, list(batches.epochs(epochs=1)))
 
 
+def test_weights_are_known_by_length_whatever_the_ids():
+    """Padding has the id of a word here: only the weights tell them apart."""
+    special = SpecialIds(padding=7, start=1, end=0)
+    sources, targets = [[2, 7, 0], [7, 0]], [[7, 7, 0], [3, 0]]
+    options = dict(batch_tokens=12, max_buckets=1, special_ids=special, return_weights=True)
+    x, y, weights = TranslationBatches(sources, targets, **options).example()
+    assert weights.dtype == np.float32
+    rows = {tuple(row) for row in np.concatenate([y, weights], 1).astype(int).tolist()}
+    assert rows == {(7, 7, 0, 1, 1, 1), (3, 0, 7, 1, 1, 0), (7, 7, 7, 0, 0, 0)}
+    read = {tuple(row) for row in x["decoder_token_ids"].tolist()}
+    assert read == {(1, 7, 7), (1, 3, 7), (7, 7, 7)}
+    assert {tuple(row) for row in x["encoder_token_ids"].tolist()} == {
+        *((2, 7, 0), (7, 0, 7), (7, 7, 7))
+    }
+
+
+def test_the_weights_are_where_targets_are():
+    plain = TranslationBatches(SOURCES, TARGETS, 200, seed=2)
+    weighted = TranslationBatches(SOURCES, TARGETS, 200, seed=2, return_weights=True)
+    for (x, y), (same_x, same_y, weights) in zip(
+        plain.epochs(epochs=1), weighted.epochs(epochs=1), strict=True
+    ):
+        assert same([(x, y)], [(same_x, same_y)])
+        np.testing.assert_array_equal(weights, y != SPECIAL.padding)
+    assert len(next(iter(weighted.dataset(epochs=1)))) == 3
+
+
 def test_long_pairs_are_dropped_and_counted():
     lengths = [max(len(s), len(t)) for s, t in zip(SOURCES, TARGETS, strict=True)]
     batches = TranslationBatches(SOURCES, TARGETS, 200, max_length=10)
@@ -135,7 +164,7 @@ def test_long_pairs_are_dropped_and_counted():
 
 
 def test_a_pair_over_the_budget_is_a_batch_of_its_own():
-    batches = TranslationBatches([[5] * 49 + [END_ID]], [[6, END_ID]], batch_tokens=20)
+    batches = TranslationBatches([[5] * 49 + [SPECIAL.end]], [[6, SPECIAL.end]], batch_tokens=20)
     assert batches.shapes == [(1, 50, 2)]
     assert len(list(batches.epochs(epochs=1))) == 1
 

@@ -13,11 +13,13 @@ import numpy as np
 
 from keras_attention.text import TranslationBatches
 from keras_attention.text.batches.corpus_measure import measure_corpus
-from keras_attention.text.batches.pair_buckets import PairBuckets
+from keras_attention.text.batches.translation_batches import PairBuckets
 from keras_attention.text.batches.windowed_batches import WindowedBatches
 from keras_attention.text.corpora.scan_shards import scan_shards
 from keras_attention.text.corpora.shards import find_parallel_shards
-from keras_attention.token_ids import END_ID
+from keras_attention.token_ids import SpecialIds
+
+SPECIAL = SpecialIds()
 
 LONGEST = 30  # tokens of a pair that is kept
 
@@ -52,7 +54,7 @@ def write_shards(folder, sizes, blank_every=0, long_every=0, suffix=""):
 
 def encode(*sides):
     """Numbers as ids."""
-    return [[[*map(int, text.split()), END_ID] for text in side] for side in sides], 0
+    return [[[*map(int, text.split()), SPECIAL.end] for text in side] for side in sides], 0
 
 
 def windowed_batches(folder, window, seed=0, batch_tokens=200, sample=1000, hold_out=False):

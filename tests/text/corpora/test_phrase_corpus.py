@@ -240,7 +240,7 @@ def test_each_word_of_a_held_out_combination_is_known_from_training(parts):
     assert {"lamp", "bicycle", "exam", "ferry", "letter", "guests"} <= words
 
 
-def test_every_carrier_currency_and_magnitude_occurs(parts):
+def test_every_template_currency_and_magnitude_occurs(parts):
     sources = " ".join(parts["train"][0])
     for word in ("million", "euros", "dollars", "pounds", "francs", "yen", "o'clock", "penny"):
         assert word in sources
@@ -274,7 +274,6 @@ def test_the_corpus_is_the_same_in_every_process():
     code = """
 import hashlib
 from keras_attention.text import phrase_corpus
-from keras_attention.text import spoken_forms as spoken
 for seed, split in ((0, "train"), (5, "test")):
     print(hashlib.sha256(repr(phrase_corpus(2000, seed, split)).encode()).hexdigest())
 """

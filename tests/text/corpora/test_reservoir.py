@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_attention.text.corpora.reservoir import Reservoir
+from keras_attention.text.corpora.scan_shards import Reservoir
 
 
 def sampled(rows, size, seed):

@@ -5,7 +5,7 @@ import pytest
 import sentencepiece
 
 from keras_attention.text import SentencePieceProcessor, train_sentencepiece
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
+from keras_attention.token_ids import pad
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import SentencePieceProcessor, SentencePieceTokenizer
-from keras_attention.text.tokenizers.sentencepiece_processor import pad
-from keras_attention.token_ids import END_ID, START_ID, UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds, pad
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, model
+
+SPECIAL = SpecialIds()
 
 KINDS = [
     ("bpe", "nmt_nfkc", False),
@@ -66,10 +67,12 @@ def test_text_comes_back_as_it_went_in(kind):
 
 def test_an_empty_text_is_end_alone():
     tokenizer, processor = pair()
-    assert tokenizer.tokenize(tf.constant(["", "  "])).to_list() == [[END_ID], [END_ID]]
-    assert processor.encode("") == [END_ID]
+    assert tokenizer.tokenize(tf.constant(["", "  "])).to_list() == [[SPECIAL.end], [SPECIAL.end]]
+    assert processor.encode("") == [SPECIAL.end]
     assert (
-        decoded(tokenizer.detokenize(tf.constant([[END_ID, 0]]))) == [""] == [processor.decode([])]
+        decoded(tokenizer.detokenize(tf.constant([[SPECIAL.end, 0]])))
+        == [""]
+        == [processor.decode([])]
     )
 
 
@@ -82,7 +85,7 @@ def test_no_texts_at_all():
 def test_detokenize_stops_at_the_first_end_and_skips_special_ids():
     tokenizer, processor = pair()
     words = processor.encode("two")[:-1]
-    row = [START_ID, *words, 0, START_ID, *words, END_ID, *words, END_ID, 0, 0]
+    row = [SPECIAL.start, *words, 0, SPECIAL.start, *words, SPECIAL.end, *words, SPECIAL.end, 0, 0]
     assert (
         decoded(tokenizer.detokenize(tf.constant([row]))) == ["two two"] == [processor.decode(row)]
     )
@@ -91,7 +94,7 @@ def test_detokenize_stops_at_the_first_end_and_skips_special_ids():
 def test_special_names_in_a_text_are_text():
     _, processor = pair()
     ids = processor.encode("<s> </s> <pad>")
-    assert ids[-1] == END_ID and not {0, START_ID, END_ID} & set(ids[:-1])
+    assert ids[-1] == SPECIAL.end and not {0, SPECIAL.start, SPECIAL.end} & set(ids[:-1])
 
 
 def test_start_end_and_a_length_limit():
@@ -103,9 +106,9 @@ def test_start_end_and_a_length_limit():
         return tokenizer.tokenize(texts, *arguments, **options).to_list()
 
     assert ids(add_end=False) == full
-    assert ids(add_start=True) == [[START_ID, *row, END_ID] for row in full]
-    assert ids(3) == [[*row[:2], END_ID] for row in full]
-    assert ids(3, add_start=True) == [[START_ID, *row[:1], END_ID] for row in full]
+    assert ids(add_start=True) == [[SPECIAL.start, *row, SPECIAL.end] for row in full]
+    assert ids(3) == [[*row[:2], SPECIAL.end] for row in full]
+    assert ids(3, add_start=True) == [[SPECIAL.start, *row[:1], SPECIAL.end] for row in full]
     assert ids(3, add_end=False) == [row[:3] for row in full]
 
 
@@ -139,7 +142,7 @@ def test_vocabulary():
 
 
 def test_an_unknown_character_is_the_unknown_token_or_bytes():
-    assert UNKNOWN_ID in SentencePieceProcessor(model()).encode("\U0001f9ff")
+    assert SPECIAL.unknown in SentencePieceProcessor(model()).encode("\U0001f9ff")
     with_bytes = SentencePieceProcessor(model(*KINDS[3]))
-    assert UNKNOWN_ID not in with_bytes.encode("\U0001f9ff")
+    assert SPECIAL.unknown not in with_bytes.encode("\U0001f9ff")
     assert with_bytes.decode(with_bytes.encode("\U0001f9ff")) == "\U0001f9ff"

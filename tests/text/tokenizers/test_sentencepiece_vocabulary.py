@@ -5,9 +5,11 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.text import SentencePieceProcessor, phrase_corpus, train_sentencepiece
-from keras_attention.token_ids import UNKNOWN_ID
+from keras_attention.token_ids import SpecialIds
 from tests.text.tokenizers.pure_process import run_without_tensorflow
 from tests.text.tokenizers.tokenizer_texts import model
+
+SPECIAL = SpecialIds()
 
 TYPES = ("bpe", "unigram")
 SMALL = ["the cat sat on the mat", "a dog sat on a log"] * 5
@@ -50,14 +52,14 @@ def test_every_character_of_the_corpus_is_known():
     rare = ["ж", "日", "👍", "\u0301"]
     processor = SentencePieceProcessor(train_sentencepiece([*SMALL * 200, *rare], 60))
     for character in rare:
-        assert UNKNOWN_ID not in processor.encode(character)
+        assert SPECIAL.unknown not in processor.encode(character)
 
 
 @pytest.mark.parametrize("model_type", TYPES)
 def test_a_long_line_is_not_lost(model_type):
     line = "wörter " * 15_000  # 100,000 characters, and more bytes
     processor = SentencePieceProcessor(train_sentencepiece([*SMALL, line], 60, model_type))
-    assert UNKNOWN_ID not in processor.encode("wörter")
+    assert SPECIAL.unknown not in processor.encode("wörter")
 
 
 def test_normalization():

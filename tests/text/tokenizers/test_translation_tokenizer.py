@@ -2,7 +2,9 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.text import TranslationTokenizer, read_parallel, train_sentencepiece
-from keras_attention.token_ids import END_ID
+from keras_attention.token_ids import SpecialIds
+
+SPECIAL = SpecialIds()
 
 ENGLISH = ["the red house", "a red car", "the old car"] * 5
 GERMAN = ["das rote haus", "ein rotes auto", "das alte auto"] * 5
@@ -31,7 +33,7 @@ def test_a_model_each(models, tmp_path):
     assert not loaded.shared
     assert [loaded.source.model, loaded.target.model] == models
     ids = loaded.target.encode("das rote auto")
-    assert ids[-1] == END_ID
+    assert ids[-1] == SPECIAL.end
     assert loaded.target.decode(ids) == "das rote auto"
 
 

@@ -139,7 +139,7 @@ def test_no_tokenizer_at_all(tmp_path):
 
 def test_a_vocabulary_that_the_operator_refuses(tmp_path):
     write_vocabulary(tmp_path, "\n".join([*SMALL, "日" * 90]).encode())
-    with pytest.raises(InputError, match="exceeds the max supported"):
+    with pytest.raises(InputError, match="at most 256 bytes, the limit of TensorFlow"):
         WordPieceTokenizer.load(tmp_path)
 
 

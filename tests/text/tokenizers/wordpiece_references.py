@@ -62,6 +62,12 @@ def published():
     )
 
 
+@functools.lru_cache(maxsize=8)
+def graph_of(tokenizer):
+    """`tokenizer.in_graph()`, made once for the tokenizers that many tests share."""
+    return tokenizer.in_graph()
+
+
 def reference_of(vocabulary, lowercase, strip_accents=None):
     """The reference's tokenizer of a list of tokens."""
     ids = {token: i for i, token in enumerate(vocabulary)}

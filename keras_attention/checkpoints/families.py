@@ -1,0 +1,31 @@
+"""The published model families that can be read and written, by `model_type` of config.json."""
+
+from keras_attention._validation import require
+from keras_attention.checkpoints.bert import Bert
+from keras_attention.models import EncoderHead
+
+# A new family adds its file and a line here. The first says what is wrong with a config that names
+# no family.
+FAMILIES = {family.model_type: family for family in (Bert(),)}
+
+
+def family_of_config(config):
+    """The family that a config names, or the first one where it names none that is known."""
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        return next(iter(FAMILIES.values()))
+    return FAMILIES[model_type]
+
+
+def family_of_model(model):
+    """The family of one of our models.
+
+    Raises:
+        ValueError: if it is of none of them.
+    """
+    bare = model.encoder if isinstance(model, EncoderHead) else model
+    found = [family for family in FAMILIES.values() if isinstance(bare, family.bare_class)]
+    names = " or ".join(family.name for family in FAMILIES.values())
+    require(found, "model", f"a {names}", model=model)
+    # A family may derive its class from another's: the nearest one it is.
+    return max(found, key=lambda family: len(family.bare_class.__mro__))

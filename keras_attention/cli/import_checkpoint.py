@@ -1,0 +1,39 @@
+"""`keras-attention import`: from a published directory to a run."""
+
+from keras_attention.cli.options import add_options
+from keras_attention.tasks.option import Option
+
+OPTIONS = (
+    Option("output", "the run directory to make", metavar="RUN", required=True),
+    Option(
+        "task",
+        "what the run is for; by default what config.json says",
+        choices=("classifier", "masked-lm", "token-classifier", "encoder"),
+    ),
+    Option("force", "overwrite an existing run", bool, const=True),
+    Option("quiet", "print nothing", bool, const=True),
+)
+
+
+def add_parser(subparsers, common, help, arguments):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "import",
+        parents=[common],
+        help=help,
+        description="The directory holds config.json, model.safetensors and the tokenizer's files. "
+        "`export`, `inspect` and --initial-weights take the run, and so do `classify` and "
+        "`evaluate` where the checkpoint has the head.",
+    )
+    parser.add_argument("directory", metavar="DIR")
+    add_options(parser, OPTIONS)
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Imports."""
+    from keras_attention.tasks.import_checkpoint import import_checkpoint
+
+    import_checkpoint(options.directory, options.output, options.task, bool(options.force))
+    if not options.quiet:
+        print(f"The run is in {options.output}.")

@@ -1,0 +1,101 @@
+"""Options as flags, and messages about them in the words of the command line.
+
+The library describes options as data (`keras_attention.tasks.option.Option`) and calls them by the
+names of arguments: "`max_sequence_length` must be ...". How they are spelled on the command line
+stands in this package alone.
+"""
+
+import re
+import sys
+
+from keras_attention.tasks.option import Option
+
+MODEL_OPTIONS = (
+    Option("model", metavar="RUN|ARTIFACT", required=True),
+    Option("runtime", "keras, tf_saved_model, tflite or onnx", metavar="NAME"),
+    Option("custom", "Python file that defines the model's own layers", metavar="F.py"),
+)
+TEXT_OPTIONS = (
+    Option("input", "one text a line; .gz is read too", metavar="F"),
+    Option("output", "one answer a line", metavar="F"),
+    Option("force", "overwrite an existing output", bool, const=True),
+)
+# Flags of names that may stand in messages of other commands than their own.
+_FLAGS = {
+    "resume": "--resume",
+    "force": "--force",
+    "sample": "--sample",
+    "valid": "--valid",
+    "custom_objects": "--custom",
+}
+
+
+def flag_of(option):
+    """How the command line spells an `Option`.
+
+    >>> flag_of(Option("max_sequence_length", spelling="max-length"))
+    '--max-length'
+    """
+    return "--" + (option.spelling or option.name).replace("_", "-")
+
+
+def add_options(parser, options):
+    """Adds each `Option` to a parser; one that is not given is None, or its default."""
+    groups = {None: parser}
+    for option in options:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        settings = {"dest": option.name, "help": option.help or None, "default": option.default}
+        if option.type is bool:
+            settings |= {"action": "store_const", "const": option.const}
+        else:
+            settings |= {"type": option.type, "required": option.required}
+            settings |= {"choices": option.choices} if option.choices else {}
+            settings |= {"metavar": option.metavar} if option.metavar else {}
+            settings |= {"action": "append"} if option.repeated else {}
+        groups[option.group].add_argument(flag_of(option), **settings)
+        _FLAGS[option.name] = flag_of(option)
+
+
+def spelled(message):
+    """A message of the library with its options spelled as flags.
+
+    >>> spelled("run already exists. Give another path, or `force` to overwrite it.")
+    'run already exists. Give another path, or --force to overwrite it.'
+    """
+    return re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+
+
+def given(options, names):
+    """Those of `names` that were given, a dict; `options` is what the parser returned."""
+    values = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def custom_objects(options):
+    """The user's own classes in the file that `--custom` names, or None."""
+    if options.custom is None:
+        return None
+    from keras_attention.runs.custom_objects import read_custom_objects
+
+    return read_custom_objects(options.custom)
+
+
+def read_input(path):
+    """The lines of the file `path`, or of standard input where it is None."""
+    from keras_attention.text.corpora.text_files import decode_lines, read_lines
+
+    if path:
+        return read_lines(path)
+    return decode_lines(sys.stdin.buffer.read(), "standard input")
+
+
+def write_output(path, data):
+    """Writes `data` (bytes) to the file `path`, or to standard output where it is None."""
+    if path:
+        from keras_attention.files import write_atomically
+
+        write_atomically(path, data)
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

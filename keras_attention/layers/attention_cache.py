@@ -1,0 +1,143 @@
+"""The keys and values of earlier positions, kept from step to step: pure functions on tensors.
+
+A cache is `{"key": (B, H, S, K), "value": (B, H, S, Kv)}`. It passes through a `while_loop`: each
+function takes a cache and returns one.
+
+A *slot* is where a key is stored, an index from 0 to S - 1. A *position* is where its token stands
+in its own sequence, which is what position embeddings and relative scores count. The two differ,
+for example where prompts of several lengths share a batch: a prompt of length n is padded to P and
+fills the slots 0 to P - 1; the tokens generated after it go to the slots P, P + 1, ... of every
+row, but count as its positions n, n + 1, ...
+
+`cache_slots` says once for all layers of a model where a step writes and what it may read. Layers
+see the result, `CacheSlots`, and nothing else. Another rule for slots, such as a ring that holds
+the last w positions, is another function that returns `CacheSlots`.
+"""
+
+from typing import Any, NamedTuple
+
+from keras import ops, tree
+
+from keras_attention import masks
+
+
+class CacheSlots(NamedTuple):
+    """Where the T new positions of a step are written in a cache of S slots, and what they see.
+
+    Attributes:
+        written: boolean, broadcasts to (B, H, S, K): the slots that the step overwrites.
+        sources: (S,) int32, which of the T new positions each written slot takes; None where T is
+            1.
+        query_positions: (T,) or (B, T) int32.
+        key_positions: (S,) or (B, S) int32, valid where `mask` is True.
+        mask: boolean, which slots each new position may attend to: (T, S), where each sees itself
+            at least; or (B, T, S) or (B, H, T, S), where a position may see none and yields zeros.
+    """
+
+    written: Any
+    sources: Any
+    query_positions: Any
+    key_positions: Any
+    mask: Any
+
+
+def empty_cache(batch_size, num_heads, length, key_dim, value_dim, dtype):
+    """A cache of `length` slots that nothing has been written to."""
+    shape = (batch_size, num_heads, length)
+    return {
+        "key": ops.zeros((*shape, key_dim), dtype=dtype),
+        "value": ops.zeros((*shape, value_dim), dtype=dtype),
+    }
+
+
+def extend_cache(cache, count):
+    """`cache` with `count` more slots at the end."""
+    batch_size = ops.shape(tree.flatten(cache)[0])[0]
+
+    def extend(tensor):
+        _, num_heads, _, width = tensor.shape
+        more = ops.zeros((batch_size, num_heads, count, width), dtype=tensor.dtype)
+        return ops.concatenate([tensor, more], axis=2)
+
+    return tree.map_structure(extend, cache)
+
+
+def select_rows(cache, rows):
+    """The rows (R,) of `cache`, in that order."""
+    return tree.map_structure(lambda tensor: ops.take(tensor, rows, axis=0), cache)
+
+
+def cache_slots(
+    cache,
+    slot,
+    length=1,
+    positions=None,
+    key_positions=None,
+    padding_mask=None,
+    attention_mask=None,
+):
+    """The `CacheSlots` of a step that writes `length` positions from `slot` on.
+
+    Each position may attend to itself and to all slots before its own, but for what the masks hide.
+
+    Args:
+        cache: of any layer; only its number of slots S counts.
+        slot: integer or scalar int32, the same for all rows.
+        length: T, integer or scalar int32.
+        positions: (T,) or (B, T) int32, those of the new tokens; `slot`, `slot` + 1, ... if not
+            given.
+        key_positions: (S,) or (B, S) int32, those of all slots; 0, 1, ... if not given.
+        padding_mask: boolean (B, S), False at slots that hold padding.
+        attention_mask: boolean, broadcasts to (B, T, S); (B, H, T, S) for one mask a head.
+
+    Example:
+
+    >>> cache = empty_cache(2, num_heads=1, length=4, key_dim=3, value_dim=3, dtype="float32")
+    >>> cache_slots(cache, slot=1, length=2).mask  # [[1, 1, 0, 0], [1, 1, 1, 0]] as booleans
+    """
+    slots = ops.arange(ops.shape(cache["key"])[2], dtype="int32")
+    slot = ops.cast(slot, "int32")
+    if isinstance(length, int) and length == 1:  # one position broadcasts by itself
+        rows, sources = ops.reshape(slot, (1,)), None
+        written = slots == slot
+    else:
+        rows = ops.arange(length, dtype="int32") + slot
+        sources = slots - slot
+        written = ops.logical_and(sources >= 0, sources < length)
+        sources = ops.clip(sources, 0, length - 1)
+    mask = ops.expand_dims(rows, 1) >= ops.expand_dims(slots, 0)
+    if attention_mask is not None and len(attention_mask.shape) == 2:
+        attention_mask = ops.expand_dims(attention_mask, 0)
+    hidden = masks.attention_mask(None, padding_mask, None, attention_mask)
+    return CacheSlots(
+        written=ops.reshape(written, (1, 1, -1, 1)),
+        sources=sources,
+        query_positions=rows if positions is None else positions,
+        key_positions=slots if key_positions is None else key_positions,
+        mask=masks.combine(hidden, mask),
+    )
+
+
+def write_cache(cache, new, slots):
+    """`cache` with the keys and values of T new positions, which replace what stood in their slots.
+
+    By selection, which trains and converts everywhere, unlike `slice_update`, and takes no longer
+    in LiteRT and ONNX Runtime than an addition. What stood in a slot before makes no difference.
+
+    Args:
+        cache: (B, H, S, ...).
+        new: a structure of the same kind, (B, H, T, ...).
+        slots: `CacheSlots`.
+    """
+
+    def write(old, new):
+        if slots.sources is not None:
+            new = ops.take(new, slots.sources, axis=2)
+        return ops.where(slots.written, new, old)
+
+    return tree.map_structure(write, cache, new)
+
+
+def read_cache(cache, slots):
+    """The keys (B, H, S, K) and values (B, H, S, Kv) that a step attends to under `slots.mask`."""
+    return cache["key"], cache["value"]

@@ -1,0 +1,24 @@
+"""The families of encoders that start from a preset or a published checkpoint, by name."""
+
+from keras_attention._validation import require
+from keras_attention.models.bert_encoder import BertEncoder
+
+# name -> subclass of `Encoder`; its `presets` are the sizes
+ENCODER_FAMILIES = {"bert": BertEncoder}
+
+
+def encoder_from_preset(preset, family="bert", **overrides):
+    """An encoder with random weights in one of the published sizes of a family.
+
+    Args:
+        preset: name of the size: see the family's class.
+        family: a key of `ENCODER_FAMILIES`.
+        **overrides: arguments of the family's class.
+
+    Raises:
+        ValueError: if there is no such family or preset.
+    """
+    require(
+        family in ENCODER_FAMILIES, "family", f"one of {tuple(ENCODER_FAMILIES)}", family=family
+    )
+    return ENCODER_FAMILIES[family].from_preset(preset, **overrides)

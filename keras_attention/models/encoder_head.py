@@ -1,0 +1,83 @@
+"""The base class of models that put a head on an encoder."""
+
+import keras
+
+from keras_attention._validation import require
+from keras_attention.models.encoder_families import encoder_from_preset
+from keras_attention.models.model import Model
+
+
+class EncoderHead(Model):
+    """An `Encoder` and a head, in one graph; not used by itself.
+
+    The encoder's layers are the model's own and are trained unless `model.encoder.trainable` is
+    False. A pooler is among them only where the head reads it; elsewhere it is saved with the rest
+    but neither trained nor counted.
+
+    What comes out is logits. A model with several outputs returns a dict, with the logits under
+    "logits"; a model with one returns the tensor, and a loss may call it "logits" too.
+
+    A subclass takes `encoder` first, hands it to `keep_encoder`, makes its layers and its graph,
+    and calls `super().__init__(inputs, outputs)`. Its other arguments are attributes that
+    `head_config` names.
+    """
+
+    head_config = ()
+
+    def __init__(self, inputs, outputs, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        # Keras would name an output after its layer. Losses and metrics go by these names.
+        self.output_names = sorted(outputs) if isinstance(outputs, dict) else ["logits"]
+
+    @classmethod
+    def from_preset(cls, preset, family="bert", **options):
+        """A model with random weights in one of the published sizes.
+
+        Args:
+            preset: name of the size: see `BertEncoder.from_preset`.
+            family: of the encoder.
+            **options: arguments of this class, and any others of the encoder's class.
+        """
+        head = {name: options.pop(name) for name in cls.head_config if name in options}
+        return cls(encoder_from_preset(preset, family, **options), **head)
+
+    def keep_encoder(self, encoder):
+        """Makes `encoder` the attribute of that name."""
+        # Past Keras' tracking, which would make all its layers parts of this model: an optimizer
+        # would find no gradient for a pooler that nothing reads. The graph has the others.
+        object.__setattr__(self, "encoder", encoder)
+
+    @property
+    def dtype_of_head(self):
+        """The dtype policy of the encoder, which the head shares."""
+        return self.encoder.embedding.dtype_policy
+
+    def attention_scores(self, inputs):
+        """The attention of every layer: see `Encoder.attention_scores`."""
+        return self.encoder.attention_scores(inputs)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            **{name: getattr(self, name) for name in self.head_config},
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        encoder = keras.saving.deserialize_keras_object(
+            config["encoder"], custom_objects=custom_objects
+        )
+        return cls(**{**config, "encoder": encoder})
+
+
+def require_pooler(encoder, argument, **received):
+    """Raises `ValueError` unless `encoder` has the pooler that `argument` asks for."""
+    require(
+        encoder.has_pooler,
+        argument,
+        "given an encoder with a pooler",
+        **received,
+        has_pooler=encoder.has_pooler,
+    )

@@ -1,0 +1,240 @@
+"""Checks configs of `.keras` archives: they name known classes, the user's own, and no others."""
+
+from keras_attention._validation import InputError
+from keras_attention.json_file import shortened
+
+# Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
+# its config, reads files, or knows the network.
+KERAS_CLASSES = {
+    "keras": ("DTypePolicy", "Functional", "Sequential"),
+    "keras.constraints": ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"),
+    "keras.regularizers": ("L1", "L1L2", "L2", "OrthogonalRegularizer"),
+    "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
+    "keras.layers": (
+        "Activation",
+        "ActivityRegularization",
+        "Add",
+        "AdditiveAttention",
+        "Attention",
+        "Average",
+        "AveragePooling1D",
+        "BatchNormalization",
+        "Bidirectional",
+        "Concatenate",
+        "Conv1D",
+        "Dense",
+        "DepthwiseConv1D",
+        "Dot",
+        "Dropout",
+        "ELU",
+        "EinsumDense",
+        "Embedding",
+        "Flatten",
+        "GRU",
+        "GRUCell",
+        "GaussianDropout",
+        "GaussianNoise",
+        "GlobalAveragePooling1D",
+        "GlobalMaxPooling1D",
+        "GroupNormalization",
+        "GroupQueryAttention",
+        "Identity",
+        "InputLayer",
+        "LSTM",
+        "LSTMCell",
+        "LayerNormalization",
+        "LeakyReLU",
+        "Masking",
+        "MaxPooling1D",
+        "Maximum",
+        "Minimum",
+        "MultiHeadAttention",
+        "Multiply",
+        "PReLU",
+        "Permute",
+        "RMSNormalization",
+        "RNN",
+        "ReLU",
+        "Reshape",
+        "ReversibleEmbedding",
+        "SeparableConv1D",
+        "SimpleRNN",
+        "SimpleRNNCell",
+        "Softmax",
+        "SpatialDropout1D",
+        "StackedRNNCells",
+        "Subtract",
+        "TimeDistributed",
+        "UnitNormalization",
+    ),
+}
+# Of functional models: `x[:, 0]`, `x + y` and other operations on tensors and plain values. Those
+# of core and linalg that are not here take functions (`Map`, `Scan`, `Cond`, `JVP`), or make
+# whatever size the config says (`Scatter`, `Unstack`).
+ANY_OPERATION = ("keras.src.ops.math", "keras.src.ops.nn", "keras.src.ops.numpy")
+KERAS_OPERATIONS = {
+    "keras.src.ops.core": (
+        "Cast",
+        "ConvertToTensor",
+        "SaturateCast",
+        "ScatterUpdate",
+        "Slice",
+        "SliceUpdate",
+        "StopGradient",
+    ),
+    "keras.src.ops.linalg": (
+        "Cholesky",
+        "CholeskyInverse",
+        "Det",
+        "Eig",
+        "Eigh",
+        "Inv",
+        "Lstsq",
+        "LuFactor",
+        "MatrixRank",
+        "Norm",
+        "Pinv",
+        "Qr",
+        "SVD",
+        "Solve",
+        "SolveTriangular",
+    ),
+}
+KERAS_STRUCTURES = ("__ellipsis__", "__keras_tensor__", "__slice__", "__tuple__")
+KERAS_ARRAYS = ("__numpy__", "__tensor__")
+# An array of strings may be told to take any memory, as "U99999999" does.
+ARRAY_TYPES = (
+    "bool",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "int8",
+    "uint8",
+    "int32",
+    "int64",
+)
+OURS = "keras_attention"
+
+
+def check_config(name, config, most_layers, custom_objects, any_own=False):
+    """Refuses a config that names other classes than those known to be harmless, or more layers
+    than there can be weights of, whose making alone would take for ever.
+
+    Args:
+        name: what a sentence calls the config.
+        config: dict, the config of a model as Keras writes it.
+        most_layers: what no `num_layers` may exceed.
+        custom_objects: dict from a name to the user's class or function of that name.
+        any_own: whether every class or function passes that could be given as `custom_objects`, for
+            a model that has just been saved.
+
+    Raises:
+        InputError: if it is refused.
+    """
+
+    def is_known(value):
+        return _is_known(value, custom_objects, any_own)
+
+    if config.get("registered_name") is None and not is_known(config):
+        raise InputError(f"{name}: expected a model of {OURS}. Received: {_described(config)}")
+    expected = (
+        f"classes of {OURS}, your own, or those of Keras that run no code of the file; a class of "
+        "your own can do the same"
+        if any_own
+        else f"the classes of models that {OURS} makes, or those that are given as `custom_objects`"
+    )
+    # What it was compiled with is not loaded.
+    waiting = [{**config, "compile_config": None}]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if _is_lambda(value) or ("class_name" in value and not is_known(value)):
+                raise InputError(f"{name}: expected {expected}. Received: {_described(value)}")
+            layers = value.get("num_layers", 0)
+            if isinstance(layers, int) and layers > most_layers:
+                raise InputError(
+                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
+                    f"weights. Received: {shortened(layers)}"
+                )
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _is_lambda(value):
+    """Whether it is what Keras writes of an activation that is a lambda, and cannot read again."""
+    code = value.get("value")
+    if len(value) != 1 or not isinstance(code, list) or len(code) != 3:
+        return False
+    return isinstance(code[0], str) and code[0].startswith("4w")  # marshal's mark of code
+
+
+def _described(config):
+    """What a sentence calls a serialized object."""
+    if _is_lambda(config) or config.get("class_name") == "__lambda__":
+        return "a lambda"
+    name, module = config.get("class_name"), config.get("module")
+    if name == "function":
+        return (
+            f"the function {shortened(config.get('config'))} of {shortened(module)}; functions of "
+            "a file count only if they are registered with Keras"
+        )
+    if module is None and config.get("registered_name") is not None:
+        module = "__main__"  # for which Keras writes null
+    return f"{shortened(name)} of {shortened(module)}"
+
+
+def _is_known(config, custom_objects, any_own):
+    """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
+    module, name = config.get("module"), config.get("class_name")
+    if name in KERAS_STRUCTURES:
+        return True
+    if name in KERAS_ARRAYS:
+        array = config.get("config")
+        return isinstance(array, dict) and array.get("dtype") in ARRAY_TYPES
+    # Without the entry Keras reads an older format, which looks for other names than these.
+    if "module" not in config or not isinstance(name, str):
+        return False
+    if module is not None and not isinstance(module, str):
+        return False
+    # The module may be null, as Keras writes it for a class of `__main__`. Keras imports nothing
+    # for a null module: it looks for a registered or given object and then gives up.
+    if _is_given(config, custom_objects) or (any_own and _is_own(config)):
+        return True
+    if module is None:
+        return False
+    registered = config.get("registered_name")
+    if registered is not None:  # Keras looks for this name first
+        if registered == f"{OURS}>{name}":
+            return module.split(".")[0] == OURS
+        if registered != name:
+            return False
+        if module in ANY_OPERATION:
+            return name.isidentifier() and name[0].isupper()
+        return name in (*KERAS_OPERATIONS.get(module, ()), *KERAS_CLASSES.get(module, ()))
+    if module == "keras.initializers":
+        return name.isidentifier() and name[0].isupper()
+    return name in KERAS_CLASSES.get(module, ())
+
+
+def _is_given(config, custom_objects):
+    """Whether Keras finds the user's own class or function for it, and nothing else.
+
+    Keras looks for a function by `config` and for a class by `registered_name`.
+    """
+    name, registered = config["class_name"], config.get("registered_name")
+    if name == "function":
+        return isinstance(config.get("config"), str) and config["config"] in custom_objects
+    if not isinstance(registered, str) or registered not in custom_objects:
+        return False
+    return name in (registered.rpartition(">")[2], custom_objects[registered].__name__)
+
+
+def _is_own(config):
+    """Whether somebody could give a class or function for it, which is not Keras' nor ours."""
+    if config["class_name"] == "function":
+        return isinstance(config.get("config"), str)
+    module = config["module"] or ""
+    own = module.split(".")[0] not in ("keras", OURS)
+    return own and isinstance(config.get("registered_name"), str)

@@ -1,0 +1,221 @@
+"""The files of a run directory: config, model, tokenizer, and the digests that hold them together.
+
+`digests.json` holds the sha256 and the size of the model and of the tokenizer's files, as they were
+written. Whoever reads a run compares them first.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from keras_attention._validation import InputError, one_line, require
+from keras_attention.files import (
+    digest,
+    file_names,
+    require_entries,
+    verify_entries,
+    write_atomically,
+    writing,
+)
+from keras_attention.json_file import read_json_object
+
+DIGESTS = "digests.json"
+MODEL = "model.keras"
+TOKENIZER = "tokenizer"
+
+
+def read_config(path):
+    """The config of a run directory, a dict.
+
+    Raises:
+        InputError: if `path` is not a run directory.
+    """
+    try:
+        return read_json_object(Path(path) / "config.json")
+    except OSError as error:
+        raise InputError(
+            f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
+        ) from error
+
+
+def write_config(path, config):
+    """Writes a dict of JSON values as the config of the run directory `path`."""
+    text = json.dumps(config, indent=2, ensure_ascii=False)
+    write_atomically(Path(path) / "config.json", text.encode())
+
+
+def read_model(path, custom_objects=None):
+    """The Keras model of a run directory.
+
+    Before Keras sees the file, it is compared with its sha256 and looked through: see
+    `check_keras_archive`.
+
+    Args:
+        path: the run directory.
+        custom_objects: dict from a name to the user's class or function that the model holds under
+            that name. Other classes than these, this package's and a few of Keras are refused.
+
+    Raises:
+        InputError: if the run is not finished, a file of it is not as it was written, or its model
+            is none that training writes: another class, other members, weights that are not finite.
+    """
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.runs.custom_objects import names_of
+    from keras_attention.runs.keras_archive import check_keras_archive, limited_variables
+
+    path = Path(path) / MODEL
+    if not path.exists():
+        raise InputError(
+            f"{path.parent} is not finished: there is no {MODEL}. Train on with `resume`."
+        )
+    verify_digests(path.parent)
+    if custom_objects:
+        for name, member in custom_objects.items():
+            require(
+                callable(member) and hasattr(member, "__name__"),
+                "custom_objects",
+                "a dict from names to classes or functions",
+                **{name: member},
+            )
+        custom_objects = {**custom_objects, **names_of(custom_objects.values())}
+    size = check_keras_archive(path, custom_objects)
+    too_large = MemoryError(f"its config describes more than twice the {size:,} numbers it holds")
+    try:
+        with limited_variables(2 * size, too_large):
+            model = keras.saving.load_model(
+                path, custom_objects=custom_objects, compile=False, safe_mode=True
+            )
+    except Exception as error:  # whatever a config that fits no class makes that class raise
+        raise InputError(f"{path}: cannot be loaded ({_reason(error)}).") from error
+    _require_finite(path, model)
+    return model
+
+
+def _reason(error):
+    """The first error of those that Keras wraps into its own, in one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return one_line(error)
+
+
+def _require_finite(path, model):
+    from keras import backend, ops
+
+    broken = [
+        variable.path
+        for variable in model.variables
+        if backend.is_float_dtype(variable.dtype) and not ops.all(ops.isfinite(variable))
+    ]
+    if broken:
+        others = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
+        raise InputError(
+            f"{path} holds numbers that are not finite in {', '.join(broken[:5])}{others}."
+        )
+
+
+def require_loadable(path):
+    """Raises `InputError` if nothing could load what `save_model_atomically` has written.
+
+    The user's own classes and functions pass, for whoever loads it can give them.
+
+    Args:
+        path: of the file.
+    """
+    from keras_attention.runs.keras_archive import check_keras_archive
+
+    try:
+        check_keras_archive(Path(path), any_own=True)
+    except InputError as error:
+        reason = str(error).removeprefix(str(path)).lstrip(":, ")
+        raise InputError(
+            f"{Path(path).parent}: not written, for nothing could load this model: {reason}"
+        ) from error
+
+
+def save_model_atomically(model, path):
+    """`model.save(path)`, complete or not at all, and the digests of the run that it belongs to.
+
+    The file holds no optimizer: that is twice as large as the weights, and snapshots hold it.
+
+    Raises:
+        InputError: if it cannot be written: the disk is full, or the directory is read-only.
+    """
+    path = Path(path)
+    for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
+        left.unlink(missing_ok=True)
+    with writing(path):
+        descriptor, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem}.", suffix=".keras"
+        )
+        os.close(descriptor)
+        try:
+            with _without_training(model):
+                model.save(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            write_digests(path.parent, temporary)  # before the model, which says that all is done
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _without_training(model):
+    """In the block the model is as before `compile`: Keras' format includes the optimizer."""
+    if not model.compiled:
+        yield
+        return
+    optimizer = model.optimizer
+    model.optimizer, model.compiled = None, False
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, True
+
+
+def write_digests(path, model):
+    """Writes the sha256 and the size of a run's model and of the files of its tokenizer.
+
+    Args:
+        path: the run directory.
+        model: the file that becomes its model.keras.
+    """
+    path = Path(path)
+    entries = {MODEL: digest(model)}
+    for name in file_names(path / TOKENIZER):
+        entries[f"{TOKENIZER}/{name}"] = digest(path / TOKENIZER / name)
+    write_atomically(path / DIGESTS, json.dumps(entries, indent=2).encode())
+
+
+def verify_digests(path):
+    """Raises `InputError`, naming them all, unless a run's files are as they were written.
+
+    A file in the tokenizer's directory that is not listed would be read with the others: it is
+    named too.
+    """
+    path = Path(path)
+    try:
+        entries = read_json_object(path / DIGESTS)
+    except OSError as error:
+        raise InputError(
+            f"{path} is not whole: {DIGESTS} cannot be read ({error.strerror or error}); expected "
+            "what training wrote."
+        ) from error
+    require_entries(entries, path / DIGESTS)
+    if MODEL not in entries:
+        raise InputError(f"{path / DIGESTS}: expected an entry of {MODEL}.")
+    verify_entries(path, entries, f"its {DIGESTS} says")
+    others = [
+        name
+        for name in (f"{TOKENIZER}/{name}" for name in file_names(path / TOKENIZER))
+        if name not in entries
+    ]
+    if others:
+        raise InputError(
+            f"{path} is not as its {DIGESTS} says: {', '.join(others)} is not of its tokenizer."
+        )

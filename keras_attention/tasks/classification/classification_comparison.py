@@ -1,0 +1,122 @@
+"""How the formats of a classifier are compared with Keras, and scored."""
+
+import time
+import warnings
+
+import numpy as np
+
+from keras_attention._validation import InputError, TruncationWarning
+from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
+from keras_attention.tasks.comparison import Comparison
+from keras_attention.text.corpora.labelled_texts import LabelledTexts
+
+TOLERANCE = 1e-4  # of a probability in float32
+SANE = 0.5  # of the texts, which a format in lower precision must label as Keras does
+
+
+def probabilities_of(classifier, texts, pairs=None):
+    """`classifier.probabilities`, without a word on texts that are too long."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncationWarning)
+        return classifier.probabilities(texts, pairs)
+
+
+def compare_classifiers(reference, classifier, texts, pairs=None, batch_size=32):
+    """Classifies `texts` and compares with the probabilities that are expected.
+
+    Args:
+        reference: probabilities (N, C) of the Keras model.
+        classifier: a `TextClassifier` of the artifact.
+        texts: list of N strings.
+        pairs: list of N strings, or None.
+        batch_size: texts at a time.
+
+    Returns:
+        The report, a dict of JSON values, and the probabilities (N, C).
+    """
+    classifier.batch_size = batch_size
+    some = None if pairs is None else pairs[:1]
+    probabilities_of(classifier, texts[:1], some)  # the first call allocates
+    started = time.perf_counter()
+    found = probabilities_of(classifier, texts, pairs)
+    milliseconds = 1000 * (time.perf_counter() - started) / len(texts)
+    same = found.argmax(axis=1) == reference.argmax(axis=1)
+    # Two labels that are equally probable within the tolerance are equally good.
+    best = np.take_along_axis(reference, found.argmax(axis=1)[:, None], axis=1)[:, 0]
+    ties = ~same & (reference.max(axis=1) - best <= 2 * TOLERANCE)
+    report = {
+        "sentences": len(texts),
+        "agreement": float(same.mean()),
+        "ties": int(ties.sum()),
+        "largest_difference": float(np.abs(found - reference).max()),
+        "batch_size": batch_size,
+        "milliseconds_per_sentence": milliseconds,
+    }
+    return report, found
+
+
+def check_classifier(reference, classifier, texts, pairs, name, lower=False):
+    """`compare_classifiers` at batch 1 and 32; raises `ParityError` where the format is wrong.
+
+    Args:
+        reference, classifier, texts, pairs: those of `compare_classifiers`.
+        name: of the format, for messages.
+        lower: whether the format is in lower precision: it may then label a text otherwise.
+
+    Returns:
+        The two reports, and the probabilities (N, C) at batch 32.
+    """
+    reports = []
+    for size in BATCH_SIZES:
+        report, found = compare_classifiers(reference, classifier, texts, pairs, size)
+        reports.append(report)
+        # Written so that a probability that is not a number agrees with nothing.
+        if lower:
+            is_right = np.isfinite(found).all() and report["agreement"] >= SANE
+        else:
+            same = round(report["agreement"] * len(texts)) + report["ties"] == len(texts)
+            is_right = same and report["largest_difference"] <= TOLERANCE
+        if not is_right:
+            raise ParityError(
+                f"{name} does not agree with Keras: of {len(texts)} texts {report['agreement']:.1%}"
+                f" get the same label (and {report['ties']} are ties); probabilities differ by up "
+                f"to {report['largest_difference']:.2g}."
+            )
+    return reports, found
+
+
+class ClassificationComparison(Comparison):
+    """Compares the probabilities of labelled texts with those of Keras.
+
+    A float32 format must give Keras' labels, and its probabilities to 1e-4. A format in lower
+    precision may differ; what it loses is measured in points of accuracy.
+    """
+
+    measure = "points of accuracy"
+
+    def __init__(self, user, examples):
+        if isinstance(examples, (list, tuple)):
+            examples = LabelledTexts(list(examples), None, None)
+        if not len(examples):
+            raise InputError("There is no text to compare the exported formats with Keras on.")
+        self._examples = examples
+        self._labels = user.labels
+        self._reference = probabilities_of(user, examples.texts, examples.pairs)
+        self._found = {}
+        self.count = len(examples)
+
+    def check(self, candidate, name, lower):
+        texts, pairs = self._examples.texts, self._examples.pairs
+        reports, found = check_classifier(self._reference, candidate, texts, pairs, name, lower)
+        self._found[id(candidate)] = found
+        return reports
+
+    def scores(self, candidate=None):
+        if self._examples.labels is None:
+            return None
+        found = self._reference if candidate is None else self._found[id(candidate)]
+        predicted = np.array(self._labels)[found.argmax(axis=1)]
+        return {"accuracy": float(np.mean(predicted == np.array(self._examples.labels)))}
+
+    def points(self, scores):
+        return 100 * scores["accuracy"]

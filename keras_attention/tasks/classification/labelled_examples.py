@@ -1,0 +1,64 @@
+"""The labelled texts that a classifier is trained and validated on."""
+
+from keras_attention._validation import InputError
+from keras_attention.text.corpora.labelled_texts import (
+    LabelledTexts,
+    label_ids,
+    read_labelled,
+    split_labelled,
+)
+from keras_attention.text.corpora.phrase_corpus import phrase_corpus
+
+VALIDATION_FRACTION = 0.1  # of the training data, where no validation data is given
+PHRASES = 200  # of the built-in corpus, where there are no labelled texts
+
+
+def read_examples(config, path):
+    """The `LabelledTexts` in a file with the columns of `config`."""
+    return read_labelled(path, config.text_column, config.label_column, config.pair_column)
+
+
+def load_examples(config, say=print):
+    """The training and the validation examples of `config`: two `LabelledTexts`."""
+    train = read_examples(config, config.train)
+    if config.valid is not None:
+        return train, read_examples(config, config.valid)
+    train, valid = split_labelled(train, VALIDATION_FRACTION, config.seed)
+    say(f"{len(valid):,} of the training texts are set aside to validate on.")
+    return train, valid
+
+
+def examples_to_compare_on(config, valid=None):
+    """The `LabelledTexts` of an export: of a file, of the run's own data, or without labels.
+
+    Args:
+        config: of the run, a dict.
+        valid: path of labelled texts, or None for the run's own validation data. A run that was
+            not trained here has none: then phrases of the built-in corpus show the agreement.
+
+    Raises:
+        InputError: if a file is unusable, or holds a label that the classifier does not know.
+    """
+    if valid is None and not config.get("train"):
+        return _phrases(config)
+    columns = [config.get(name) for name in ("text_column", "label_column", "pair_column")]
+    own = valid or config.get("valid")
+    try:
+        if own is not None:
+            data = read_labelled(own, columns[0] or "text", columns[1] or "label", columns[2])
+        else:  # some of the training texts were set aside
+            data = split_labelled(
+                read_labelled(config["train"], *columns), VALIDATION_FRACTION, config["seed"]
+            )[1]
+    except InputError as error:
+        if valid is not None:
+            raise
+        raise InputError(f"{error} Give `valid` a file of labelled texts to compare on.") from error
+    label_ids(data, config["labels"])  # every label is a known one
+    return data
+
+
+def _phrases(config):
+    texts, others = phrase_corpus(PHRASES, split="valid")
+    pairs = others if config.get("pair_column") is not None else None
+    return LabelledTexts(texts, pairs, None)

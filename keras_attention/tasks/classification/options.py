@@ -1,0 +1,43 @@
+"""The options of classifiers, as data."""
+
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
+from keras_attention.tasks.option import Option
+
+_PAIRS = "of the second texts, where pairs are classified"
+
+TRAIN_OPTIONS = (
+    Option("train", "labelled texts", metavar="F", required=True),
+    Option("valid", "validation texts; a tenth of the training texts by default", metavar="F"),
+    Option("text_column", "text by default", metavar="NAME"),
+    Option("label_column", "label by default", metavar="NAME"),
+    Option("pair_column", _PAIRS, metavar="NAME"),
+    INITIAL_WEIGHTS,
+    Option(
+        "preset",
+        "of random weights: lesson (default), tiny, mini, small, medium, base, large",
+        metavar="NAME",
+    ),
+    *ENCODER_OPTIONS,
+    Option("pooling", "pooled (default) or mean", metavar="NAME"),
+    Option("freeze_encoder", "train the head alone", bool, const=True),
+    Option("layer_decay", "factor on the learning rate of each lower block", float, metavar="X"),
+    Option("class_weights", "none (default) or balanced", metavar="NAME"),
+    Option(
+        "patience",
+        "stop after N epochs without a better one",
+        int,
+        spelling="early-stopping",
+        metavar="N",
+    ),
+)
+
+EXPORT_OPTIONS = (Option("valid", "labelled texts to compare a classifier on", metavar="F"),)
+
+EVALUATE_OPTIONS = (
+    Option("data", "labelled texts: .csv, .tsv, .jsonl; .gz", metavar="F", required=True),
+    Option("text_column", "text by default", metavar="NAME", default="text"),
+    Option("label_column", "label by default", metavar="NAME", default="label"),
+    Option("pair_column", _PAIRS, metavar="NAME"),
+    Option("confusion", "also draw the confusion matrix", metavar="F.png"),
+    Option("force", "overwrite an existing picture", bool, const=True),
+)

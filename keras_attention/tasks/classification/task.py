@@ -1,0 +1,279 @@
+"""The task of classifiers: texts, or pairs of texts, to labels."""
+
+import dataclasses
+import json
+import time
+import warnings
+
+from keras_attention._validation import InputError, TruncationWarning
+from keras_attention.json_file import NAMES, is_boolean, is_size
+from keras_attention.tasks.classification.options import (
+    EVALUATE_OPTIONS,
+    EXPORT_OPTIONS,
+    TRAIN_OPTIONS,
+)
+from keras_attention.tasks.encoder_task import (
+    EncoderTask,
+    labels_of_model,
+    output_shapes,
+    require_named_output,
+    require_one_a_class,
+)
+from keras_attention.tasks.task import Graph, Plan, Rows
+
+RUN_FIELDS = {
+    "labels": NAMES,
+    "max_sequence_length": ("an integer of at least 3", lambda value: is_size(value) and value > 2),
+    "pair_column": ("a name or null", lambda value: value is None or isinstance(value, str)),
+}
+
+
+class ClassificationTask(EncoderTask):
+    """Classifiers: see `Task` for what each method is asked."""
+
+    kind = "classifier"
+    method = "classify"
+    train_help = "a classifier of texts, or of pairs of texts, from labelled ones"
+    train_description = "Files are .csv, .tsv or .jsonl, optionally .gz."
+    evaluate_help = "accuracy and macro F1"
+    trains = True
+    train_options = TRAIN_OPTIONS
+    export_options = EXPORT_OPTIONS
+    evaluate_options = EVALUATE_OPTIONS
+    example_options = ("valid",)
+    run_fields = RUN_FIELDS
+    manifest_fields = {
+        "labels": NAMES,
+        "takes_pairs": ("true or false", is_boolean),
+        "max_length": ("an integer of at least 3", lambda value: is_size(value) and value >= 3),
+    }
+
+    # Training
+
+    def config_class(self):
+        from keras_attention.tasks.classification.classifier_config import ClassifierConfig
+
+        return ClassifierConfig
+
+    def read_data(self, config, run):
+        from keras_attention.tasks.classification.labelled_examples import load_examples
+        from keras_attention.text.corpora.labelled_texts import label_ids, label_names
+
+        train, valid = load_examples(config, run.say)
+        if config.labels is None:
+            config.labels = label_names(train.labels, config.train)
+        rows = [_Labelled(data, label_ids(data, config.labels)) for data in (train, valid)]
+        return Rows(*rows, len(train))
+
+    def read_initial(self, config, custom_objects=None):
+        from keras_attention.tasks.initial_encoder import initial_encoder
+
+        if config.initial_weights is None:
+            return None
+        initial = initial_encoder(config, custom_objects)
+        segments = initial.model.num_segments
+        if config.pair_column is not None and segments < 2:
+            raise InputError(
+                "`pair_column` needs an encoder of two segments or more; "
+                f"{config.initial_weights} has {segments}."
+            )
+        return initial
+
+    def training_texts(self, rows):
+        data = rows.train.data
+        return [*data.texts, *(data.pairs or ())]
+
+    def make_batches(self, config, tokenizer, rows, say):
+        from keras_attention.tasks.classification.training import class_weights, make_batches
+
+        train, valid = rows.train, rows.valid
+        weights = class_weights(config, train.ids)
+        batches, cut = make_batches(
+            config, tokenizer, train.data, train.ids, config.seed, class_weights=weights
+        )
+        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
+        valid_batches, valid_cut = make_batches(
+            config, tokenizer, valid.data, valid.ids, max_buckets=1 if config.jit_compile else None
+        )
+        self.say_cut(config, cut + valid_cut, len(train.data) + len(valid.data), say)
+        return batches, valid_batches
+
+    def make_model(self, config, tokenizer, initial):
+        from keras_attention.tasks.classification.training import make_classifier
+
+        encoder = None if initial is None else initial.model
+        return make_classifier(config, encoder, tokenizer.vocabulary_size, len(config.labels))
+
+    def compile(self, model, config, total_steps):
+        from keras_attention.tasks.classification.training import compile_classifier
+
+        compile_classifier(model, config, total_steps)
+
+    def plan(self, run, model, tokenizer, rows, batches, valid_batches):
+        from keras_attention.files import write_atomically
+        from keras_attention.training import BestCheckpoint, classification_scores
+        from keras_attention.visualization import save_confusion_plot
+
+        config, valid = run.config, rows.valid
+        names = config.labels
+        classifier = self.wrap(model, tokenizer, config.to_dict())
+
+        def finish():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TruncationWarning)  # it has been said
+                found = classifier.probabilities(valid.data.texts, valid.data.pairs)
+            scores = classification_scores(valid.ids, found.argmax(axis=1), names)
+            run.say(
+                f"validation: accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}"
+            )
+            write_atomically(run.output / "scores.json", json.dumps(scores, indent=2).encode())
+            picture = run.output / "confusion.png"
+            save_confusion_plot(scores["confusion"], names, picture, force=True)
+
+        return Plan(
+            classifier,
+            f"{rows.count:,} texts of {len(names)} labels, {tokenizer.vocabulary_size:,} tokens in "
+            f"the vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding",
+            # Validation accuracy decides which epoch is kept.
+            selection=BestCheckpoint(
+                run.output / "snapshots" / "best",
+                monitor="val_accuracy",
+                mode="max",
+                patience=config.patience,
+                final_epoch=config.epochs,
+            ),
+            finish=finish,
+        )
+
+    # Runs
+
+    def run_config(self, model, tokenizer, labels=None, **config):
+        own = labels_of_model(model, labels)
+        return super().run_config(model, tokenizer, own, **{"pair_column": None, **config})
+
+    def require_fit(self, path, config, model, tokenizer):
+        super().require_fit(path, config, model, tokenizer)
+        shape = output_shapes(model)
+        if not isinstance(shape, tuple) or len(shape) != 2:
+            raise InputError(
+                f"{path}/model.keras: expected a classifier, whose output is logits (B, C). "
+                f"Received: a {type(model).__name__} whose output is {shape}"
+            )
+        require_one_a_class(path, config["labels"], shape)
+
+    def wrap(self, model, tokenizer, config, options=None):
+        from keras_attention.tasks.classification.text_classifier import keras_classifier
+
+        takes_pairs = config["pair_column"] is not None
+        return keras_classifier(
+            model, tokenizer, config["labels"], config["max_sequence_length"], takes_pairs
+        )
+
+    # Artifacts
+
+    def require_manifest(self, path, manifest):
+        require_named_output(path, manifest, "probabilities", manifest["labels"])
+
+    def open(self, directory, runtime, manifest, options=None):
+        from keras_attention.tasks.classification.text_classifier import artifact_classifier
+
+        return artifact_classifier(directory, runtime, manifest)
+
+    def examples(self, config, precision, say, valid=None):
+        from keras_attention.tasks.classification.labelled_examples import examples_to_compare_on
+
+        return examples_to_compare_on(config, valid)
+
+    def graph(self, user):
+        from keras_attention.artifacts.formats import FORMATS
+        from keras_attention.tasks.classification import graph_functions
+
+        tokenizer, labels, takes_pairs = user.tokenizer, user.labels, user.takes_pairs
+        ids = graph_functions.ids_function(user.model, tokenizer.padding_id, takes_pairs)
+        in_graph = tokenizer.in_graph()
+        return Graph(
+            ids,
+            graph_functions.text_function(ids, in_graph, labels, user.max_length, takes_pairs),
+            {"wordpiece": in_graph},
+            graph_functions.signatures(len(labels), takes_pairs, FORMATS),
+            {
+                "labels": labels,
+                "takes_pairs": takes_pairs,
+                "max_length": user.max_length,
+                "special_ids": tokenizer.special_ids.to_dict(),
+            },
+        )
+
+    def comparison(self, user, examples):
+        from keras_attention.tasks.classification.classification_comparison import (
+            ClassificationComparison,
+        )
+
+        return ClassificationComparison(user, examples)
+
+    def write_extras(self, directory, manifest):
+        from keras_attention.artifacts.label_file import write_labels
+
+        write_labels(directory, manifest["labels"])
+
+    def describe(self, manifest):
+        of = "pairs of texts" if manifest["takes_pairs"] else "texts"
+        yield f"labels: {', '.join(manifest['labels'])}"
+        yield f"of {of} of at most {manifest['max_length']} tokens"
+
+    # Evaluation
+
+    def read_evaluation(
+        self,
+        data,
+        text_column="text",
+        label_column="label",
+        pair_column=None,
+        confusion=None,
+        force=False,
+    ):
+        from keras_attention.files import require_writable
+        from keras_attention.text.corpora.labelled_texts import read_labelled
+
+        if confusion:
+            require_writable(confusion, force)
+        texts = read_labelled(data, text_column, label_column, pair_column)
+        return _Evaluation(texts, confusion, bool(force))
+
+    def evaluate(self, user, data):
+        from keras_attention.text.corpora.labelled_texts import label_ids
+        from keras_attention.training.classification_scores import classification_scores
+
+        texts = data.texts
+        if user.takes_pairs != (texts.pairs is not None):
+            raise InputError(
+                "The model classifies pairs: name the column of the second texts by `pair_column`."
+                if user.takes_pairs
+                else "The model classifies single texts, which `pair_column` does not concern."
+            )
+        expected = label_ids(texts, user.labels)
+        started = time.perf_counter()
+        predicted = user.probabilities(texts.texts, texts.pairs).argmax(axis=1)
+        seconds = time.perf_counter() - started
+        scores = classification_scores(expected, predicted, user.labels)
+        if data.confusion:
+            from keras_attention.visualization import save_confusion_plot
+
+            save_confusion_plot(scores["confusion"], user.labels, data.confusion, force=data.force)
+        return {**scores, "texts": len(texts), "seconds": seconds}
+
+
+@dataclasses.dataclass
+class _Labelled:
+    data: object  # LabelledTexts
+    ids: object  # int32 (N,)
+
+
+@dataclasses.dataclass
+class _Evaluation:
+    texts: object  # LabelledTexts
+    confusion: str | None
+    force: bool
+
+
+TASK = ClassificationTask()

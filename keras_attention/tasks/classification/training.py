@@ -1,0 +1,93 @@
+"""What the training of a classifier consists of: batches, model, loss and schedule."""
+
+import keras
+
+from keras_attention._validation import require
+from keras_attention.models import BertEncoder, Classifier, LessonClassifier
+from keras_attention.text.batches.classification_batches import (
+    ClassificationBatches,
+    balanced_class_weights,
+)
+from keras_attention.training import (
+    LayerwiseAdamW,
+    WarmupLinearSchedule,
+    layer_rate_scales,
+)
+from keras_attention.training.distribution import jit_options
+
+
+def make_classifier(config, encoder, vocabulary_size, num_classes):
+    """The untrained classifier of `config`, on `encoder` where there is one."""
+    dropout = 0.1 if config.dropout is None else config.dropout
+    if config.preset == "lesson":
+        return LessonClassifier(
+            num_classes,
+            vocabulary_size=vocabulary_size,
+            max_sequence_length=config.max_sequence_length,
+            dropout=dropout,
+            labels=config.labels,
+        )
+    if encoder is None:
+        encoder = BertEncoder.from_preset(
+            config.preset,
+            vocabulary_size=vocabulary_size,
+            max_sequence_length=config.max_sequence_length,
+            dropout=dropout,
+        )
+    encoder.trainable = not config.freeze_encoder
+    return Classifier(
+        encoder,
+        num_classes,
+        pooling=config.pooling,
+        classifier_dropout=dropout,
+        labels=config.labels,
+    )
+
+
+def class_weights(config, ids):
+    """What each class counts, or None for 1; `ids` are the labels of the training texts."""
+    if config.class_weights == "balanced":
+        return balanced_class_weights(ids, len(config.labels))
+    return None
+
+
+def make_batches(config, tokenizer, data, ids, seed=0, max_buckets=None, class_weights=None):
+    """The batches of labelled texts, and how many of these were cut."""
+    encoded = tokenizer.encode(data.texts, data.pairs, config.max_sequence_length)
+    batches = ClassificationBatches(
+        encoded.token_ids,
+        encoded.segment_ids,
+        ids,
+        batch_size=config.batch_size,
+        max_buckets=max_buckets or config.max_buckets,
+        seed=seed,
+        class_weights=class_weights,
+    )
+    return batches, sum(encoded.truncated)
+
+
+def compile_classifier(model, config, total_steps):
+    """AdamW with warm-up and linear decay, the cross-entropy, and the accuracy."""
+    warmup = max(1, round(config.warmup_share * total_steps))
+    rate_scales = None
+    if config.layer_decay is not None:
+        require(
+            isinstance(model, Classifier),
+            "layer_decay",
+            "None for a model that has no layers of an encoder",
+            layer_decay=config.layer_decay,
+        )
+        rate_scales = layer_rate_scales(model.encoder.layer_names(), config.layer_decay)
+    model.compile(
+        optimizer=LayerwiseAdamW(
+            WarmupLinearSchedule(config.learning_rate, warmup, total_steps),
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm,
+            rate_scales=rate_scales,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        **jit_options(config.jit_compile),
+    )

@@ -1,0 +1,29 @@
+"""The options that the trainings of encoders share, as data."""
+
+from keras_attention.tasks.option import Option
+
+INITIAL_WEIGHTS = Option(
+    "initial_weights",
+    "begin with this run (of masked-lm, classifier, encoder) or HuggingFace directory",
+    metavar="DIR",
+)
+ENCODER_OPTIONS = (
+    Option("epochs", "passes over the training data", int, metavar="N"),
+    Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),
+    Option(
+        "lowercase",
+        "tell upper and lower case apart; for random weights",
+        bool,
+        spelling="cased",
+        const=False,
+    ),
+    Option(
+        "max_sequence_length", "tokens of a text at most", int, spelling="max-length", metavar="N"
+    ),
+    Option("batch_size", "texts of a batch", int, metavar="N"),
+    Option("dropout", "dropout rate", float, metavar="X"),
+    Option("learning_rate", "the highest learning rate", float, metavar="X"),
+    Option("warmup_share", "share of the updates that are warm-up", float, metavar="X"),
+    Option("weight_decay", "weight decay; norms and biases have none", float, metavar="X"),
+    Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),
+)

@@ -1,0 +1,1 @@
+"""Encoders without a head: a vector for every token of a text."""

@@ -1,0 +1,173 @@
+"""Export, whatever the task: from a run, or from a model, to an artifact directory."""
+
+from pathlib import Path
+
+from keras_attention._validation import InputError, with_article
+from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
+from keras_attention.artifacts.manifest import write_manifest
+from keras_attention.artifacts.model_card import write_model_card
+from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
+from keras_attention.files import new_directory, refuse_existing_directory
+from keras_attention.runs.run_directory import read_config
+from keras_attention.tasks import task_of
+from keras_attention.tasks.load import load_run
+
+
+def export(
+    source,
+    output,
+    tokenizer=None,
+    labels=None,
+    formats=tuple(FORMATS),
+    precision="float32",
+    force=False,
+    *,
+    allow_loss=None,
+    say=lambda text: None,
+    examples=None,
+    search=None,
+    custom_objects=None,
+    kind=None,
+    config=None,
+    **options,
+):
+    """Writes an artifact: the SavedModel, TFLite and ONNX formats of one model.
+
+    Every format holds the whole model, generation included, with dynamic batch and length. It is
+    run in its own runtime and compared with Keras before the directory takes its name. A format in
+    float32 must give Keras' answers. One in lower precision may differ: the manifest says how
+    often, and a bound says what it may lose (0.05 BLEU as float16 and 0.3 as int8, 0.1 and 0.5
+    points of accuracy).
+
+    Args:
+        source: path of a run directory, or a Keras model of this package.
+        output: path of the artifact.
+        tokenizer: of a model; a run has its own.
+        labels: names of a classifier's classes; `model.labels` by default. A run has its own.
+        formats: any of "tf_saved_model", "tflite" and "onnx".
+        precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
+            "int8". The SavedModel stays float32.
+        force: whether an existing `output` may be overwritten. It must be a run or an artifact,
+            and not what is read here.
+        allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
+            its bound.
+        say: function that is told of progress.
+        examples: list of strings to compare on; of a translator also `Sentences` with references,
+            of a classifier also `LabelledTexts`. By default the files that `options` name, the
+            run's own validation data, or the built-in corpus.
+        search: how a translator decodes: a dict of fields of `SearchOptions`, over those of the
+            run, or of `sample=True` and fields of `SamplingOptions`.
+        custom_objects: as that of `keras_attention.load`, for a run.
+        kind: of a model that does not say its own, such as "classifier".
+        config: dict of further entries of the config, for a model: see `save_run`.
+        **options: those of the task: of a translator `valid_source`, `valid_target`,
+            `with_alignments` and `single_loop`; of a classifier `valid`.
+
+    Returns:
+        The path of the artifact.
+
+    Raises:
+        InputError: if a format, the precision or an option is unknown or does not concern the task,
+        there is nothing to compare on, or `output` may not be overwritten.
+        ParityError: if a format disagrees with Keras or holds operators that are not standard.
+        PrecisionError: if a format in lower precision loses more than it may.
+        Whatever was raised, nothing is left behind.
+
+    >>> keras_attention.export("run", "artifact", precision="int8", valid_source="valid.en")
+    """
+    require_formats(formats)
+    require_precision(precision, allow_loss, formats)
+    refuse_existing_directory(output, force, (source, *options.values()))
+    options = {name: value for name, value in options.items() if value}
+    search = dict(search or {})
+    task, config, user = _user(
+        source, tokenizer, labels, search, options, custom_objects, kind, config or {}
+    )
+    task.require_precision(user, precision)
+    files = {name: options.pop(name) for name in task.example_options if name in options}
+    if examples is None:
+        examples = task.examples(config, precision, say, **files)
+    comparison = task.comparison(user, examples)
+    with new_directory(output, force) as directory:
+        user.tokenizer.save(directory / "tokenizer")
+        graph = task.graph(user, **options)
+        operators, storage = write_formats(directory, formats, user.model, graph, precision, say)
+        manifest = {
+            "kind": task.kind,
+            **_origin(config),
+            "formats": list(formats),
+            "precision": precision,
+            **graph.fields,
+            "signatures": graph.signatures,
+            "ops": operators,
+            "parity": {},
+        }
+        losses = {}
+        for name in formats:
+            lower = storage.get(name)
+            say(f"comparing {name} with Keras on {comparison.compared(lower)} {task.unit}")
+            candidate = task.open(directory, name, manifest)
+            manifest["parity"][name] = comparison.check(candidate, name, lower is not None)
+            scores = comparison.scores(candidate)
+            if scores is not None:
+                manifest.setdefault("scores", {})[name] = scores
+            if lower:
+                losses[name] = _loss(precision, comparison, scores)
+                manifest.setdefault("lower_precision", {})[name] = {**lower, **losses[name]}
+                agreement = manifest["parity"][name][-1]["agreement"]
+                say(f"  {lower['size_ratio']:.1%} of float32's bytes, {agreement:.1%} the same")
+        if losses and comparison.measure is not None:
+            check_losses(precision, losses, comparison.count, allow_loss)
+        task.write_extras(directory, manifest)
+        write_model_card(directory, manifest, task)
+        write_manifest(directory, manifest)
+    return output
+
+
+def _user(source, tokenizer, labels, search, options, custom_objects, kind, config):
+    """The task, the config and the object for users of a run or of a model."""
+    if isinstance(source, (str, Path)):
+        config = read_config(source)
+        task = task_of(config.get("kind"), f"{source} is a run", kind)
+        _refuse(source, task, [*options, *search])
+        return task, config, load_run(source, custom_objects=custom_objects, **search)
+    from keras_attention.tasks.save_run import task_of_model
+
+    task = task_of_model(source, kind)
+    _refuse(type(source).__name__, task, [*options, *search])
+    if tokenizer is None:
+        raise InputError("`tokenizer` must be given with a model; a run has its own.")
+    config = task.run_config(source, tokenizer, labels, **config)
+    answer = task.run_options(type(source).__name__, config, **search)
+    task.require_fit(type(source).__name__, config, source, tokenizer)
+    return task, config, task.wrap(source, tokenizer, config, answer)
+
+
+def _refuse(source, task, given):
+    """Raises `InputError` for options that do not concern the task."""
+    known = {option.name for option in task.export_options}
+    foreign = [name for name in given if name not in known]
+    if foreign:
+        names = ", ".join(f"`{name}`" for name in foreign)
+        verb = "does" if len(foreign) == 1 else "do"
+        raise InputError(
+            f"{source} is {with_article(task.kind)}, which {names} {verb} not concern."
+        )
+
+
+def _origin(config):
+    """What a manifest says of where the model comes from: its sizes, or its initial weights."""
+    sizes = {name: config[name] for name in ("architecture", "preset") if config.get(name)}
+    if sizes or not config.get("initial_weights"):
+        return sizes
+    return {"initial_weights": Path(config["initial_weights"]).name}
+
+
+def _loss(precision, comparison, scores):
+    """What the manifest says of what a format in lower precision loses."""
+    if comparison.measure is None:
+        return {"measure": None, "loss": None}
+    if scores is None:
+        return loss_report(precision, comparison.measure)
+    exact = comparison.points(comparison.scores())
+    return loss_report(precision, comparison.measure, comparison.points(scores), exact)

@@ -1,0 +1,42 @@
+"""The options of masked-LM pretraining, as data."""
+
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
+from keras_attention.tasks.option import Option
+
+TRAIN_OPTIONS = (
+    Option("train", "texts, one a line, or a table", metavar="F", required=True),
+    Option("valid", "validation texts; a fiftieth of the training texts by default", metavar="F"),
+    Option("text_column", "column of the texts, in a table; text", metavar="NAME"),
+    Option(
+        "window",
+        "rows in memory at a time, while the next N are read (default: all rows)",
+        int,
+        metavar="N",
+    ),
+    Option("preset", "tiny (default), mini, small, medium, base, large", metavar="NAME"),
+    INITIAL_WEIGHTS,
+    *ENCODER_OPTIONS,
+    Option("masked_share", "share of the tokens that are masked; 0.15", float, metavar="X"),
+    Option(
+        "whole_words",
+        "mask pieces of words, not whole words",
+        bool,
+        spelling="single-pieces",
+        const=False,
+    ),
+)
+
+EVALUATE_OPTIONS = (
+    Option("data", "texts, one a line, or a table; .gz is read too", metavar="F", required=True),
+    Option("text_column", "column of the texts, in a table; text", metavar="NAME", default="text"),
+    Option("masked_share", "share of the tokens that are masked", float, metavar="X", default=0.15),
+    Option(
+        "whole_words",
+        "mask pieces of words, not whole words",
+        bool,
+        spelling="single-pieces",
+        const=False,
+        default=True,
+    ),
+    Option("mask_seed", "which tokens are masked; 0", int, spelling="seed", metavar="N", default=0),
+)

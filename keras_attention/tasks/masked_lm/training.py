@@ -1,0 +1,83 @@
+"""What masked-LM pretraining consists of (Devlin et al. 2018, section 3.1)."""
+
+import collections
+
+import keras
+
+from keras_attention.models import MaskedLM
+from keras_attention.text.batches.encoder_batches import LengthBuckets
+from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
+from keras_attention.training import LayerwiseAdamW, TokenAccuracy, WarmupLinearSchedule
+from keras_attention.training.distribution import jit_options
+
+
+def make_model(config, vocabulary_size):
+    """The untrained model of `config`."""
+    return MaskedLM.from_preset(
+        config.preset,
+        vocabulary_size=vocabulary_size,
+        max_sequence_length=config.max_sequence_length,
+        dropout=0.1 if config.dropout is None else config.dropout,
+    )
+
+
+def make_batches(config, tokenizer, texts, seed=0, max_buckets=None):
+    """The batches of texts, and how many of these were cut."""
+    encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
+    batches = _batches_of_ids(config, tokenizer, encoded.token_ids, seed, max_buckets)
+    return batches, sum(encoded.truncated)
+
+
+def stream_batches(config, tokenizer, corpus):
+    """The batches of a `StreamedCorpus` of texts, and how many of these were cut."""
+
+    def encode(texts):
+        encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
+        return (encoded.token_ids,), sum(encoded.truncated)
+
+    def make(token_ids, buckets):
+        return _batches_of_ids(config, tokenizer, token_ids, config.seed, buckets=buckets)
+
+    batches = corpus.batches(encode, LengthBuckets, config.batch_size, make, pass_on=True)
+    return batches, corpus.cut
+
+
+def _batches_of_ids(config, tokenizer, token_ids, seed, max_buckets=None, buckets=None):
+    return MaskedLMBatches(
+        token_ids,
+        None,
+        config.batch_size,
+        mask_id=tokenizer.mask_id,
+        special_ids=[tokenizer.padding_id, tokenizer.start_id, tokenizer.end_id],
+        is_continuation=[token.startswith("##") for token in tokenizer.vocabulary],
+        whole_words=config.whole_words,
+        rate=config.masked_share,
+        max_buckets=max_buckets or config.max_buckets,
+        seed=seed,
+        buckets=buckets,
+    )
+
+
+def compile_masked_lm(model, config, total_steps):
+    """AdamW with warm-up and linear decay; loss and accuracy are means over the masked tokens."""
+    warmup = max(1, round(config.warmup_share * total_steps))
+    model.compile(
+        optimizer=LayerwiseAdamW(
+            WarmupLinearSchedule(config.learning_rate, warmup, total_steps),
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[TokenAccuracy()],
+        **jit_options(config.jit_compile),
+    )
+
+
+def most_frequent_rate(batches):
+    """The share of the masked tokens that are the most frequent one of them."""
+    counts = collections.Counter()
+    for _, labels, weights in batches.epochs(epochs=1):
+        counts.update(labels[weights > 0].tolist())
+    return max(counts.values(), default=0) / max(1, counts.total())

@@ -1,0 +1,72 @@
+"""Makes a run of a model that `model.fit` trained, or of a published one."""
+
+from keras_attention._validation import InputError, require
+from keras_attention.files import new_directory, refuse_existing_directory
+from keras_attention.runs.run_directory import (
+    MODEL,
+    TOKENIZER,
+    require_loadable,
+    save_model_atomically,
+    write_config,
+)
+from keras_attention.tasks import TASKS, kind_of_model, task_of
+
+
+def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **config):
+    """Writes what `model.fit` trained as a run, which `load`, `export` and the command line take.
+
+    Args:
+        model: a translator, a classifier, a masked LM, a token classifier or an encoder of this
+            package, or of a class that derives from one. With `kind` given also any functional
+            model with the inputs and outputs of one of these; a translator must be a `Translator`.
+        tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
+        run: path of the directory to make.
+        labels: names of a classifier's classes, a list of strings; `model.labels` by default.
+        force: whether an existing run or artifact may be overwritten.
+        kind: "translator", "classifier", "masked-lm", "token-classifier" or "encoder"; by default
+            what the model says.
+        **config: further entries of `config.json`, such as `decoding={"beam_size": 4}` of a
+            translator, or `pair_column="text_pair"` of a classifier of pairs.
+
+    Returns:
+        The path of the run.
+
+    Raises:
+        ValueError: if the kind of the model is not known.
+        InputError: if model, tokenizer and labels do not belong together, `run` exists and `force`
+            is not given, or nothing could load the model, such as one with `keras.layers.Lambda`.
+
+    >>> model.fit(batches.dataset(), steps_per_epoch=len(batches))
+    >>> keras_attention.save_run(model, tokenizer, "run", labels=["bad", "good"])
+    >>> keras_attention.load("run").classify(["a gripping, funny film"])
+    """
+    task = task_of_model(model, kind)
+    refuse_existing_directory(run, force)
+    config = task.run_config(model, tokenizer, labels, **config)
+    task.run_options(run, config)
+    task.require_fit(run, config, model, tokenizer)
+    with new_directory(run, force) as directory:
+        tokenizer.save(directory / TOKENIZER)
+        write_config(directory, config)
+        save_model_atomically(model, directory / MODEL)
+        require_loadable(directory / MODEL)  # now, while the model is still in memory
+    return run
+
+
+def task_of_model(model, kind=None):
+    """The `Task` of a Keras model: of the kind that is given, or that its class says.
+
+    Raises:
+        ValueError: if neither does.
+    """
+    kind = kind or kind_of_model(model)
+    require(
+        kind is not None,
+        "kind",
+        f"given for a model that does not say its own: one of {', '.join(TASKS)}",
+        model=type(model).__name__,
+    )
+    try:
+        return task_of(kind)
+    except InputError:
+        require(False, "kind", f"one of {', '.join(TASKS)}", kind=kind)

@@ -1,0 +1,270 @@
+"""What a task is: everything that training, exporting, loading and evaluating ask about one."""
+
+import dataclasses
+
+from keras_attention._validation import InputError, with_article
+
+
+@dataclasses.dataclass
+class Rows:
+    """The rows of a training: what `Task.read_data` returns.
+
+    Args:
+        train: training rows, in the task's own form; None where `corpus` streams them.
+        valid: validation rows, in the same form.
+        count: number of training rows.
+        corpus: `StreamedCorpus` that reads the training files by windows, or None.
+    """
+
+    train: object
+    valid: object
+    count: int
+    corpus: object = None
+
+
+@dataclasses.dataclass
+class Initial:
+    """The weights that a training begins with: a Keras model and its tokenizer."""
+
+    model: object
+    tokenizer: object
+
+
+@dataclasses.dataclass
+class Plan:
+    """What goes around `fit` in one training: what `Task.plan` returns.
+
+    Args:
+        result: what the training returns: the model with its tokenizer, ready to use.
+        description: the sentence that the training begins with.
+        selection: callback that chooses the final weights among those of the epochs; None keeps
+            those of the last epoch.
+        scores: callbacks that add to an epoch's row of `history.csv`.
+        finish: function without arguments, called before `model.keras` is written.
+    """
+
+    result: object
+    description: str
+    selection: object = None
+    scores: tuple = ()
+    finish: object = None
+
+
+class Task:
+    """One kind of model, from its options to the scores of its artifacts.
+
+    `keras_attention.tasks` lists all of them. Training, exporting, loading, evaluating, importing
+    and inspecting are each written once and know a task by this class only. A subclass lives in a
+    folder of its own and imports what it needs inside its methods, so that an artifact loads where
+    there is neither TensorFlow nor Keras.
+
+    Attributes:
+        kind: what `config.json` and `manifest.json` call it.
+        unit: what its inputs are called in progress messages: "sentences", "texts".
+        method: name of the method for users: "translate", "classify"; None where there is none.
+        trains: whether there is a training for it.
+        train_help, train_description, evaluate_help: sentences for the help of commands.
+        train_options, export_options, evaluate_options: tuples of `Option`.
+        no_attention: which of "pair" and "grid" make no sense in pictures of its attention.
+        example_options: names of the `export_options` that `examples` takes; `graph` takes the
+            others, but for those that say how to decode.
+        run_fields: the fields that the config of a run must have, for `json_file.require_fields`;
+            `labels` is among them where classes have names.
+        manifest_fields: the fields that its manifests must have, likewise.
+    """
+
+    kind = ""
+    unit = "texts"
+    method = None
+    trains = True
+    train_help = train_description = evaluate_help = None
+    train_options = ()
+    export_options = ()
+    evaluate_options = ()
+    example_options = ()
+    no_attention = ()
+    run_fields = {}
+    manifest_fields = {}
+
+    # Training
+
+    def config_class(self):
+        """The dataclass of the training's options, a `RunConfig`."""
+        raise self._missing("config_class")
+
+    def make_config(self, **options):
+        """The config that `options`, of `train_options` and of the run, ask for.
+
+        Raises:
+            InputError: if they do not fit each other.
+        """
+        return self.config_class().for_preset(**options)
+
+    def read_data(self, config, run):
+        """The `Rows` that `config` names; `run` is the `TrainingRun`."""
+        raise self._missing("read_data")
+
+    def read_initial(self, config, custom_objects=None):
+        """The `Initial` weights that `config` names, or None."""
+        return None
+
+    def load_tokenizer(self, directory):
+        """The tokenizer that `save` wrote to a directory."""
+        raise self._missing("load_tokenizer")
+
+    def make_tokenizer(self, config, rows, initial, say):
+        """The tokenizer of a new run."""
+        raise self._missing("make_tokenizer")
+
+    def make_batches(self, config, tokenizer, rows, say):
+        """The batches of training and those of validation: see `BucketedBatches`."""
+        raise self._missing("make_batches")
+
+    def make_model(self, config, tokenizer, initial):
+        """The model to train."""
+        raise self._missing("make_model")
+
+    def compile(self, model, config, total_steps):
+        """Compiles `model` for a training of `total_steps` updates."""
+        raise self._missing("compile")
+
+    def plan(self, run, model, tokenizer, rows, batches, valid_batches):
+        """The `Plan` of a training."""
+        raise self._missing("plan")
+
+    # Runs
+
+    def run_config(self, model, tokenizer, labels=None, **config):
+        """`config.json` of a run of `model` that was trained, or published, elsewhere: a dict."""
+        raise self._missing("run_config")
+
+    def run_options(self, path, config, seed=None, **search):
+        """How a run is to answer, from what the user asks for and what its config says.
+
+        Args:
+            path: the run directory, for messages.
+            config: its config, a dict.
+            seed, search: those of `load`.
+
+        Raises:
+            InputError: if the config is incomplete, or an option does not concern the task.
+        """
+        raise self._missing("run_options")
+
+    def require_fit(self, path, config, model, tokenizer):
+        """Raises `InputError` unless a run's model and tokenizer belong together."""
+        raise self._missing("require_fit")
+
+    def wrap(self, model, tokenizer, config, options=None):
+        """The object that users call: strings in, answers out. Its Keras model is `.model`.
+
+        Args:
+            model: the Keras model.
+            tokenizer: its tokenizer.
+            config: the run's config, a dict.
+            options: from `run_options`; None for the defaults.
+        """
+        raise self._missing("wrap")
+
+    def refuse_labels(self, labels):
+        """Raises `InputError` for labels that are given to a task without named classes."""
+        if labels is not None and "labels" not in self.run_fields:
+            raise InputError(
+                f"`labels` are names of classes; {with_article(self.kind)} has no classes."
+            )
+
+    # Artifacts
+
+    def require_manifest(self, path, manifest):
+        """Raises `InputError` unless a manifest with all `manifest_fields` makes sense."""
+
+    def artifact_options(self, path, manifest, seed=None, **search):
+        """As `run_options`, of an artifact: what it does was fixed when it was exported."""
+        raise self._missing("artifact_options")
+
+    def open(self, directory, runtime, manifest, options=None):
+        """The object that users call, run by one format of an artifact."""
+        raise self._missing("open")
+
+    def examples(self, config, precision, say, **options):
+        """What an export compares Keras with its formats on.
+
+        Args:
+            config: of the run, a dict.
+            precision: of the formats.
+            say: function that is told of progress.
+            **options: the `export_options` that name files.
+        """
+        raise self._missing("examples")
+
+    def require_precision(self, user, precision):
+        """Raises `InputError` if `user`, from `wrap`, cannot be exported in a precision."""
+
+    def graph(self, user, **options):
+        """The `Graph` that every format holds, of the object `user` from `wrap`."""
+        raise self._missing("graph")
+
+    def comparison(self, user, examples):
+        """The `Comparison` of a Keras model with its formats."""
+        raise self._missing("comparison")
+
+    def write_extras(self, directory, manifest):
+        """Writes what else belongs into the directory of an artifact, such as `labels.txt`."""
+
+    def describe(self, manifest):
+        """The lines that `inspect` shows of this task alone."""
+        return ()
+
+    # Pictures
+
+    def attention(self, user, text, pair=None, kind=None, layer=None, head=None):
+        """The `AttentionMap` of a model in Keras while it reads, or translates, a text.
+
+        Args:
+            user: from `wrap`.
+            text: string.
+            pair: string, a second text, or None.
+            kind: "cross", "encoder" or "decoder"; None for the task's own.
+            layer: index from 0; None for the last but one.
+            head: index from 0; None for the mean of all.
+
+        Raises:
+            InputError: if the model has no such attention.
+        """
+        raise self._missing("attention")
+
+    def attention_grid(self, user, text, pair=None):
+        """The attention of every layer and head, and the words: see `encoder_scores`."""
+        raise self._missing("attention_grid")
+
+    # Evaluation
+
+    def read_evaluation(self, **options):
+        """The data of an evaluation, from the `evaluate_options`, before any model is read."""
+        raise self._missing("read_evaluation")
+
+    def evaluate(self, user, data):
+        """The scores of `user` on data from `read_evaluation`, a dict of JSON values."""
+        raise self._missing("evaluate")
+
+    def _missing(self, name):
+        return NotImplementedError(f"{type(self).__name__} must implement `{name}`.")
+
+
+@dataclasses.dataclass
+class Graph:
+    """What all formats of an artifact hold: functions, and what a manifest says of them.
+
+    Args:
+        ids: `tf.function` of ids to a dict of tensors, the signature `ids`.
+        text: `tf.function` of strings around it, the signature `serving_default`; None for none.
+        modules: dict of the `tf.Module`s that `text` uses, by name.
+        signatures: dict from a signature to its "formats", "inputs" and "outputs".
+        fields: further fields of the manifest.
+    """
+
+    ids: object
+    text: object
+    modules: dict
+    signatures: dict
+    fields: dict

@@ -1,0 +1,1 @@
+"""Classification of every token of a text."""

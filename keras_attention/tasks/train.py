@@ -1,0 +1,57 @@
+"""Training, whatever the task: from a config to a run directory."""
+
+from keras_attention.runs.training_run import TrainingRun
+from keras_attention.tasks import task_of
+from keras_attention.tasks.load import load_run
+from keras_attention.training.workers import is_chief
+
+
+def train(config, output, resume=False, force=False, quiet=False, custom_objects=None):
+    """Trains a model and leaves a run directory: see `TrainingRun`.
+
+    Args:
+        config: a `TranslatorConfig`, `ClassifierConfig` or `MaskedLMConfig`.
+        output: path of the run directory.
+        resume: whether to go on from the last snapshot in `output`, if there is one.
+        force: whether an existing run may be overwritten.
+        quiet: whether to print nothing.
+        custom_objects: as that of `keras_attention.load`, for the initial weights.
+
+    Returns:
+        The task's object for users, as `keras_attention.load` gives it: its Keras model is
+        `.model`. None on a worker that is not the chief, if there was nothing left to train.
+
+    Raises:
+        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
+        given.
+
+    >>> train(TranslatorConfig.for_preset("tiny", epochs=1), "run").translate(["three hundred"])
+    """
+    task = task_of(config.kind)
+    run = TrainingRun(config, output, resume, force, quiet)
+    if run.is_finished:
+        return load_run(output, custom_objects=custom_objects) if is_chief() else None
+    config = run.config
+    # All that may be wrong with the user's files shows before anything is written.
+    rows = task.read_data(config, run)
+    initial = task.read_initial(config, custom_objects)
+    tokenizer = run.tokenizer(
+        lambda: task.make_tokenizer(config, rows, initial, run.say), task.load_tokenizer
+    )
+    batches, valid_batches = task.make_batches(config, tokenizer, rows, run.say)
+    model = task.make_model(config, tokenizer, initial)
+    task.compile(model, config, config.epochs * len(batches))
+    run.start(tokenizer)
+    if rows.corpus is not None and is_chief():
+        rows.corpus.save()
+    plan = task.plan(run, model, tokenizer, rows, batches, valid_batches)
+    run.fit(
+        model,
+        batches,
+        valid_batches,
+        plan.description,
+        selection=plan.selection,
+        scores=plan.scores,
+        finish=plan.finish,
+    )
+    return plan.result

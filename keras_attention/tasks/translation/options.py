@@ -1,0 +1,85 @@
+"""The options of translators, as data."""
+
+from keras_attention.tasks.option import Option
+
+SEARCH_OPTIONS = (
+    Option("beam_size", "hypotheses to search with; 1 is greedy", int, metavar="K"),
+    Option("length_penalty", "the higher, the longer translations get", float, metavar="A"),
+    Option("coverage_penalty", "favours translations of every word", float, metavar="B"),
+    Option("min_length", "tokens of a translation, at least", int, metavar="N"),
+    Option("max_length", "at most; by default 50 more than the source", int, metavar="N"),
+)
+N_BEST = Option("n_best", "N translations of each line, the best first", int, metavar="N")
+SAMPLING_OPTIONS = (
+    Option("sample", "draw each token by its probability", bool, const=True),
+    Option("temperature", "the higher, the more random; 1 by default", float, metavar="T"),
+    Option("top_k", "draw from the K most probable tokens only", int, metavar="K"),
+    Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
+)
+SEED = Option(
+    "seed", "of the first line's sample, N + 1 of the next one's; 0 by default", int, metavar="N"
+)
+# The names under which `load` and `export` take what says how to decode.
+DECODING_NAMES = tuple(option.name for option in (*SEARCH_OPTIONS, N_BEST, *SAMPLING_OPTIONS))
+
+_SHARDS = "one sentence a line; .gz is read too; several files as a directory or a pattern"
+_DECODING = "how the trained model translates, unless told otherwise"
+
+TRAIN_OPTIONS = (
+    *(
+        Option(f"{part}_{side}", _SHARDS, metavar="F")
+        for part in ("train", "valid")
+        for side in ("source", "target")
+    ),
+    Option(
+        "window",
+        "rows in memory at a time, while the next N are read (default: all rows)",
+        int,
+        metavar="N",
+    ),
+    Option("architecture", "transformer (default) or rnn", default="transformer"),
+    Option(
+        "preset",
+        "transformer: tiny (default), base, big; "
+        "rnn: small (default), small-fixed, rnnencdec, rnnsearch, gnmt",
+        metavar="NAME",
+    ),
+    Option("epochs", "passes over the training data", int, metavar="N"),
+    Option("vocabulary_size", "tokens in the shared vocabulary", int, metavar="N"),
+    Option("vocabulary_type", "how the vocabulary is made", choices=("bpe", "unigram")),
+    Option("normalization", "SentencePiece's; 'identity' for tokenised text", metavar="RULE"),
+    Option("batch_tokens", "padded tokens of a batch, on each side", int, metavar="N"),
+    Option("initial_weights", "begin with the weights of this run", metavar="RUN"),
+    Option("learning_rate", "the highest learning rate", float, metavar="X"),
+    Option("schedule", "how the learning rate changes", choices=("linear", "noam")),
+    Option("warmup_steps", "updates of the warm-up", int, metavar="N"),
+    Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),
+    Option("dropout", "dropout rate", float, metavar="X"),
+    Option("label_smoothing", "probability that the other tokens share", float, metavar="X"),
+    Option("average_checkpoints", "last epochs whose weights are averaged", int, metavar="N"),
+    Option("bleu_tokenize", "sacrebleu's tokenizer for validation: 13a, none", metavar="NAME"),
+    *(
+        Option(**{**vars(option), "group": _DECODING})  # the config keeps them together
+        for option in SEARCH_OPTIONS
+    ),
+)
+
+EXPORT_OPTIONS = (
+    *SEARCH_OPTIONS,
+    N_BEST,
+    *SAMPLING_OPTIONS,  # without a seed, which is an input of what is exported
+    Option("with_alignments", "also give the attention of each token", bool, const=True),
+    Option("single_loop", "no loop in a loop, for OpenVINO; slower", bool, const=True),
+    Option("valid_source", "sentences to compare on", metavar="F"),
+    Option("valid_target", "their references: BLEU of each format in the manifest", metavar="F"),
+)
+
+EVALUATE_OPTIONS = (
+    *SEARCH_OPTIONS,
+    *SAMPLING_OPTIONS,
+    SEED,
+    Option("source", metavar="F", required=True),
+    Option("reference", metavar="F", required=True),
+    Option("tokenize", "sacrebleu's: 13a (default), none, ...", metavar="NAME", default="13a"),
+    Option("lowercase", "ignore case", bool, const=True),
+)

@@ -1,0 +1,296 @@
+"""The task of translators: one text into another."""
+
+import dataclasses
+import time
+
+from keras_attention._validation import InputError, require
+from keras_attention.search_options import GREEDY
+from keras_attention.tasks.task import Graph, Initial, Plan, Rows, Task
+from keras_attention.tasks.translation.options import (
+    EVALUATE_OPTIONS,
+    EXPORT_OPTIONS,
+    SEARCH_OPTIONS,
+    TRAIN_OPTIONS,
+)
+
+
+class TranslationTask(Task):
+    """Translators: see `Task` for what each method is asked."""
+
+    kind = "translator"
+    unit = "sentences"
+    method = "translate"
+    train_help = "a translator, from parallel files or the built-in corpus"
+    train_description = "Without files, the built-in corpus of English and German phrases is used."
+    evaluate_help = "BLEU and chrF"
+    train_options = TRAIN_OPTIONS
+    export_options = EXPORT_OPTIONS
+    evaluate_options = EVALUATE_OPTIONS
+    example_options = ("valid_source", "valid_target")
+    no_attention = ("pair", "grid")
+    manifest_fields = {"decoding": ("an object", lambda value: isinstance(value, dict))}
+
+    # Training
+
+    def config_class(self):
+        from keras_attention.tasks.translation.translator_config import TranslatorConfig
+
+        return TranslatorConfig
+
+    def make_config(self, **options):
+        # The config keeps what says how to decode together.
+        names = [option.name for option in SEARCH_OPTIONS if option.name in options]
+        decoding = {name: options.pop(name) for name in names}
+        return super().make_config(**options, decoding=decoding)
+
+    def read_data(self, config, run):
+        from keras_attention.tasks.translation.sentence_pairs import load_pairs, stream_pairs
+
+        if config.window is not None:
+            corpus, valid = stream_pairs(config, run)
+            return Rows(None, valid, corpus.rows, corpus)
+        train, valid = load_pairs(config, run.say)
+        return Rows(train, valid, len(train[0]))
+
+    def read_initial(self, config, custom_objects=None):
+        from keras_attention.tasks.load import load_run
+
+        if config.initial_weights is None:
+            return None
+        user = load_run(config.initial_weights, kind=self.kind, custom_objects=custom_objects)
+        return Initial(user.model, user.tokenizer)
+
+    def load_tokenizer(self, directory):
+        from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+
+        return TranslationTokenizer.load(directory)
+
+    def make_tokenizer(self, config, rows, initial, say):
+        from keras_attention.tasks.translation.training import train_tokenizer
+
+        if initial is not None:
+            return initial.tokenizer
+        return train_tokenizer(config, rows.train or rows.corpus.sample, say)
+
+    def make_batches(self, config, tokenizer, rows, say):
+        from keras_attention.tasks.translation.training import make_batches, stream_batches
+
+        if rows.corpus is None:
+            batches = make_batches(config, tokenizer, rows.train, config.seed)
+        else:
+            batches = stream_batches(config, tokenizer, rows.corpus)
+        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
+        valid_batches = make_batches(
+            config, tokenizer, rows.valid, max_buckets=2 if config.jit_compile else None
+        )
+        if batches.dropped:
+            say(
+                f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left "
+                "out."
+            )
+        return batches, valid_batches
+
+    def make_model(self, config, tokenizer, initial):
+        from keras_attention.tasks.translation.training import copy_weights, make_model
+
+        model = make_model(config, tokenizer.target.vocabulary_size)
+        if initial is not None:
+            copy_weights(initial.model, model, config.initial_weights)
+        return model
+
+    def compile(self, model, config, total_steps):
+        from keras_attention.tasks.translation.training import compile_translator
+
+        compile_translator(model, config, total_steps)
+
+    def plan(self, run, model, tokenizer, rows, batches, valid_batches):
+        from keras_attention.tasks.translation.sentence_pairs import SCORED_SENTENCES
+        from keras_attention.training import AverageCheckpoints, TranslationScores
+
+        config = run.config
+        translator = self.wrap(model, tokenizer, {})  # while it trains it translates greedily
+        scored = tuple(side[:SCORED_SENTENCES] for side in rows.valid)
+        return Plan(
+            translator,
+            f"{rows.count:,} pairs, {tokenizer.target.vocabulary_size:,} tokens in the vocabulary, "
+            f"{len(batches)} updates an epoch, {batches.padding:.0%} padding",
+            selection=AverageCheckpoints(
+                run.output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
+            ),
+            scores=[
+                TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize)
+            ],
+        )
+
+    # Runs
+
+    def run_config(self, model, tokenizer, labels=None, **config):
+        from keras_attention.search_options import SearchOptions, require_defaults
+
+        _require_translator(type(model).__name__, model)
+        self.refuse_labels(labels)
+        decoding = config.pop("decoding", {})
+        require_defaults("", decoding)
+        decoding = SearchOptions(**decoding).to_dict()
+        return {
+            "max_sequence_length": model.max_sequence_length,
+            **config,
+            "decoding": decoding,
+            "kind": self.kind,
+        }
+
+    def run_options(self, path, config, seed=None, **search):
+        from keras_attention.search_options import decoding_of_run
+
+        return decoding_of_run(path, config, seed, **search)
+
+    def require_fit(self, path, config, model, tokenizer):
+        from keras_attention.text import TranslationTokenizer
+
+        _require_translator(f"{path}/model.keras", model)
+        require(
+            isinstance(tokenizer, TranslationTokenizer),
+            "tokenizer",
+            "a TranslationTokenizer",
+            tokenizer=type(tokenizer).__name__,
+        )
+        for size, processor in (
+            (model.vocabulary_size, tokenizer.target),
+            (model.source_vocabulary_size or model.vocabulary_size, tokenizer.source),
+        ):
+            if size != processor.vocabulary_size:
+                raise InputError(
+                    f"{path}: the tokenizer has {processor.vocabulary_size:,} tokens and the model "
+                    f"{size:,}; they do not belong together."
+                )
+
+    def wrap(self, model, tokenizer, config, options=None):
+        from keras_attention.tasks.translation.text_translator import keras_translator
+
+        search, seed = options or (GREEDY, 0)
+        return keras_translator(model, tokenizer, search, seed)
+
+    # Artifacts
+
+    def require_manifest(self, path, manifest):
+        from keras_attention.tasks.translation.text_translator import require_decoding
+
+        require_decoding(f"{path}, decoding", manifest["decoding"])
+
+    def artifact_options(self, path, manifest, seed=None, **search):
+        from keras_attention.tasks.translation.text_translator import decoding_of_artifact
+
+        return decoding_of_artifact(path, manifest["decoding"], seed, **search)
+
+    def open(self, directory, runtime, manifest, options=None):
+        from keras_attention.tasks.translation.text_translator import artifact_translator
+
+        if options is None and manifest["decoding"]["method"] == "sampling":
+            options = 0
+        return artifact_translator(directory, runtime, manifest, options)
+
+    def examples(self, config, precision, say, valid_source=None, valid_target=None):
+        from keras_attention.tasks.translation.translation_comparison import (
+            sentences_to_compare_on,
+        )
+
+        return sentences_to_compare_on(config, precision, valid_source, valid_target)
+
+    def require_precision(self, user, precision):
+        # What a precision may lose is bounded in BLEU, and samples lose more of it by chance than
+        # by rounding.
+        if precision != "float32" and user.search.is_sampling:
+            raise InputError(
+                f"Sampling is exported in float32 only, not in {precision}: what a precision loses "
+                "is measured in BLEU, which says nothing of samples."
+            )
+
+    def graph(self, user, with_alignments=False, single_loop=False):
+        from keras_attention.artifacts.formats import FORMATS
+        from keras_attention.tasks.translation import graph_functions
+
+        model, search = user.model, user.search
+        ids = graph_functions.ids_function(model, search, with_alignments, single_loop)
+        tokenizers = user.tokenizer.in_graph()
+        decoding = {
+            "method": search.method,
+            **search.to_dict(),
+            "extra_length": model.extra_length,
+            "max_source_length": model.max_sequence_length,
+            "with_alignments": with_alignments,
+            "single_loop": single_loop,
+        }
+        return Graph(
+            ids,
+            graph_functions.text_function(
+                ids,
+                tokenizers,
+                model.max_sequence_length,
+                search.n_best,
+                model.special_ids.padding or 0,
+            ),
+            dict(zip(("source", "target"), tokenizers, strict=True)),
+            graph_functions.signatures(search, with_alignments, FORMATS),
+            {"decoding": decoding, "special_ids": model.special_ids.to_dict()},
+        )
+
+    def comparison(self, user, examples):
+        from keras_attention.tasks.translation.translation_comparison import TranslationComparison
+
+        return TranslationComparison(user, examples)
+
+    def describe(self, manifest):
+        decoding = manifest["decoding"]
+        yield "decoding: " + ", ".join(f"{name} {value}" for name, value in decoding.items())
+
+    # Pictures
+
+    def attention(self, user, text, pair=None, kind=None, layer=None, head=None):
+        from keras_attention.visualization import attention_of_sentence
+
+        return attention_of_sentence(user, text, kind or "cross", layer, head)
+
+    # Evaluation
+
+    def read_evaluation(self, source, reference, tokenize="13a", lowercase=False):
+        from keras_attention.text.corpora.text_files import read_parallel
+        from keras_attention.training.translation_scores import require_bleu_tokenizer
+
+        require_bleu_tokenizer("tokenize", tokenize)  # before any work
+        return _Evaluation(*read_parallel(source, reference), tokenize, bool(lowercase))
+
+    def evaluate(self, user, data):
+        from keras_attention.training.translation_scores import translation_scores
+
+        started = time.perf_counter()
+        translations = user.translate(data.sources)
+        seconds = time.perf_counter() - started
+        scores = translation_scores(translations, data.references, data.tokenize, data.lowercase)
+        same = sum(a == b for a, b in zip(translations, data.references, strict=True))
+        return {
+            **scores,
+            "exact_match": same / len(data.references),
+            "sentences": len(data.sources),
+            "seconds": seconds,
+        }
+
+
+def _require_translator(where, model):
+    from keras_attention.models import Translator
+
+    if not isinstance(model, Translator):
+        raise InputError(
+            f"{where}: expected a translator, as config.json says. "
+            f"Received: a {type(model).__name__}"
+        )
+
+
+@dataclasses.dataclass
+class _Evaluation:
+    sources: list
+    references: list
+    tokenize: str
+    lowercase: bool
+
+
+TASK = TranslationTask()

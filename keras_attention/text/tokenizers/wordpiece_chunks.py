@@ -1,0 +1,78 @@
+"""WordPiece's search for the tokens of a word, with a cache."""
+
+import re
+
+from keras_attention.text.tokenizers.wordpiece_characters import split_words
+from keras_attention.text.tokenizers.wordpiece_vocabulary import LONGEST_WORD, SPECIAL_TOKENS
+
+_SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
+
+# Limits of the cache: the number of chunks, and the characters of a chunk.
+_CACHED_CHUNKS, _LONGEST_CACHED = 1 << 16, 64
+
+_BEGIN = 3  # characters of a word by which the longest token that may follow is looked up
+
+
+class ChunkIds(dict):
+    """The ids of chunks, which are the parts of a text between blanks. It fills itself.
+
+    A blank always ends a word, and no special token contains one. So a chunk has the same ids in
+    every text, and the ids of a text are those of its chunks. Long chunks are not kept, and when
+    the cache is full it begins anew.
+
+    Args:
+        ids: dict from each token to its id.
+        lowercase: whether the vocabulary is uncased.
+        strip_accents: whether accents are dropped; None means the same as `lowercase`.
+
+    >>> chunks = ChunkIds({"[UNK]": 0, "un": 1, "##able": 2, "!": 3}, lowercase=True)
+    >>> chunks["Unable!"], chunks["unfit"]
+    ([1, 2, 3], [0])
+    """
+
+    def __init__(self, ids, lowercase, strip_accents=None):
+        super().__init__()
+        self._how = lowercase, strip_accents
+        self._unknown = [ids["[UNK]"]]
+        # Longer words are unknown, even those that are tokens.
+        self._ids = {t: i for t, i in ids.items() if len(t.removeprefix("##")) <= LONGEST_WORD}
+        # The length of the longest token with the same beginning, so that few lengths are tried.
+        self._longest = {}
+        for token in self._ids:
+            begin = token[: _BEGIN + len("##")] if token.startswith("##") else token[:_BEGIN]
+            self._longest[begin] = max(self._longest.get(begin, 0), len(token))
+
+    def __missing__(self, chunk):
+        ids, found = self._ids, []
+        for part in _SPECIAL.split(chunk) if "[" in chunk else (chunk,):
+            if part in SPECIAL_TOKENS:
+                found.append(ids[part])
+                continue
+            for word in split_words(part, *self._how):
+                if word in ids:
+                    found.append(ids[word])
+                else:
+                    found += self._pieces(word) if len(word) > 1 else self._unknown
+        if len(chunk) <= _LONGEST_CACHED:
+            if len(self) >= _CACHED_CHUNKS:
+                self.clear()  # frequent chunks are back at once
+            self[chunk] = found
+        return found
+
+    def _pieces(self, word):
+        """The longest token that begins the word, then the longest that continues it, and so on."""
+        if len(word) > LONGEST_WORD:
+            return self._unknown
+        found, start, prefix = [], 0, ""
+        while start < len(word):
+            longest = self._longest.get(prefix + word[start : start + _BEGIN], 0)
+            most = max(longest - len(prefix), _BEGIN - 1)
+            for end in range(min(len(word), start + most), start, -1):
+                token_id = self._ids.get(prefix + word[start:end])
+                if token_id is not None:
+                    break
+            else:
+                return self._unknown
+            found.append(token_id)
+            start, prefix = end, "##"
+        return found

@@ -1,0 +1,172 @@
+"""`--force` overwrites runs and artifacts, and nothing else: not even what the command reads."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from keras_attention.checkpoints import save_hugging_face
+from keras_attention.files import refuse_existing_directory
+from tests.cli.command import run_here
+from tests.labelled_sentences import labelled_sentences, write_table
+from tests.runs.mutations import contents
+from tests.runs.small_runs import make_classifier_run, word_piece
+from tests.tasks.small_models import small_model
+
+CLASSIFIER = ("train", "classifier", "--epochs", 1, "--quiet", "--force")
+
+
+@pytest.fixture
+def refused(capfd, tmp_path):
+    """`refused(*command)` runs a command that may change nothing; returns its one sentence."""
+
+    def check(*command):
+        before = contents(tmp_path), sorted(os.listdir(tmp_path))
+        status, out, err = run_here(capfd, *command)
+        assert status == 2, err
+        assert out == ""
+        assert err.count("\n") == 1 and err.startswith("keras-attention: "), err
+        assert err.endswith(". Give another path.\n")
+        assert (contents(tmp_path), sorted(os.listdir(tmp_path))) == before
+        return err.removeprefix("keras-attention: ").removesuffix(" Give another path.\n")
+
+    return check
+
+
+@pytest.fixture
+def table(tmp_path):
+    """The name of a file to train a classifier on."""
+    columns = dict(zip(("text", "label"), labelled_sentences(24, 0), strict=True))
+    return write_table(tmp_path / "va.jsonl", **columns)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_classifier_run(tmp_path / "run")
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A published directory."""
+    save_hugging_face(small_model("classifier"), word_piece(), tmp_path / "hf")
+    return tmp_path / "hf"
+
+
+def test_the_file_that_training_reads(refused, table, tmp_path, monkeypatch):
+    command = (*CLASSIFIER, "--train", table, "--valid", table, "--output")
+    said = refused(*command, table)
+    assert said == f"{table} cannot be overwritten by what is made from {table}."
+    monkeypatch.chdir(tmp_path)
+    assert refused(*command, "va.jsonl").startswith("va.jsonl cannot be overwritten")
+
+
+def test_the_file_that_training_reads_from_the_run(refused, table, run):
+    shutil.copy(table, run / "va.jsonl")
+    said = refused(*CLASSIFIER, "--train", table, "--valid", run / "va.jsonl", "--output", run)
+    assert said == f"{run} cannot be overwritten by what is made from {run / 'va.jsonl'}."
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "link"])
+def test_what_is_no_directory(refused, checkpoint, run, table, tmp_path, kind):
+    path = tmp_path / "precious.txt"
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
+    what = "a symbolic link that leads nowhere" if kind == "link" else "not a directory"
+    for command in (
+        ("import", checkpoint),
+        ("export", "--model", run, "--formats", "onnx", "--quiet"),
+        (*CLASSIFIER[:-1], "--train", table, "--valid", table),
+    ):
+        said = refused(*command, "--output", path, "--force")
+        assert said == f"{path} is {what}; it is not overwritten."
+    assert path.is_fifo() == (kind == "pipe") and path.is_symlink() == (kind == "link")
+
+
+def test_a_checkpoint_by_its_own_import(refused, checkpoint, run, tmp_path):
+    said = refused("import", checkpoint, "--output", checkpoint, "--force")
+    assert said == f"{checkpoint} cannot be overwritten by what is made from {checkpoint}."
+    (tmp_path / "link").symlink_to(checkpoint)
+    refused("import", tmp_path / "link", "--output", checkpoint, "--force")
+    refused("import", checkpoint, "--output", tmp_path / "link", "--force")
+    said = refused("export", "--model", run, "--output", checkpoint, "--force", "--quiet")
+    assert said == (
+        f"{checkpoint} is a directory that is neither a run nor an artifact; it is not overwritten."
+    )
+
+
+def test_a_directory_of_another_program(refused, checkpoint, run, tmp_path):
+    node = tmp_path / "node"
+    node.mkdir()
+    (node / "config.json").write_text(json.dumps({"port": 80}))
+    (node / "code.js").write_text("code")
+    for command in (("import", checkpoint), ("export", "--model", run, "--quiet")):
+        said = refused(*command, "--output", node, "--force")
+        assert "node is a directory that is neither a run nor an artifact" in said
+
+
+def test_the_run_that_is_exported(refused, run, tmp_path, monkeypatch):
+    command = ("export", "--formats", "onnx", "--force", "--quiet", "--model")
+    said = refused(*command, run, "--output", run)
+    assert said == f"{run} cannot be overwritten by what is made from {run}."
+    (tmp_path / "link").symlink_to("run")
+    monkeypatch.chdir(tmp_path)
+    for source, output in (
+        ("run", run),
+        ("link", "run"),
+        (run, "link"),
+        ("run/tokenizer/..", "run"),
+    ):
+        refused(*command, source, "--output", output)
+
+
+def test_the_run_that_training_begins_with(refused, run, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("run")
+    data = ("--train", table, "--valid", table)
+    for initial, output in ((run, "run"), ("run", run), ("link", "run"), ("run", "link")):
+        said = refused(*CLASSIFIER, *data, "--initial-weights", initial, "--output", output)
+        assert said == f"{output} cannot be overwritten by what is made from {initial}."
+
+
+def test_a_run_takes_the_place_of_an_artifact_and_of_a_link(capfd, checkpoint, tmp_path):
+    artifact = tmp_path / "artifact"
+    artifact.mkdir()
+    (artifact / "manifest.json").write_text('{"kind": "classifier", "files": {}}')
+    (tmp_path / "link").symlink_to(make_classifier_run(tmp_path / "run"))
+    before = contents(tmp_path / "run")
+    for path in (artifact, tmp_path / "link"):
+        status, _, err = run_here(capfd, "import", checkpoint, "--output", path, "--force")
+        assert status == 0, err
+        assert not path.is_symlink() and not (path / "manifest.json").exists()
+        refuse_existing_directory(path, force=True)  # it is a run
+    assert contents(tmp_path / "run") == before
+
+
+def test_an_interrupted_run_is_overwritten_or_resumed(capfd, run, table):
+    (run / "model.keras").unlink()
+    data = ("--preset", "tiny", "--train", table, "--valid", table, "--output", run)
+    sizes = ("--vocabulary-size", 200, "--max-length", 24)
+    status, _, err = run_here(capfd, *CLASSIFIER, *data, *sizes)
+    assert status == 0, err
+    assert (run / "model.keras").exists()
+    (run / "model.keras").unlink()
+    status, _, err = run_here(capfd, *CLASSIFIER[:-1], "--resume", *data, *sizes)
+    assert status == 0, err
+    assert (run / "model.keras").exists()
+
+
+def test_a_file_of_translations_may_be_overwritten(capfd, run, tmp_path):
+    lines, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    lines.write_text("three\n")
+    output.write_text("old")
+    command = ("classify", "--model", run, "--input", lines, "--force", "--output")
+    assert run_here(capfd, *command, output)[0] == 0
+    assert "label" in output.read_text()
+    status, _, err = run_here(capfd, *command, run)
+    assert status == 2
+    assert err == f"keras-attention: {run} is a directory; the output needs the name of a file.\n"

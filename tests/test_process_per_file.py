@@ -1,0 +1,86 @@
+"""The processes in which the suite runs, on a small suite of their own."""
+
+import os
+import re
+import subprocess
+import sys
+
+CONFTEST = """
+import os
+import pytest
+from tests.process_per_file import run_in_child
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    return run_in_child(item, nextitem) if "PYTEST_XDIST_WORKER" in os.environ else None
+"""
+# Tests that fail show what they print.
+FILES = {
+    "test_first.py": """
+import os
+seen = []
+def test_a():
+    seen.append(1)
+    print(f"first {os.getpid()} of {os.getppid()}")
+    assert 0
+def test_b():
+    print(f"first {os.getpid()} of {os.getppid()}")
+    assert 0
+def test_c():
+    assert seen == [1]
+""",
+    "test_second.py": """
+import os
+import pytest
+def test_a():
+    print(f"second {os.getpid()} of {os.getppid()}")
+    assert 0
+def test_crash():
+    os._exit(7)
+def test_after():
+    print(f"after {os.getpid()} of {os.getppid()}")
+    assert 0
+@pytest.mark.timeout(1)
+def test_hang():
+    while True:
+        pass
+@pytest.fixture
+def left():
+    yield
+    raise ValueError("torn down")
+def test_teardown(left):
+    pass
+@pytest.mark.filterwarnings("error:mine")
+def test_warning():
+    import warnings
+    with pytest.raises(UserWarning):
+        warnings.warn("mine")
+@pytest.mark.skip(reason="not now")
+def test_skipped():
+    pass
+""",
+}
+
+
+def test_each_file_has_a_process_and_a_crash_costs_one_test(tmp_path):
+    for name, text in {"conftest.py": CONFTEST, **FILES}.items():
+        (tmp_path / name).write_text(text)
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "1", "--dist", "loadfile", "-rA", tmp_path],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    found = done.stdout
+    assert re.search(r"= 6 failed, 3 passed, 1 skipped, 1 error in ", found), found
+    said = set(re.findall(r"^(first|second|after) (\d+) of (\d+)$", found, re.MULTILINE))
+    assert sorted(name for name, _, _ in said) == ["after", "first", "second"]
+    assert len({child for _, child, _ in said}) == 3  # a crash ends a process, and a file does
+    assert len({parent for _, _, parent in said}) == 1
+    assert "The process of test_second.py ended with exit status 7." in found
+    assert "Timeout (>1.0s) from pytest-timeout." in found
+    assert "torn down" in found
+    assert "not now" in found

@@ -1,0 +1,192 @@
+"""A real environment without TensorFlow and Keras, in which artifacts of TFLite and ONNX run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_attention
+from tests.labelled_sentences import labelled_pairs, labelled_sentences
+
+HOME = Path(keras_attention.__file__).parents[1]
+PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "sentencepiece")
+HEAVY = ("numpy", "keras", "tensorflow", "jax", "h5py", "sentencepiece", "onnxruntime")
+TRANSLATED = ["three hundred and two", "", "on monday the third of may", "Quarter past nine, 17 €!"]
+
+
+def run(*command, **options):
+    """What a command prints; its own words if it fails."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    process = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env=environment, **options
+    )
+    assert process.returncode == 0, process.stdout[-2000:] + process.stderr[-2000:]
+    return process.stdout
+
+
+@pytest.fixture(scope="session")
+def python(once):
+    """The interpreter of an environment with this package, its runtimes and the tokenizer's."""
+
+    def make(folder):
+        run(sys.executable, "-m", "venv", folder / "environment")
+        python = folder / "environment" / "bin" / "python"
+        install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+        run(*install, *PACKAGES)
+        # From a copy: building writes into the directory of the source.
+        source = folder / "source"
+        source.mkdir()
+        for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+            (source / name).write_bytes((HOME / name).read_bytes())
+        for path in (HOME / "keras_attention").rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
+                target = source / path.relative_to(HOME)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+        run(*install, "--no-deps", source)
+
+    return once("without_tensorflow", make) / "environment" / "bin" / "python"
+
+
+def test_there_is_neither_tensorflow_nor_keras(python, tmp_path):
+    code = """
+import importlib.util, json
+names = ("tensorflow", "keras", "tf_keras", "jax", "torch", "h5py", "matplotlib", "keras_attention")
+found = {name: importlib.util.find_spec(name) is not None for name in names}
+import keras_attention
+print(json.dumps([found, keras_attention.__file__, keras_attention.__version__]))
+"""
+    found, path, version = json.loads(run(python, "-c", code, cwd=tmp_path))
+    assert [name for name, there in found.items() if there] == ["keras_attention"]
+    assert Path(path).is_relative_to(python.parents[1])  # what was installed, not the checkout
+    assert version == keras_attention.__version__
+
+
+ANSWER = """
+import json, sys
+import keras_attention
+artifact, runtime, texts, pairs = json.loads(sys.argv[1])
+model = keras_attention.load(artifact, runtime)
+if hasattr(model, "translate"):
+    answers, scores = model.translate_with_scores(texts)
+else:
+    answers = model.classify(texts, pairs)
+    scores = model.probabilities(texts, pairs).tolist()
+heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
+print(json.dumps([answers, scores, heavy]))
+"""
+
+
+def answers_there(python, folder, artifact, runtime, texts, pairs=None):
+    argument = json.dumps([str(artifact), runtime, texts, pairs])
+    answers, scores, heavy = json.loads(run(python, "-c", ANSWER, argument, cwd=folder))
+    assert heavy == []
+    return answers, scores
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+def test_translating(python, runtime, run_directory, artifact_directory, tmp_path):
+    expected = keras_attention.load(run_directory).translate_with_scores(TRANSLATED)
+    found = answers_there(python, tmp_path, artifact_directory, runtime, TRANSLATED)
+    assert found[0] == expected[0]
+    assert found[1] == pytest.approx(expected[1], abs=1e-3)
+    assert len(set(found[0])) > 2
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+def test_classifying(
+    python, runtime, classifier_run_directory, classifier_artifact_directory, tmp_path
+):
+    texts = labelled_sentences(12, seed=9)[0]
+    classifier = keras_attention.load(classifier_run_directory)
+    found = answers_there(python, tmp_path, classifier_artifact_directory, runtime, texts)
+    assert found[0] == classifier.classify(texts)
+    for one, other in zip(found[1], classifier.probabilities(texts).tolist(), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert len(set(found[0])) > 1
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+def test_classifying_pairs(
+    python, runtime, pair_classifier_run_directory, pair_classifier_artifact_directory, tmp_path
+):
+    texts, others, _ = labelled_pairs(12, seed=9)
+    classifier = keras_attention.load(pair_classifier_run_directory)
+    found = answers_there(
+        python, tmp_path, pair_classifier_artifact_directory, runtime, texts, others
+    )
+    assert found[0] == classifier.classify(texts, others)
+
+
+def test_the_command_line(python, run_directory, artifact_directory, tmp_path):
+    command = python.parent / "keras-attention"
+    expected = keras_attention.load(run_directory).translate(TRANSLATED)
+    lines = "".join(f"{text}\n" for text in TRANSLATED)
+    options = ("translate", "--model", artifact_directory, "--runtime")
+    for runtime in ("onnx", "tflite"):
+        output = run(command, *options, runtime, input=lines, cwd=tmp_path)
+        assert output.split("\n") == [*expected, ""]
+    assert "translator" in run(command, "inspect", artifact_directory, cwd=tmp_path)
+
+
+def test_what_needs_tensorflow_says_so(python, run_directory, artifact_directory, tmp_path):
+    command = python.parent / "keras-attention"
+    for model, runtime, package in (
+        (run_directory, "keras", "keras"),
+        (artifact_directory, "tf_saved_model", "tensorflow"),
+    ):
+        process = subprocess.run(
+            [command, "translate", "--model", model, "--runtime", runtime],
+            input="three\n",
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
+        )
+        assert (process.returncode, process.stdout) == (2, "")
+        assert process.stderr.startswith("keras-attention: ") and package in process.stderr
+        assert process.stderr.count("\n") == 1
+
+
+# The normal environment
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"),
+    [
+        ("import keras_attention", []),
+        ("import keras_attention.tasks, keras_attention.runs, keras_attention.artifacts", []),
+        ("from keras_attention.cli.main import make_parser; make_parser(['translate'])", []),
+        # What runs an artifact takes and gives arrays.
+        ("import keras_attention; keras_attention.load, keras_attention.export", ["numpy"]),
+        ("import keras_attention; keras_attention.save_run", []),
+    ],
+)
+def test_importing_imports_nothing_heavy(code, needed):
+    code = f"import sys\n{code}\nprint([n for n in {HEAVY} if n in sys.modules])"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == f"{needed}\n"
+
+
+REGISTERED = """
+{first}
+{second}
+names = ("MultiHeadAttention", "BertEncoder", "TransformerTranslator", "NoamSchedule")
+missing = [n for n in names if keras.saving.get_registered_object(f"keras_attention>{{n}}") is None]
+print(missing)
+"""
+
+
+@pytest.mark.parametrize("first", ["import keras_attention", "import keras"])
+def test_keras_finds_the_classes_whichever_comes_first(first):
+    second = {"import keras", "import keras_attention"} - {first}
+    code = REGISTERED.format(first=first, second=second.pop())
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == "[]\n"
