@@ -131,9 +131,9 @@ class BaseAttention(keras.layers.Layer):
 
         If `may_be_empty`, the mask may leave a query with nothing to attend to.
         """
-        queries = self.project_query(query, matmul)
+        queries = self.project_query(query, matmul=matmul)
         scores = self._score_in_chunks(queries, projected_keys, training)  # (B, T, S)
-        weights = self.align(scores, query, mask, matmul)
+        weights = self.align(scores, query, mask, matmul=matmul)
         if may_be_empty:
             weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
         dropped = self._dropout(weights, training=training) if self.dropout else weights

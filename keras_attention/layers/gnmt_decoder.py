@@ -41,8 +41,8 @@ class GNMTDecoder(RecurrentDecoder):
 
     def step(self, prepared, state, constants, training=None, matmul=matmul):
         parts = [prepared, state["context"]]
-        x, states = self.run_cell(0, parts, state["cells"][0], training, matmul)
-        context, alignment, attention = self.attend(x, state, constants, training, matmul)
+        x, states = self.run_cell(0, parts, state["cells"][0], training, matmul=matmul)
+        context, alignment, attention = self.attend(x, state, constants, training, matmul=matmul)
         new_states = [states]
         for index in range(1, len(self.cells)):
             below = x

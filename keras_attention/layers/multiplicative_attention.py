@@ -161,7 +161,7 @@ class MultiplicativeAttention(BaseAttention):
     def align(self, scores, query, mask, matmul=matmul):
         """The softmax of `scores`, with `window` around the predicted positions only."""
         if self.window is None:
-            return super().align(scores, query, mask, matmul)
+            return super().align(scores, query, mask, matmul=matmul)
         # Equation 9, in float32: bfloat16 cannot count source positions above 256.
         hidden = ops.tanh(matmul(query, self.position_kernel, "float32"))
         share = ops.sigmoid(linear(hidden, self.position_vector, "float32"))  # (B, T, 1)
@@ -169,7 +169,7 @@ class MultiplicativeAttention(BaseAttention):
         distances = ops.arange(ops.shape(scores)[2], dtype="float32") - length * share  # (B, T, S)
         mask = masks.combine(mask, ops.abs(distances) <= self.window)
         # A window that holds no key which the mask allows leaves nothing to attend to.
-        weights = super().align(scores, query, mask, matmul)
+        weights = super().align(scores, query, mask, matmul=matmul)
         weights = weights * ops.cast(mask, weights.dtype)
         # Equation 10
         gaussian = ops.exp(-ops.square(distances) / (2 * (self.window / 2) ** 2))

@@ -131,7 +131,7 @@ class RecurrentDecoder(keras.layers.Layer):
         x, new_states = None, []
         for index in range(len(self.cells)):
             parts = [prepared, context] if index == 0 else [x]
-            x, new = self.run_cell(index, parts, states[index], training, matmul)
+            x, new = self.run_cell(index, parts, states[index], training, matmul=matmul)
             new_states.append(new)
         return x, new_states
 
@@ -140,7 +140,7 @@ class RecurrentDecoder(keras.layers.Layer):
         if self.attention is None:
             return constants["summary"], constants["alignment"], state["attention"]
         source = [constants[name] for name in ("value", "projected_keys", "value_mask")]
-        return self.attention.attend(query, *source, state["attention"], training, matmul)
+        return self.attention.attend(query, *source, state["attention"], training, matmul=matmul)
 
     def constants(self, value, summary=None, value_mask=None):
         """The part of every step that depends on the source alone.
@@ -206,14 +206,14 @@ class RecurrentDecoder(keras.layers.Layer):
             state: from `initial_state` or the step before.
             constants: from `constants`.
             training: whether dropout is applied.
-            matmul: the product to multiply by kernels with; a recurrence in training hands over
-                one that keeps its results.
+            matmul: the product to multiply by kernels with; in training, one that keeps results.
 
         Returns:
             Features for `read`, alignment (B, S), and the new state.
         """
-        x, states = self.run_cells(prepared, state["context"], state["cells"], training, matmul)
-        context, alignment, attention = self.attend(x, state, constants, training, matmul)
+        context, cells = state["context"], state["cells"]
+        x, states = self.run_cells(prepared, context, cells, training, matmul=matmul)
+        context, alignment, attention = self.attend(x, state, constants, training, matmul=matmul)
         new_state = {"cells": states, "context": context, "attention": attention}
         return {"output": x, "context": context}, alignment, new_state
 

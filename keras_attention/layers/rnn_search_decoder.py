@@ -41,7 +41,9 @@ class RNNSearchDecoder(RecurrentDecoder):
 
     def step(self, prepared, state, constants, training=None, matmul=matmul):
         query = state["cells"][-1][0]  # s_{i-1}
-        context, alignment, attention = self.attend(query, state, constants, training, matmul)
-        _, states = self.run_cells(prepared, context, state["cells"], training, matmul)
+        context, alignment, attention = self.attend(
+            query, state, constants, training, matmul=matmul
+        )
+        _, states = self.run_cells(prepared, context, state["cells"], training, matmul=matmul)
         new_state = {"cells": states, "context": context, "attention": attention}
         return {"output": query, "context": context}, alignment, new_state

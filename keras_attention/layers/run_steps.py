@@ -42,7 +42,9 @@ def run_steps(decoder, tokens, constants, return_alignment=False, training=None)
     def step(state, prepared, constants, matmul):
         constants, dropout_masks = constants
         with rnn_cells.dropout_masks(decoder.cells, dropout_masks):
-            features, alignment, state = decoder.step(prepared, state, constants, training, matmul)
+            features, alignment, state = decoder.step(
+                prepared, state, constants, training, matmul=matmul
+            )
         output = {"features": features}
         if return_alignment:
             output["alignment"] = alignment

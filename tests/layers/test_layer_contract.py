@@ -325,4 +325,9 @@ def test_contract(case, policy, tmp_path):
 
 
 def test_every_layer_has_a_case():
-    assert {case[0].__name__ for case in CASES.values()} == set(layers.__all__)
+    tested = {case[0].__name__ for case in CASES.values()}
+    # These compute nothing by themselves: what derives from them has a case.
+    bases = {"BaseAttention", "TransformerBlock"}
+    assert tested == set(layers.__all__) - bases
+    for base in bases:
+        assert any(issubclass(getattr(layers, name), getattr(layers, base)) for name in tested)
