@@ -79,16 +79,16 @@ def onnx(path, threads):
     return lambda ids: session.run(["token_ids"], {"source_ids": ids})[0]
 
 
-FORMS = {
+FORMATS = {
     "SavedModel": ("saved_model/1", saved_model),
     "TFLite": ("model.tflite", tflite),
     "ONNX": ("model.onnx", onnx),
 }
 
 
-def of_artifact(artifact, form, rows, way, size):
+def of_artifact(artifact, name, rows, way, size):
     """A function of a list of batches that gives the tokens of every row, `size` rows a call."""
-    file, make = FORMS[form]
+    file, make = FORMATS[name]
     workers, threads = WAYS[way]
     programs = [make(artifact / file, threads) for _ in range(workers)]
     pool = ThreadPoolExecutor(workers)
@@ -161,7 +161,7 @@ def main():
     parser.add_argument("--single", type=int, default=200, help="of these, one at a time")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--precisions", nargs="+", default=["float32", "int8"])
-    parser.add_argument("--forms", nargs="+", default=list(FORMS))
+    parser.add_argument("--formats", nargs="+", default=list(FORMATS))
     parser.add_argument("--beams", type=int, nargs="+", default=BEAMS)
     options = parser.parse_args()
 
@@ -195,14 +195,14 @@ def main():
                             directory / "peer", precision, beam_size, rows, pieces, way, part
                         )
                     for precision, artifact in artifacts.items():
-                        for form in options.forms:
+                        for name in options.formats:
                             # These two are slower by far, whatever they are asked.
-                            if form == "SavedModel" and (precision != "float32" or way != "2"):
+                            if name == "SavedModel" and (precision != "float32" or way != "2"):
                                 continue
-                            if form != "TFLite" and part != size:
+                            if name != "TFLite" and part != size:
                                 continue
-                            programs[form, precision, how] = of_artifact(
-                                artifact, form, rows, way, part
+                            programs[name, precision, how] = of_artifact(
+                                artifact, name, rows, way, part
                             )
                 parts = batches(rows, size)
                 if size == 1:

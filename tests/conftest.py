@@ -124,7 +124,7 @@ def artifact_of(once):
 
 @pytest.fixture(scope="session")
 def artifact_directory(run_directory, artifact_of):
-    """Its artifact with all three forms and alignments. Not to be changed: copy it."""
+    """Its artifact with all three formats and alignments. Not to be changed: copy it."""
     return artifact_of(run_directory, "exported", with_alignments=True)
 
 
@@ -199,7 +199,7 @@ def classifier_run_directory(once):
 
 @pytest.fixture(scope="session")
 def classifier_artifact_directory(classifier_run_directory, artifact_of):
-    """Its artifact with all three forms. Not to be changed: copy it."""
+    """Its artifact with all three formats. Not to be changed: copy it."""
     return artifact_of(classifier_run_directory, "exported_classifier")
 
 
@@ -226,5 +226,5 @@ def pair_classifier_run_directory(once):
 
 @pytest.fixture(scope="session")
 def pair_classifier_artifact_directory(pair_classifier_run_directory, artifact_of):
-    """Its artifact with all three forms. Not to be changed: copy it."""
+    """Its artifact with all three formats. Not to be changed: copy it."""
     return artifact_of(pair_classifier_run_directory, "exported_pair_classifier")

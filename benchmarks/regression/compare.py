@@ -133,7 +133,7 @@ class Side:
         for artifact, (_, *options) in commands.EXPORTS.items():
             if only in artifact:
                 formats = commands.formats_of(options)
-                probes = [[f"probe_{artifact}_{form}", [artifact, form]] for form in formats]
+                probes = [[f"probe_{artifact}_{name}", [artifact, name]] for name in formats]
                 self.perform([*commands.of_artifact(artifact), *probes])
         if not only:
             self.perform([*commands.refused(), ["probe_corpus", ["corpus"]]])

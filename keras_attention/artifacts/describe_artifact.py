@@ -33,7 +33,7 @@ def describe_artifact(directory, manifest, described):
         "signatures:",
     ]
     for name, signature in manifest["signatures"].items():
-        formats = [form for form in signature["formats"] if form in manifest["formats"]]
+        formats = [name for name in signature["formats"] if name in manifest["formats"]]
         if formats:
             lines.append(f"  {name} ({', '.join(formats)}): {describe_signature(signature)}")
     for name in manifest["formats"]:
@@ -63,11 +63,11 @@ def _precision(manifest):
     return f"{manifest['precision']} ({', '.join(exact)}: float32)"
 
 
-def _format(manifest, form):
-    root = FORMATS[form].root
+def _format(manifest, format_name):
+    root = FORMATS[format_name].root
     files = {name: entry for name, entry in manifest["files"].items() if name.startswith(root)}
-    yield f"{form}: {root}, {_megabytes(files)}"
-    lower = manifest.get("lower_precision", {}).get(form)
+    yield f"{format_name}: {root}, {_megabytes(files)}"
+    lower = manifest.get("lower_precision", {}).get(format_name)
     if lower:
         yield (
             f"  weights stored as {lower['precision']}: {lower['size_ratio']:.1%} of float32's "
@@ -77,21 +77,21 @@ def _format(manifest, form):
         yield f"  kept in float32: {lower['kept_float32']}"
         yield f"  arithmetic: {lower['arithmetic']}"
         yield f"  {_loss(lower)}"
-    for report in manifest["parity"].get(form, []):
+    for report in manifest["parity"].get(format_name, []):
         yield (
             f"  batch {report['batch_size']}: the same as Keras on "
             f"{report['agreement']:.1%} of {report['sentences']} texts"
             f" ({report['ties']} ties), {report['milliseconds_per_sentence']:.1f} ms a text"
         )
-    if form in manifest.get("scores", {}):
+    if format_name in manifest.get("scores", {}):
         yield "  scores: " + _options(
             {
                 name: f"{value:.2f}"
-                for name, value in manifest["scores"][form].items()
+                for name, value in manifest["scores"][format_name].items()
                 if isinstance(value, float)
             }
         )
-    operators = manifest["ops"].get(form)
+    operators = manifest["ops"].get(format_name)
     if operators:
         names = [name.removeprefix("ai.onnx:") for name in operators]
         yield f"  {len(names)} operators: {', '.join(names)}"

@@ -76,8 +76,8 @@ class Format:
 
 
 FORMATS = {
-    form.name: form
-    for form in (
+    fmt.name: fmt
+    for fmt in (
         Format(
             name="tf_saved_model",
             path="saved_model/1",

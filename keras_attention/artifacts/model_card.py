@@ -58,7 +58,7 @@ def _table(manifest):
     yield "| format | file | runs in | precision | same as Keras | scores |"
     yield "|---|---|---|---|---|---|"
     for name in manifest["formats"]:
-        form = FORMATS[name]
+        fmt = FORMATS[name]
         lower = manifest.get("lower_precision", {}).get(name)
         reports = manifest["parity"][name]
         agreement = min(report["agreement"] for report in reports)
@@ -66,7 +66,7 @@ def _table(manifest):
         scores = manifest.get("scores", {}).get(name, {})
         numbers = [f"{k} {v:.4g}" for k, v in scores.items() if isinstance(v, float)]
         yield (
-            f"| {name} | `{form.path}` | {form.package} | "
+            f"| {name} | `{fmt.path}` | {fmt.package} | "
             f"{lower['precision'] if lower else 'float32'} | {agreement:.1%} of {count} | "
             f"{', '.join(numbers) or 'not measured'} |"
         )
@@ -87,7 +87,7 @@ def _usage(manifest, task):
         yield "    " + FORMATS[name].command.format(model=model, folder=folder)
     yield ""
     for name, signature in manifest["signatures"].items():
-        formats = [form for form in signature["formats"] if form in manifest["formats"]]
+        formats = [name for name in signature["formats"] if name in manifest["formats"]]
         if formats:
             yield f"- signature `{name}` ({', '.join(formats)}): {describe_signature(signature)}"
     yield "- `tokenizer/` turns text into these ids and back."

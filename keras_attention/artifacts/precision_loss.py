@@ -7,7 +7,7 @@ from keras_attention._validation import InputError, require
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.quantization import PRECISIONS
 
-LOWER_FORMATS = tuple(form.name for form in FORMATS.values() if form.has_precisions)
+LOWER_FORMATS = tuple(fmt.name for fmt in FORMATS.values() if fmt.has_precisions)
 
 # What may be lost, by what it is measured in.
 BOUNDS = {

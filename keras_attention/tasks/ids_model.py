@@ -94,9 +94,9 @@ def artifact_ids_model(directory, runtime, manifest, tokenizer):
         manifest: the artifact's manifest, a dict.
         tokenizer: a `WordPieceTokenizer`.
     """
-    form = format_of(directory, runtime, manifest)
+    fmt = format_of(directory, runtime, manifest)
     output, length = manifest["output"], manifest["max_length"]
-    return IdsModel(tokenizer, form.signature(Path(directory), "ids", [output]), output, length)
+    return IdsModel(tokenizer, fmt.signature(Path(directory), "ids", [output]), output, length)
 
 
 def ids_graph(model, padding_id, names):

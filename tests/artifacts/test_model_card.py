@@ -165,10 +165,10 @@ def test_every_format_has_a_command_whatever_the_task(kind, tmp_path):
 def test_the_table_has_a_line_for_each_format():
     assert list(FORMATS) == ["tf_saved_model", "tflite", "onnx"]
     assert RUNTIMES == ("keras", *FORMATS)
-    for name, form in FORMATS.items():
-        assert form.name == name
-        assert form.main_file.startswith(form.path)
-        module = ROOT / "artifacts" / f"{form.module}.py"
+    for name, fmt in FORMATS.items():
+        assert fmt.name == name
+        assert fmt.main_file.startswith(fmt.path)
+        module = ROOT / "artifacts" / f"{fmt.module}.py"
         tree = ast.parse(module.read_text(encoding="utf-8"))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert {"write", "operators", "signature"} <= functions
@@ -176,7 +176,7 @@ def test_the_table_has_a_line_for_each_format():
 
 def test_no_other_file_says_where_a_format_stands():
     """`model.onnx` and the others, as code or in a message, but not in docstrings."""
-    named = re.compile("|".join(re.escape(form.path) for form in FORMATS.values()))
+    named = re.compile("|".join(re.escape(fmt.path) for fmt in FORMATS.values()))
     found = []
     for path in ROOT.rglob("*.py"):
         if path == ROOT / "artifacts" / "formats.py":

@@ -62,8 +62,8 @@ def test_what_is_measured():
     def other(text, batch_size):
         return ("satz", -4.5) if number(text) < 30 else right(text, batch_size)
 
-    form = Answers(other, others=[("something else", -9.0)])
-    reports = measure_precision(Answers(right), form, SENTENCES, "onnx")
+    lower = Answers(other, others=[("something else", -9.0)])
+    reports = measure_precision(Answers(right), lower, SENTENCES, "onnx")
     assert [(r["batch_size"], r["sentences"]) for r in reports] == [(1, 200), (32, 300)]
     assert [r["agreement"] for r in reports] == [1 - 30 / 200, 1 - 30 / 300]
     assert all(r["milliseconds_per_sentence"] > 0 and "differences" not in r for r in reports)
@@ -211,8 +211,8 @@ def test_the_manifest(lower_artifact, artifact_directory, run_directory, corpus_
     assert manifest["precision"] == precision
     assert set(manifest["lower_precision"]) == set(LOWER)  # the SavedModel is float32
     sizes = read_manifest(artifact_directory)["files"]
-    for form, report in manifest["lower_precision"].items():
-        file = f"model.{form}"
+    for format_name, report in manifest["lower_precision"].items():
+        file = f"model.{format_name}"
         assert report["precision"] == precision
         assert report["bytes"] == manifest["files"][file]["bytes"]
         assert report["float32_bytes"] == pytest.approx(sizes[file]["bytes"], rel=0.01)
@@ -221,21 +221,21 @@ def test_the_manifest(lower_artifact, artifact_directory, run_directory, corpus_
         assert report["elements"] == elements
         assert "norms, biases" in report["kept_float32"] and "float32" in report["arithmetic"]
         assert report["loss"] == report["float32_score"] - report["score"]
-        assert report["score"] == manifest["scores"][form]["bleu"]
+        assert report["score"] == manifest["scores"][format_name]["bleu"]
         assert report["float32_score"] == manifest["scores"]["tf_saved_model"]["bleu"]
-        for parity in manifest["parity"][form]:
-            translator = load(artifact, form)
+        for parity in manifest["parity"][format_name]:
+            translator = load(artifact, format_name)
             translator.batch_size = parity["batch_size"]
             pairs = zip(translator.translate(texts), expected, strict=True)
             assert parity["agreement"] == sum(a == b for a, b in pairs) / len(texts)
     assert [r["agreement"] for r in manifest["parity"]["tf_saved_model"]] == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("form", LOWER)
-def test_it_translates(lower_artifact, run_directory, form):
+@pytest.mark.parametrize("format_name", LOWER)
+def test_it_translates(lower_artifact, run_directory, format_name):
     precision, artifact = lower_artifact
     texts = [*phrase_corpus(60, split="test")[0], "", "  "]
-    translator = load(artifact, form)
+    translator = load(artifact, format_name)
     found, scores = translator.translate_with_scores(texts)
     expected = load(run_directory).translate(texts)
     same = sum(a == b for a, b in zip(found, expected, strict=True)) / len(texts)
@@ -285,10 +285,10 @@ def test_recurrent_translators(tmp_path, precision):
             precision=precision,
         )
     manifest = read_manifest(tmp_path / "artifact")
-    for form, report in manifest["lower_precision"].items():
+    for format_name, report in manifest["lower_precision"].items():
         assert report["tensors"] > 5
         assert report["loss"] is None and "score" not in report
-        assert len(load(tmp_path / "artifact", form).translate(TEXTS)) == len(TEXTS)
+        assert len(load(tmp_path / "artifact", format_name).translate(TEXTS)) == len(TEXTS)
 
 
 def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):

@@ -66,8 +66,8 @@ def test_it_shows_what_lower_precision_costs(capfd, int8_artifact_directory):
     reports = read_manifest(int8_artifact_directory)["lower_precision"]
     stored = [line for line in lines if line.startswith("  weights stored as int8: ")]
     assert len(stored) == 2
-    for line, form in zip(stored, ("tflite", "onnx"), strict=True):
-        assert f"{reports[form]['size_ratio']:.1%} of float32's" in line
+    for line, format_name in zip(stored, ("tflite", "onnx"), strict=True):
+        assert f"{reports[format_name]['size_ratio']:.1%} of float32's" in line
     assert sum(line.startswith("  kept in float32: ") for line in lines) == 2
     assert sum(line.startswith("  arithmetic: products with ") for line in lines) == 2
     assert sum(line.startswith("  BLEU: ") and ", float32 " in line for line in lines) == 2

@@ -49,16 +49,16 @@ def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
         np.testing.assert_array_equal(found, np.asarray(expected), err_msg=name)
 
 
-@pytest.mark.parametrize("form", ["tf_saved_model", "tflite", "onnx"])
+@pytest.mark.parametrize("format_name", ["tf_saved_model", "tflite", "onnx"])
 @pytest.mark.parametrize("kind", CLASSIFIERS)
-def test_it_gives_keras_probabilities(request, kind, form):
+def test_it_gives_keras_probabilities(request, kind, format_name):
     classifier = load(request.getfixturevalue(f"{kind}_run_directory"))
     artifact = request.getfixturevalue(f"{kind}_artifact_directory")
-    if form == "tf_saved_model":
+    if format_name == "tf_saved_model":
         loaded = tf.saved_model.load(str(artifact / "saved_model" / "1"))
         model = openvino.convert_model(loaded.signatures["ids"])
     else:
-        model = openvino.Core().read_model(artifact / f"model.{form}")
+        model = openvino.Core().read_model(artifact / f"model.{format_name}")
     model = compiled(model)
     # TFLite's are called "ids_token_ids:0".
     names = ["token_ids", *(["segment_ids"] if classifier.takes_pairs else [])]

@@ -81,17 +81,17 @@ def test_a_full_disk(action, disk):
 
 
 @pytest.mark.parametrize(
-    ("form", "step", "name"),
+    ("fmt", "step", "name"),
     [
         ("onnx", "writing the SavedModel", "saved_model/1"),
         ("tflite", "converting to tflite", "model.tflite"),
         ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "README.md"),
     ],
 )
-def test_a_disk_that_fills_during_an_export(form, step, name, disk):
+def test_a_disk_that_fills_during_an_export(fmt, step, name, disk):
     before = contents(disk)
     say = lambda text: fill(disk, 0) if text == step else None  # noqa: E731
-    assert refused("export", disk, formats=[form], say=say) == f"{disk}/artifact/{name} {FULL}"
+    assert refused("export", disk, formats=[fmt], say=say) == f"{disk}/artifact/{name} {FULL}"
     nothing_lost(disk, before)
 
 

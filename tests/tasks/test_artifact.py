@@ -32,7 +32,7 @@ def manifest(artifact_directory):
 
 @pytest.fixture(scope="module")
 def generates(run_directory, artifact_directory):
-    """`ids` of Keras and of the three forms: functions of (N, S) int32 to a dict of arrays."""
+    """`ids` of Keras and of the three formats: functions of (N, S) int32 to a dict of arrays."""
     import onnxruntime
 
     keras_ids = ids_function(load(run_directory).model, with_alignments=True)

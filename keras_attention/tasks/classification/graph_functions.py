@@ -56,7 +56,7 @@ def signatures(count, takes_pairs, formats):
     probabilities = {"probabilities": ["float32", ["N", count]]}
     return {
         "serving_default": {
-            "formats": [form.name for form in formats.values() if form.takes_text],
+            "formats": [fmt.name for fmt in formats.values() if fmt.takes_text],
             "inputs": text,
             "outputs": {"label": ["string", ["N"]], **probabilities},
         },

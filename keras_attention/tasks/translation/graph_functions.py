@@ -85,7 +85,7 @@ def signatures(options, with_alignments, formats):
         outputs["alignment"] = ["float32", [*rows, "T", "S"]]
     return {
         "serving_default": {
-            "formats": [form.name for form in formats.values() if form.takes_text],
+            "formats": [fmt.name for fmt in formats.values() if fmt.takes_text],
             "inputs": {"text": ["string", ["N"]], **seed},
             "outputs": {"text": ["string", rows], "score": ["float32", rows]},
         },

@@ -169,12 +169,12 @@ def artifact_translator(directory, runtime, manifest, seed=None):
     Raises:
         InputError: if the artifact does not hold that format.
     """
-    form = format_of(directory, runtime, manifest)
+    fmt = format_of(directory, runtime, manifest)
     tokenizer = TranslationTokenizer.load(Path(directory) / "tokenizer")
-    if form.takes_text:
-        run = strings_to_strings(form.signature(directory, "serving_default"))
+    if fmt.takes_text:
+        run = strings_to_strings(fmt.signature(directory, "serving_default"))
     else:
-        outputs = form.signature(directory, "ids", OUTPUTS)
+        outputs = fmt.signature(directory, "ids", OUTPUTS)
         padding_id = (manifest.get("special_ids") or {}).get("padding") or 0
         run = ids_to_ids(
             tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS], padding_id

@@ -1,4 +1,4 @@
-"""A classifier's artifact: forms that agree with Keras, and what happens where one does not."""
+"""A classifier's artifact: formats that agree with Keras, and what happens where one does not."""
 
 import json
 import shutil
@@ -25,7 +25,6 @@ from keras_attention.tasks.export import export
 from keras_attention.tasks.load import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
 
-FORMS = ("tf_saved_model", "tflite", "onnx")
 TEXTS = ["", "  ", "What a lovely film!", "Dull.", *labelled_sentences(40, 77)[0]]
 LONG = "The film was gripping, and the plot was as well. " * 30
 
@@ -35,26 +34,26 @@ def reference(classifier_run_directory):
     return load_run(classifier_run_directory).probabilities(TEXTS)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("batch_size", [1, 7, 32])
 def test_every_form_gives_what_keras_gives(
-    classifier_artifact_directory, reference, form, batch_size
+    classifier_artifact_directory, reference, format_name, batch_size
 ):
-    classifier = load(classifier_artifact_directory, form, kind="classifier")
+    classifier = load(classifier_artifact_directory, format_name, kind="classifier")
     classifier.batch_size = batch_size
     found = classifier.probabilities(TEXTS)
     np.testing.assert_allclose(found, reference, atol=1e-5)
     assert classifier.classify(TEXTS) == [LABELS[i] for i in reference.argmax(axis=1)]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_texts_that_are_too_long_are_cut_alike(
-    classifier_run_directory, classifier_artifact_directory, form
+    classifier_run_directory, classifier_artifact_directory, format_name
 ):
     with pytest.warns(UserWarning, match=r"1 of 1 texts are longer .* \(the first in line 1\)"):
         expected = load(classifier_run_directory).probabilities([LONG])
     with pytest.warns(UserWarning, match="only their beginnings are read"):
-        found = load(classifier_artifact_directory, form).probabilities([LONG])
+        found = load(classifier_artifact_directory, format_name).probabilities([LONG])
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -80,12 +79,12 @@ def test_the_manifest(classifier_artifact_directory):
     manifest = read_manifest(classifier_artifact_directory)
     verify_files(classifier_artifact_directory)
     assert (manifest["kind"], manifest["labels"]) == ("classifier", LABELS)
-    assert manifest["formats"] == list(FORMS)
+    assert manifest["formats"] == list(FORMATS)
     assert manifest["takes_pairs"] is False
-    for form in FORMS:
-        assert [r["batch_size"] for r in manifest["parity"][form]] == [1, 32]
-        assert all(r["agreement"] == 1 for r in manifest["parity"][form])
-        assert 0.5 < manifest["scores"][form]["accuracy"] <= 1
+    for format_name in FORMATS:
+        assert [r["batch_size"] for r in manifest["parity"][format_name]] == [1, 32]
+        assert all(r["agreement"] == 1 for r in manifest["parity"][format_name])
+        assert 0.5 < manifest["scores"][format_name]["accuracy"] <= 1
     assert all(name.isupper() for name in manifest["ops"]["tflite"])  # no "custom:" one
     assert all(name.startswith("ai.onnx:") for name in manifest["ops"]["onnx"])
     # Of tensorflow_text's operators the one that stock TF Serving registers.
@@ -137,13 +136,13 @@ def test_lower_precision(classifier_run_directory, tmp_path, precision):
             allow_loss=50,
         )
     manifest = read_manifest(tmp_path / "artifact")
-    for form in ("tflite", "onnx"):
-        report = manifest["lower_precision"][form]
+    for format_name in ("tflite", "onnx"):
+        report = manifest["lower_precision"][format_name]
         assert report["measure"] == "points of accuracy"
         assert report["loss"] == pytest.approx(report["float32_score"] - report["score"])
         assert report["loss_bound"] == {"float16": 0.1, "int8": 0.5}[precision]
         assert report["size_ratio"] < {"float16": 0.65, "int8": 0.5}[precision]
-        assert len(load(tmp_path / "artifact", form).classify(TEXTS)) == len(TEXTS)
+        assert len(load(tmp_path / "artifact", format_name).classify(TEXTS)) == len(TEXTS)
 
 
 def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monkeypatch):
@@ -250,6 +249,6 @@ def test_a_damaged_file_is_named(classifier_artifact_directory, tmp_path, name):
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
     (copy / name).write_bytes(bytes(data))
-    form = {"model.tflite": "tflite", "model.onnx": "onnx"}.get(name, "onnx")
+    format_name = {"model.tflite": "tflite", "model.onnx": "onnx"}.get(name, "onnx")
     with pytest.raises(InputError, match=f"{name} has been changed"):
-        load(copy, form)
+        load(copy, format_name)

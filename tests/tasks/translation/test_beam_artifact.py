@@ -1,4 +1,4 @@
-"""Beam search with penalties, n-best and alignments in all three forms."""
+"""Beam search with penalties, n-best and alignments in all three formats."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Recurrent translators in all three forms, alignments included."""
+"""Recurrent translators in all three formats, alignments included."""
 
 import keras
 import numpy as np

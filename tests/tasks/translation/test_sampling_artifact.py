@@ -1,4 +1,4 @@
-"""Sampling in all three forms: the same random words, and so Keras' samples."""
+"""Sampling in all three formats: the same random words, and so Keras' samples."""
 
 import math
 import warnings
@@ -38,8 +38,8 @@ def translators(run_directory, sampling_artifact_directory):
 @pytest.fixture(scope="module")
 def generates(sampling_artifact_directory):
     return {
-        name: generate_by(form.signature(sampling_artifact_directory, "ids"))
-        for name, form in FORMATS.items()
+        name: generate_by(fmt.signature(sampling_artifact_directory, "ids"))
+        for name, fmt in FORMATS.items()
     }
 
 
@@ -96,7 +96,7 @@ def test_the_coldest_is_greedy_in_a_form_too(tmp_path):
 
 
 def test_ids_are_drawn_with_the_probability_that_keras_gives(run_directory, generates):
-    """The first token of 1,000 samples of one sentence, in each form, against its distribution."""
+    """The first token of 1,000 samples of one sentence, by format, against its distribution."""
     model = load(run_directory).model
     source = np.array([[9, 20, 31, 3]], "int32")
     state, constants = model.start(source, 2)
@@ -146,13 +146,13 @@ def test_the_random_words_are_the_same_in_every_form(tmp_path):
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     (tmp_path / "words.tflite").write_bytes(converter.convert())
     onnx.write(tmp_path / "words.onnx", None, graph_of(ids))
-    forms = {
+    artifacts = {
         "tf_saved_model": saved_model.signature(tmp_path / "saved_model", "ids"),
         "tflite": tflite.signature(tmp_path / "words.tflite"),
         "onnx": onnx.signature(tmp_path / "words.onnx"),
     }
-    for name, form in forms.items():
-        for found, value in zip(generate_by(form)(tokens, seed=SEEDS), expected, strict=True):
+    for name, artifact in artifacts.items():
+        for found, value in zip(generate_by(artifact)(tokens, seed=SEEDS), expected, strict=True):
             np.testing.assert_array_equal(found, value, err_msg=name)
 
 
