@@ -25,6 +25,9 @@ from keras_attention.json_file import (
     shortened,
 )
 
+# What says where the model comes from: its sizes, or the weights it began with.
+SIZES = ("architecture", "preset")
+ORIGIN = (*SIZES, "initial_weights")
 PACKAGES = (
     "keras",
     "tensorflow",
@@ -90,9 +93,7 @@ _FIELDS = {
 }
 # Those that some manifests alone have.
 _OPTIONAL = {
-    "architecture": _NAME,
-    "preset": _NAME,
-    "initial_weights": _NAME,
+    **dict.fromkeys(ORIGIN, _NAME),
     "scores": ("an object of objects", _is_object_of(is_object)),
     "lower_precision": ("an object of objects", _is_object_of(is_object)),
 }

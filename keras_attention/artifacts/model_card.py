@@ -2,7 +2,7 @@
 
 from keras_attention._validation import with_article
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import describe_signature, package_versions
+from keras_attention.artifacts.manifest import ORIGIN, describe_signature, package_versions
 from keras_attention.files import write_atomically
 
 # The commands of this package that run a format: of a task with a method for users, and of one
@@ -27,9 +27,7 @@ def write_model_card(directory, manifest, task):
 
 
 def _lines(manifest, task):
-    origin = [
-        manifest[name] for name in ("architecture", "preset", "initial_weights") if name in manifest
-    ]
+    origin = [manifest[name] for name in ORIGIN if name in manifest]
     yield f"# {manifest['kind'].capitalize()}{': ' + ' '.join(origin) if origin else ''}"
     yield ""
     yield (

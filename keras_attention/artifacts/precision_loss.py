@@ -1,5 +1,6 @@
 """What a precision below float32 costs, and whether a format may be shipped with it."""
 
+import dataclasses
 import math
 import warnings
 
@@ -9,16 +10,20 @@ from keras_attention.artifacts.quantization import PRECISIONS
 
 LOWER_FORMATS = tuple(fmt.name for fmt in FORMATS.values() if fmt.has_precisions)
 
-# What may be lost, by what it is measured in.
-BOUNDS = {
-    "BLEU": {"float16": 0.05, "int8": 0.3},
-    "points of accuracy": {"float16": 0.1, "int8": 0.5},
-}
-# What it takes to know.
-NEEDED = {
-    "BLEU": "references (`valid_source` and `valid_target`)",
-    "points of accuracy": "labels (`valid`)",
-}
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What the loss of a lower precision is measured in: each task has its own.
+
+    Args:
+        unit: what one is called, such as "BLEU" or "points of accuracy".
+        bounds: dict from a precision to what it may lose.
+        needs: what it takes to know the loss, for messages.
+    """
+
+    unit: str
+    bounds: dict
+    needs: str
 
 
 class PrecisionError(ValueError):
@@ -57,11 +62,11 @@ def loss_report(precision, measure, score=None, float32_score=None):
 
     Args:
         precision: "float16" or "int8".
-        measure: one of `BOUNDS`.
+        measure: a `Measure`.
         score: of the format, or None where it is not known.
         float32_score: of the model.
     """
-    report = {"measure": measure, "loss_bound": BOUNDS[measure][precision]}
+    report = {"measure": measure.unit, "loss_bound": measure.bounds[precision]}
     if score is None:
         return {**report, "loss": None}
     return {
@@ -72,25 +77,25 @@ def loss_report(precision, measure, score=None, float32_score=None):
     }
 
 
-def check_losses(precision, reports, texts, allow_loss=None):
+def check_losses(measure, precision, reports, texts, allow_loss=None):
     """Warns of the formats that lose more than they may, or raises an error.
 
     Args:
+        measure: the `Measure` of the reports.
         precision: "float16" or "int8".
-        reports: dict of a format's name to its `loss_report`, all of one measure.
+        reports: dict of a format's name to its `loss_report`.
         texts: number of texts that they are of.
         allow_loss: what may be lost, in the place of the bound.
 
     Raises:
         PrecisionError: if one loses more than the bound, or than `allow_loss` where it is given.
     """
-    measure = next(iter(reports.values()))["measure"]
-    bound = BOUNDS[measure][precision]
+    unit, bound = measure.unit, measure.bounds[precision]
     losses = {name: report["loss"] for name, report in reports.items()}
     if None in losses.values():
         warnings.warn(
-            f"the loss of {precision} in {measure} was not compared with its bound of {bound:g}: "
-            f"that takes {NEEDED[measure]}.",
+            f"the loss of {precision} in {unit} was not compared with its bound of {bound:g}: "
+            f"that takes {measure.needs}.",
             PrecisionWarning,
             stacklevel=3,
         )
@@ -99,9 +104,9 @@ def check_losses(precision, reports, texts, allow_loss=None):
     over = {name: loss for name, loss in losses.items() if loss > limit}
     if over:
         needed = math.ceil(100 * max(over.values())) / 100
-        which = f"its bound of {bound:g} {measure}"
+        which = f"its bound of {bound:g} {unit}"
         if limit != bound:
-            which = f"the {limit:g} {measure} allowed"
+            which = f"the {limit:g} {unit} allowed"
         raise PrecisionError(
             f"{precision} loses more than {which} {_losses(over, reports, texts)}. Nothing was "
             "written; choose another precision, or accept it with `allow_loss` "
@@ -110,7 +115,7 @@ def check_losses(precision, reports, texts, allow_loss=None):
     over = {name: loss for name, loss in losses.items() if loss > bound}
     if over:
         warnings.warn(
-            f"{precision} loses more than its bound of {bound:g} {measure} "
+            f"{precision} loses more than its bound of {bound:g} {unit} "
             f"{_losses(over, reports, texts)}; allowed by `allow_loss` {allow_loss:g}.",
             PrecisionWarning,
             stacklevel=3,
@@ -118,9 +123,9 @@ def check_losses(precision, reports, texts, allow_loss=None):
 
 
 def _losses(over, reports, texts):
-    forms = ", ".join(
+    formats = ", ".join(
         f"{name} {loss:.2f} ({reports[name]['score']:.2f} instead of "
         f"{reports[name]['float32_score']:.2f})"
         for name, loss in over.items()
     )
-    return f"on {texts:,} texts: {forms}"
+    return f"on {texts:,} texts: {formats}"

@@ -4,7 +4,6 @@ import json
 
 from keras_attention.cli.options import MODEL_OPTIONS, add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
-from keras_attention.tasks.translation.options import DECODING_NAMES
 
 
 def add_parser(subparsers, common, help, arguments):
@@ -27,7 +26,7 @@ def run(options):
 
     task = task_of(options.kind)
     values = given(options, [option.name for option in task.evaluate_options])
-    search = {name: values.pop(name) for name in DECODING_NAMES if name in values}
+    search = {name: values.pop(name) for name in task.decoding_names if name in values}
     scores = evaluate(
         options.kind,
         options.model,

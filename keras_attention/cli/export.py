@@ -2,17 +2,15 @@
 
 import sys
 
-from keras_attention.cli.options import add_options, custom_objects, given
+from keras_attention.artifacts.formats import FORMATS
+from keras_attention.cli.options import CUSTOM, add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
-from keras_attention.tasks.translation.options import DECODING_NAMES
 
 OPTIONS = (
     Option("model", metavar="RUN", required=True),
     Option("output", metavar="ARTIFACT", required=True),
-    Option(
-        "formats", "separated by commas (default: all three)", default="tf_saved_model,tflite,onnx"
-    ),
+    Option("formats", "separated by commas (default: all three)", default=",".join(FORMATS)),
     Option(
         "precision",
         "in which TFLite and ONNX store the weights",
@@ -26,7 +24,7 @@ OPTIONS = (
         float,
         metavar="X",
     ),
-    Option("custom", "Python file that defines the model's own layers", metavar="F.py"),
+    CUSTOM,
     Option("force", "overwrite an existing artifact", bool, const=True),
     Option("quiet", "print nothing", bool, const=True),
 )
@@ -54,7 +52,8 @@ def run(options):
             print(text, file=sys.stderr, flush=True)
 
     values = given(options, _task_options())
-    search = {name: values.pop(name) for name in DECODING_NAMES if name in values}
+    decoding = {name for kind in TASKS for name in task_of(kind).decoding_names}
+    search = {name: values.pop(name) for name in decoding & values.keys()}
     export(
         options.model,
         options.output,

@@ -1,6 +1,7 @@
 """`keras-attention import`: from a published directory to a run."""
 
 from keras_attention.cli.options import add_options
+from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
 
 OPTIONS = (
@@ -8,7 +9,7 @@ OPTIONS = (
     Option(
         "task",
         "what the run is for; by default what config.json says",
-        choices=("classifier", "masked-lm", "token-classifier", "encoder"),
+        choices=tuple(kind for kind in TASKS if task_of(kind).imports),
     ),
     Option("force", "overwrite an existing run", bool, const=True),
     Option("quiet", "print nothing", bool, const=True),

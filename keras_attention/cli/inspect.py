@@ -1,7 +1,6 @@
 """`keras-attention inspect`: what a run or an artifact holds, and whether it is whole."""
 
-from keras_attention.cli.options import add_options, custom_objects
-from keras_attention.tasks.option import Option
+from keras_attention.cli.options import CUSTOM, add_options, custom_objects
 
 
 def add_parser(subparsers, common, help, arguments):
@@ -13,8 +12,7 @@ def add_parser(subparsers, common, help, arguments):
         description="Names files that are missing, changed or truncated; then the status is 2.",
     )
     parser.add_argument("path", metavar="RUN|ARTIFACT")
-    custom = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
-    add_options(parser, [custom])
+    add_options(parser, [CUSTOM])
     parser.set_defaults(run=run)
 
 

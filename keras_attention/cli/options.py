@@ -8,12 +8,15 @@ stands in this package alone.
 import re
 import sys
 
+from keras_attention.artifacts.formats import RUNTIMES
 from keras_attention.tasks.option import Option
 
+RUNTIME = Option("runtime", f"{', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]}", metavar="NAME")
+CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
 MODEL_OPTIONS = (
     Option("model", metavar="RUN|ARTIFACT", required=True),
-    Option("runtime", "keras, tf_saved_model, tflite or onnx", metavar="NAME"),
-    Option("custom", "Python file that defines the model's own layers", metavar="F.py"),
+    RUNTIME,
+    CUSTOM,
 )
 TEXT_OPTIONS = (
     Option("input", "one text a line; .gz is read too", metavar="F"),

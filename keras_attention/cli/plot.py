@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.cli.options import add_options, custom_objects, given
+from keras_attention.cli.options import CUSTOM, RUNTIME, add_options, custom_objects, given
 from keras_attention.tasks import task_of
 from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS
 
-CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
 PICTURE_OPTIONS = (
     Option("output", metavar="F.png", required=True),
     Option("force", "overwrite an existing file", bool, const=True),
@@ -46,7 +45,7 @@ LENGTH_OPTIONS = (
         repeated=True,
     ),
     CUSTOM,
-    Option("runtime", "keras, tf_saved_model, tflite or onnx", metavar="NAME"),
+    RUNTIME,
     Option("source", metavar="F", required=True),
     Option("reference", metavar="F", required=True),
     Option("tokenize", "sacrebleu's: 13a (default), none, ...", default="13a", metavar="NAME"),

@@ -253,7 +253,10 @@ class MultiHeadAttention(HeadProjections):
         return {}
 
     def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
-        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads."""
+        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
+
+        A recurrent decoder's step does not know its number: `score` gets 0 as the query's position.
+        """
         output, scores = self.cross_step(
             query, projected_keys, value_mask, return_attention_scores=True, training=training
         )

@@ -5,7 +5,7 @@ class Comparison:
     """How the answers of a Keras model and of one format of it are compared and scored.
 
     Attributes:
-        measure: what a lower precision loses, a key of `precision_loss.BOUNDS`; None where it is
+        measure: the `precision_loss.Measure` of what a lower precision loses; None where it is
             bounded by nothing but `check`.
         count: number of examples.
     """

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.tasks.load import read_artifact, read_run
-
-ORIGIN = ("architecture", "preset", "initial_weights")
 
 
 def describe(path, custom_objects=None):

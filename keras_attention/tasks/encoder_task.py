@@ -10,6 +10,7 @@ class EncoderTask(Task):
     """A task whose model reads `token_ids`, `segment_ids` and `padding_mask`."""
 
     trains = False
+    imports = True
 
     def load_tokenizer(self, directory):
         from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
@@ -51,7 +52,7 @@ class EncoderTask(Task):
         if given:
             raise InputError(
                 f"{path} is {with_article(self.kind)}, which decodes nothing: {', '.join(given)} "
-                f"{'concerns' if len(given) == 1 else 'concern'} translators."
+                f"{'does' if len(given) == 1 else 'do'} not concern it."
             )
 
     def require_fit(self, path, config, model, tokenizer):

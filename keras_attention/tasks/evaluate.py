@@ -11,7 +11,7 @@ def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search
         kind: of the task: "translator", "classifier" or "masked-lm".
         path: the run directory or the artifact.
         runtime, custom_objects, seed: those of `keras_attention.load`.
-        search: dict of what says how a translator decodes: see `load`.
+        search: dict of what says how the model decodes: see `load`.
         **options: of the task: of a translator `source`, `reference`, `tokenize` and `lowercase`;
             of a classifier `data`, its columns and `confusion`; of a masked LM `data`.
 

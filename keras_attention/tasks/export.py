@@ -4,7 +4,7 @@ from pathlib import Path
 
 from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
-from keras_attention.artifacts.manifest import write_manifest
+from keras_attention.artifacts.manifest import SIZES, write_manifest
 from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
 from keras_attention.files import new_directory, refuse_existing_directory
@@ -117,7 +117,7 @@ def export(
                 agreement = manifest["parity"][name][-1]["agreement"]
                 say(f"  {lower['size_ratio']:.1%} of float32's bytes, {agreement:.1%} the same")
         if losses and comparison.measure is not None:
-            check_losses(precision, losses, comparison.count, allow_loss)
+            check_losses(comparison.measure, precision, losses, comparison.count, allow_loss)
         task.write_extras(directory, manifest)
         write_model_card(directory, manifest, task)
         write_manifest(directory, manifest)
@@ -157,7 +157,7 @@ def _refuse(source, task, given):
 
 def _origin(config):
     """What a manifest says of where the model comes from: its sizes, or its initial weights."""
-    sizes = {name: config[name] for name in ("architecture", "preset") if config.get(name)}
+    sizes = {name: config[name] for name in SIZES if config.get(name)}
     if sizes or not config.get("initial_weights"):
         return sizes
     return {"initial_weights": Path(config["initial_weights"]).name}

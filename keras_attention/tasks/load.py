@@ -11,7 +11,6 @@ from keras_attention.artifacts.manifest import (
     verify_files,
 )
 from keras_attention.runs.run_directory import TOKENIZER, read_config, read_model
-from keras_attention.search_options import require_decoding_names
 from keras_attention.tasks import task_of
 
 
@@ -47,7 +46,6 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
     path = Path(path)
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    require_decoding_names(options)
     if not (path / "manifest.json").exists():
         if runtime not in (None, "keras"):
             raise InputError(

@@ -63,11 +63,14 @@ class Task:
         unit: what its inputs are called in progress messages: "sentences", "texts".
         method: name of the method for users: "translate", "classify"; None where there is none.
         trains: whether there is a training for it.
+        imports: whether a published checkpoint may become a run of it.
         train_help, train_description, evaluate_help: sentences for the help of commands.
         train_options, export_options, evaluate_options: tuples of `Option`.
         no_attention: which of "pair" and "grid" make no sense in pictures of its attention.
+        decoding_names: names of the options that say how its models decode, which `load`,
+            `evaluate` and `export` take; empty where nothing is decoded.
         example_options: names of the `export_options` that `examples` takes; `graph` takes the
-            others, but for those that say how to decode.
+            others, but for `decoding_names`.
         run_fields: the fields that the config of a run must have, for `json_file.require_fields`;
             `labels` is among them where classes have names.
         manifest_fields: the fields that its manifests must have, likewise.
@@ -77,10 +80,12 @@ class Task:
     unit = "texts"
     method = None
     trains = True
+    imports = False
     train_help = train_description = evaluate_help = None
     train_options = ()
     export_options = ()
     evaluate_options = ()
+    decoding_names = ()
     example_options = ()
     no_attention = ()
     run_fields = {}

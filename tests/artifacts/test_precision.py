@@ -12,7 +12,6 @@ from keras_attention.artifacts import onnx_precision
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import (
-    BOUNDS,
     PrecisionError,
     PrecisionWarning,
     check_losses,
@@ -25,11 +24,13 @@ from keras_attention.tasks.export import export
 from keras_attention.tasks.translation.parity import Remembered, measure_precision
 from keras_attention.tasks.translation.task import TASK
 from keras_attention.tasks.translation.text_translator import TextTranslator
+from keras_attention.tasks.translation.translation_comparison import TranslationComparison
 from keras_attention.text import phrase_corpus
 from tests.conftest import BEAM
 from tests.tasks.small_translator import TEXTS, tokenizer
 
 LOWER = ("tflite", "onnx")
+BLEU = TranslationComparison.measure
 SENTENCES, REFERENCES = [f"sentence {i}" for i in range(300)], [f"satz {i}" for i in range(300)]
 
 
@@ -120,14 +121,14 @@ def test_a_text_is_translated_once():
 
 
 def test_the_loss():
-    assert loss_report("int8", "BLEU", 12.5, 100.0) == {
+    assert loss_report("int8", BLEU, 12.5, 100.0) == {
         "measure": "BLEU",
         "loss_bound": 0.3,
         "score": 12.5,
         "float32_score": 100.0,
         "loss": 87.5,
     }
-    without = loss_report("float16", "BLEU")
+    without = loss_report("float16", BLEU)
     assert without == {"measure": "BLEU", "loss_bound": 0.05, "loss": None}
 
 
@@ -138,32 +139,32 @@ def losses(**values):
     }
 
 
-@pytest.mark.parametrize("precision", BOUNDS["BLEU"])
+@pytest.mark.parametrize("precision", BLEU.bounds)
 def test_the_bound(precision):
-    bound = BOUNDS["BLEU"][precision]
-    check_losses(precision, losses(tflite=bound, onnx=-3.0), 1014)
+    bound = BLEU.bounds[precision]
+    check_losses(BLEU, precision, losses(tflite=bound, onnx=-3.0), 1014)
     with pytest.raises(PrecisionError, match="loses more than its bound"):
-        check_losses(precision, losses(tflite=-3.0, onnx=bound + 0.001), 1014)
+        check_losses(BLEU, precision, losses(tflite=-3.0, onnx=bound + 0.001), 1014)
 
 
 def test_a_missed_bound_says_what_to_do():
     with pytest.raises(PrecisionError) as error:
-        check_losses("int8", losses(tflite=0.421, onnx=0.1), 1014)
+        check_losses(BLEU, "int8", losses(tflite=0.421, onnx=0.1), 1014)
     assert str(error.value) == (
         "int8 loses more than its bound of 0.3 BLEU on 1,014 texts: tflite 0.42 (39.58 instead "
         "of 40.00). Nothing was written; choose another precision, or accept it with `allow_loss` "
         "0.43."
     )
     with pytest.raises(PrecisionError, match="onnx 0.50"):
-        check_losses("int8", losses(tflite=0.421, onnx=0.5), 1014, allow_loss=0.43)
+        check_losses(BLEU, "int8", losses(tflite=0.421, onnx=0.5), 1014, allow_loss=0.43)
     with pytest.warns(PrecisionWarning, match="tflite 0.42 .* allowed by `allow_loss` 0.43"):
-        check_losses("int8", losses(tflite=0.421, onnx=0.1), 1014, allow_loss=0.43)
+        check_losses(BLEU, "int8", losses(tflite=0.421, onnx=0.1), 1014, allow_loss=0.43)
 
 
 def test_an_allowance_below_the_bound_is_the_bound():
-    check_losses("int8", losses(tflite=0.2), 1014, allow_loss=0.25)
+    check_losses(BLEU, "int8", losses(tflite=0.2), 1014, allow_loss=0.25)
     with pytest.raises(PrecisionError, match="more than the 0.1 BLEU allowed on 1,014"):
-        check_losses("int8", losses(tflite=0.2), 1014, allow_loss=0.1)
+        check_losses(BLEU, "int8", losses(tflite=0.2), 1014, allow_loss=0.1)
 
 
 @pytest.mark.parametrize(

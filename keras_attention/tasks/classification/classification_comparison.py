@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
+from keras_attention.artifacts.precision_loss import Measure
 from keras_attention.tasks.comparison import Comparison
 from keras_attention.text.corpora.labelled_texts import LabelledTexts
 
@@ -92,7 +93,7 @@ class ClassificationComparison(Comparison):
     precision may differ; what it loses is measured in points of accuracy.
     """
 
-    measure = "points of accuracy"
+    measure = Measure("points of accuracy", {"float16": 0.1, "int8": 0.5}, "labels (`valid`)")
 
     def __init__(self, user, examples):
         if isinstance(examples, (list, tuple)):

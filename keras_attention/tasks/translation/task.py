@@ -7,6 +7,7 @@ from keras_attention._validation import InputError, require
 from keras_attention.search_options import GREEDY
 from keras_attention.tasks.task import Graph, Initial, Plan, Rows, Task
 from keras_attention.tasks.translation.options import (
+    DECODING_NAMES,
     EVALUATE_OPTIONS,
     EXPORT_OPTIONS,
     SEARCH_OPTIONS,
@@ -26,6 +27,7 @@ class TranslationTask(Task):
     train_options = TRAIN_OPTIONS
     export_options = EXPORT_OPTIONS
     evaluate_options = EVALUATE_OPTIONS
+    decoding_names = DECODING_NAMES
     example_options = ("valid_source", "valid_target")
     no_attention = ("pair", "grid")
     manifest_fields = {"decoding": ("an object", lambda value: isinstance(value, dict))}

@@ -13,6 +13,7 @@ from keras_attention.search_options import (
     SamplingOptions,
     SearchOptions,
     int32_seeds,
+    require_decoding_names,
 )
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.token_ids import pad
@@ -248,6 +249,7 @@ def decoding_of_artifact(path, decoding, seed=None, **search):
     Raises:
         InputError: if the artifact cannot do what is asked for: it was fixed by its export.
     """
+    require_decoding_names(search)
     method = decoding["method"]
     is_sampling = method == "sampling"
     own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}

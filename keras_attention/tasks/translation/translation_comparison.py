@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_attention._validation import InputError
+from keras_attention.artifacts.precision_loss import Measure
 from keras_attention.tasks.comparison import Comparison
 from keras_attention.tasks.translation.parity import (
     COMPARED_SENTENCES,
@@ -73,7 +74,11 @@ class TranslationComparison(Comparison):
     what it loses is measured in BLEU.
     """
 
-    measure = "BLEU"
+    measure = Measure(
+        "BLEU",
+        {"float16": 0.05, "int8": 0.3},
+        "references (`valid_source` and `valid_target`)",
+    )
 
     def __init__(self, user, sentences):
         if isinstance(sentences, (list, tuple)):
