@@ -28,8 +28,9 @@ class MultiHeadAttention(HeadProjections):
     stock layer upstream.
 
     A subclass may override `score`, and `build` for the weights that its scores need. `score` sees
-    positions, so it works in calls and in steps alike. It casts its weights to `query.dtype`, which
-    only a call would do by itself.
+    positions, so it works in calls and in steps alike; in a recurrent decoder, which does not count
+    its steps, a query's position is 0. It casts its weights to `query.dtype`, which only a call
+    would do by itself.
 
     Args:
         num_heads: number of heads H.
@@ -253,10 +254,7 @@ class MultiHeadAttention(HeadProjections):
         return {}
 
     def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
-        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
-
-        A recurrent decoder's step does not know its number: `score` gets 0 as the query's position.
-        """
+        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads."""
         output, scores = self.cross_step(
             query, projected_keys, value_mask, return_attention_scores=True, training=training
         )
