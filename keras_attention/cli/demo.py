@@ -18,7 +18,7 @@ PICTURED = "The concert begins on Friday the third of March twenty thirty at hal
 def _sizes(artifact):
     from keras_attention.artifacts.formats import FORMATS
 
-    paths = {name: artifact / form.path for name, form in FORMATS.items()}
+    paths = {name: artifact / fmt.path for name, fmt in FORMATS.items()}
     return {
         name: sum(f.stat().st_size for f in [path, *path.rglob("*")] if f.is_file())
         for name, path in paths.items()

@@ -178,13 +178,13 @@ def artifact_classifier(directory, runtime, manifest):
     Raises:
         InputError: if the artifact does not hold that format.
     """
-    form = format_of(directory, runtime, manifest)
+    fmt = format_of(directory, runtime, manifest)
     tokenizer = WordPieceTokenizer.load(Path(directory) / "tokenizer")
     takes_pairs = manifest["takes_pairs"]
-    if form.takes_text:
-        run = strings_to_probabilities(form.signature(directory, "serving_default"))
+    if fmt.takes_text:
+        run = strings_to_probabilities(fmt.signature(directory, "serving_default"))
     else:
-        signature = form.signature(directory, "ids", ["probabilities"])
+        signature = fmt.signature(directory, "ids", ["probabilities"])
         run = ids_to_probabilities(
             lambda **ids: signature(**ids)["probabilities"], tokenizer.padding_id, takes_pairs
         )
