@@ -66,6 +66,10 @@ class Model(FirstBatch, keras.Model):
         def make_train_function(self, force=False):
             from keras_attention.training import distribution
 
+            if self.optimizer is not None and not self.optimizer.built:
+                # Keras would make its variables in the first step, and trace the step once more.
+                with self.distribute_strategy.scope():
+                    self.optimizer.build(self.trainable_variables)
             if not distribution.is_multi_worker(self.distribute_strategy):
                 return super().make_train_function(force)
             if self.train_function is None or force:
