@@ -1,6 +1,7 @@
 """ONNX: written with standard operators only, and run by ONNX Runtime."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 
@@ -27,16 +28,14 @@ def write(path, model, graph, precision="float32", saved_model=None):
     """
     try:
         import onnx
-        import tf2onnx
+        import tf2onnx  # noqa: F401
     except ImportError as error:
         raise missing_package("tf2onnx", "onnx") from error
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # tf2onnx's own, of NumPy and onnx
-        proto, _ = tf2onnx.convert.from_function(
-            graph.ids, input_signature=graph.ids.input_signature, opset=OPSET
-        )
+        proto = _convert(graph.ids)
     hoist_loop_invariants(proto.graph)
     size, storage = proto.ByteSize(), None
     if precision != "float32":
@@ -47,6 +46,32 @@ def write(path, model, graph, precision="float32", saved_model=None):
     onnx.checker.check_model(proto, full_check=True)
     write_atomically(Path(path), proto.SerializeToString())
     return storage
+
+
+def _convert(function):
+    """The ONNX model of a `tf.function` that has an input signature.
+
+    tf2onnx copies the graph before each of its passes, in case the pass fails, which takes a third
+    of the time. While this variable is set it copies nothing and raises what fails.
+    """
+    from tf2onnx import constants, convert
+
+    def once():
+        signature = function.input_signature
+        return convert.from_function(function, input_signature=signature, opset=OPSET)[0]
+
+    name = constants.ENV_TF2ONNX_CATCH_ERRORS
+    given = os.environ.get(name)
+    os.environ[name] = "FALSE"
+    try:
+        return once()
+    except Exception:
+        del os.environ[name]
+        return once()  # without the pass that failed
+    finally:
+        os.environ.pop(name, None)
+        if given is not None:
+            os.environ[name] = given
 
 
 def operators(path):
