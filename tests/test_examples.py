@@ -31,7 +31,7 @@ def test_a_custom_attention_learns_what_the_plain_one_cannot(capsys):
 
 
 def test_the_translator_trains_exports_and_agrees(tmp_path, capsys):
-    matches = example("translator").main(tmp_path, epochs=1, pairs=3000)
+    matches = example("translator").main(tmp_path, epochs=1, pairs=800)
     assert set(matches) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(matches.values())) == 1
     assert (tmp_path / "artifact" / "manifest.json").exists()

@@ -9,6 +9,7 @@ from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here, run_process
+from tests.tasks.small_run import write_words
 
 SOURCES, REFERENCES = phrase_corpus(12, split="test")
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
@@ -122,11 +123,9 @@ def test_resume_does_nothing_on_a_finished_run(capfd, run_directory):
 def test_train_export_and_translate_from_a_shell(tmp_path):
     """The road itself, each step a process of its own: resume starts afresh, quiet is quiet."""
     run, artifact = tmp_path / "run", tmp_path / "artifact"
-    sources, targets = phrase_corpus(300)
-    for side, lines in (("source", sources), ("target", targets)):
-        (tmp_path / side).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    files = ("--train-source", tmp_path / "source", "--train-target", tmp_path / "target")
-    options = ("--epochs", 1, "--vocabulary-size", 200, "--seed", 3, "--resume", "--quiet")
+    write_words(tmp_path, pairs=300)
+    files = ("--train-source", tmp_path / "train.en", "--train-target", tmp_path / "train.de")
+    options = ("--epochs", 1, "--vocabulary-size", 70, "--seed", 3, "--resume", "--quiet")
     process = run_process("train", "translator", *files, "--output", run, *options)
     assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
     names = {"model.keras", "digests.json", "tokenizer", "config.json"}
@@ -145,7 +144,8 @@ def test_the_demo(tmp_path, capsys):
     """A small one: what it prints, what it leaves, and that all runtimes agree."""
     from keras_attention.cli.demo import run_demo
 
-    options = dict(epochs=1, corpus_size=2000, vocabulary_size=300, max_sequence_length=48)
+    options = dict(epochs=1, corpus_size=1000, vocabulary_size=300, max_sequence_length=48)
+    options["max_buckets"] = 1
     for name in ("report.json", "alignment.png"):
         (tmp_path / name).write_text("mine")
         with pytest.raises(InputError, match=f"{name} already exists"):

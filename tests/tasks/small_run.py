@@ -4,6 +4,7 @@ Run as `python -m tests.tasks.small_run CORPUS RUN [WINDOW]`: trains, or goes on
 the files or, by windows, on the shards of the corpus.
 """
 
+import random
 import sys
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def write_corpus(directory, pairs=96):
     for part, number in (("train", pairs), ("valid", 4)):
         for language, lines in zip(("en", "de"), phrase_corpus(number, split=part), strict=True):
             text = "".join(f"{line}\n" for line in lines)
+            (Path(directory) / f"{part}.{language}").write_text(text, encoding="utf-8")
+    return directory
+
+
+WORDS = dict(one="eins", two="zwei", three="drei", four="vier", five="fünf", six="sechs")
+
+
+def write_words(directory, pairs=60):
+    """Three words a line, each a token: batches of one shape, which compile fast."""
+    rng = random.Random(5)
+    for part, number in (("train", pairs), ("valid", 4)):
+        rows = [rng.choices([*WORDS], k=3) for _ in range(number)]
+        for language in ("en", "de"):
+            words = [row if language == "en" else [WORDS[word] for word in row] for row in rows]
+            text = "".join(f"{' '.join(row)}\n" for row in words)
             (Path(directory) / f"{part}.{language}").write_text(text, encoding="utf-8")
     return directory
 

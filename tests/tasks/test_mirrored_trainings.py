@@ -11,14 +11,18 @@ from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_classifier import write_data
-from tests.tasks.small_run import write_corpus
+from tests.tasks.small_run import write_words
 
-COMMON = ("--epochs", 2, "--vocabulary-size", 150, "--dropout", 0, "--quiet")
+COMMON = ("--epochs", 2, "--dropout", 0, "--quiet")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return write_corpus(write_data(tmp_path_factory.mktemp("data")), pairs=64)
+    return write_words(write_data(tmp_path_factory.mktemp("data")))
+
+
+# Four batches of 15 rows: 8 on one replica, 7 on the other.
+WORDS = ("--vocabulary-size", 70, "--batch-tokens", 60)
 
 
 def arguments(kind, data):
@@ -27,8 +31,15 @@ def arguments(kind, data):
         files = [f"--{part}-{side}" for part in ("train", "valid") for side in ("source", "target")]
         names = [f"{part}.{side}" for part in ("train", "valid") for side in ("en", "de")]
         paths = zip(files, (data / name for name in names), strict=True)
-        return [*COMMON, "--batch-tokens", 400, *(value for pair in paths for value in pair)]
-    texts = ["--train", data / "train.jsonl", "--valid", data / "valid.jsonl"]
+        return [*COMMON, *WORDS, *(value for pair in paths for value in pair)]
+    texts = [
+        "--vocabulary-size",
+        150,
+        "--train",
+        data / "train.jsonl",
+        "--valid",
+        data / "valid.jsonl",
+    ]
     preset = "lesson" if kind == "classifier" else "tiny"
     return [*COMMON, *texts, "--preset", preset, "--batch-size", 15, "--max-length", 32]
 
