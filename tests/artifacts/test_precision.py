@@ -266,7 +266,7 @@ def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, mon
     assert together["agreement"] >= 10 / 16
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
 def test_recurrent_translators(tmp_path, precision):
     keras.utils.set_random_seed(1)
     model = RNNTranslator.from_preset(

@@ -238,8 +238,8 @@ def test_a_corpus_too_small_for_the_vocabulary_gets_the_largest_possible_one(cap
 
 def test_no_layer_or_head_of_that_number(fails, tmp_path, run_directory):
     plot = ("plot", "attention", "--model", run_directory, "--text", "three", "--output")
-    said = fails(*plot, tmp_path / "a.png", "--layer", 4)
-    assert said == "There is no layer 4; the model has layers 0 to 3."
+    said = fails(*plot, tmp_path / "a.png", "--layer", 2)
+    assert said == "There is no layer 2; the model has layers 0 to 1."
     assert "There is no head 9" in fails(*plot, tmp_path / "a.png", "--head", 9)
     assert fails(*plot[:-2], " ", "--output", tmp_path / "a.png") == "The text to plot is empty."
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from keras_attention import load
 from keras_attention._validation import InputError
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here, run_process
-from tests.tasks.small_run import write_words
+from tests.tasks.small_run import two_layers, write_words
 
 SOURCES, REFERENCES = phrase_corpus(12, split="test")
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
@@ -152,7 +152,8 @@ def test_the_demo(tmp_path, capsys):
             run_demo(tmp_path)
         assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
         (tmp_path / name).unlink()
-    report = run_demo(tmp_path / "demo", sentences=8, **options)
+    with two_layers():
+        report = run_demo(tmp_path / "demo", sentences=8, **options)
     assert {p.name for p in (tmp_path / "demo").iterdir()} == {
         *("run", "artifact", "report.json", "alignment.png")
     }

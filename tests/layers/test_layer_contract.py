@@ -305,8 +305,20 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("case", CASES)
+# A loop compiles for seconds; in half precision float16 is the narrower one.
+SLOW = {
+    (name, "mixed_bfloat16") for name in ("RecurrentDecoder", "RNNSearchDecoder", "GNMTDecoder")
+}
+
+
+@pytest.mark.parametrize(
+    "case, policy",
+    [
+        pytest.param(case, policy, marks=pytest.mark.slow if (case, policy) in SLOW else ())
+        for case in CASES
+        for policy in POLICIES
+    ],
+)
 def test_contract(case, policy, tmp_path):
     constructor, arguments, inputs, weights, options = CASES[case]
     check_layer(

@@ -15,6 +15,7 @@ SIZES = {
     "rnnsearch": dict(units=8, embedding_dim=6, maxout_units=5, attention_units=7),
     "gnmt": dict(units=8, num_layers=3),
 }
+JIT = ("small", "gnmt")  # XLA compiles one preset with few cells and one with many
 SOURCE = np.array([[5, 6, 7, 8, 3], [9, 4, 3, 0, 0]], "int32")
 TARGET = np.array([[2, 11, 12, 13], [2, 14, 0, 0]], "int32")
 
@@ -156,8 +157,16 @@ def test_vocabularies_that_differ_have_matrices_of_their_own():
     assert model.count_params() == shared.count_params() + 20 * 6
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("preset", SIZES)
+@pytest.mark.parametrize(
+    "preset, jit",
+    [
+        *((preset, False) for preset in SIZES),
+        *(
+            pytest.param(preset, True, marks=() if preset in JIT else pytest.mark.slow)
+            for preset in SIZES
+        ),
+    ],
+)
 def test_fit_learns_a_copy(preset, jit):
     from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy
 

@@ -26,7 +26,10 @@ BEAM = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
     [
         # `test_rnn_run.py` exports this one greedily too, from the command line.
         pytest.param("small", SearchOptions(), marks=pytest.mark.slow),
-        *((preset, SearchOptions()) for preset in SIZES if preset != "small"),
+        # Its layers are those of rnnsearch, but for the attention.
+        pytest.param("rnnencdec", SearchOptions(), marks=pytest.mark.slow),
+        ("rnnsearch", SearchOptions()),
+        ("gnmt", SearchOptions()),
         ("small", BEAM),
     ],
 )

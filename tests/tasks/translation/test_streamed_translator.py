@@ -12,9 +12,21 @@ from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_run import small_config, small_streamed_config, write_corpus, write_shards
+from tests.tasks.small_run import (
+    small_config,
+    small_streamed_config,
+    two_layers,
+    write_corpus,
+    write_shards,
+)
 
 MODULE = "tests.tasks.small_run"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    with two_layers():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from keras_attention.tasks.translation.training import train_tokenizer
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshots import read_snapshot, snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_run import small_config, write_corpus
+from tests.tasks.small_run import small_config, two_layers, write_corpus
 
 
 def names(directory):
@@ -28,6 +28,12 @@ def tree(directory):
 def history(run):
     with open(run / "history.csv", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    with two_layers():
+        yield
 
 
 @pytest.fixture(scope="module")
