@@ -31,7 +31,7 @@ def test_a_custom_attention_learns_what_the_plain_one_cannot(capsys):
 
 
 def test_the_translator_trains_exports_and_agrees(tmp_path, capsys):
-    matches = example("translator").main(tmp_path, epochs=1, pairs=800)
+    matches = example("translator").main(tmp_path, epochs=1, pairs=3000)
     assert set(matches) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(matches.values())) == 1
     assert (tmp_path / "artifact" / "manifest.json").exists()
@@ -103,7 +103,7 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
 
 
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):
-    files = [str(labelled / name) for name in ("texts.txt", "train.jsonl", "valid.jsonl")]
+    files = [str(labelled / name) for name in ("texts.txt", "valid.jsonl", "train.jsonl")]
     options = dict(max_sequence_length=32, vocabulary_size=200, max_buckets=1)
     accuracies = example("pretraining").main(*files, tmp_path, epochs=1, seeds=1, **options)
     assert {name: len(found) for name, found in accuracies.items()} == {
