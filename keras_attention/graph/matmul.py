@@ -11,6 +11,8 @@ import math
 
 from keras import ops
 
+from keras_attention.graph.reshape_rows import reshape_rows
+
 
 def linear(inputs, kernel, dtype, bias=None):
     """`inputs` (..., D) times `kernel` (D, U), plus `bias` (U,), in `dtype`: (..., U).
@@ -36,8 +38,8 @@ def unflatten(flat, like):
     """`flat` (N, U) in the outer shape (..., D) of `like`: (..., U)."""
     if len(like.shape) == 2:
         return flat
-    # The first size follows from the others: where these are static, no shape is computed.
-    return ops.reshape(flat, (-1, *ops.shape(like)[1:-1], flat.shape[-1]))
+    first, *sizes, _ = ops.shape(like)
+    return reshape_rows(flat, (*sizes, flat.shape[-1]), lambda: first)
 
 
 def scaled_dot_product(query, key):

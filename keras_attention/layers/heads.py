@@ -6,6 +6,8 @@ faster without its axis: nothing needs to be reshaped between products of rows.
 
 from keras import ops
 
+from keras_attention.graph.reshape_rows import reshape_rows
+
 
 def query_length(query):
     """How many positions a query (B, T, D), or (B, D) of one position, has."""
@@ -17,7 +19,8 @@ def split_heads(projected, num_heads, length):
     width = projected.shape[-1] // num_heads
     if isinstance(length, int) and length == 1:  # there is nothing to transpose
         return ops.reshape(projected, (-1, num_heads, 1, width))
-    return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
+    split = reshape_rows(projected, (length, num_heads, width), lambda: ops.shape(projected)[0])
+    return ops.transpose(split, (0, 2, 1, 3))
 
 
 def split_query_key_value(projected, num_heads, length, widths):
@@ -44,25 +47,30 @@ def merge_heads(context, query):
         return ops.reshape(context, (-1, width))
     if isinstance(length, int) and length == 1:
         return ops.reshape(context, (-1, 1, width))
-    return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
+    merged = ops.transpose(context, (0, 2, 1, 3))
+    return reshape_rows(merged, (length, width), lambda: ops.shape(context)[0])
 
 
 def group_queries(query, queries_per_source):
     """(B, T, D) or (B, D) -> (B / G, G * T, D): G rows that attend to the same row of a source."""
-    length = query_length(query)
-    return ops.reshape(query, (-1, queries_per_source * length, query.shape[-1]))
+    sizes = (queries_per_source * query_length(query), query.shape[-1])
+    return reshape_rows(query, sizes, lambda: ops.shape(query)[0] // queries_per_source)
 
 
 def group_positions(positions, queries_per_source):
     """Positions (T,) or (B, T) of queries -> (G * T,) or (B / G, G * T)."""
     if len(positions.shape) == 1:
         return ops.tile(positions, (queries_per_source,))
-    return ops.reshape(positions, (-1, queries_per_source * ops.shape(positions)[1]))
+    size = queries_per_source * ops.shape(positions)[1]
+    return reshape_rows(positions, (size,), lambda: ops.shape(positions)[0] // queries_per_source)
 
 
 def ungroup_scores(scores, queries_per_source, length):
     """(B / G, H, G * T, S) -> (B, H, T, S)."""
     num_heads, source_length = scores.shape[1], ops.shape(scores)[3]
-    shape = (-1, num_heads, queries_per_source, length, source_length)
-    scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
-    return ops.reshape(scores, (-1, num_heads, length, source_length))
+    sizes, rows = (num_heads, length, source_length), ops.shape(scores)[0]
+    grouped = reshape_rows(
+        scores, (num_heads, queries_per_source, length, source_length), lambda: rows
+    )
+    grouped = ops.transpose(grouped, (0, 2, 1, 3, 4))
+    return reshape_rows(grouped, sizes, lambda: rows * queries_per_source)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention import activations
 from keras_attention.graph.matmul import flatten
+from keras_attention.graph.reshape_rows import reshape_rows
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -90,7 +91,8 @@ class MaskedLMHead(keras.layers.Layer):
         x = self.normalization(self.dense(rows))
         logits = ops.cast(self.embedding(x, reverse=True), self.compute_dtype)
         logits = logits + ops.cast(self.token_bias, self.compute_dtype)
-        return ops.reshape(logits, (-1, ops.shape(positions)[1], logits.shape[-1]))
+        batch_size, count = ops.shape(positions)[:2]
+        return reshape_rows(logits, (count, logits.shape[-1]), lambda: batch_size)
 
     def compute_output_shape(self, inputs_shape, mask_positions_shape=None):
         shape = inputs_shape if mask_positions_shape is None else mask_positions_shape

@@ -180,7 +180,7 @@ class MultiplicativeAttention(BaseAttention):
         if mask is None:
             return ops.cast(ops.shape(scores)[2], "float32")
         positions = ops.arange(1, ops.shape(scores)[2] + 1, dtype="float32")
-        return ops.max(ops.where(mask, positions, 0.0), axis=-1, keepdims=True)
+        return ops.max(ops.where(mask, positions, 0.0), axis=-1, keepdims=True, initial=0.0)
 
     def get_config(self):
         return {
