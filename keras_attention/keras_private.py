@@ -4,13 +4,23 @@ Pinned to Keras 3.15 (`keras>=3.15,<3.16` in setup.cfg): look at each of them wh
 `tests/test_import_direction.py` finds private names read elsewhere.
 """
 
+from keras.src.backend.common import masking
+
 
 def mask_of(tensor):
     """The mask that a layer left on its output, or None.
 
     Keras hands it to `call` only under names of its own choice, `mask` or `<argument>_mask`.
     """
-    return getattr(tensor, "_keras_mask", None)
+    return None if tensor is None else masking.get_keras_mask(tensor)
+
+
+def leave_mask(tensor, mask):
+    """Leaves a mask on the output of a layer whose `compute_mask` cannot know it.
+
+    `compute_mask` is given the first argument of a call alone.
+    """
+    masking.set_keras_mask(tensor, mask)
 
 
 def takes_training(layer):

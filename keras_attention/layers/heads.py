@@ -51,6 +51,13 @@ def merge_heads(context, query):
     return reshape_rows(merged, (length, width), lambda: ops.shape(context)[0])
 
 
+def zeros_without_keys(output, count):
+    """`output` of an attention without masks; zeros instead of its bias if there is no key."""
+    if isinstance(count, int):
+        return output if count else ops.zeros_like(output)
+    return output * ops.cast(count > 0, output.dtype)
+
+
 def group_queries(query, queries_per_source):
     """(B, T, D) or (B, D) -> (B / G, G * T, D): G rows that attend to the same row of a source."""
     sizes = (queries_per_source * query_length(query), query.shape[-1])

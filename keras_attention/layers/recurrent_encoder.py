@@ -8,6 +8,7 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.require_shapes import require_shapes
 
 CELLS = ("gru", "lstm")
 
@@ -47,7 +48,8 @@ class RecurrentEncoder(keras.layers.Layer):
         token, the backward one after the first.
 
     Raises:
-        ValueError: if a size or rate is out of range, or the cell is unknown.
+        ValueError: if a size or rate is out of range, the cell is unknown, or an input has another
+            rank or size.
 
     Example:
 
@@ -139,6 +141,7 @@ class RecurrentEncoder(keras.layers.Layer):
     def call(self, inputs, padding_mask=None, training=None):
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
+        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
         # Time comes first from here on: (S, B, ...).
         x = ops.transpose(inputs, (1, 0, 2))
         mask = None
@@ -216,6 +219,7 @@ class RecurrentEncoder(keras.layers.Layer):
         return (*inputs_shape[:-1], self._width()), (inputs_shape[0], self._width())
 
     def compute_output_spec(self, inputs, padding_mask=None, training=None):
+        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
         return tuple(
             keras.KerasTensor(shape, dtype=self.compute_dtype)
             for shape in self.compute_output_shape(inputs.shape)

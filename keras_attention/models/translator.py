@@ -6,6 +6,7 @@ from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.decoding.length_limits import same_limits, source_limits
 from keras_attention.decoding.step_contract import StepContract
+from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.models.model import Model
 from keras_attention.token_ids import SpecialIds
 
@@ -70,6 +71,7 @@ class Translator(StepContract, Model):
         }
 
     def inputs_shape(self, inputs):
+        require_shapes(inputs=(inputs, "B S"))
         return ops.shape(inputs)
 
     def inputs_mask(self, inputs):
