@@ -74,7 +74,7 @@ def combine_pairs(*masks):
 
     Where one has an axis H, those with B alone get it too, so that B never meets H.
     """
-    masks = [ops.convert_to_tensor(mask) for mask in masks if mask is not None]
+    masks = [mask for mask in masks if mask is not None]
     rank = max((len(mask.shape) for mask in masks), default=0)
     return combine(
         *(ops.expand_dims(mask, 1) if len(mask.shape) == 3 < rank else mask for mask in masks)

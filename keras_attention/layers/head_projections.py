@@ -77,8 +77,11 @@ class HeadProjections(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
-        if kwargs.get("output_shape") is not None:  # of several axes in Keras
-            require_positive_integer("output_shape", kwargs["output_shape"])
+        shape = kwargs.get("output_shape")
+        if isinstance(shape, (list, tuple)) and len(shape) == 1:  # as Keras keeps an integer
+            kwargs["output_shape"] = shape = shape[0]
+        if shape is not None:
+            require_positive_integer("output_shape", shape)
         words = take_words(
             type(self).__name__, kwargs, {"output_shape": ("output_dim", output_dim)}, REFUSED
         )
@@ -184,9 +187,17 @@ class HeadProjections(keras.layers.Layer):
 
     def _apply(self, inputs, name, first, last):
         """Parts `first` to `last` of (query, key, value) of `inputs`, however they are stored."""
+        kernel, bias = self._stored(name, first, last)
+        return linear(inputs, kernel, self.compute_dtype, bias)
+
+    def projection(self, name):
+        """The kernel (D, H * K) and the bias, or None, of "query", "key" or "value" alone."""
+        first = ("query", "key", "value").index(name)
+        return self._stored(name, first, first + 1)
+
+    def _stored(self, name, first, last):
         if hasattr(self, f"{name}_kernel"):
-            kernel, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
-            return linear(inputs, kernel, self.compute_dtype, bias)
+            return getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
         stored = [(n, i, j) for n, i, j in PARTS if hasattr(self, f"{n}_kernel")]
         stored = [(n, i, j) for n, i, j in stored if i < last and j > first]
         kernels = [getattr(self, f"{name}_kernel") for name, _, _ in stored]
@@ -200,11 +211,13 @@ class HeadProjections(keras.layers.Layer):
         start = sum(self._widths[: stored[0][1]])
         ends = [sum(self._widths[:end]) - start for end in (first, last)]
         kernel = ops.concatenate(kernels, axis=1) if len(kernels) > 1 else kernels[0]
-        kernel, bias = kernel[:, ends[0] : ends[1]], None
+        bias = None
         if self.use_bias:
             bias = ops.concatenate(biases) if len(biases) > 1 else biases[0]
-            bias = bias[ends[0] : ends[1]]
-        return linear(inputs, kernel, self.compute_dtype, bias)
+        if ends != [0, kernel.shape[1]]:
+            kernel = kernel[:, ends[0] : ends[1]]
+            bias = None if bias is None else bias[ends[0] : ends[1]]
+        return kernel, bias
 
     # A recurrent decoder's attention: see `BaseAttention`.
 

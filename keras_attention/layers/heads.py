@@ -51,6 +51,13 @@ def merge_heads(context, query):
     return reshape_rows(merged, (length, width), lambda: ops.shape(context)[0])
 
 
+def expand_mask(mask):
+    """A mask (T, S), (B, T, S) or (B, H, T, S) with all four axes; those it lacked are 1."""
+    if len(mask.shape) == 2:
+        mask = ops.expand_dims(mask, 0)
+    return ops.expand_dims(mask, 1) if len(mask.shape) == 3 else mask
+
+
 def zeros_without_keys(output, count):
     """`output` of an attention without masks; zeros instead of its bias if there is no key."""
     if isinstance(count, int):

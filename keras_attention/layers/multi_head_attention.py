@@ -275,8 +275,8 @@ class MultiHeadAttention(HeadProjections):
         if self.sliding_window is not None:
             window = masks.window_mask(*positions, self.sliding_window)
             mask = masks.combine_pairs(mask, window)
-        if mask is not None and len(mask.shape) == 3:
-            mask = ops.expand_dims(mask, 1)  # (B, 1, T, S)
+        if mask is not None and (may_be_empty or len(mask.shape) == 3):
+            mask = heads.expand_mask(mask)
         weights = masks.masked_softmax(self.score(query_heads, key_heads, *positions), mask)
         # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):

@@ -14,7 +14,7 @@ def token_positions(inputs, start_index=0, positions=None):
     Args:
         inputs: (..., T, D), or (D,).
         start_index: integer or scalar tensor, the position of the first token.
-        positions: the positions themselves, or None.
+        positions: the positions themselves, (T,), (B, T) or (1, T) for one of all rows, or None.
 
     Raises:
         ValueError: if `start_index` is no scalar, or `positions` do not fit `inputs`.
@@ -30,8 +30,10 @@ def token_positions(inputs, start_index=0, positions=None):
         first = ops.cast(start_index, "int32")
         return ops.arange(ops.shape(inputs)[-2], dtype="int32") + first if outer else first
     shape = static_shape(positions)
-    pairs = zip(reversed(shape), reversed(outer), strict=False)
-    fit = all(None in (size, other) or size == other for size, other in pairs)
+    fit = all(
+        None in (size, other) or size == other or (size == 1 and axis > 0)
+        for axis, (size, other) in enumerate(zip(reversed(shape), reversed(outer), strict=False))
+    )
     require(
         len(shape) <= len(outer) and fit,
         "positions",

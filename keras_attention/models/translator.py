@@ -26,6 +26,7 @@ class Translator(StepContract, Model):
             2017, section 6.1).
     """
 
+    input_axes = {"encoder_token_ids": "B S", "decoder_token_ids": "B T"}
     task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
     extra_length = 50
