@@ -11,8 +11,6 @@ import math
 
 from keras import ops
 
-from keras_attention.graph.reshape_rows import reshape_rows
-
 
 def linear(inputs, kernel, dtype, bias=None):
     """`inputs` (..., D) times `kernel` (D, U), plus `bias` (U,), in `dtype`: (..., U).
@@ -40,6 +38,25 @@ def unflatten(flat, like):
         return flat
     first, *sizes, _ = ops.shape(like)
     return reshape_rows(flat, (*sizes, flat.shape[-1]), lambda: first)
+
+
+def reshape_rows(tensor, sizes, count):
+    """`tensor` in the shape (N, *sizes), where N is `count()`.
+
+    Where all other sizes are known and none is 0, N follows from them: no size is computed, which
+    runtimes would have to do before they can reshape. Elsewhere it does not follow: a tensor of
+    shape (3, 0, 8) has as many elements as one of (1, 0, 8), and TensorFlow would take the latter.
+
+    Args:
+        tensor: of any shape.
+        sizes: all sizes but the first; integers or scalar tensors.
+        count: function that returns N, an integer or a scalar tensor. Called only if it is needed.
+
+    >>> reshape_rows(ops.zeros((0, 8)), (0, 4), lambda: 3).shape
+    (3, 0, 4)
+    """
+    follows = all(isinstance(size, int) and size > 0 for size in sizes)
+    return ops.reshape(tensor, (-1 if follows else count(), *sizes))
 
 
 def scaled_dot_product(query, key):

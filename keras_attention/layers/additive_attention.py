@@ -3,10 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers.base_attention import BaseAttention
-from keras_attention.layers.other_words import take_words
 
 CHUNK_SIZE = 4
 REFUSED = {

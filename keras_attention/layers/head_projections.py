@@ -3,11 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, split_to_axis
 from keras_attention.layers import attention_cache, heads
-from keras_attention.layers.other_words import take_words
-from keras_attention.layers.require_shapes import pairs, require_shapes
+from keras_attention.layers.require_shapes import pairs, require_like_value, require_shapes
 
 REFUSED = {
     "attention_axes": "it attends over the second of three axes; move others into the batch with "
@@ -243,14 +242,7 @@ class HeadProjections(keras.layers.Layer):
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
         shapes = query_shape, value_shape, key_shape
         query, value, key = (shape and tuple(shape) for shape in shapes)
-        if key is not None and value is not None:
-            require(
-                key[:-1] == value[:-1],
-                "key",
-                "shaped like `value`: all sizes but the last must be equal",
-                key_shape=key,
-                value_shape=value,
-            )
+        require_like_value(key, value)
         require_shapes(query=(query, "B T D"), value=(value, "B S V"), key=(key, "B S K"))
         return (*query[:-1], self.output_dim or query[-1])
 
@@ -271,6 +263,7 @@ class HeadProjections(keras.layers.Layer):
         self, query, value, key, query_mask=None, value_mask=None, key_mask=None, mask=None
     ):
         """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_like_value(key, value)
         source = "T" if value is None else "S"
         require_shapes(
             {"H": self.num_heads},

@@ -6,7 +6,7 @@ faster without its axis: nothing needs to be reshaped between products of rows.
 
 from keras import ops
 
-from keras_attention.graph.reshape_rows import reshape_rows
+from keras_attention.graph.matmul import reshape_rows
 
 
 def query_length(query):

@@ -4,11 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention import activations, masks
-from keras_attention._validation import require, require_positive_integer
-from keras_attention.graph.matmul import flatten, linear
-from keras_attention.graph.reshape_rows import reshape_rows
+from keras_attention._validation import require, require_positive_integer, take_words
+from keras_attention.graph.matmul import flatten, linear, reshape_rows
 from keras_attention.keras_private import leave_mask
-from keras_attention.layers.other_words import take_words
 from keras_attention.layers.require_shapes import require_shapes
 
 

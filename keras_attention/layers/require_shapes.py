@@ -53,6 +53,25 @@ def require_shapes(sizes=None, **arguments):
                 )
 
 
+def require_like_value(key, value):
+    """Raises `ValueError` unless a key has the sizes of its value, but for the last.
+
+    Args:
+        key, value: tensors, or shapes as tuples, or None.
+    """
+    if key is None or value is None:
+        return
+    shapes = [static_shape(tensor) for tensor in (key, value)]
+    outer = [() if shape is None else shape[:-1] for shape in shapes]
+    alike = all(a is None or b is None or a == b for a, b in zip(*outer, strict=False))
+    require(
+        None in shapes or (alike and len(outer[0]) == len(outer[1])),
+        "key",
+        "shaped like `value`: all sizes but the last must be equal",
+        **{"key.shape": shapes[0], "value.shape": shapes[1]},
+    )
+
+
 def require_recurrent_shapes(inputs, value, summary=None, value_mask=None):
     """`require_shapes` of a call of a `RecurrentDecoder`."""
     require_shapes(

@@ -111,7 +111,7 @@ def test_a_mask_of_another_shape_is_refused(name, as_given):
         for mask in arrays:
             with pytest.raises(ValueError, match=f"`{argument}` must be of shape"):
                 call(layer, as_given({**SOURCE, argument: mask}))
-    with pytest.raises(ValueError, match="`key` must be of shape .* equal to the S, 7, of `value`"):
+    with pytest.raises(ValueError, match="`key` must be .* must be equal"):
         call(layer, as_given({**SOURCE, "key": MEMORY[:, 1:]}))
 
 
