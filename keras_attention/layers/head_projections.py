@@ -145,18 +145,18 @@ class HeadProjections(keras.layers.Layer):
 
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""
-        length = ops.shape(value)[1]
-        projected = self._apply(ops.cast(value, self.compute_dtype), "key_value", 1, 3)
-        key, value = ops.split(projected, self._widths[1:2], axis=-1)
+        value = ops.cast(value, self.compute_dtype)
+        projected = self._apply(value, "key_value", 1, 3)
+        keys, values = ops.split(projected, self._widths[1:2], axis=-1)
         return {
-            "key": split_to_axis(key, self.num_heads),
-            "value": heads.split_heads(value, self.num_heads, length),
+            "key": split_to_axis(keys, self.num_heads),
+            "value": heads.split_heads(values, self.num_heads, value),
         }
 
     def project_query(self, query):
         """The queries (B, H, T, K) of (B, T, D), or of (B, D) where T is 1."""
         projected = self._apply(query, "query", 0, 1)
-        return heads.split_heads(projected, self.num_heads, heads.query_length(query))
+        return heads.split_heads(projected, self.num_heads, query)
 
     def project_all(self, query, value=None, key=None):
         """Queries, keys and values (B, H, length, K); all of `query` unless the others are given.
@@ -168,16 +168,14 @@ class HeadProjections(keras.layers.Layer):
         """
         if value is None and key is None:
             projected = self._apply(query, "query_key_value", 0, 3)
-            length = heads.query_length(query)
-            return heads.split_query_key_value(projected, self.num_heads, length, self._widths)
+            return heads.split_query_key_value(projected, self.num_heads, query, self._widths)
         queries = self.project_query(query)
         value = query if value is None else value
         if key is None:
             memory = self.project(value)
             return queries, memory["key"], memory["value"]
-        length = ops.shape(value)[1]
         keys = split_to_axis(self._apply(key, "key", 1, 2), self.num_heads)
-        values = heads.split_heads(self._apply(value, "value", 2, 3), self.num_heads, length)
+        values = heads.split_heads(self._apply(value, "value", 2, 3), self.num_heads, value)
         return queries, keys, values
 
     def project_output(self, context):

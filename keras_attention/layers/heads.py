@@ -14,30 +14,35 @@ def query_length(query):
     return 1 if len(query.shape) == 2 else ops.shape(query)[1]
 
 
-def split_heads(projected, num_heads, length):
-    """(B, T, H * K), or (B, H * K) of one position -> (B, H, T, K)."""
-    width = projected.shape[-1] // num_heads
+def split_heads(projected, num_heads, query):
+    """(B, T, H * K), or (B, H * K) of one position -> (B, H, T, K).
+
+    `query` (B, T, D) or (B, D) is what `projected` was made from. Its sizes are asked for, because
+    what is only read once can be joined with what reads it.
+    """
+    width, length = projected.shape[-1] // num_heads, query_length(query)
     if isinstance(length, int) and length == 1:  # there is nothing to transpose
         return ops.reshape(projected, (-1, num_heads, 1, width))
-    split = reshape_rows(projected, (length, num_heads, width), lambda: ops.shape(projected)[0])
+    split = reshape_rows(projected, (length, num_heads, width), lambda: ops.shape(query)[0])
     return ops.transpose(split, (0, 2, 1, 3))
 
 
-def split_query_key_value(projected, num_heads, length, widths):
+def split_query_key_value(projected, num_heads, query, widths):
     """Queries, keys and values (B, H, T, K) that stand side by side in `projected`.
 
     Args:
         projected: (B, T, sum(widths)), or (B, sum(widths)) of one position.
         num_heads: H.
-        length: T.
+        query: (B, T, D) or (B, D), what `projected` was made from.
         widths: three widths H * K.
     """
+    length = query_length(query)
     if isinstance(length, int) and length == 1 and len(set(widths)) == 1:
         # One position has nothing to transpose, and equal parts are one operation.
         heads = ops.reshape(projected, (-1, 3 * num_heads, 1, widths[0] // num_heads))
         return ops.split(heads, 3, axis=1)
     parts = ops.split(projected, [widths[0], widths[0] + widths[1]], axis=-1)
-    return [split_heads(part, num_heads, length) for part in parts]
+    return [split_heads(part, num_heads, query) for part in parts]
 
 
 def merge_heads(context, query):
@@ -48,7 +53,7 @@ def merge_heads(context, query):
     if isinstance(length, int) and length == 1:
         return ops.reshape(context, (-1, 1, width))
     merged = ops.transpose(context, (0, 2, 1, 3))
-    return reshape_rows(merged, (length, width), lambda: ops.shape(context)[0])
+    return reshape_rows(merged, (length, width), lambda: ops.shape(query)[0])
 
 
 def expand_mask(mask):

@@ -66,8 +66,9 @@ def require_decoder_arguments(
         sizes,
         decoder_sequence=(decoder_sequence, "B T D"),
         encoder_sequence=(None if memory is not None else encoder_sequence, "B S E"),
-        self_attention_cache=(slots, "B H slots K"),
-        cross_attention_cache=(memory, "B H S K"),
+        # Heads and widths are those of the parts, which may be of a user's own.
+        self_attention_cache=(slots, "B H_self slots K_self"),
+        cross_attention_cache=(memory, "B H_cross S K_cross"),
         decoder_padding_mask=(decoder_padding_mask, f"B {keys}"),
         decoder_attention_mask=(decoder_attention_mask, pairs("T", keys)),
         encoder_padding_mask=(encoder_padding_mask, "B S"),

@@ -86,7 +86,7 @@ class Translator(StepContract, Model):
 
         Never more than `max_sequence_length`.
         """
-        batch_size, source_length = ops.shape(inputs)
+        batch_size, source_length = self.inputs_shape(inputs)
         if max_length is not None:
             return same_limits(batch_size, max_length, self.max_sequence_length)
         lengths = ops.sum(ops.cast(self.inputs_mask(inputs), "int32"), axis=1)
