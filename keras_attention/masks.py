@@ -129,7 +129,9 @@ def masked_softmax(logits, mask=None):
     if mask is not None:
         # Added, not selected: every runtime does that faster.
         logits = logits + ops.cast(ops.logical_not(mask), dtype) * fill_value(dtype)
-    if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
+    # `ops.softmax` warns of one, where a source of one token is nothing odd, and JAX takes no
+    # maximum of none.
+    if logits.shape[-1] in (0, 1):
         return ops.exp(logits - logits)
     return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)
 
