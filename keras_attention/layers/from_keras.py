@@ -31,10 +31,9 @@ def from_keras(layer):
 
     Example:
 
-    >>> stock = keras.layers.MultiHeadAttention(2, 4)
-    >>> x = keras.random.normal((3, 5, 8))
-    >>> ours = from_keras(stock) if stock(x, x) is not None else None
-    >>> np.allclose(ours(x), stock(x, x), atol=1e-5)
+    >>> stock, x = keras.layers.MultiHeadAttention(2, 4), keras.random.normal((3, 5, 8))
+    >>> expected = stock(x, x)  # builds it
+    >>> np.allclose(from_keras(stock)(x), expected, atol=1e-5)
     True
     """
     require(

@@ -13,6 +13,14 @@ from keras_attention.layers.require_shapes import require_shapes
 CELLS = ("gru", "lstm")
 
 
+def reverse_time(tensor):
+    """`tensor` (S, ...) from its last time step to its first.
+
+    By a slice: TFLite's operator for `ops.flip` crashes where there are no elements.
+    """
+    return tensor[::-1]
+
+
 @keras.saving.register_keras_serializable(package="keras_attention")
 class RecurrentEncoder(keras.layers.Layer):
     """Annotations of a sequence by stacked recurrent layers that padding does not change.
@@ -165,7 +173,7 @@ class RecurrentEncoder(keras.layers.Layer):
         batch_size, dtype = ops.shape(x)[1], self.compute_dtype
 
         def turned(tensor):  # as each direction reads it
-            return [tensor, ops.flip(tensor, axis=0)][: len(directions)]
+            return [tensor, reverse_time(tensor)][: len(directions)]
 
         shares = [
             rnn_cells.project(cell, sequence, 0, dtype)
@@ -206,7 +214,7 @@ class RecurrentEncoder(keras.layers.Layer):
             constants,
             training=training,
         )
-        outputs = [forward, *[ops.flip(output, axis=0) for output in backward]]  # (S, B, U)
+        outputs = [forward, *[reverse_time(output) for output in backward]]  # (S, B, U)
         return ops.concatenate(outputs, axis=-1), ops.concatenate(ops.unstack(states[0]), axis=-1)
 
     def _width(self):
