@@ -4,6 +4,8 @@ Pinned to Keras 3.15 (`keras>=3.15,<3.16` in setup.cfg): look at each of them wh
 `tests/test_import_direction.py` finds private names read elsewhere.
 """
 
+import contextlib
+
 
 def mask_of(tensor):
     """The mask that a layer left on its output, or None.
@@ -11,6 +13,16 @@ def mask_of(tensor):
     Keras hands it to `call` only under names of its own choice, `mask` or `<argument>_mask`.
     """
     return getattr(tensor, "_keras_mask", None)
+
+
+def leave_mask(tensor, mask):
+    """Leaves a mask on the output of a layer whose `compute_mask` cannot know it.
+
+    `compute_mask` is given the first argument of a call alone. JAX's arrays take no attributes: on
+    them there are no masks to be found either.
+    """
+    with contextlib.suppress(AttributeError):
+        tensor._keras_mask = mask
 
 
 def takes_training(layer):

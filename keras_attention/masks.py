@@ -37,6 +37,23 @@ def causal_mask(target_length, source_length=None, start_index=0):
     return ops.expand_dims(rows, 1) >= ops.expand_dims(columns, 0)
 
 
+def window_mask(query_positions, key_positions, size):
+    """True where a key is fewer than `size` positions away, before or after.
+
+    Args:
+        query_positions: (T,) or (B, T) int32.
+        key_positions: (S,) or (B, S) int32.
+        size: integer above 0.
+
+    Returns:
+        (T, S), or (B, T, S) if either has rows.
+
+    >>> window_mask(np.arange(3), np.arange(3), 2)[0]  # [True, True, False]
+    """
+    distances = ops.expand_dims(query_positions, -1) - ops.expand_dims(key_positions, -2)
+    return ops.abs(distances) < size
+
+
 def implicit_mask(tensor):
     """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
     return mask_of(tensor)
@@ -52,9 +69,34 @@ def combine(*masks):
     return combined
 
 
-def attention_mask(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
-    """One mask that broadcasts to (B, T, S) from masks (B, T), (B, S), (B, S) and (B, T, S)."""
+def combine_pairs(*masks):
+    """The logical AND of masks of pairs (T, S), (B, T, S) or (B, H, T, S) that are not None.
+
+    Where one has an axis H, those with B alone get it too, so that B never meets H.
+    """
+    masks = [mask for mask in masks if mask is not None]
+    rank = max((len(mask.shape) for mask in masks), default=0)
     return combine(
+        *(ops.expand_dims(mask, 1) if len(mask.shape) == 3 < rank else mask for mask in masks)
+    )
+
+
+def attention_mask(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
+    """One mask of pairs from masks of tokens and a mask of pairs.
+
+    Args:
+        query_mask: (B, T).
+        value_mask: (B, S).
+        key_mask: (B, S).
+        attention_mask: broadcasts to (T, S), (B, T, S) or (B, H, T, S).
+
+    Returns:
+        What broadcasts to (B, T, S), or to (B, H, T, S) if `attention_mask` has heads; None if no
+        mask is given.
+    """
+    if attention_mask is not None and len(attention_mask.shape) == 2:
+        attention_mask = ops.expand_dims(attention_mask, 0)  # (1, T, S)
+    return combine_pairs(
         None if query_mask is None else ops.expand_dims(query_mask, 2),  # (B, T, 1)
         None if value_mask is None else ops.expand_dims(value_mask, 1),  # (B, 1, S)
         None if key_mask is None else ops.expand_dims(key_mask, 1),  # (B, 1, S)
@@ -87,7 +129,9 @@ def masked_softmax(logits, mask=None):
     if mask is not None:
         # Added, not selected: every runtime does that faster.
         logits = logits + ops.cast(ops.logical_not(mask), dtype) * fill_value(dtype)
-    if logits.shape[-1] == 1:  # `ops.softmax` warns there; a source of one token is nothing odd
+    # `ops.softmax` warns of one, where a source of one token is nothing odd, and JAX takes no
+    # maximum of none.
+    if logits.shape[-1] in (0, 1):
         return ops.exp(logits - logits)
     return ops.cast(ops.softmax(ops.cast(logits, "float32")), dtype)
 

@@ -34,7 +34,9 @@ class SpecialIds:
 
     def __post_init__(self):
         if isinstance(self.end, (list, tuple)):  # JSON has lists
-            object.__setattr__(self, "end", tuple(self.end))
+            object.__setattr__(self, "end", tuple(map(_as_int, self.end)))
+        for name in ("padding", "unknown", "start", "end"):
+            object.__setattr__(self, name, _as_int(getattr(self, name)))
         ids = {"padding": self.padding, "unknown": self.unknown, "start": self.start}
         for name, value in (*ids.items(), *(("end", end) for end in self.ends)):
             is_id = isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -80,6 +82,11 @@ class SpecialIds:
             special_ids=value,
         )
         return cls(**value)
+
+
+def _as_int(value):
+    """A NumPy integer, as `np.argmax` gives one, as the integer that JSON can hold."""
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def pad(rows, length=None, value=0):

@@ -41,6 +41,8 @@ PUBLIC = {
         "TransformerBlock",
         "TransformerDecoder",
         "TransformerEncoder",
+        "from_keras",
+        "to_keras",
     ],
     "keras_attention.decoding": [
         "SamplingOptions",
@@ -169,6 +171,8 @@ NEVER_SAVED = (
     "Model",
     "TransformerBlock",
     "Translator",
+    "from_keras",
+    "to_keras",
 )
 SERIALISED = ("keras_attention.layers", "keras_attention.models")
 

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from keras_attention.token_ids import SpecialIds
@@ -51,3 +52,9 @@ def test_what_is_no_id_is_refused(values, message):
 def test_what_are_no_ids_is_refused(value):
     with pytest.raises(ValueError, match="`special_ids` must be a `SpecialIds` or a dict of some"):
         SpecialIds.of(value)
+
+
+def test_numpy_integers_are_ids():
+    special = SpecialIds(np.int64(7), None, np.int32(8), [np.int64(5), 6])
+    assert special == SpecialIds(7, None, 8, (5, 6))
+    assert json.loads(json.dumps(special.to_dict())) == special.to_dict() | {"end": [5, 6]}

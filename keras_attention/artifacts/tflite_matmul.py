@@ -101,27 +101,32 @@ def _unflattened(file, graph, flatten, unflatten):
 
 
 def _length_is_that_of(file, graph, sizes, index):
-    """Whether `sizes`, of a RESHAPE to (-1, T, U), holds T of the tensor (B, T, D) `index`."""
+    """Whether `sizes`, of a RESHAPE to (B, T, U), holds B, or -1, and T of a tensor (B, T, D)."""
     constant = file.constant(graph, sizes)
     if constant is not None:
         return constant[0] == -1 and constant[1] == _sizes(graph.tensors[index])[1] > 0
     pack = _maker(graph, sizes)
     if pack is None or not file.is_a(pack, "PACK"):
         return False
-    first, length = file.constant(graph, pack.inputs[0]), _maker(graph, pack.inputs[1])
-    if first is None or first.item() != -1 or length is None:
+    first = file.constant(graph, pack.inputs[0])
+    is_first = _is_size(file, graph, pack.inputs[0], index, 0) if first is None else first == -1
+    return bool(is_first) and _is_size(file, graph, pack.inputs[1], index, 1)
+
+
+def _is_size(file, graph, number, index, axis):
+    """Whether `number` is computed as the size of an axis of the tensor `index`."""
+    size = _maker(graph, number)
+    if size is None or not file.is_a(size, "STRIDED_SLICE"):
         return False
-    if not file.is_a(length, "STRIDED_SLICE"):
-        return False
-    shape = _maker(graph, length.inputs[0])
-    begin = file.constant(graph, length.inputs[1])
+    shape = _maker(graph, size.inputs[0])
+    begin = file.constant(graph, size.inputs[1])
     return (
         shape is not None
         and file.is_a(shape, "SHAPE")
         and int(shape.inputs[0]) == index
         and begin is not None
-        and begin.tolist() == [1]
-        and length.builtinOptions.shrinkAxisMask == 1
+        and begin.tolist() == [axis]
+        and size.builtinOptions.shrinkAxisMask == 1
     )
 
 

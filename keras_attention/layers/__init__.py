@@ -6,6 +6,7 @@ from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.base_attention import BaseAttention
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.from_keras import from_keras
 from keras_attention.layers.gnmt_decoder import GNMTDecoder
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
@@ -16,6 +17,7 @@ from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.rnn_search_decoder import RNNSearchDecoder
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+from keras_attention.layers.to_keras import to_keras
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.layers.transformer_decoder import TransformerDecoder
@@ -40,4 +42,6 @@ __all__ = [
     "TransformerBlock",
     "TransformerDecoder",
     "TransformerEncoder",
+    "from_keras",
+    "to_keras",
 ]

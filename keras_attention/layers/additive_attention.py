@@ -3,11 +3,15 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require_positive_integer
+from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers.base_attention import BaseAttention
 
 CHUNK_SIZE = 4
+REFUSED = {
+    "use_scale": "its scores always have the learned vector v; with `units` it also projects query "
+    "and keys, as the paper does.",
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,8 +47,8 @@ class AdditiveAttention(BaseAttention):
         key: (B, S, Dk); `value` by default.
         projected_keys: (B, S, U) from `project_keys`, made once for many calls.
         query_mask: boolean (B, T).
-        value_mask: boolean (B, S).
-        attention_mask: boolean, broadcasts to (B, T, S).
+        value_mask, key_mask: boolean (B, S).
+        attention_mask: boolean, broadcasts to (T, S) or (B, T, S).
         use_causal_mask: whether query i sees the keys up to position i only.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
@@ -53,7 +57,8 @@ class AdditiveAttention(BaseAttention):
         (B, T, Dv); with `return_attention_scores` also (B, T, S).
 
     Raises:
-        ValueError: if a size or rate is out of range.
+        ValueError: if `units` is missing, a size or rate is out of range, or an input has another
+            rank or size.
 
     Example:
 
@@ -69,7 +74,7 @@ class AdditiveAttention(BaseAttention):
 
     def __init__(
         self,
-        units,
+        units=None,
         use_bias=False,
         normalize=False,
         dropout=0.0,
@@ -80,6 +85,14 @@ class AdditiveAttention(BaseAttention):
         seed=None,
         **kwargs,
     ):
+        take_words(type(self).__name__, kwargs, refused=REFUSED)
+        require(
+            units is not None,
+            "units",
+            "given: the width of the hidden layer, through which query and keys are projected. "
+            "`keras.layers.AdditiveAttention` has none: it adds query and key as they are",
+            units=units,
+        )
         super().__init__(dropout=dropout, chunk_size=chunk_size, seed=seed, **kwargs)
         require_positive_integer("units", units)
         require_positive_integer("chunk_size", chunk_size)

@@ -88,7 +88,8 @@ def cache_slots(
             given.
         key_positions: (S,) or (B, S) int32, those of all slots; 0, 1, ... if not given.
         padding_mask: boolean (B, S), False at slots that hold padding.
-        attention_mask: boolean, broadcasts to (B, T, S); (B, H, T, S) for one mask a head.
+        attention_mask: boolean, broadcasts to (T, S), (B, T, S) or, for one mask a head,
+            (B, H, T, S).
 
     Example:
 
@@ -106,15 +107,13 @@ def cache_slots(
         written = ops.logical_and(sources >= 0, sources < length)
         sources = ops.clip(sources, 0, length - 1)
     mask = ops.expand_dims(rows, 1) >= ops.expand_dims(slots, 0)
-    if attention_mask is not None and len(attention_mask.shape) == 2:
-        attention_mask = ops.expand_dims(attention_mask, 0)
     hidden = masks.attention_mask(None, padding_mask, None, attention_mask)
     return CacheSlots(
         written=ops.reshape(written, (1, 1, -1, 1)),
         sources=sources,
         query_positions=rows if positions is None else positions,
         key_positions=slots if key_positions is None else key_positions,
-        mask=masks.combine(hidden, mask),
+        mask=masks.combine_pairs(hidden, mask),
     )
 
 

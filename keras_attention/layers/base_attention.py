@@ -8,6 +8,7 @@ from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.map_chunks import map_chunks
 from keras_attention.graph.matmul import matmul
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.require_shapes import require_shapes
 
 
 class BaseAttention(keras.layers.Layer):
@@ -38,7 +39,7 @@ class BaseAttention(keras.layers.Layer):
     Call arguments and results are those of `AdditiveAttention`.
 
     Raises:
-        ValueError: if a size or rate is out of range.
+        ValueError: if a size or rate is out of range, or an input has another rank or size.
 
     Example:
 
@@ -111,18 +112,35 @@ class BaseAttention(keras.layers.Layer):
         use_causal_mask=False,
         return_attention_scores=False,
         training=None,
+        key_mask=None,
     ):
         query_mask = masks.implicit_mask(query) if query_mask is None else query_mask
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
+        key_mask = masks.implicit_mask(key) if key_mask is None else key_mask
+        self.require_shapes(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         if projected_keys is None:
             projected_keys = self.project_keys(value if key is None else key)
-        mask = masks.attention_mask(query_mask, value_mask, None, attention_mask)
+        mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
         may_be_empty = mask is not None
         if use_causal_mask:
             causal = masks.causal_mask(ops.shape(query)[1], ops.shape(value)[1])
             mask = masks.combine(mask, causal)
         context, weights = self._attend(query, value, projected_keys, mask, may_be_empty, training)
         return (context, weights) if return_attention_scores else context
+
+    def require_shapes(
+        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, mask=None
+    ):
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_shapes(
+            query=(query, "B T D"),
+            value=(value, "B S V"),
+            key=(key, "B S K"),
+            query_mask=(query_mask, "B T"),
+            value_mask=(value_mask, "B S"),
+            key_mask=(key_mask, "B S"),
+            attention_mask=(mask, "T? S? | B? T? S?"),
+        )
 
     def _attend(
         self, query, value, projected_keys, mask, may_be_empty, training=None, matmul=matmul
@@ -192,7 +210,11 @@ class BaseAttention(keras.layers.Layer):
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         return (*query_shape[:-1], value_shape[-1])
 
-    def compute_output_spec(self, query, value, *args, return_attention_scores=False, **kwargs):
+    def compute_output_spec(
+        self, query, value, key=None, *args, return_attention_scores=False, **kwargs
+    ):
+        names = ("query_mask", "value_mask", "key_mask", "attention_mask")
+        self.require_shapes(query, value, key, *(kwargs.get(name) for name in names))
         shape = self.compute_output_shape(query.shape, value.shape)
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:

@@ -1,13 +1,28 @@
 """The matrices of multi-head attention, and how they are stored."""
 
-import itertools
-
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, split_to_axis
-from keras_attention.layers import heads
+from keras_attention.layers import attention_cache, heads
+from keras_attention.layers.require_shapes import pairs, require_like_value, require_shapes
+
+REFUSED = {
+    "attention_axes": "it attends over the second of three axes; move others into the batch with "
+    "`keras.ops.reshape` before the call.",
+    "use_gate": "multiply its output by that of a `keras.layers.Dense` with a sigmoid.",
+    "flash_attention": "it has one way to compute attention, in every format; "
+    "`keras.layers.MultiHeadAttention` has more.",
+}
+# How projections may be stored: which of queries (0), keys (1) and values (2) a kernel holds.
+PARTS = (
+    ("query_key_value", 0, 3),
+    ("query", 0, 1),
+    ("key_value", 1, 3),
+    ("key", 1, 2),
+    ("value", 2, 3),
+)
 
 
 def side_by_side(initializer, widths):
@@ -40,7 +55,8 @@ class HeadProjections(keras.layers.Layer):
 
     The base of `MultiHeadAttention`, not used by itself. Built with a query's shape alone, one
     kernel holds queries, keys and values side by side; built with a value's shape too, one holds
-    queries, another keys and values.
+    queries, another keys and values. Where keys and values are made from inputs of different
+    widths, each of the three has its own.
 
     Args: those of `MultiHeadAttention` of the same name.
     """
@@ -54,8 +70,21 @@ class HeadProjections(keras.layers.Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
         **kwargs,
     ):
+        shape = kwargs.get("output_shape")
+        if isinstance(shape, (list, tuple)) and len(shape) == 1:  # as Keras keeps an integer
+            kwargs["output_shape"] = shape = shape[0]
+        if shape is not None:
+            require_positive_integer("output_shape", shape)
+        words = take_words(
+            type(self).__name__, kwargs, {"output_shape": ("output_dim", output_dim)}, REFUSED
+        )
+        output_dim = words["output_dim"]
         super().__init__(**kwargs)
         require_positive_integer("num_heads", num_heads)
         require_positive_integer("key_dim", key_dim)
@@ -70,6 +99,10 @@ class HeadProjections(keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.supports_masking = True
         # Widths of queries, keys and values, all heads together.
         self._widths = [num_heads * key_dim] * 2 + [num_heads * (value_dim or key_dim)]
@@ -81,15 +114,12 @@ class HeadProjections(keras.layers.Layer):
         else:
             value_width = query_width if value_shape is None else value_shape[-1]
             key_width = value_width if key_shape is None else key_shape[-1]
-            require(
-                key_width == value_width,
-                "key",
-                "as wide as `value`, because one matrix projects both",
-                key_shape=key_shape,
-                value_shape=value_shape,
-            )
             self._add_projection("query", query_width, self._widths[:1])
-            self._add_projection("key_value", value_width, self._widths[1:])
+            if key_width == value_width:
+                self._add_projection("key_value", value_width, self._widths[1:])
+            else:
+                self._add_projection("key", key_width, self._widths[1:2])
+                self._add_projection("value", value_width, self._widths[2:])
         self._add_projection("output", self._widths[2], [self.output_dim or query_width])
         self.built = True
 
@@ -98,29 +128,35 @@ class HeadProjections(keras.layers.Layer):
             name=f"{name}_kernel",
             shape=(input_width, sum(widths)),
             initializer=side_by_side(self.kernel_initializer, widths),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
         )
         setattr(self, f"{name}_kernel", kernel)
         bias = None
         if self.use_bias:
             bias = self.add_weight(
-                name=f"{name}_bias", shape=(sum(widths),), initializer=self.bias_initializer
+                name=f"{name}_bias",
+                shape=(sum(widths),),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
             )
         setattr(self, f"{name}_bias", bias)
 
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""
-        length = ops.shape(value)[1]
-        projected = self._apply(ops.cast(value, self.compute_dtype), "key_value", 1, 3)
-        key, value = ops.split(projected, self._widths[1:2], axis=-1)
+        value = ops.cast(value, self.compute_dtype)
+        projected = self._apply(value, "key_value", 1, 3)
+        keys, values = ops.split(projected, self._widths[1:2], axis=-1)
         return {
-            "key": split_to_axis(key, self.num_heads),
-            "value": heads.split_heads(value, self.num_heads, length),
+            "key": split_to_axis(keys, self.num_heads),
+            "value": heads.split_heads(values, self.num_heads, value),
         }
 
     def project_query(self, query):
         """The queries (B, H, T, K) of (B, T, D), or of (B, D) where T is 1."""
         projected = self._apply(query, "query", 0, 1)
-        return heads.split_heads(projected, self.num_heads, heads.query_length(query))
+        return heads.split_heads(projected, self.num_heads, query)
 
     def project_all(self, query, value=None, key=None):
         """Queries, keys and values (B, H, length, K); all of `query` unless the others are given.
@@ -132,13 +168,15 @@ class HeadProjections(keras.layers.Layer):
         """
         if value is None and key is None:
             projected = self._apply(query, "query_key_value", 0, 3)
-            length = heads.query_length(query)
-            return heads.split_query_key_value(projected, self.num_heads, length, self._widths)
+            return heads.split_query_key_value(projected, self.num_heads, query, self._widths)
         queries = self.project_query(query)
-        memory = self.project(query if value is None else value)
-        if key is not None:
-            memory["key"] = self.project(key)["key"]
-        return queries, memory["key"], memory["value"]
+        value = query if value is None else value
+        if key is None:
+            memory = self.project(value)
+            return queries, memory["key"], memory["value"]
+        keys = split_to_axis(self._apply(key, "key", 1, 2), self.num_heads)
+        values = heads.split_heads(self._apply(value, "value", 2, 3), self.num_heads, value)
+        return queries, keys, values
 
     def project_output(self, context):
         """The output (..., output_dim) of what all heads found, (..., H * Kv)."""
@@ -146,25 +184,95 @@ class HeadProjections(keras.layers.Layer):
 
     def _apply(self, inputs, name, first, last):
         """Parts `first` to `last` of (query, key, value) of `inputs`, however they are stored."""
-        if hasattr(self, f"{name}_kernel"):
-            kernel, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
-        elif name == "query_key_value":
-            kernel = ops.concatenate([self.query_kernel, self.key_value_kernel], axis=1)
-            bias = None
-            if self.use_bias:
-                bias = ops.concatenate([self.query_bias, self.key_value_bias])
-        else:
-            ends = [0, *itertools.accumulate(self._widths)]
-            kernel = self.query_key_value_kernel[:, ends[first] : ends[last]]
-            bias = self.query_key_value_bias[ends[first] : ends[last]] if self.use_bias else None
+        kernel, bias = self._stored(name, first, last)
         return linear(inputs, kernel, self.compute_dtype, bias)
+
+    def projection(self, name):
+        """The kernel (D, H * K) and the bias, or None, of "query", "key" or "value" alone."""
+        first = ("query", "key", "value").index(name)
+        return self._stored(name, first, first + 1)
+
+    def _stored(self, name, first, last):
+        if hasattr(self, f"{name}_kernel"):
+            return getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
+        stored = [(n, i, j) for n, i, j in PARTS if hasattr(self, f"{n}_kernel")]
+        stored = [(n, i, j) for n, i, j in stored if i < last and j > first]
+        kernels = [getattr(self, f"{name}_kernel") for name, _, _ in stored]
+        require(
+            len({kernel.shape[0] for kernel in kernels}) == 1,
+            "key",
+            "given: the layer was built for keys and values of different widths",
+            widths=[kernel.shape[0] for kernel in kernels],
+        )
+        biases = [getattr(self, f"{name}_bias") for name, _, _ in stored]
+        start = sum(self._widths[: stored[0][1]])
+        ends = [sum(self._widths[:end]) - start for end in (first, last)]
+        kernel = ops.concatenate(kernels, axis=1) if len(kernels) > 1 else kernels[0]
+        bias = None
+        if self.use_bias:
+            bias = ops.concatenate(biases) if len(biases) > 1 else biases[0]
+        if ends != [0, kernel.shape[1]]:
+            kernel = kernel[:, ends[0] : ends[1]]
+            bias = None if bias is None else bias[ends[0] : ends[1]]
+        return kernel, bias
+
+    # A recurrent decoder's attention: see `BaseAttention`.
+
+    def project_keys(self, key):
+        """The keys and values of a source (B, S, Dv) for `attend`, made once."""
+        return self.project(key)
+
+    def initial_state(self, value):
+        """What `attend` remembers from step to step: nothing."""
+        return {}
+
+    def empty_cache(self, batch_size, length):
+        """A cache of `length` slots for self-attention: see `attention_cache`."""
+        widths = self.key_dim, self.value_dim or self.key_dim
+        return attention_cache.empty_cache(
+            batch_size, self.num_heads, length, *widths, self.compute_dtype
+        )
 
     def compute_mask(self, query, mask=None):
         # Keras hands over the masks of (query, value, key) in that order, or that of query alone.
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
-        return (*query_shape[:-1], self.output_dim or query_shape[-1])
+        shapes = query_shape, value_shape, key_shape
+        query, value, key = (shape and tuple(shape) for shape in shapes)
+        require_like_value(key, value)
+        require_shapes(query=(query, "B T D"), value=(value, "B S V"), key=(key, "B S K"))
+        return (*query[:-1], self.output_dim or query[-1])
+
+    def compute_output_spec(
+        self, query, value=None, key=None, *others, return_attention_scores=False, **arguments
+    ):
+        names = ("query_mask", "value_mask", "key_mask", "attention_mask")
+        given = {**dict(zip(names, others, strict=False)), **arguments}
+        self.require_shapes(query, value, key, *(given.get(name) for name in names))
+        output = keras.KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        source_length = (query if value is None else value).shape[1]
+        shape = (query.shape[0], self.num_heads, query.shape[1], source_length)
+        return output, keras.KerasTensor(shape, self.compute_dtype)
+
+    def require_shapes(
+        self, query, value, key, query_mask=None, value_mask=None, key_mask=None, mask=None
+    ):
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_like_value(key, value)
+        source = "T" if value is None else "S"
+        require_shapes(
+            {"H": self.num_heads},
+            query=(query, "B T D"),
+            value=(value, "B S V"),
+            key=(key, f"B {source} K"),
+            query_mask=(query_mask, "B T"),
+            value_mask=(value_mask, f"B {source}"),
+            key_mask=(key_mask, f"B {source}"),
+            attention_mask=(mask, pairs("T", source)),
+        )
 
     def get_config(self):
         return {
@@ -176,4 +284,8 @@ class HeadProjections(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }

@@ -6,35 +6,43 @@ faster without its axis: nothing needs to be reshaped between products of rows.
 
 from keras import ops
 
+from keras_attention.graph.matmul import reshape_rows
+
 
 def query_length(query):
     """How many positions a query (B, T, D), or (B, D) of one position, has."""
     return 1 if len(query.shape) == 2 else ops.shape(query)[1]
 
 
-def split_heads(projected, num_heads, length):
-    """(B, T, H * K), or (B, H * K) of one position -> (B, H, T, K)."""
-    width = projected.shape[-1] // num_heads
+def split_heads(projected, num_heads, query):
+    """(B, T, H * K), or (B, H * K) of one position -> (B, H, T, K).
+
+    `query` (B, T, D) or (B, D) is what `projected` was made from. Its sizes are asked for, because
+    what is only read once can be joined with what reads it.
+    """
+    width, length = projected.shape[-1] // num_heads, query_length(query)
     if isinstance(length, int) and length == 1:  # there is nothing to transpose
         return ops.reshape(projected, (-1, num_heads, 1, width))
-    return ops.transpose(ops.reshape(projected, (-1, length, num_heads, width)), (0, 2, 1, 3))
+    split = reshape_rows(projected, (length, num_heads, width), lambda: ops.shape(query)[0])
+    return ops.transpose(split, (0, 2, 1, 3))
 
 
-def split_query_key_value(projected, num_heads, length, widths):
+def split_query_key_value(projected, num_heads, query, widths):
     """Queries, keys and values (B, H, T, K) that stand side by side in `projected`.
 
     Args:
         projected: (B, T, sum(widths)), or (B, sum(widths)) of one position.
         num_heads: H.
-        length: T.
+        query: (B, T, D) or (B, D), what `projected` was made from.
         widths: three widths H * K.
     """
+    length = query_length(query)
     if isinstance(length, int) and length == 1 and len(set(widths)) == 1:
         # One position has nothing to transpose, and equal parts are one operation.
         heads = ops.reshape(projected, (-1, 3 * num_heads, 1, widths[0] // num_heads))
         return ops.split(heads, 3, axis=1)
     parts = ops.split(projected, [widths[0], widths[0] + widths[1]], axis=-1)
-    return [split_heads(part, num_heads, length) for part in parts]
+    return [split_heads(part, num_heads, query) for part in parts]
 
 
 def merge_heads(context, query):
@@ -44,25 +52,44 @@ def merge_heads(context, query):
         return ops.reshape(context, (-1, width))
     if isinstance(length, int) and length == 1:
         return ops.reshape(context, (-1, 1, width))
-    return ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, length, width))
+    merged = ops.transpose(context, (0, 2, 1, 3))
+    return reshape_rows(merged, (length, width), lambda: ops.shape(query)[0])
+
+
+def expand_mask(mask):
+    """A mask (T, S), (B, T, S) or (B, H, T, S) with all four axes; those it lacked are 1."""
+    if len(mask.shape) == 2:
+        mask = ops.expand_dims(mask, 0)
+    return ops.expand_dims(mask, 1) if len(mask.shape) == 3 else mask
+
+
+def zeros_without_keys(output, count):
+    """`output` of an attention without masks; zeros instead of its bias if there is no key."""
+    if isinstance(count, int):
+        return output if count else ops.zeros_like(output)
+    return output * ops.cast(count > 0, output.dtype)
 
 
 def group_queries(query, queries_per_source):
     """(B, T, D) or (B, D) -> (B / G, G * T, D): G rows that attend to the same row of a source."""
-    length = query_length(query)
-    return ops.reshape(query, (-1, queries_per_source * length, query.shape[-1]))
+    sizes = (queries_per_source * query_length(query), query.shape[-1])
+    return reshape_rows(query, sizes, lambda: ops.shape(query)[0] // queries_per_source)
 
 
 def group_positions(positions, queries_per_source):
     """Positions (T,) or (B, T) of queries -> (G * T,) or (B / G, G * T)."""
     if len(positions.shape) == 1:
         return ops.tile(positions, (queries_per_source,))
-    return ops.reshape(positions, (-1, queries_per_source * ops.shape(positions)[1]))
+    size = queries_per_source * ops.shape(positions)[1]
+    return reshape_rows(positions, (size,), lambda: ops.shape(positions)[0] // queries_per_source)
 
 
 def ungroup_scores(scores, queries_per_source, length):
     """(B / G, H, G * T, S) -> (B, H, T, S)."""
     num_heads, source_length = scores.shape[1], ops.shape(scores)[3]
-    shape = (-1, num_heads, queries_per_source, length, source_length)
-    scores = ops.transpose(ops.reshape(scores, shape), (0, 2, 1, 3, 4))
-    return ops.reshape(scores, (-1, num_heads, length, source_length))
+    sizes, rows = (num_heads, length, source_length), ops.shape(scores)[0]
+    grouped = reshape_rows(
+        scores, (num_heads, queries_per_source, length, source_length), lambda: rows
+    )
+    grouped = ops.transpose(grouped, (0, 2, 1, 3, 4))
+    return reshape_rows(grouped, sizes, lambda: rows * queries_per_source)

@@ -3,30 +3,42 @@
 import keras
 from keras import ops
 
-from keras_attention import activations
-from keras_attention.graph.matmul import flatten
+from keras_attention import activations, masks
+from keras_attention._validation import require, require_positive_integer, take_words
+from keras_attention.graph.matmul import flatten, linear, reshape_rows
+from keras_attention.keras_private import leave_mask
+from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MaskedLMHead(keras.layers.Layer):
     """LayerNorm(activation(x W + b)) E^T + a bias for each token, E being the embedding matrix.
 
-    The embedding's matrix is the output projection, not a copy of it: both uses train it.
+    The embedding's matrix is the output projection, not a copy of it: both uses train it. Without
+    an embedding, E is a matrix of the head's own.
 
     Args:
-        embedding: the model's `TokenAndPositionEmbedding`.
-        activation: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
+        embedding: the model's `TokenAndPositionEmbedding` or `keras.layers.ReversibleEmbedding`;
+            also called `token_embedding`.
+        activation: "gelu" (exact), "gelu_new" (by tanh) or any of Keras; also called
+            `intermediate_activation`. What comes out is logits: there is no function after them.
         layer_norm_epsilon: epsilon of the norm.
         kernel_initializer: of W.
         bias_initializer: of b and of the tokens' biases.
+        vocabulary_size: number of tokens V; needed without an embedding.
 
     Call arguments:
         inputs: (B, T, D), the encoder's output.
         mask_positions: integer (B, P), which positions of each row to predict; all if not given.
-            Slots that a row has no use for may point anywhere: the loss gives them weight 0.
+            Slots that a row has no use for may point anywhere: the loss gives them weight 0. What
+            is outside of the row is read at its nearest end, never in another row.
 
     Returns:
         Logits (B, P, V).
+
+    Raises:
+        ValueError: if neither or both of `embedding` and its own matrix's `vocabulary_size` are
+            given and differ, or an input has another rank or size.
 
     Example:
 
@@ -41,65 +53,120 @@ class MaskedLMHead(keras.layers.Layer):
 
     def __init__(
         self,
-        embedding,
+        embedding=None,
         activation="gelu",
         layer_norm_epsilon=1e-12,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        vocabulary_size=None,
         **kwargs,
     ):
+        between = kwargs.pop("intermediate_activation", None)
+        after = activation if between is not None and activation != "gelu" else None
+        if activation in ("softmax", "log_softmax", "sigmoid"):
+            after = activation
+        require(
+            after is None,
+            "activation",
+            "the function before the norm: the head returns logits, to which `keras.ops.softmax` "
+            "can be applied",
+            activation=after,
+        )
+        renamed = {"token_embedding": ("embedding", embedding)}
+        embedding = take_words(type(self).__name__, kwargs, renamed)["embedding"]
         super().__init__(**kwargs)
+        if embedding is not None:
+            size, width = _sizes(embedding)
+            require(
+                vocabulary_size in (None, size),
+                "vocabulary_size",
+                "that of the embedding",
+                vocabulary_size=vocabulary_size,
+                embedding_vocabulary_size=size,
+            )
+            vocabulary_size = size
+        require_positive_integer("vocabulary_size", vocabulary_size)
+        self.vocabulary_size = vocabulary_size
         self.embedding = embedding
-        self.activation = activations.get(activation)
+        self.supports_masking = True
+        self.activation = activations.get(activation if between is None else between)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.dense = keras.layers.Dense(
-            embedding.embedding_dim,
+        # Without an embedding, `build` knows how wide it is.
+        self.dense = None if embedding is None else self._make_dense(width)
+        self.normalization = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="normalization"
+        )
+
+    def _make_dense(self, width):
+        return keras.layers.Dense(
+            width,
             activation=self.activation,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.normalization = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="normalization"
-        )
 
     def build(self, inputs_shape, mask_positions_shape=None):
-        if not self.embedding.built:
+        if self.embedding is None:
+            width = inputs_shape[-1]
+            self.dense = self._make_dense(width)
+            self.output_kernel = self.add_weight(
+                name="output_kernel",
+                shape=(width, self.vocabulary_size),
+                initializer=self.kernel_initializer.clone(),
+            )
+        elif not self.embedding.built:
             self.embedding.build((None, None))
         self.dense.build((None, inputs_shape[-1]))
         self.normalization.build((None, self.dense.units))
         self.token_bias = self.add_weight(
             name="token_bias",
-            shape=(self.embedding.vocabulary_size,),
+            shape=(self.vocabulary_size,),
             initializer=self.bias_initializer,
         )
         self.built = True
 
     def call(self, inputs, mask_positions=None):
+        require_shapes(inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P"))
         positions = inputs if mask_positions is None else mask_positions
         rows = flatten(inputs)  # (B * T, D)
         if mask_positions is not None:
             # One flat gather: its gradient is one flat scatter.
             batch_size, length, _ = ops.shape(inputs)
             first = ops.expand_dims(ops.arange(batch_size, dtype="int32") * length, 1)
-            indices = ops.cast(mask_positions, "int32") + first
+            positions = ops.clip(ops.cast(mask_positions, "int32"), 0, length - 1)
+            indices = positions + first
             rows = ops.take(rows, ops.reshape(indices, (-1,)), axis=0)  # (B * P, D)
         x = self.normalization(self.dense(rows))
-        logits = ops.cast(self.embedding(x, reverse=True), self.compute_dtype)
+        if self.embedding is None:
+            logits = linear(x, self.output_kernel, self.compute_dtype)
+        else:
+            logits = ops.cast(self.embedding(x, reverse=True), self.compute_dtype)
         logits = logits + ops.cast(self.token_bias, self.compute_dtype)
-        return ops.reshape(logits, (-1, ops.shape(positions)[1], logits.shape[-1]))
+        batch_size, count = ops.shape(positions)[:2]
+        logits = reshape_rows(logits, (count, logits.shape[-1]), lambda: batch_size)
+        _leave_mask_at(logits, inputs, mask_positions)
+        return logits
+
+    def compute_output_spec(self, inputs, mask_positions=None):
+        require_shapes(inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P"))
+        shapes = (None if x is None else x.shape for x in (inputs, mask_positions))
+        logits = keras.KerasTensor(self.compute_output_shape(*shapes), self.compute_dtype)
+        _leave_mask_at(logits, inputs, mask_positions)
+        return logits
 
     def compute_output_shape(self, inputs_shape, mask_positions_shape=None):
         shape = inputs_shape if mask_positions_shape is None else mask_positions_shape
-        return (*shape[:2], self.embedding.vocabulary_size)
+        return (*shape[:2], self.vocabulary_size)
 
     def get_config(self):
         return {
             **super().get_config(),
             "embedding": keras.saving.serialize_keras_object(self.embedding),
+            "vocabulary_size": self.vocabulary_size,
             "activation": activations.serialize(self.activation),
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
@@ -108,7 +175,22 @@ class MaskedLMHead(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        embedding = keras.saving.deserialize_keras_object(
+        embedding = config["embedding"] and keras.saving.deserialize_keras_object(
             config["embedding"], custom_objects=custom_objects
         )
         return cls(**{**config, "embedding": embedding})
+
+
+def _sizes(embedding):
+    """V and D of an embedding of ours, or of a stock one."""
+    if hasattr(embedding, "vocabulary_size"):
+        return embedding.vocabulary_size, embedding.embedding_dim
+    return embedding.input_dim, embedding.output_dim
+
+
+def _leave_mask_at(logits, inputs, positions):
+    """Leaves the mask of `inputs` (B, T, D) at `positions` (B, P) on the logits (B, P, V)."""
+    mask = masks.implicit_mask(inputs)
+    if mask is not None and positions is not None:
+        positions = ops.clip(ops.cast(positions, "int32"), 0, ops.shape(inputs)[1] - 1)
+        leave_mask(logits, ops.take_along_axis(mask, positions, axis=1))

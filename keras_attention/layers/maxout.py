@@ -69,6 +69,8 @@ class Maxout(keras.layers.Layer):
     def call(self, inputs):
         # t_j = max(t~_{2j-1}, t~_{2j}): neighbours, not halves.
         candidates = self.linear(inputs)
+        if 0 in candidates.shape:  # of nothing Keras takes no maximum
+            return candidates[..., : self.units]
         shape = (*ops.shape(inputs)[:-1], self.units, self.pool_size)
         return ops.max(ops.reshape(candidates, shape), axis=-1)
 

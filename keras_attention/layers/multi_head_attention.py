@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require_rate
+from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.graph.matmul import matmul, scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.head_projections import HeadProjections
+from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -36,21 +37,22 @@ class MultiHeadAttention(HeadProjections):
         num_heads: number of heads H.
         key_dim: width K of a head's queries and keys.
         value_dim: width Kv of a head's values; `key_dim` by default.
-        output_dim: width of the output; that of `query` by default.
+        output_dim: width of the output, that of `query` by default; also called `output_shape`.
         dropout: rate on the attention weights, in [0, 1).
         use_bias: whether the projections have biases.
-        kernel_initializer: of each projection matrix.
-        bias_initializer: of each bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of each projection matrix.
+        bias_initializer, bias_regularizer, bias_constraint: of each bias.
+        sliding_window: a query sees the keys fewer than this number of positions away; with
+            causality, the last `sliding_window` ones, its own included. None for all.
         seed: integer for the dropout.
 
     Call arguments:
         query: (B, T, D).
         value: (B, S, Dv), or None for self-attention.
-        key: (B, S, Dv) if keys are not made from `value`.
+        key: (B, S, Dk) if keys are not made from `value`.
         query_mask: boolean (B, T).
-        value_mask: boolean (B, S).
-        key_mask: boolean (B, S).
-        attention_mask: boolean, broadcasts to (B, T, S); (B, H, T, S) for one mask a head.
+        value_mask, key_mask: boolean (B, S).
+        attention_mask: boolean, broadcasts to (T, S), (B, T, S) or (B, H, T, S).
         use_causal_mask: whether query i sees the keys up to position i only.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
@@ -59,7 +61,7 @@ class MultiHeadAttention(HeadProjections):
         (B, T, output_dim); with `return_attention_scores` also (B, H, T, S).
 
     Raises:
-        ValueError: if a size or a rate is out of range, or keys and values differ in width.
+        ValueError: if a size or a rate is out of range, or an input has another rank or size.
 
     Example:
 
@@ -87,6 +89,7 @@ class MultiHeadAttention(HeadProjections):
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         seed=None,
+        sliding_window=None,
         **kwargs,
     ):
         super().__init__(
@@ -100,7 +103,10 @@ class MultiHeadAttention(HeadProjections):
             **kwargs,
         )
         require_rate("dropout", dropout)
+        if sliding_window is not None:
+            require_positive_integer("sliding_window", sliding_window)
         self.dropout = dropout
+        self.sliding_window = sliding_window
         self.seed = seed
         self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
@@ -134,17 +140,21 @@ class MultiHeadAttention(HeadProjections):
             query_mask = masks.implicit_mask(query)
         if value_mask is None:
             value_mask = masks.implicit_mask(query if value is None else value)
+        self.require_shapes(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         projected = self.project_all(query, value, key)
         length, source_length = ops.shape(query)[1], ops.shape(projected[1])[2]
         mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
-        # A purely causal row always sees itself: only other masks can leave a row with nothing.
-        may_be_empty = mask is not None
+        # A purely causal row, or window, sees itself: only other masks can leave it with nothing.
+        no_mask = mask is None
+        may_be_empty = not no_mask or (value is not None and self.sliding_window is not None)
         if use_causal_mask:
-            mask = masks.combine(mask, masks.causal_mask(length, source_length))
+            mask = masks.combine_pairs(mask, masks.causal_mask(length, source_length))
         positions = [ops.arange(size, dtype="int32") for size in (length, source_length)]
         output, scores = self._attend(
             query, projected, positions, mask, may_be_empty, return_attention_scores, training
         )
+        if value is not None and no_mask:
+            output = heads.zeros_without_keys(output, source_length)
         return (output, scores) if return_attention_scores else output
 
     def step(self, query, cache, slots, return_attention_scores=False, training=None):
@@ -161,6 +171,7 @@ class MultiHeadAttention(HeadProjections):
             The output (B, T, output_dim), or (B, output_dim); the scores (B, H, T, S) or None; and
             the cache that holds the new positions too.
         """
+        require_shapes(query=(query, "B D | B T D"))
         query_heads, key, value = self.project_all(query)
         cache = attention_cache.write_cache(cache, {"key": key, "value": value}, slots)
         projected = query_heads, *attention_cache.read_cache(cache, slots)
@@ -189,7 +200,7 @@ class MultiHeadAttention(HeadProjections):
             memory: from `project`, of B / `queries_per_source` rows.
             value_mask: boolean (B / `queries_per_source`, S).
             attention_mask: boolean, broadcasts to (B / G, G * T, S), where G is
-                `queries_per_source`.
+                `queries_per_source`, or to (B / G, H, G * T, S).
             query_positions: (T,) or (B, T) int32 for `score`; 0, 1, ... if not given.
             queries_per_source: how many rows of `query`, one after the other, attend to the same
                 row of the source, as the hypotheses of a beam do.
@@ -198,6 +209,7 @@ class MultiHeadAttention(HeadProjections):
         Returns:
             The output (B, T, output_dim), or (B, output_dim); and the scores (B, H, T, S) or None.
         """
+        require_shapes(query=(query, "B D | B T D"))
         grouped, length = query, heads.query_length(query)
         if query_positions is None:
             query_positions = ops.arange(length, dtype="int32")
@@ -211,10 +223,12 @@ class MultiHeadAttention(HeadProjections):
             (self.project_query(grouped), memory["key"], memory["value"]),
             (query_positions, key_positions),
             mask,
-            mask is not None,
+            mask is not None or self.sliding_window is not None,
             return_attention_scores,
             training,
         )
+        if mask is None:
+            output = heads.zeros_without_keys(output, ops.shape(memory["key"])[2])
         if queries_per_source != 1:
             output = ops.reshape(output, (*ops.shape(query)[:-1], output.shape[-1]))
             if scores is not None:
@@ -236,25 +250,14 @@ class MultiHeadAttention(HeadProjections):
         """
         return scaled_dot_product(query, key)
 
-    def empty_cache(self, batch_size, length):
-        """A cache of `length` slots for self-attention: see `attention_cache`."""
-        widths = self.key_dim, self.value_dim or self.key_dim
-        return attention_cache.empty_cache(
-            batch_size, self.num_heads, length, *widths, self.compute_dtype
-        )
-
-    # A recurrent decoder's attention: see `BaseAttention`.
-
-    def project_keys(self, key):
-        """The keys and values of a source (B, S, Dv) for `attend`, made once."""
-        return self.project(key)
-
-    def initial_state(self, value):
-        """What `attend` remembers from step to step: nothing."""
-        return {}
-
     def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
         """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads."""
+        require(
+            self.sliding_window is None,
+            "sliding_window",
+            "None in a recurrent decoder, which does not count its steps",
+            sliding_window=self.sliding_window,
+        )
         output, scores = self.cross_step(
             query, projected_keys, value_mask, return_attention_scores=True, training=training
         )
@@ -269,8 +272,11 @@ class MultiHeadAttention(HeadProjections):
         `may_be_empty`, the mask may leave a query with nothing to attend to.
         """
         query_heads, key_heads, value_heads = projected
-        if mask is not None and len(mask.shape) == 3:
-            mask = ops.expand_dims(mask, 1)  # (B, 1, T, S)
+        if self.sliding_window is not None:
+            window = masks.window_mask(*positions, self.sliding_window)
+            mask = masks.combine_pairs(mask, window)
+        if mask is not None and (may_be_empty or len(mask.shape) == 3):
+            mask = heads.expand_mask(mask)
         weights = masks.masked_softmax(self.score(query_heads, key_heads, *positions), mask)
         # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
         if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
@@ -285,15 +291,10 @@ class MultiHeadAttention(HeadProjections):
             output = output * ops.cast(may_attend, output.dtype)
         return output, weights if return_attention_scores else None
 
-    def compute_output_spec(
-        self, query, value=None, *others, return_attention_scores=False, **arguments
-    ):
-        output = keras.KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        source_length = (query if value is None else value).shape[1]
-        shape = (query.shape[0], self.num_heads, query.shape[1], source_length)
-        return output, keras.KerasTensor(shape, self.compute_dtype)
-
     def get_config(self):
-        return {**super().get_config(), "dropout": self.dropout, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "dropout": self.dropout,
+            "sliding_window": self.sliding_window,
+            "seed": self.seed,
+        }

@@ -47,8 +47,8 @@ class MultiplicativeAttention(BaseAttention):
         key: (B, S, Dk); `value` by default. "dot" needs Dk = D.
         projected_keys: from `project_keys`, made once for many calls.
         query_mask: boolean (B, T).
-        value_mask: boolean (B, S).
-        attention_mask: boolean, broadcasts to (B, T, S).
+        value_mask, key_mask: boolean (B, S).
+        attention_mask: boolean, broadcasts to (T, S) or (B, T, S).
         use_causal_mask: whether query i sees the keys up to position i only.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
@@ -180,7 +180,7 @@ class MultiplicativeAttention(BaseAttention):
         if mask is None:
             return ops.cast(ops.shape(scores)[2], "float32")
         positions = ops.arange(1, ops.shape(scores)[2] + 1, dtype="float32")
-        return ops.max(ops.where(mask, positions, 0.0), axis=-1, keepdims=True)
+        return ops.max(ops.where(mask, positions, 0.0), axis=-1, keepdims=True, initial=0.0)
 
     def get_config(self):
         return {

@@ -3,12 +3,51 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require_positive_integer
+from keras_attention._validation import require, require_positive_integer
+from keras_attention.graph.checked_ids import checked_ids
+from keras_attention.layers.require_shapes import static_shape
+
+
+def token_positions(inputs, start_index=0, positions=None):
+    """The positions (T,) or (B, T) int32 of the tokens of `inputs`; () for one position (D,).
+
+    Args:
+        inputs: (..., T, D), or (D,).
+        start_index: integer or scalar tensor, the position of the first token.
+        positions: the positions themselves, (T,), (B, T) or (1, T) for one of all rows, or None.
+
+    Raises:
+        ValueError: if `start_index` is no scalar, or `positions` do not fit `inputs`.
+    """
+    start, outer = static_shape(start_index), static_shape(inputs)[:-1]
+    require(
+        not start,
+        "start_index",
+        "an integer or a scalar; `positions` has one for every token",
+        **{"start_index.shape": start},
+    )
+    if positions is None:
+        first = ops.cast(start_index, "int32")
+        return ops.arange(ops.shape(inputs)[-2], dtype="int32") + first if outer else first
+    shape = static_shape(positions)
+    fit = all(
+        None in (size, other) or size == other or (size == 1 and axis > 0)
+        for axis, (size, other) in enumerate(zip(reversed(shape), reversed(outer), strict=False))
+    )
+    require(
+        len(shape) <= len(outer) and fit,
+        "positions",
+        "one for each token, (T,) or (B, T)",
+        **{"positions.shape": shape, "inputs.shape": static_shape(inputs)},
+    )
+    return positions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class PositionEmbedding(keras.layers.Layer):
     """One learned vector for each position, to be added to the token embeddings.
+
+    `+` drops the mask of a stock layer upstream: `keras.layers.Add()([x, layer(x)])` keeps it.
 
     Args:
         sequence_length: number of positions that have a vector.
@@ -23,7 +62,8 @@ class PositionEmbedding(keras.layers.Layer):
         The vectors, in the shape of `inputs`.
 
     Raises:
-        ValueError: if `sequence_length` is not a positive integer, or a static length is above it.
+        ValueError: if `sequence_length` is not a positive integer, a static length is above it, or
+            `start_index` or `positions` do not fit the input.
 
     Example:
 
@@ -58,10 +98,10 @@ class PositionEmbedding(keras.layers.Layer):
                 f"`inputs` must have at most `sequence_length` positions. Received: "
                 f"inputs.shape={tuple(inputs.shape)}, sequence_length={self.sequence_length}"
             )
-        if positions is None and len(inputs.shape) == 1:
-            positions = start_index
-        elif positions is None:
-            positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
+        counted = positions is None and isinstance(start_index, int) and start_index >= 0
+        positions = token_positions(inputs, start_index, positions)
+        if not counted:
+            positions = checked_ids(positions, self.sequence_length)
         table = ops.cast(self.position_embeddings, self.compute_dtype)
         vectors = ops.take(table, positions, axis=0)  # (T, D) or (B, T, D)
         return ops.broadcast_to(vectors, ops.shape(inputs))

@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.matmul import matmul
+from keras_attention.layers.require_shapes import require_recurrent_shapes
 from keras_attention.layers.run_steps import run_steps
 
 
@@ -27,9 +28,8 @@ class RecurrentDecoder(keras.layers.Layer):
         c_t, alpha_t = attention(query=s_t, value=h)
         output_t = readout([s_t; c_t; y_{t-1}])
 
-    `RNNSearchDecoder` and `GNMTDecoder` do it in their papers' order. Only the recurrence itself
-    runs step by step: the tokens' share of the gates and the readout are computed for all steps
-    at once.
+    `RNNSearchDecoder` and `GNMTDecoder` do it in their papers' order. Only the recurrence runs step
+    by step: the tokens' share of the gates and the readout are computed for all steps at once.
 
     State is passed in and returned. One step is
 
@@ -41,9 +41,8 @@ class RecurrentDecoder(keras.layers.Layer):
     and `call` runs the same steps over a whole target, for teacher forcing.
 
     A subclass that does the parts in another order overrides `step`, from `attend`, `run_cell` and
-    `run_cells`, to which it hands on `training` and `matmul`. It may also override `inputs_of`
-    (what each cell reads), `query_width` (how wide the query of its attention is) and `bridged`
-    (which part of the summary the bridge reads).
+    `run_cells`, to which it hands on `training` and `matmul`. It may also override `inputs_of`, the
+    widths that each cell reads, `query_width` and `bridged`, what the bridge reads.
 
     Args:
         cell: a Keras RNN cell, or a list of cells stacked on each other.
@@ -66,7 +65,7 @@ class RecurrentDecoder(keras.layers.Layer):
         (B, T, R); with `return_attention_scores` also (B, T, S).
 
     Raises:
-        ValueError: if `cell` is no RNN cell, or the summary is missing where it is needed.
+        ValueError: if `cell` is no RNN cell, the summary is missing, or an input has another rank.
 
     Example:
 
@@ -256,6 +255,7 @@ class RecurrentDecoder(keras.layers.Layer):
         training=None,
     ):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
+        require_recurrent_shapes(inputs, value, summary, value_mask)
         constants = self.constants(value, summary, value_mask)
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
         found = run_steps(self, tokens, constants, return_attention_scores, training)
@@ -271,8 +271,9 @@ class RecurrentDecoder(keras.layers.Layer):
         return (*inputs_shape[:-1], self._output_width)
 
     def compute_output_spec(
-        self, inputs, value, summary=None, return_attention_scores=False, **kwargs
+        self, inputs, value, summary=None, value_mask=None, return_attention_scores=False, **kwargs
     ):
+        require_recurrent_shapes(inputs, value, summary, value_mask)
         output = keras.KerasTensor((*inputs.shape[:-1], self._output_width), self.compute_dtype)
         if not return_attention_scores:
             return output

@@ -8,8 +8,17 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.require_shapes import require_shapes
 
 CELLS = ("gru", "lstm")
+
+
+def reverse_time(tensor):
+    """`tensor` (S, ...) from its last time step to its first.
+
+    By a slice: TFLite's operator for `ops.flip` crashes where there are no elements.
+    """
+    return tensor[::-1]
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -47,7 +56,8 @@ class RecurrentEncoder(keras.layers.Layer):
         token, the backward one after the first.
 
     Raises:
-        ValueError: if a size or rate is out of range, or the cell is unknown.
+        ValueError: if a size or rate is out of range, the cell is unknown, or an input has another
+            rank or size.
 
     Example:
 
@@ -139,6 +149,7 @@ class RecurrentEncoder(keras.layers.Layer):
     def call(self, inputs, padding_mask=None, training=None):
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
+        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
         # Time comes first from here on: (S, B, ...).
         x = ops.transpose(inputs, (1, 0, 2))
         mask = None
@@ -162,7 +173,7 @@ class RecurrentEncoder(keras.layers.Layer):
         batch_size, dtype = ops.shape(x)[1], self.compute_dtype
 
         def turned(tensor):  # as each direction reads it
-            return [tensor, ops.flip(tensor, axis=0)][: len(directions)]
+            return [tensor, reverse_time(tensor)][: len(directions)]
 
         shares = [
             rnn_cells.project(cell, sequence, 0, dtype)
@@ -203,7 +214,7 @@ class RecurrentEncoder(keras.layers.Layer):
             constants,
             training=training,
         )
-        outputs = [forward, *[ops.flip(output, axis=0) for output in backward]]  # (S, B, U)
+        outputs = [forward, *[reverse_time(output) for output in backward]]  # (S, B, U)
         return ops.concatenate(outputs, axis=-1), ops.concatenate(ops.unstack(states[0]), axis=-1)
 
     def _width(self):
@@ -216,6 +227,7 @@ class RecurrentEncoder(keras.layers.Layer):
         return (*inputs_shape[:-1], self._width()), (inputs_shape[0], self._width())
 
     def compute_output_spec(self, inputs, padding_mask=None, training=None):
+        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
         return tuple(
             keras.KerasTensor(shape, dtype=self.compute_dtype)
             for shape in self.compute_output_shape(inputs.shape)

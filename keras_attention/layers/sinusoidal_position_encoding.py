@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require
+from keras_attention.layers.position_embedding import token_positions
 
 
 def sinusoidal_encoding(positions, width, max_wavelength=10000):
@@ -27,6 +28,8 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
     (Tensor2Tensor and OpenNMT-tf concatenate sines and cosines and space the wavelengths
     differently: their values are not a permutation of these.)
 
+    `+` drops the mask of a stock layer upstream: `keras.layers.Add()([x, layer(x)])` keeps it.
+
     Args:
         max_wavelength: the longest wavelength, divided by 2 pi.
 
@@ -39,7 +42,8 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         The encoding, in the shape of `inputs`.
 
     Raises:
-        ValueError: if `max_wavelength` is not a number above 0.
+        ValueError: if `max_wavelength` is not a number above 0, or `start_index` or `positions` do
+            not fit the input.
 
     Example:
 
@@ -68,10 +72,7 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
-        if positions is None and len(inputs.shape) == 1:
-            positions = start_index
-        elif positions is None:
-            positions = ops.arange(ops.shape(inputs)[-2], dtype="int32") + start_index
+        positions = token_positions(inputs, start_index, positions)
         encoding = sinusoidal_encoding(positions, inputs.shape[-1], self.max_wavelength)
         return ops.broadcast_to(ops.cast(encoding, self.compute_dtype), ops.shape(inputs))
 

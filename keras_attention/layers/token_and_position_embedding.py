@@ -6,11 +6,22 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
+from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.graph.matmul import linear
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 
 POSITIONS = ("learned", "sinusoidal")
+
+
+def another(initializer):
+    """An initializer like `initializer` that draws other numbers, also where that has a seed."""
+    if not isinstance(initializer, keras.initializers.Initializer):
+        return initializer  # any function
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += 1
+    return type(initializer).from_config(config)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -26,11 +37,13 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         tie_weights: whether the output projection is the embedding matrix itself; if not, it has a
             matrix of its own.
         embeddings_initializer: of the token matrix (and of the output projection).
-        position_initializer: of learned positions.
+        position_initializer: of learned positions; like `embeddings_initializer` by default.
+        mask_zero: whether id 0 is padding: the layers downstream then find a mask, as
+            `keras.layers.Embedding(mask_zero=True)` leaves one.
 
     Call arguments:
-        inputs: integer (B, T), or (B,) for one token of each sequence; with `reverse` (B, T, D) or
-            (B, D).
+        inputs: integer (B, T), or (B,) for one token of each sequence, each from 0 to V - 1: -1 is
+            out of range as V is; with `reverse` (B, T, D) or (B, D).
         start_index: integer or scalar tensor, the position of the first token.
         reverse: whether to map vectors to logits.
 
@@ -60,7 +73,8 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         scale=False,
         tie_weights=True,
         embeddings_initializer="uniform",
-        position_initializer="uniform",
+        position_initializer=None,
+        mask_zero=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,7 +89,12 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.scale = scale
         self.tie_weights = tie_weights
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
-        self.position_initializer = keras.initializers.get(position_initializer)
+        self.position_initializer = (
+            another(self.embeddings_initializer)
+            if position_initializer is None
+            else keras.initializers.get(position_initializer)
+        )
+        self.mask_zero = mask_zero
         self.supports_masking = True
         if positions == "learned":
             self.position_layer = PositionEmbedding(
@@ -112,7 +131,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
                 kernel = self.output_kernel
             return linear(inputs, kernel, self.compute_dtype)
         # Rows are taken before the cast, so that their gradient stays as sparse as the batch.
-        tokens = ops.take(self.token_embeddings, ops.cast(inputs, "int32"), axis=0)
+        tokens = ops.take(self.token_embeddings, checked_ids(inputs, self.vocabulary_size), axis=0)
         tokens = ops.cast(tokens, self.compute_dtype)
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
@@ -120,6 +139,10 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         one_token = len(inputs.shape) == 1
         row = ops.zeros((self.embedding_dim,), tokens.dtype) if one_token else tokens[:1]
         return tokens + self.position_layer(row, start_index=start_index)
+
+    def compute_mask(self, inputs, mask=None):
+        is_ids = keras.backend.is_int_dtype(inputs.dtype)
+        return ops.not_equal(inputs, 0) if self.mask_zero and is_ids else mask
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False):
         width = self.vocabulary_size if reverse else self.embedding_dim
@@ -139,5 +162,6 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
             "scale": self.scale,
             "tie_weights": self.tie_weights,
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+            "mask_zero": self.mask_zero,
             "position_initializer": keras.initializers.serialize(self.position_initializer),
         }

@@ -42,6 +42,7 @@ class TransformerBlock(keras.layers.Layer):
         attention_bias: whether the attentions' projections have biases.
         key_dim: width K of a head's queries, keys and values; the input's width / H by default.
         attention_dropout: rate on attention weights; `dropout` by default.
+        sliding_window: of the self-attention: see `MultiHeadAttention`.
 
     Raises:
         ValueError: if a size or rate is out of range.
@@ -60,6 +61,7 @@ class TransformerBlock(keras.layers.Layer):
         attention_bias=True,
         key_dim=None,
         attention_dropout=None,
+        sliding_window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -81,6 +83,7 @@ class TransformerBlock(keras.layers.Layer):
         self.attention_bias = attention_bias
         self.key_dim = key_dim
         self.attention_dropout = attention_dropout
+        self.sliding_window = sliding_window
         self.supports_masking = True
 
     def make_attention(self, hidden_dim, name):
@@ -99,6 +102,7 @@ class TransformerBlock(keras.layers.Layer):
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            sliding_window=self.sliding_window if name == "self_attention" else None,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -165,4 +169,5 @@ class TransformerBlock(keras.layers.Layer):
             "attention_bias": self.attention_bias,
             "key_dim": self.key_dim,
             "attention_dropout": self.attention_dropout,
+            "sliding_window": self.sliding_window,
         }

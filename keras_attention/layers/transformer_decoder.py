@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require
 from keras_attention.layers.attention_cache import cache_slots
+from keras_attention.layers.require_decoder_arguments import require_decoder_arguments
 from keras_attention.layers.transformer_block import TransformerBlock
 
 
@@ -16,11 +16,9 @@ class TransformerDecoder(TransformerBlock):
     """Causal self-attention, attention to the encoder, and feed-forward.
 
     Called without `encoder_sequence` the first time, it is built without cross-attention: the block
-    of a decoder-only model.
-
-    A call reads whole sequences. `step` reads the next position or positions of sequences whose
-    earlier ones are in a cache. A call with `self_attention_cache`, as KerasHub spells it, is one
-    step.
+    of a decoder-only model. A call reads whole sequences. `step` reads the next position or
+    positions of sequences whose earlier ones are in a cache. A call with `self_attention_cache`, as
+    KerasHub spells it, is one step.
 
     A subclass may override `make_attention(hidden_dim, name)`, called with "self_attention" and
     "cross_attention", `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`, which
@@ -36,23 +34,28 @@ class TransformerDecoder(TransformerBlock):
         encoder_sequence: (B, S, D).
         decoder_padding_mask: boolean (B, T), True at tokens; over the cache's slots if there is
             one.
-        decoder_attention_mask: boolean, broadcasts to (B, T, T), or to (B, T, slots).
+        decoder_attention_mask: boolean, broadcasts to (T, T), (B, T, T) or (B, H, T, T); with a
+            cache the last axis is that of its slots.
         encoder_padding_mask: boolean (B, S), True at tokens.
-        encoder_attention_mask: boolean, broadcasts to (B, T, S).
+        encoder_attention_mask: boolean, broadcasts to (T, S), (B, T, S) or (B, H, T, S).
         self_attention_cache: from `empty_cache`; with it goes
         self_attention_cache_update_index: scalar int32, position of the first token of the input.
         cross_attention_cache: from `project_encoder`, instead of `encoder_sequence`.
+        cross_attention_cache_update_index: 0 to make the cross-attention's cache anew, from
+            `encoder_sequence`; it is then returned too.
         use_causal_mask: whether a token sees only those before it and itself. With a cache it does.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
 
     Returns:
         (B, T, D); with `return_attention_scores` then the self-attention's (B, H, T, T) and, if
-        there is cross-attention, its (B, H, T, S); with `self_attention_cache` then the new cache.
+        there is cross-attention, its (B, H, T, S); with `self_attention_cache` then the new cache;
+        with `cross_attention_cache_update_index` then that of the cross-attention.
 
     Raises:
         ValueError: if a size or rate is out of range, `num_heads` does not divide D, a block built
-            with cross-attention is called without an encoder, or a cache without its index.
+            with cross-attention is called without an encoder, or one without it with an encoder, a
+            cache is given without its index, or an input has another rank or size.
 
     Example:
 
@@ -101,22 +104,30 @@ class TransformerDecoder(TransformerBlock):
         use_causal_mask=True,
         return_attention_scores=False,
         training=None,
+        cross_attention_cache_update_index=None,
     ):
-        memory = cross_attention_cache
-        require(
-            not self.has_cross_attention or encoder_sequence is not None or memory is not None,
-            "encoder_sequence",
-            "given (or `cross_attention_cache`): the block was built with cross-attention",
-            encoder_sequence=encoder_sequence,
-        )
-        require(
-            (self_attention_cache is None) == (self_attention_cache_update_index is None),
-            "self_attention_cache_update_index",
-            "given together with `self_attention_cache`",
-            self_attention_cache_update_index=self_attention_cache_update_index,
-        )
         if encoder_padding_mask is None:
             encoder_padding_mask = masks.implicit_mask(encoder_sequence)
+        if decoder_padding_mask is None and self_attention_cache is None:
+            decoder_padding_mask = masks.implicit_mask(decoder_sequence)
+        require_decoder_arguments(
+            self.num_heads,
+            self.has_cross_attention,
+            decoder_sequence,
+            encoder_sequence,
+            decoder_padding_mask,
+            decoder_attention_mask,
+            encoder_padding_mask,
+            encoder_attention_mask,
+            self_attention_cache,
+            self_attention_cache_update_index,
+            cross_attention_cache,
+            cross_attention_cache_update_index,
+        )
+        memory, new_memory = cross_attention_cache, ()
+        if cross_attention_cache_update_index is not None:
+            memory = self.project_encoder(encoder_sequence)
+            new_memory = (memory,)
 
         if self_attention_cache is not None:
             slots = cache_slots(
@@ -138,10 +149,7 @@ class TransformerDecoder(TransformerBlock):
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
-            return (x, *scores.values(), cache)
-
-        if decoder_padding_mask is None:
-            decoder_padding_mask = masks.implicit_mask(decoder_sequence)
+            return (x, *scores.values(), cache, *new_memory)
 
         def attend_to_itself(x):
             result = self.self_attention(
@@ -169,7 +177,8 @@ class TransformerDecoder(TransformerBlock):
         x, scores = self.run_sublayers(
             decoder_sequence, attend_to_itself, attend_to_encoder, training
         )
-        return (x, *scores.values()) if return_attention_scores else x
+        results = (x, *scores.values(), *new_memory)
+        return results if len(results) > 1 else x
 
     def step(
         self,
@@ -266,6 +275,7 @@ class TransformerDecoder(TransformerBlock):
         arguments = inspect.signature(self.call).bind(*args, **kwargs).arguments
         x, memory = arguments["decoder_sequence"], arguments.get("cross_attention_cache")
         cache = arguments.get("self_attention_cache")
+        require_decoder_arguments(self.num_heads, self.has_cross_attention, **arguments)
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
@@ -281,4 +291,9 @@ class TransformerDecoder(TransformerBlock):
                 results.append(spec(batch_size, self.num_heads, length, size))
         if cache is not None:
             results.append({name: spec(*tensor.shape) for name, tensor in cache.items()})
+        if arguments.get("cross_attention_cache_update_index") is not None:
+            shape = (batch_size, self.num_heads, arguments["encoder_sequence"].shape[1])
+            part = self.cross_attention
+            widths = {"key": part.key_dim, "value": part.value_dim or part.key_dim}
+            results.append({name: spec(*shape, width) for name, width in widths.items()})
         return results[0] if len(results) == 1 else tuple(results)

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention import masks
+from keras_attention.layers.require_shapes import pairs, require_shapes
 from keras_attention.layers.transformer_block import TransformerBlock
 
 
@@ -21,7 +22,7 @@ class TransformerEncoder(TransformerBlock):
     Call arguments:
         inputs: (B, T, D).
         padding_mask: boolean (B, T), True at tokens.
-        attention_mask: boolean, broadcasts to (B, T, T).
+        attention_mask: boolean, broadcasts to (T, T), (B, T, T) or (B, H, T, T).
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
 
@@ -29,7 +30,8 @@ class TransformerEncoder(TransformerBlock):
         (B, T, D); with `return_attention_scores` also (B, H, T, T).
 
     Raises:
-        ValueError: if a size or rate is out of range, or `num_heads` does not divide D.
+        ValueError: if a size or rate is out of range, `num_heads` does not divide D, or an input
+            has another rank or size.
 
     Example:
 
@@ -60,6 +62,7 @@ class TransformerEncoder(TransformerBlock):
     ):
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
+        self.require_shapes(inputs, padding_mask, attention_mask)
 
         def attend(x):
             result = self.self_attention(
@@ -77,6 +80,15 @@ class TransformerEncoder(TransformerBlock):
         )
         return (x, *scores) if return_attention_scores else x
 
+    def require_shapes(self, inputs, padding_mask=None, attention_mask=None):
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_shapes(
+            {"H": self.num_heads},
+            inputs=(inputs, "B T D"),
+            padding_mask=(padding_mask, "B T"),
+            attention_mask=(attention_mask, pairs("T", "T")),
+        )
+
     def compute_output_shape(self, inputs_shape):
         return inputs_shape
 
@@ -88,6 +100,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=None,
     ):
+        self.require_shapes(inputs, padding_mask, attention_mask)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -170,7 +171,8 @@ class BertEncoder(Encoder):
 
     def embed(self, inputs):
         """What the first block sees (B, T, D), and the mask (B, T), True at tokens."""
-        x = self.embedding(inputs["token_ids"]) + self.segment_embedding(inputs["segment_ids"])
+        segments = checked_ids(inputs["segment_ids"], self.segment_embedding.input_dim)
+        x = self.embedding(inputs["token_ids"]) + self.segment_embedding(segments)
         x = self.embedding_dropout(self.embedding_normalization(x))
         return x, ops.not_equal(inputs["padding_mask"], 0)
 

@@ -56,6 +56,7 @@ class Encoder(Model):
 
     task_kind = "encoder"  # a key of `keras_attention.tasks.TASKS`
 
+    input_axes = dict.fromkeys(INPUTS, "B T")
     presets = {}
     has_pooler = False
     num_segments = 1

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require
+from keras_attention.models.encoder import Encoder
 from keras_attention.models.encoder_families import encoder_from_preset
 from keras_attention.models.model import Model
 
@@ -23,6 +24,7 @@ class EncoderHead(Model):
     """
 
     head_config = ()
+    input_axes = {**Encoder.input_axes, "mask_positions": "B P"}
 
     def __init__(self, inputs, outputs, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)

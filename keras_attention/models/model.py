@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.keras_private import FirstBatch
+from keras_attention.layers.require_shapes import require_shapes
 
 
 class Model(FirstBatch, keras.Model):
@@ -17,6 +18,27 @@ class Model(FirstBatch, keras.Model):
 
     micro_batches = 1
     jit_gradients = False
+    input_axes = {}  # the axes of each input, as `require_shapes` takes them
+
+    def call(self, inputs, training=None, mask=None):
+        self._require_inputs(inputs)
+        return super().call(inputs, training=training, mask=mask)
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        self._require_inputs(inputs)
+        return super().compute_output_spec(inputs, training=training, mask=mask)
+
+    def _require_inputs(self, inputs):
+        """Refuses inputs that the graph would broadcast, such as one row of `segment_ids`."""
+        given = inputs if isinstance(inputs, dict) else {}
+        known = {name: given.get(name) for name in self.input_axes}
+        require_shapes(
+            **{
+                name: (tensor, self.input_axes[name])
+                for name, tensor in known.items()
+                if tensor is not None and len(tensor.shape) == 2  # other ranks are Keras' affair
+            }
+        )
 
     def compile(self, *args, micro_batches=1, jit_gradients=False, **kwargs):
         """As `keras.Model.compile`.

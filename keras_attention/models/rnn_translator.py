@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.rnn_presets import PRESETS
 from keras_attention.models.translator import Translator
@@ -112,7 +113,8 @@ class RNNTranslator(Translator):
         encoder_token_ids = keras.Input((None,), dtype="int32", name="encoder_token_ids")
         decoder_token_ids = keras.Input((None,), dtype="int32", name="decoder_token_ids")
         encoded, summary, mask = self.encode(encoder_token_ids)
-        x = self.target_dropout(self.target_embedding(decoder_token_ids))
+        target_ids = checked_ids(decoder_token_ids, vocabulary_size)
+        x = self.target_dropout(self.target_embedding(target_ids))
         x = decoder(x, encoded, summary=summary, value_mask=mask)
         require(
             not tie_weights or x.shape[-1] == embedding_dim,
@@ -160,7 +162,8 @@ class RNNTranslator(Translator):
     def encode(self, source_ids):
         """The annotations (B, S, W), their summary (B, W) and the mask (B, S) of the tokens."""
         mask = self.inputs_mask(source_ids)
-        x = self.source_dropout(self.source_embedding(source_ids))
+        ids = checked_ids(source_ids, self.source_embedding.input_dim)
+        x = self.source_dropout(self.source_embedding(ids))
         return *self.encoder(x, padding_mask=mask), mask
 
     def _logits(self, x):

@@ -6,6 +6,7 @@ from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.decoding.length_limits import same_limits, source_limits
 from keras_attention.decoding.step_contract import StepContract
+from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.models.model import Model
 from keras_attention.token_ids import SpecialIds
 
@@ -25,6 +26,7 @@ class Translator(StepContract, Model):
             2017, section 6.1).
     """
 
+    input_axes = {"encoder_token_ids": "B S", "decoder_token_ids": "B T"}
     task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
     extra_length = 50
@@ -70,6 +72,7 @@ class Translator(StepContract, Model):
         }
 
     def inputs_shape(self, inputs):
+        require_shapes(inputs=(inputs, "B S"))
         return ops.shape(inputs)
 
     def inputs_mask(self, inputs):
@@ -83,7 +86,7 @@ class Translator(StepContract, Model):
 
         Never more than `max_sequence_length`.
         """
-        batch_size, source_length = ops.shape(inputs)
+        batch_size, source_length = self.inputs_shape(inputs)
         if max_length is not None:
             return same_limits(batch_size, max_length, self.max_sequence_length)
         lengths = ops.sum(ops.cast(self.inputs_mask(inputs), "int32"), axis=1)

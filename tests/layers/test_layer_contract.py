@@ -340,6 +340,7 @@ def test_every_layer_has_a_case():
     tested = {case[0].__name__ for case in CASES.values()}
     # These compute nothing by themselves: what derives from them has a case.
     bases = {"BaseAttention", "TransformerBlock"}
-    assert tested == set(layers.__all__) - bases
+    names = {name for name in layers.__all__ if isinstance(getattr(layers, name), type)}
+    assert tested == names - bases
     for base in bases:
         assert any(issubclass(getattr(layers, name), getattr(layers, base)) for name in tested)

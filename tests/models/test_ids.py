@@ -1,0 +1,166 @@
+"""Ids that a vocabulary does not have, rows of padding alone, and inputs of different shapes."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import layers, models
+from tests.backend import BACKEND, to_numpy
+
+V, LENGTH = 24, 9
+SIZES = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12, dropout=0.0)
+IDS = np.array([[5, 7, 9, 3], [8, 3, 0, 0]], "int32")
+
+
+def encoder():
+    return models.BertEncoder(V, max_sequence_length=LENGTH, **SIZES)
+
+
+def transformer():
+    return models.TransformerTranslator(V, max_sequence_length=LENGTH, **SIZES)
+
+
+def rnn():
+    return models.RNNTranslator.from_preset(
+        "small", vocabulary_size=V, units=6, embedding_dim=8, max_sequence_length=LENGTH
+    )
+
+
+def encoder_inputs(ids):
+    return {
+        "token_ids": ids,
+        "segment_ids": np.zeros_like(ids),
+        "padding_mask": (ids != 0).astype("int32"),
+    }
+
+
+def translator_inputs(ids):
+    return {"encoder_token_ids": ids, "decoder_token_ids": ids}
+
+
+MODELS = {
+    "encoder": (encoder, encoder_inputs),
+    "classifier": (lambda: models.Classifier(encoder(), 3, pooling="mean"), encoder_inputs),
+    "masked lm": (lambda: models.MaskedLM(encoder()), encoder_inputs),
+    "transformer": (transformer, translator_inputs),
+    "rnn": (rnn, translator_inputs),
+}
+
+
+def arrays(outputs):
+    return keras.tree.flatten(to_numpy(outputs))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_ids_out_of_range_have_no_answer(name):
+    make, inputs_of = MODELS[name]
+    model, inputs = make(), inputs_of(IDS)
+    for argument in inputs:
+        if argument == "padding_mask":
+            continue
+        for wrong in (-1, -V, V, V + 1000):
+            ids = inputs[argument].copy()
+            ids[0, 1] = wrong
+            given = {**inputs, argument: ids}
+            if BACKEND == "tensorflow":
+                with pytest.raises(Exception, match="is not in"):
+                    model(given)
+            else:  # what JAX has for an index out of range
+                assert any(np.isnan(x).any() for x in arrays(model(given)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_of_padding_alone_have_finite_answers_and_change_no_other(name):
+    make, inputs_of = MODELS[name]
+    model = make()
+    expected = arrays(model(inputs_of(IDS)))
+    found = arrays(model(inputs_of(np.concatenate([IDS, np.zeros((1, 4), "int32")]))))
+    for one, other in zip(found, expected, strict=True):
+        assert np.isfinite(one).all()
+        np.testing.assert_allclose(one[:2], other, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_batch_of_no_rows(name):
+    make, inputs_of = MODELS[name]
+    model = make()
+    full, empty = (arrays(model(inputs_of(ids))) for ids in (IDS, IDS[:0]))
+    for one, other in zip(empty, full, strict=True):
+        assert one.shape == (0, *other.shape[1:])
+
+
+@pytest.mark.parametrize("make", [transformer, rnn])
+def test_generation_for_no_rows_and_for_empty_rows(make):
+    model = make()
+    assert to_numpy(model.generate(IDS[:0], max_length=5))["token_ids"].shape == (0, 5)
+    assert np.isfinite(to_numpy(model.generate(IDS[:, :0], max_length=5))["score"]).all()
+    with pytest.raises(ValueError, match=r"`inputs` must be of shape \(B, S\)"):
+        model.generate(IDS[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_inputs_of_one_row_are_not_broadcast(name):
+    make, inputs_of = MODELS[name]
+    model, inputs = make(), inputs_of(IDS)
+    for argument in list(inputs)[1:]:
+        with pytest.raises(ValueError, match=f"`{argument}` must be of shape"):
+            model({**inputs, argument: inputs[argument][:1]})
+
+
+def test_too_long_an_input_is_refused_where_positions_are_learned():
+    long = np.full((2, LENGTH + 1), 5, "int32")
+    with pytest.raises(ValueError, match="`inputs` must have at most `sequence_length` positions"):
+        encoder()(encoder_inputs(long))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TextVectorization needs TensorFlow")
+@pytest.mark.parametrize("make", [models.TransformerTranslator, models.RNNTranslator])
+def test_a_vocabulary_of_text_vectorization_trains(make):
+    """Its padding is 0, its unknown 1, and start and end are words of the data."""
+    from keras_attention.token_ids import SpecialIds
+    from keras_attention.training import LabelSmoothedCrossEntropy
+
+    keras.utils.set_random_seed(3)
+    words = ["one", "two", "three", "four"]
+    texts = [f"{a} {b}" for a in words for b in words]
+    vectorize = keras.layers.TextVectorization(standardize=None, output_sequence_length=4)
+    vectorize.adapt([*(f"[start] {text} [end]" for text in texts), *words * 40])
+    vocabulary = vectorize.get_vocabulary()
+    special = SpecialIds(
+        padding=0,
+        unknown=1,
+        start=np.int64(vocabulary.index("[start]")),
+        end=vocabulary.index("[end]"),
+    )
+    assert special.start > 3 and special.end > 3
+    ids = np.asarray(vectorize([f"[start] {text} [end]" for text in texts]), "int32")
+    sizes = dict(vocabulary_size=len(vocabulary), max_sequence_length=8, special_ids=special)
+    if make is models.TransformerTranslator:
+        model = make(**{**SIZES, **sizes, "hidden_dim": 32, "normalize_first": True})
+    else:
+        model = make.from_preset("small", units=24, embedding_dim=24, **sizes)
+    model.compile(keras.optimizers.Adam(0.01), LabelSmoothedCrossEntropy(0.0))
+    x = {"encoder_token_ids": ids[:, 1:], "decoder_token_ids": ids[:, :-1]}
+    history = model.fit(x, ids[:, 1:], epochs=150, batch_size=16, verbose=0).history["loss"]
+    assert history[-1] < 0.1 * history[0]
+    found = to_numpy(model.generate(ids[:, 1:], max_length=3)["token_ids"])
+    np.testing.assert_array_equal(found, ids[:, 1:])
+    again = type(model).from_config(model.get_config())
+    assert again.special_ids == special
+
+
+def test_layers_take_no_negative_id():
+    layer = layers.TokenAndPositionEmbedding(V, LENGTH, 8)
+    positions = layers.PositionEmbedding(LENGTH)
+    calls = [
+        lambda: layer(np.array([[3, -1]])),
+        lambda: layer(np.array([-1])),
+        lambda: positions(np.zeros((1, 2, 8), "float32"), positions=np.array([0, -1])),
+        lambda: positions(np.zeros((1, 2, 8), "float32"), start_index=-1),
+    ]
+    for call in calls:
+        if BACKEND == "tensorflow":
+            with pytest.raises(Exception, match="is not in"):
+                call()
+        else:
+            assert np.isnan(to_numpy(call())).any()

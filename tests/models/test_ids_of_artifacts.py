@@ -1,0 +1,82 @@
+"""What the three formats make of ids out of range, of rows of padding and of no rows at all."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models
+from tests.backend import BACKEND
+
+if BACKEND != "tensorflow":
+    pytest.skip("artifacts are written by TensorFlow", allow_module_level=True)
+
+from keras_attention.artifacts import onnx, saved_model, tflite
+from keras_attention.tasks.classification.graph_functions import ids_function as classifier_ids
+from keras_attention.tasks.translation.graph_functions import ids_function as translator_ids
+from tests.artifacts.converted import graph_of
+
+V, LENGTH = 24, 9
+SIZES = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12)
+IDS = np.array([[5, 7, 9, 3], [8, 3, 0, 0]], "int32")
+FORMATS = ("saved_model", "tflite", "onnx")
+
+
+def classifier():
+    encoder = models.BertEncoder(V, max_sequence_length=LENGTH, **SIZES)
+    model = models.Classifier(encoder, 3)
+    return model, classifier_ids(model, padding_id=0), "token_ids"
+
+
+def rnn():
+    model = models.RNNTranslator.from_preset(
+        "small", vocabulary_size=V, units=6, embedding_dim=8, max_sequence_length=LENGTH
+    )
+    return model, translator_ids(model), "source_ids"
+
+
+@pytest.fixture(scope="module", params=[classifier, rnn])
+def files(request, tmp_path_factory):
+    """The three formats of a model with random weights, and the name of their input."""
+    keras.utils.set_random_seed(1)
+    model, ids, name = request.param()
+    folder, graph = tmp_path_factory.mktemp("files"), graph_of(ids)
+    saved_model.write(folder / "saved_model", model, graph)
+    tflite.write(folder / "tflite", model, graph, saved_model=folder / "saved_model")
+    onnx.write(folder / "onnx", model, graph)
+    return folder, name
+
+
+@pytest.fixture(params=FORMATS)
+def run(request, files):
+    folder, name = files
+    module = {"saved_model": saved_model, "tflite": tflite, "onnx": onnx}[request.param]
+    signature = module.signature(folder / request.param, "ids")
+    return lambda ids: signature(**{name: ids})
+
+
+def test_an_id_out_of_range_is_an_error(run):
+    for wrong in (-1, -V, V, 10**6):
+        ids = IDS.copy()
+        ids[0, 1] = wrong
+        with pytest.raises(Exception, match="(?i)out of bounds|is not in|out of data"):
+            run(ids)
+
+
+def test_rows_of_padding_change_no_other_row(run):
+    expected = run(IDS)
+    found = run(np.concatenate([IDS, np.zeros((1, 4), "int32")]))
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name][:2], array, atol=1e-4)
+        assert np.isfinite(found[name]).all()
+
+
+def test_no_rows_are_no_rows_or_an_error(run):
+    """Never a crash, and never an answer for a row that is not there."""
+    try:
+        found = run(IDS[:0])
+    except (RuntimeError, ValueError) as error:
+        assert "tensor size" in str(error) or "to prepare" in str(error)
+    except Exception as error:  # of ONNX Runtime, which has no public class
+        assert "ONNXRuntimeError" in str(error)
+    else:
+        assert all(len(array) == 0 for array in found.values())
