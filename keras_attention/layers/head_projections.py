@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.matmul import linear, split_to_axis
 from keras_attention.layers import heads
+from keras_attention.layers.layer import Layer
 
 
 def side_by_side(initializer, widths):
@@ -35,7 +36,7 @@ def side_by_side(initializer, widths):
     return initialize
 
 
-class HeadProjections(keras.layers.Layer):
+class HeadProjections(Layer):
     """Projections to queries, keys and values of H heads, and from the heads to the output.
 
     The base of `MultiHeadAttention`, not used by itself. Built with a query's shape alone, one

@@ -5,10 +5,11 @@ from keras import ops
 
 from keras_attention import activations
 from keras_attention.graph.matmul import flatten
+from keras_attention.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(Layer):
     """LayerNorm(activation(x W + b)) E^T + a bias for each token, E being the embedding matrix.
 
     The embedding's matrix is the output projection, not a copy of it: both uses train it.

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_positive_integer
+from keras_attention.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class PositionEmbedding(keras.layers.Layer):
+class PositionEmbedding(Layer):
     """One learned vector for each position, to be added to the token embeddings.
 
     Args:

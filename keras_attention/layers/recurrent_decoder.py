@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.matmul import matmul
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.run_steps import run_steps
 
 
@@ -18,7 +19,7 @@ def _build(layer, *shapes):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentDecoder(keras.layers.Layer):
+class RecurrentDecoder(Layer):
     """A decoder composed of a recurrent cell, an attention layer and a readout layer.
 
     Step t reads the target token y_{t-1} and the last context, then attends with its new state:

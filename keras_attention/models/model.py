@@ -8,6 +8,7 @@ from keras_attention.keras_private import (
     output_means,
     set_loss_metric,
 )
+from keras_attention.layers.layer import refuse_to_quantize, with_python_numbers
 
 
 class Model(FirstBatch, keras.Model):
@@ -22,6 +23,11 @@ class Model(FirstBatch, keras.Model):
 
     micro_batches = 1
     jit_gradients = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = with_python_numbers(cls.__init__)
 
     def compile(self, *args, micro_batches=1, jit_gradients=False, auto_scale_loss=True, **kwargs):
         """As `keras.Model.compile`.
@@ -76,6 +82,12 @@ class Model(FirstBatch, keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
+
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        """Refused by models that are made of this package's layers; otherwise as in Keras."""
+        if type(self) is not Model:
+            refuse_to_quantize(type(self).__name__, mode)
+        super().quantize(mode, config=config, filters=filters, **kwargs)
 
     if keras.backend.backend() == "tensorflow":
 

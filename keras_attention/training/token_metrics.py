@@ -59,7 +59,8 @@ def target_logits(logits, targets):
 
 def softmax_parts(logits):
     """The parts of a stable softmax: maxima (B, T, 1), exponentials (B, T, V), sums (B, T, 1)."""
-    maxima = ops.max(logits, axis=-1, keepdims=True)
+    # With `initial`, because Keras refuses the maximum of no rows in eager mode.
+    maxima = ops.max(logits, axis=-1, keepdims=True, initial=-float("inf"))
     exponentials = ops.exp(logits - maxima)
     return maxima, exponentials, ops.sum(exponentials, axis=-1, keepdims=True)
 

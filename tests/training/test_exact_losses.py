@@ -14,7 +14,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the exact step is for the TensorFlow backend", allow_module_level=True)
 
 from keras_attention.models import Model
-from keras_attention.training import LabelSmoothedCrossEntropy, TokenLoss
+from keras_attention.training import LabelSmoothedCrossEntropy
 
 SIZE = 5
 REDUCTIONS = ["sum", "sum_over_batch_size", "mean", "mean_with_sample_weight"]
@@ -173,7 +173,7 @@ def adds_up(loss):
     return getattr(loss, "reduction", None) == "sum"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases())
 def test_evaluation_and_gradients_are_those_of_keras_however_rows_are_spread(case):
     data = make_data(case)
