@@ -86,6 +86,7 @@ PUBLIC = {
         "Snapshots",
         "StopAtNaN",
         "TokenAccuracy",
+        "TokenLoss",
         "TrainingInterrupted",
         "TranslationScores",
         "WarmupLinearSchedule",

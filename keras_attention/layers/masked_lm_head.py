@@ -12,7 +12,9 @@ from keras_attention.layers.layer import Layer
 class MaskedLMHead(Layer):
     """LayerNorm(activation(x W + b)) E^T + a bias for each token, E being the embedding matrix.
 
-    The embedding's matrix is the output projection, not a copy of it: both uses train it.
+    The embedding's matrix is the output projection, not a copy of it: both uses train it. A file of
+    Keras and `type(model).from_config(model.get_config())` keep that. `keras.models.clone_model`
+    makes each layer anew by itself: it gives the head an embedding of its own.
 
     Args:
         embedding: the model's `TokenAndPositionEmbedding`.

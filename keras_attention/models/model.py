@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention._validation import require
 from keras_attention.keras_private import (
     FirstBatch,
     layers_within,
@@ -11,6 +12,7 @@ from keras_attention.keras_private import (
 from keras_attention.layers.layer import refuse_to_quantize, with_python_numbers
 
 
+@keras.saving.register_keras_serializable(package="keras_attention")
 class Model(FirstBatch, keras.Model):
     """A functional model whose plain `fit` and `evaluate` normalise by tokens exactly.
 
@@ -40,8 +42,15 @@ class Model(FirstBatch, keras.Model):
                 the model computes in mixed_float16, by the global policy or by `dtype=`.
 
         Raises:
-            ValueError: if Keras cannot do something under the model's strategy.
+            ValueError: if Keras cannot do something under the model's strategy, or the model has a
+                `compute_loss` of its own and `micro_batches` above 1.
         """
+        require(
+            micro_batches == 1 or not self._has_own_loss(),
+            "micro_batches",
+            "1 for a model with a `compute_loss` of its own",
+            micro_batches=micro_batches,
+        )
         super().compile(*args, auto_scale_loss=auto_scale_loss, **kwargs)
         if auto_scale_loss and self._needs_loss_scaling():
             self.optimizer = keras.optimizers.LossScaleOptimizer(
