@@ -29,6 +29,8 @@ def map_chunks(function, rows, other, variables, chunk_size, training=False):
         return function(rows, other)
     batch_size, length, width = ops.shape(rows)
     count = (length + chunk_size - 1) // chunk_size
+    if not isinstance(count, int):
+        count = ops.maximum(count, 1)  # a loop of no steps has no results
     missing = ops.zeros((batch_size, count * chunk_size - length, width), dtype=rows.dtype)
     rows = ops.concatenate([rows, missing], axis=1)
     chunks = ops.reshape(rows, (batch_size, count, chunk_size, width))

@@ -44,7 +44,7 @@ def recurrence(step, state, inputs, outputs, constants=(), variables=(), trainin
     Returns:
         The last state, and the outputs of all steps as tensors (T, ...).
     """
-    if training:
+    if training and tree.flatten(inputs)[0].shape[0] != 0:
         return _recurrence_for_training(step, state, inputs, constants, variables)
 
     def plain_step(state, step_inputs):
@@ -69,9 +69,12 @@ def recurrence_in_chunks(step, state, inputs, outputs, chunk_size=CHUNK_SIZE):
         The last state, and the outputs of all steps as tensors (T, ...).
     """
     length = ops.shape(tree.flatten(inputs)[0])[0]
+    # At least one iteration, also over no time steps: a loop of none has no results.
     if isinstance(length, int):
-        chunk_size = min(chunk_size, length)
-    count = (length + chunk_size - 1) // chunk_size
+        chunk_size = min(chunk_size, max(length, 1))
+        count = max(1, (length + chunk_size - 1) // chunk_size)
+    else:
+        count = ops.maximum((length + chunk_size - 1) // chunk_size, 1)
     missing = count * chunk_size - length
 
     def split(tensor):  # (T, ...) to (count, chunk_size, ...)

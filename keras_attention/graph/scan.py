@@ -20,6 +20,9 @@ def scan(step, state, inputs, reverse=False):
 
     Returns:
         The last state, and the outputs as tensors (T, ...).
+
+    Raises:
+        tf.errors.InvalidArgumentError: if T is 0, on TensorFlow.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -31,6 +34,9 @@ def scan(step, state, inputs, reverse=False):
     flat_state = [tf.convert_to_tensor(tensor) for tensor in tree.flatten(state)]
     flat_inputs = [tf.convert_to_tensor(tensor) for tensor in tree.flatten(inputs)]
     length = tf.shape(flat_inputs[0])[0]
+    message = "A sequence must have at least one time step to train on."
+    with tf.control_dependencies([tf.debugging.assert_positive(length, message)]):
+        length = tf.identity(length)
     structure = None
 
     def flat_step(flat_state, flat_input):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import tree
 
 from keras_attention.keras_private import loss_metric, mask_of, set_mask
-from keras_attention.training.loss_terms import loss_terms
+from keras_attention.training.loss_terms import by_output, loss_terms
 
 
 def _regularization(model):
@@ -34,6 +34,12 @@ def _over_replicas(numbers, context):
         return numbers
     add = tf.distribute.ReduceOp.SUM
     return [None if number is None else context.all_reduce(add, number) for number in numbers]
+
+
+def _metrics(model, part, y_pred):
+    """The metrics of the logs, with a part more."""
+    x, y, sample_weight = part
+    return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
 
 
 def _share(count, total):
@@ -174,7 +180,7 @@ def _in_parts(model, context, parts, rows, all_rows):
             with tf.control_dependencies([g for g in tree.flatten(sums) if g is not None]):
                 x = tree.map_structure(tf.identity, x)
         found, terms, regularization, y_pred = run((x, y, sample_weight))
-        metrics = model.compute_metrics(x, y, y_pred, sample_weight)
+        metrics = _metrics(model, (x, y, sample_weight), y_pred)
         counts = [count for _, _, count in terms]
         factors = [*(1.0 if count is None else count for count in counts), _number_of_rows(x)]
         new = (
@@ -228,16 +234,15 @@ def exact_train_step(model, data):
         ValueError: if the losses do not fit the outputs, or cannot be joined over parts.
     """
     batch = keras.utils.unpack_x_y_sample_weight(data)
-    x, y, sample_weight = batch
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
-    rows = _number_of_rows(x)
+    rows = _number_of_rows(batch[0])
     (all_rows,) = _over_replicas([rows], context)
     parts = _split(batch, model.micro_batches)
     if len(parts) == 1 and (replicas == 1 or not model.jit_gradients):
         run = _compiled(functools.partial(_whole, model, context), model.jit_gradients)
         gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
-        metrics = model.compute_metrics(x, y, y_pred, sample_weight)
+        metrics = _metrics(model, batch, y_pred)
     else:
         gradients, terms, regularization, metrics = _in_parts(model, context, parts, rows, all_rows)
     if not gradients:
@@ -254,9 +259,8 @@ def exact_train_step(model, data):
 def exact_test_step(model, data):
     """The metrics of `model` on `data`, with the loss averaged over tokens."""
     batch = keras.utils.unpack_x_y_sample_weight(data)
-    x, y, sample_weight = batch
     context = tf.distribute.get_replica_context()
-    y_pred = model(x, training=False)
+    y_pred = model(batch[0], training=False)
     terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
-    _log(model, context, terms, _regularization(model), _number_of_rows(x))
-    return model.compute_metrics(x, y, y_pred, sample_weight)
+    _log(model, context, terms, _regularization(model), _number_of_rows(batch[0]))
+    return _metrics(model, batch, y_pred)

@@ -6,7 +6,7 @@ from keras_attention.keras_private import output_losses
 from keras_attention.training.mean_and_count import has_own_call, mean_and_count
 
 
-def _by_output(structure, model, y_pred):
+def by_output(structure, model, y_pred):
     """Weights or targets keyed by output name, in the structure of the outputs."""
     if not isinstance(structure, dict):
         return structure
@@ -53,8 +53,8 @@ def loss_terms(model, part, y_pred, is_whole):
     _, y, sample_weight = part
     _require_losses(model, y_pred)
     if not isinstance(y_pred, dict):  # of which a part may have a loss
-        y = _by_output(y, model, y_pred)
-    sample_weight = _by_output(sample_weight, model, y_pred)
+        y = by_output(y, model, y_pred)
+    sample_weight = by_output(sample_weight, model, y_pred)
     terms = []
     for loss, weight, *tensors in output_losses(model, y, y_pred, sample_weight):
         if not is_whole and has_own_call(loss):

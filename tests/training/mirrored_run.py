@@ -33,8 +33,10 @@ CASES = {
     "jit_gradients": dict(rows=13, global_clipnorm=0.05, jit_gradients=True),
     "adam": dict(rows=13, optimizer=keras.optimizers.Adam, learning_rate=0.01),
     "overflow": dict(rows=16, dtype="mixed_float16", overflow=True),
-    "outputs": dict(rows=13, kind="outputs"),
-    "outputs_in_parts": dict(rows=13, kind="outputs", micro_batches=2, jit_gradients=True),
+    "outputs": dict(rows=13, kind="outputs", learning_rate=0.1),
+    "outputs_in_parts": dict(
+        rows=13, kind="outputs", micro_batches=2, jit_gradients=True, learning_rate=0.1
+    ),
     "recurrent": dict(rows=9, kind="recurrent"),
 }
 
