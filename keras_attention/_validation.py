@@ -1,5 +1,8 @@
 """Error messages in one style: the argument, what is expected, what was received."""
 
+import functools
+import inspect
+import numbers
 import re
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
@@ -40,6 +43,23 @@ def require_rate(argument, value):
     """Raises `ValueError` unless `value` is a number in [0, 1), as dropout and smoothing need."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     require(is_number and 0 <= value < 1, argument, "a number in [0, 1)", **{argument: value})
+
+
+def with_python_numbers(function):
+    """`function`, given Python's numbers in the place of NumPy's: configs are written as JSON."""
+
+    def plain(value):
+        if not isinstance(value, numbers.Real) or isinstance(value, (int, float)):
+            return value
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        kwargs = {name: plain(value) for name, value in kwargs.items()}
+        return function(*map(plain, args), **kwargs)
+
+    call.__signature__ = inspect.signature(function)  # Keras reads it to make configs
+    return call
 
 
 def one_line(text, longest=200):

@@ -1,27 +1,11 @@
 """The base class of this package's layers: how they answer what Keras' tools ask of any layer."""
 
 import functools
-import inspect
 
 import keras
-import numpy as np
 
+from keras_attention._validation import with_python_numbers
 from keras_attention.keras_private import layers_within
-
-
-def with_python_numbers(function):
-    """`function`, given Python's numbers in the place of NumPy's: configs are written as JSON."""
-
-    def plain(value):
-        return value.item() if isinstance(value, np.generic) else value
-
-    @functools.wraps(function)
-    def call(*args, **kwargs):
-        kwargs = {name: plain(value) for name, value in kwargs.items()}
-        return function(*map(plain, args), **kwargs)
-
-    call.__signature__ = inspect.signature(function)  # Keras reads it to make configs
-    return call
 
 
 def refuse_to_quantize(name, mode=None, type_check=True, config=None):

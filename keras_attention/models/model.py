@@ -2,14 +2,14 @@
 
 import keras
 
-from keras_attention._validation import require
+from keras_attention._validation import require, with_python_numbers
 from keras_attention.keras_private import (
     FirstBatch,
     layers_within,
     output_means,
     set_loss_metric,
 )
-from keras_attention.layers.layer import refuse_to_quantize, with_python_numbers
+from keras_attention.layers.layer import refuse_to_quantize
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

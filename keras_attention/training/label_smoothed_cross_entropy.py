@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require_rate
+from keras_attention._validation import require_rate, with_python_numbers
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import (
     log_normalizers,
@@ -77,6 +77,7 @@ class LabelSmoothedCrossEntropy(TokenLoss):
     https://arxiv.org/abs/1512.00567
     """
 
+    @with_python_numbers
     def __init__(
         self,
         label_smoothing=0.1,

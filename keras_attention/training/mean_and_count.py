@@ -35,7 +35,7 @@ def mean_and_count(loss, y_true, y_pred, sample_weight=None):
     """
     leaves = tree.flatten(y_pred)
     rows = ops.cast(ops.shape(leaves[0])[0], "float32")
-    adds_up = getattr(loss, "reduction", None) == "sum"
+    adds_up = loss.reduction == "sum"
     if has_own_call(loss):
         mean = ops.cast(loss(y_true, y_pred, sample_weight), "float32")
         return mean, None if adds_up else rows

@@ -7,7 +7,7 @@ the same functions, a compiled step merges the equal operations and makes each p
 import keras
 from keras import ops
 
-from keras_attention._validation import require
+from keras_attention._validation import require, with_python_numbers
 
 
 def require_ignore_class(ignore_class):
@@ -79,6 +79,7 @@ class TokenMean(keras.metrics.Metric):
             metrics that `compile` takes as `weighted_metrics`.
     """
 
+    @with_python_numbers
     def __init__(self, name, dtype=None, ignore_class=0, **kwargs):
         super().__init__(name=name, dtype=dtype, **kwargs)
         require_ignore_class(ignore_class)

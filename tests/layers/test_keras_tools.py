@@ -1,5 +1,6 @@
 """What Keras' tools do with any layer: clone, export, save as .h5, wrap, quantize."""
 
+import json
 import warnings
 
 import keras
@@ -22,6 +23,13 @@ from keras_attention.layers import (
     TransformerEncoder,
 )
 from keras_attention.models import BertEncoder, MaskedLM, RNNTranslator, TransformerTranslator
+from keras_attention.training import (
+    InverseSquareRootSchedule,
+    LabelSmoothedCrossEntropy,
+    NoamSchedule,
+    TokenAccuracy,
+    WarmupLinearSchedule,
+)
 from tests.backend import BACKEND, to_numpy
 
 NUMPY = np.int64
@@ -86,6 +94,17 @@ def test_clone_model(model, data):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     assert_equal(clone(data), model(data))
+
+
+def test_numbers_of_numpy_in_losses_and_schedules():
+    for made in (
+        LabelSmoothedCrossEntropy(np.float32(0.5), ignore_class=NUMPY(-1)),
+        TokenAccuracy(ignore_class=NUMPY(3)),
+        NoamSchedule(NUMPY(8), NUMPY(5)),
+        InverseSquareRootSchedule(0.5, warmup_steps=NUMPY(5)),
+        WarmupLinearSchedule(np.float32(0.5), NUMPY(2), NUMPY(5)),
+    ):
+        assert json.dumps(made.get_config())
 
 
 def test_numbers_of_numpy(model, data):

@@ -83,7 +83,7 @@ def test_models_in_half_precision_scale_their_loss(name, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.optimizer, keras.optimizers.LossScaleOptimizer)
     assert isinstance(loaded.optimizer.inner_optimizer, keras.optimizers.Adam)
-    model.compile(keras.optimizers.LossScaleOptimizer("sgd"), "mse")
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mse")
     assert isinstance(model.optimizer.inner_optimizer, keras.optimizers.SGD)  # once around it
     model.compile("adam", "mse", auto_scale_loss=False)
     assert isinstance(model.optimizer, keras.optimizers.Adam)

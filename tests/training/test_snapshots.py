@@ -311,7 +311,7 @@ def test_the_losses_of_several_outputs_are_restored_within_an_epoch(tmp_path):
 
     def fit(model, first, snapshots):
         return model.fit(
-            iter(rows[first:]),
+            (row for row in rows[first:]),
             steps_per_epoch=4 - first,
             shuffle=False,
             verbose=0,
