@@ -23,7 +23,8 @@ class TokenLoss(keras.losses.Loss):
     ...         return keras.ops.square(y_true - y_pred)
     ...
     ...     def token_weights(self, y_true, sample_weight=None):
-    ...         return super().token_weights(y_true, sample_weight) * (y_true >= 0)
+    ...         weights = super().token_weights(y_true, sample_weight)
+    ...         return weights * keras.ops.cast(y_true >= 0, "float32")
     >>> targets = np.array([[1.0, -1.0]], "float32")  # -1 is no value
     >>> float(SquaredError()(targets, np.zeros((1, 2), "float32")))
     1.0
