@@ -221,6 +221,7 @@ def test_a_copy_ties_the_head_of_a_masked_language_model():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel")
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_a_model_is_cloned_and_exported(tmp_path):
     import tensorflow as tf
 
@@ -230,6 +231,10 @@ def test_a_model_is_cloned_and_exported(tmp_path):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     np.testing.assert_allclose(clone(inputs), model(inputs), atol=1e-6)
+    model.save(tmp_path / "model.h5")
+    loaded = keras.models.load_model(tmp_path / "model.h5")
+    assert type(loaded) is RNNTranslator
+    np.testing.assert_allclose(loaded(inputs), model(inputs), atol=1e-6)
     model.export(tmp_path / "exported", verbose=False)
     arguments = {name: tf.constant(ids, "int32") for name, ids in inputs.items()}
     exported = tf.saved_model.load(tmp_path / "exported")

@@ -173,7 +173,7 @@ def adds_up(loss):
     return getattr(loss, "reduction", None) == "sum"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases())
 def test_evaluation_and_gradients_are_those_of_keras_however_rows_are_spread(case):
     data = make_data(case)
