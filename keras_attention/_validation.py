@@ -1,5 +1,8 @@
 """Error messages in one style: the argument, what is expected, what was received."""
 
+import functools
+import inspect
+import numbers
 import re
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
@@ -73,6 +76,23 @@ def take_words(layer, arguments, renamed=None, refused=None):
         )
         taken[ours] = given if value is None else value
     return taken
+
+
+def with_python_numbers(function):
+    """`function`, given Python's numbers in the place of NumPy's: configs are written as JSON."""
+
+    def plain(value):
+        if not isinstance(value, numbers.Real) or isinstance(value, (int, float)):
+            return value
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        kwargs = {name: plain(value) for name, value in kwargs.items()}
+        return function(*map(plain, args), **kwargs)
+
+    call.__signature__ = inspect.signature(function)  # Keras reads it to make configs
+    return call
 
 
 def one_line(text, longest=200):

@@ -6,6 +6,8 @@ Pinned to Keras 3.15 (`keras>=3.15,<3.16` in setup.cfg): look at each of them wh
 
 import contextlib
 
+import keras
+
 
 def mask_of(tensor):
     """The mask that a layer left on its output, or None.
@@ -15,11 +17,11 @@ def mask_of(tensor):
     return getattr(tensor, "_keras_mask", None)
 
 
-def leave_mask(tensor, mask):
-    """Leaves a mask on the output of a layer whose `compute_mask` cannot know it.
+def set_mask(tensor, mask):
+    """Leaves a mask, or None, on a tensor as a layer does on its output.
 
-    `compute_mask` is given the first argument of a call alone. JAX's arrays take no attributes: on
-    them there are no masks to be found either.
+    A layer's own `compute_mask` is given the first argument of a call alone. None takes no
+    attributes, nor do JAX's arrays: on them there are no masks to be found either.
     """
     with contextlib.suppress(AttributeError):
         tensor._keras_mask = mask
@@ -51,19 +53,93 @@ def variable_index(optimizer, variable):
     return optimizer._get_variable_index(variable)
 
 
-def has_unbuilt_metrics(model):
-    """Whether a compiled model has metrics that have not seen a batch: `fit` builds them first."""
-    metrics = model._compile_metrics
-    return metrics is not None and not metrics.built
+def is_unbuilt(model):
+    """Whether a compiled model has losses or metrics that have not seen a batch.
+
+    `fit` builds them first.
+    """
+    compiled = (model._compile_loss, model._compile_metrics)
+    return any(each is not None and not each.built for each in compiled)
 
 
 def build_symbolically(model, batch):
-    """Builds the metrics and the optimizer of a compiled model by the shapes of a batch.
+    """Builds the losses, the metrics and the optimizer of a compiled model by a batch's shapes.
 
     `fit` does so by its first batch, read in a way that fails under `tf.distribute` where parts of
     a batch differ in size.
     """
+    if model._compile_loss is not None and not model._compile_loss.built:
+        # Keras would call the losses, which it can only do with weights that it takes.
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
+            keras.tree.map_structure(
+                lambda x: None if x is None else keras.KerasTensor(x.shape, x.dtype), batch
+            )
+        )
+        output_losses(model, y, model.compute_output_spec(x), sample_weight)
     model._symbolic_build(data_batch=batch)
+
+
+def output_losses(model, y, y_pred, sample_weight):
+    """How `fit` pairs losses with outputs, in all the structures that `compile` and `fit` take.
+
+    Keras pairs them, calls them and adds them up in one method. Here it calls functions that only
+    note what it hands them.
+
+    Args:
+        model: a compiled `keras.Model`.
+        y: targets, y_pred: outputs, sample_weight: weights or None, as `fit` has them.
+
+    Returns:
+        A list of `(loss, weight, y, y_pred, sample_weight)`, one for each output with a loss.
+    """
+    compiled = model._compile_loss
+    found = []
+
+    def noting(entry):
+        def note(y_true, y_pred, sample_weight):
+            weight = 1.0 if entry.loss_weights is None else entry.loss_weights
+            found.append((entry.loss, weight, y_true, y_pred, sample_weight))
+            return 0.0
+
+        return entry._replace(loss=note, loss_weights=None)
+
+    def build(y_true, y_pred):
+        if not compiled.built:
+            compiled.build(y_true, y_pred)
+        pairing._flat_losses = [noting(entry) for entry in compiled._flat_losses]
+        pairing._metrics = [None for _ in compiled._flat_losses]
+        pairing._y_pred_build_structure = compiled._y_pred_build_structure
+        pairing._y_true_build_structure = compiled._y_true_build_structure
+
+    if compiled is not None:
+        pairing = object.__new__(type(compiled))
+        vars(pairing).update(vars(compiled), built=False, build=build)
+        pairing.call(y, y_pred, sample_weight)
+    return found
+
+
+def output_means(model):
+    """The means that Keras keeps of the losses of several outputs: a list of `(weight, mean)`."""
+    compiled = model._compile_loss
+    if compiled is None or not compiled.built:
+        return []
+    weights = [1.0 if e.loss_weights is None else e.loss_weights for e in compiled._flat_losses]
+    return list(zip(weights, compiled.metrics, strict=False))  # none if there is one loss
+
+
+def set_loss_metric(model, metric):
+    """Puts `metric` in the place of the mean of batches' losses, under the name "loss"."""
+    object.__setattr__(model, "_loss_tracker", metric)  # not tracked twice
+
+
+def loss_metric(model):
+    """The metric that `fit` logs as "loss"."""
+    return model._loss_tracker
+
+
+def layers_within(model):
+    """All layers of a model, at any depth; `model.layers` has the outermost."""
+    return model._flatten_layers(include_self=False)
 
 
 class FirstBatch:

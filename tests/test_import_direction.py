@@ -236,7 +236,17 @@ def test_the_check_sees_every_form_of_private_name(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["_compile_metrics", "_symbolic_build", "_maybe_symbolic_build"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_compile_loss",
+        "_compile_metrics",
+        "_flatten_layers",
+        "_loss_tracker",
+        "_maybe_symbolic_build",
+        "_symbolic_build",
+    ],
+)
 def test_keras_has_the_private_names_of_a_model(name):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])

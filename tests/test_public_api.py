@@ -88,6 +88,7 @@ PUBLIC = {
         "Snapshots",
         "StopAtNaN",
         "TokenAccuracy",
+        "TokenLoss",
         "TrainingInterrupted",
         "TranslationScores",
         "WarmupLinearSchedule",

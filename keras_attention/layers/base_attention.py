@@ -8,10 +8,12 @@ from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.map_chunks import map_chunks
 from keras_attention.graph.matmul import matmul
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.layer import Layer
+from keras_attention.layers.list_of_inputs import ListOfInputs
 from keras_attention.layers.require_shapes import require_shapes
 
 
-class BaseAttention(keras.layers.Layer):
+class BaseAttention(ListOfInputs, Layer):
     """Attention whose weights are a softmax of scores: alpha = softmax(score), c = alpha h.
 
     A subclass implements `score`, and usually `build` (which calls this one) and the projections
@@ -36,7 +38,8 @@ class BaseAttention(keras.layers.Layer):
             on its way again. None scores all at once.
         seed: integer for the dropout.
 
-    Call arguments and results are those of `AdditiveAttention`.
+    Call arguments and results are those of `AdditiveAttention`. The call form of Keras' attention
+    layers, `layer([query, value, key], mask=[query_mask, value_mask])`, works too.
 
     Raises:
         ValueError: if a size or rate is out of range, or an input has another rank or size.

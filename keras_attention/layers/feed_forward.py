@@ -6,10 +6,11 @@ from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.matmul import flatten, unflatten
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FeedForward(keras.layers.Layer):
+class FeedForward(Layer):
     """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, the same at every position (equation 2).
 
     Args:

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, split_to_axis
 from keras_attention.layers import attention_cache, heads
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import pairs, require_like_value, require_shapes
 
 REFUSED = {
@@ -50,7 +51,7 @@ def side_by_side(initializer, widths):
     return initialize
 
 
-class HeadProjections(keras.layers.Layer):
+class HeadProjections(Layer):
     """Projections to queries, keys and values of H heads, and from the heads to the output.
 
     The base of `MultiHeadAttention`, not used by itself. Built with a query's shape alone, one

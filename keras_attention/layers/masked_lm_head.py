@@ -6,16 +6,19 @@ from keras import ops
 from keras_attention import activations, masks
 from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import flatten, linear, reshape_rows
-from keras_attention.keras_private import leave_mask
+from keras_attention.keras_private import set_mask
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(Layer):
     """LayerNorm(activation(x W + b)) E^T + a bias for each token, E being the embedding matrix.
 
     The embedding's matrix is the output projection, not a copy of it: both uses train it. Without
-    an embedding, E is a matrix of the head's own.
+    an embedding, E is a matrix of the head's own. A file of Keras keeps that, and so does
+    `type(model).from_config(model.get_config())`. `keras.models.clone_model` makes each layer anew
+    by itself: it gives the head an embedding of its own.
 
     Args:
         embedding: the model's `TokenAndPositionEmbedding` or `keras.layers.ReversibleEmbedding`;
@@ -193,4 +196,4 @@ def _leave_mask_at(logits, inputs, positions):
     mask = masks.implicit_mask(inputs)
     if mask is not None and positions is not None:
         positions = ops.clip(ops.cast(positions, "int32"), 0, ops.shape(inputs)[1] - 1)
-        leave_mask(logits, ops.take_along_axis(mask, positions, axis=1))
+        set_mask(logits, ops.take_along_axis(mask, positions, axis=1))

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_positive_integer
+from keras_attention.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Maxout(keras.layers.Layer):
+class Maxout(Layer):
     """A linear layer of `pool_size` times as many units, then the largest of each neighbours.
 
     Args:

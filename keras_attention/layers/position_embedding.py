@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import static_shape
 
 
@@ -44,7 +45,7 @@ def token_positions(inputs, start_index=0, positions=None):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class PositionEmbedding(keras.layers.Layer):
+class PositionEmbedding(Layer):
     """One learned vector for each position, to be added to the token embeddings.
 
     `+` drops the mask of a stock layer upstream: `keras.layers.Add()([x, layer(x)])` keeps it.

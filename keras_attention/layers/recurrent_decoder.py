@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.matmul import matmul
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_recurrent_shapes
 from keras_attention.layers.run_steps import run_steps
 
@@ -19,7 +20,7 @@ def _build(layer, *shapes):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentDecoder(keras.layers.Layer):
+class RecurrentDecoder(Layer):
     """A decoder composed of a recurrent cell, an attention layer and a readout layer.
 
     Step t reads the target token y_{t-1} and the last context, then attends with its new state:
@@ -47,8 +48,7 @@ class RecurrentDecoder(keras.layers.Layer):
     Args:
         cell: a Keras RNN cell, or a list of cells stacked on each other.
         attention: `AdditiveAttention`, `MultiplicativeAttention`, `MultiHeadAttention`, a subclass
-            of these or of `BaseAttention`, or None: then c_t is the source's summary at every step,
-            a fixed vector.
+            of these or of `BaseAttention`, or None: c_t is then the source's summary throughout.
         readout: layer of [s_t; c_t; y_{t-1}], or None: the output is s_t.
         bridge: layer from the summary to the first state (B, the sizes of all states), or None: the
             first state is zeros.

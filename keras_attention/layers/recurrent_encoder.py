@@ -8,6 +8,7 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
 CELLS = ("gru", "lstm")
@@ -22,7 +23,7 @@ def reverse_time(tensor):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentEncoder(keras.layers.Layer):
+class RecurrentEncoder(Layer):
     """Annotations of a sequence by stacked recurrent layers that padding does not change.
 
     A bidirectional layer concatenates the states of a forward and a backward reading, h_j = [fwd_j;

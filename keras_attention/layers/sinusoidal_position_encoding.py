@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import token_positions
 
 
@@ -22,7 +23,7 @@ def sinusoidal_encoding(positions, width, max_wavelength=10000):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SinusoidalPositionEncoding(keras.layers.Layer):
+class SinusoidalPositionEncoding(Layer):
     """The paper's fixed positions, sine and cosine interleaved, to be added to the embeddings.
 
     (Tensor2Tensor and OpenNMT-tf concatenate sines and cosines and space the wavelengths

@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.graph.matmul import linear
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 
@@ -25,7 +26,7 @@ def another(initializer):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TokenAndPositionEmbedding(keras.layers.Layer):
+class TokenAndPositionEmbedding(Layer):
     """The sum of a token's embedding and its position; with `reverse=True` the output projection.
 
     Args:

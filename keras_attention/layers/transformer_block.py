@@ -6,10 +6,11 @@ from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.layer import Layer
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 
 
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(Layer):
     """Sublayers, residuals and norms: the base of `TransformerEncoder` and `TransformerDecoder`.
 
     A subclass may override three methods that return the parts: `make_attention(hidden_dim, name)`,

@@ -2,10 +2,18 @@
 
 import keras
 
-from keras_attention.keras_private import FirstBatch
+from keras_attention._validation import require, with_python_numbers
+from keras_attention.keras_private import (
+    FirstBatch,
+    layers_within,
+    output_means,
+    set_loss_metric,
+)
+from keras_attention.layers.layer import refuse_to_quantize
 from keras_attention.layers.require_shapes import require_shapes
 
 
+@keras.saving.register_keras_serializable(package="keras_attention")
 class Model(FirstBatch, keras.Model):
     """A functional model whose plain `fit` and `evaluate` normalise by tokens exactly.
 
@@ -40,24 +48,57 @@ class Model(FirstBatch, keras.Model):
             }
         )
 
-    def compile(self, *args, micro_batches=1, jit_gradients=False, **kwargs):
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = with_python_numbers(cls.__init__)
+
+    def compile(self, *args, micro_batches=1, jit_gradients=False, auto_scale_loss=True, **kwargs):
         """As `keras.Model.compile`.
 
         Args:
             micro_batches: into how many parts each batch is split, to save memory.
             jit_gradients: whether XLA compiles the forward and backward pass alone. Under a
                 strategy of several replicas it is what takes the place of `jit_compile`.
+            auto_scale_loss: whether a `LossScaleOptimizer` goes around the optimizer if a layer of
+                the model computes in mixed_float16, by the global policy or by `dtype=`.
 
         Raises:
-            ValueError: if Keras cannot do something under the model's strategy.
+            ValueError: if Keras cannot do something under the model's strategy, or the model has a
+                `compute_loss` of its own and `micro_batches` above 1.
         """
-        super().compile(*args, **kwargs)
+        require(
+            micro_batches == 1 or not self._has_own_loss(),
+            "micro_batches",
+            "1 for a model with a `compute_loss` of its own",
+            micro_batches=micro_batches,
+        )
+        super().compile(*args, auto_scale_loss=auto_scale_loss, **kwargs)
+        if auto_scale_loss and self._needs_loss_scaling():
+            self.optimizer = keras.optimizers.LossScaleOptimizer(
+                self.optimizer, name="loss_scale_optimizer"
+            )
         self.micro_batches = micro_batches
         self.jit_gradients = jit_gradients
         if keras.backend.backend() == "tensorflow":
             from keras_attention.training.distribution import require_supported
+            from keras_attention.training.epoch_loss import EpochLoss
 
             require_supported(self)
+            if not self._has_own_loss():
+                set_loss_metric(self, EpochLoss(lambda: output_means(self)))
+
+    def _needs_loss_scaling(self):
+        """Whether gradients would underflow. Keras asks the policy of the model alone, which
+        `dtype=` of its layers does not change."""
+        optimizer = self.optimizer
+        if optimizer is None or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            return False
+        return any(layer.dtype_policy.name == "mixed_float16" for layer in layers_within(self))
+
+    def _has_own_loss(self):
+        """Whether a subclass has a `compute_loss` of its own. The stock step calls it."""
+        return type(self).compute_loss is not keras.Model.compute_loss
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -73,16 +114,26 @@ class Model(FirstBatch, keras.Model):
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        """Refused by models that are made of this package's layers; otherwise as in Keras."""
+        if type(self) is not Model:
+            refuse_to_quantize(type(self).__name__, mode)
+        super().quantize(mode, config=config, filters=filters, **kwargs)
+
     if keras.backend.backend() == "tensorflow":
 
         def train_step(self, data):
             from keras_attention.training.exact_step import exact_train_step
 
+            if self._has_own_loss():
+                return super().train_step(data)
             return exact_train_step(self, data)
 
         def test_step(self, data):
             from keras_attention.training.exact_step import exact_test_step
 
+            if self._has_own_loss():
+                return super().test_step(data)
             return exact_test_step(self, data)
 
         def make_train_function(self, force=False):

@@ -12,6 +12,7 @@ from keras_attention.training.noam_schedule import NoamSchedule
 from keras_attention.training.preemption_handler import PreemptionHandler, TrainingInterrupted
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
 from keras_attention.training.stop_at_nan import StopAtNaN
+from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
 from keras_attention.training.translation_scores import TranslationScores, translation_scores
 from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
@@ -29,6 +30,7 @@ __all__ = [
     "Snapshots",
     "StopAtNaN",
     "TokenAccuracy",
+    "TokenLoss",
     "TrainingInterrupted",
     "TranslationScores",
     "WarmupLinearSchedule",

@@ -2,10 +2,10 @@
 
 import inspect
 
-import keras
 import numpy as np
 
 from keras_attention._validation import require
+from keras_attention.keras_private import build_symbolically
 
 
 def callback_state(callback):
@@ -44,9 +44,8 @@ def restore_callback(callback, values, arrays):
 
 
 def build_metrics(model, batch):
-    """Makes the variables of the metrics, which Keras does when they see a first batch."""
+    """Makes the variables of losses and metrics, which Keras does when they see a first batch."""
     require(
         batch is not None, "batch", "one of training, to restore what metrics have seen", batch=None
     )
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    model.compute_metrics(x, y, model(x, training=False), sample_weight)
+    build_symbolically(model, batch)

@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention._validation import InputError
-from keras_attention.keras_private import build_symbolically, has_unbuilt_metrics
+from keras_attention.keras_private import build_symbolically, is_unbuilt
 
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
@@ -133,9 +133,9 @@ def multi_worker_function(model, step):
 
 
 def build_from_iterator(model, iterator):
-    """Builds the metrics and the optimizer from the first batch of a replica of this process."""
+    """Builds losses, metrics and optimizer from the first batch of a replica of this process."""
     optimizer_is_built = model.optimizer is None or model.optimizer.built
-    if not has_unbuilt_metrics(model) and optimizer_is_built:
+    if not is_unbuilt(model) and optimizer_is_built:
         return  # a second time the iterator may be at its end
     strategy = model.distribute_strategy
     _, _, batches = next(iter(iterator))

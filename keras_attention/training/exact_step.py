@@ -4,130 +4,47 @@ The loss of a step is (sum over tokens) / (number of tokens), both over all micr
 replicas. The stock step takes the mean of the parts' means: a token in a short part then counts
 more than one in a long part. It also clips gradients before the sum over replicas.
 
-The step ignores masks that Keras attaches to tensors. A loss that leaves out an `ignore_class` has
-a method `token_weights(y_true, sample_weight)`. Weights of the batch count everywhere.
+`loss_terms` gives the loss of every output on a part of a batch, and this module adds them up.
 """
 
 import functools
+import warnings
 
 import keras
 import tensorflow as tf
 from keras import tree
 
-
-def _loss_terms(model, y, y_pred, sample_weight):
-    """A list of `(loss, factor, y, y_pred, sample_weight)`, one for each output with a loss."""
-    if not isinstance(model.loss, dict):
-        if isinstance(y_pred, (dict, list, tuple)):
-            raise ValueError(
-                "`loss` must be a dict keyed by output name for a model with several outputs. "
-                f"Received: loss={model.loss!r}"
-            )
-        return [(keras.losses.get(model.loss), 1.0, y, y_pred, sample_weight)]
-    if not isinstance(y_pred, dict):
-        y_pred = dict(zip(model.output_names, tree.flatten(y_pred), strict=True))
-    if unknown := sorted(set(model.loss) - set(y_pred)):
-        raise ValueError(
-            f"`loss` must name outputs of the model, {sorted(y_pred)}. Received: loss for {unknown}"
-        )
-    with tf.init_scope():  # the config holds the learning rate's value, which a graph cannot read
-        factors = model.get_compile_config().get("loss_weights") or {}
-    terms = []
-    for name, loss in model.loss.items():
-        weight = sample_weight.get(name) if isinstance(sample_weight, dict) else sample_weight
-        terms.append(
-            (keras.losses.get(loss), factors.get(name, 1.0), y[name], y_pred[name], weight)
-        )
-    return terms
+from keras_attention.keras_private import loss_metric, mask_of, set_mask
+from keras_attention.training.loss_terms import by_output, loss_terms
 
 
-def _values(loss, y, y_pred):
-    """The loss values (B, ...), neither weighted nor averaged over rows."""
-    y, y_pred = tf.convert_to_tensor(y), tf.cast(y_pred, tf.float32)
-    if y_pred.shape.rank == 1:  # one number a row: a loss takes its mean over the last axis
-        y, y_pred = tf.reshape(y, (-1, 1)), y_pred[:, None]
-    # A function, or a `Loss` without its reduction.
-    values = loss.call(y, y_pred) if isinstance(loss, keras.losses.Loss) else loss(y, y_pred)
-    return tf.cast(values, tf.float32)
+def _regularization(model):
+    """What the layers add to the loss."""
+    each = [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in model.losses]
+    return tf.add_n(each) if each else tf.zeros(())
 
 
-def _weights(loss, y, output_rank, sample_weight):
-    """The weight of each loss value.
-
-    Its shape is that of `y`, without the last axis if the output has as many axes. It is known
-    before the forward pass, so that replicas can agree on their counts first.
-    """
-    if hasattr(loss, "token_weights"):
-        return loss.token_weights(y, sample_weight)
-    y = tf.convert_to_tensor(y)
-    weights = tf.ones(tf.shape(y)[:-1] if 1 < y.shape.rank == output_rank else tf.shape(y))
-    if sample_weight is None:
-        return weights
-    rank = y.shape.rank - (1 < y.shape.rank == output_rank)
-    sample_weight = tf.cast(sample_weight, tf.float32)
-    if sample_weight.shape.rank == rank + 1:
-        sample_weight = tf.squeeze(sample_weight, -1)
-    while sample_weight.shape.rank < rank:
-        sample_weight = sample_weight[..., None]
-    return weights * sample_weight
+def _number_of_rows(x):
+    return tf.cast(tf.shape(next(t for t in tree.flatten(x) if t is not None))[0], tf.float32)
 
 
-def _count(loss, weights):
-    """The number that divides the sum of loss values; None if nothing does."""
-    if hasattr(loss, "token_weights"):
-        return tf.reduce_sum(weights)
-    reduction = getattr(loss, "reduction", "sum_over_batch_size")
-    if reduction == "mean_with_sample_weight":
-        return tf.reduce_sum(weights)
-    if reduction in ("sum_over_batch_size", "mean"):
-        return tf.cast(tf.size(weights), tf.float32)
-    if reduction == "sum":
-        return None
-    raise ValueError(
-        "`reduction` of a loss must be 'sum', 'sum_over_batch_size', 'mean' or "
-        f"'mean_with_sample_weight'. Received: reduction={reduction!r}"
-    )
-
-
-def _counts(model, batch):
-    """For each output, the number that divides the sum of its loss values over a batch.
-
-    It is known before the forward pass: replicas agree on it first, and XLA compiles the rest.
-    """
-    _, y, sample_weight = batch
-    terms = _loss_terms(model, y, model.compute_output_spec(model.input), sample_weight)
-    return [
-        _count(loss, _weights(loss, y, len(output.shape), weight))
-        for loss, _, y, output, weight in terms
-    ]
-
-
-def _sums(model, part, y_pred):
-    """For each output: its factor times the weighted sum of the loss values of `part`."""
-    sums = []
-    for loss, factor, y, output, weight in _loss_terms(model, part[1], y_pred, part[2]):
-        values = _values(loss, y, output)
-        weights = _weights(loss, y, output.shape.rank, weight)
-        sums.append(factor * tf.reduce_sum(values * weights))
-    return sums
-
-
-def _over_replicas(counts, context):
-    """The counts of all replicas together."""
+def _over_replicas(numbers, context):
+    """The sums over all replicas; None stays None."""
     if context.num_replicas_in_sync == 1:
-        return counts
+        return numbers
     add = tf.distribute.ReduceOp.SUM
-    return [None if count is None else context.all_reduce(add, count) for count in counts]
+    return [None if number is None else context.all_reduce(add, number) for number in numbers]
 
 
-def _divide(sums, counts):
-    """The loss of a step. A batch without tokens has loss 0, not 0 / 0."""
-    return tf.add_n(
-        [
-            total if count is None else tf.math.divide_no_nan(total, count)
-            for total, count in zip(sums, counts, strict=True)
-        ]
-    )
+def _metrics(model, part, y_pred):
+    """The metrics of the logs, with a part more."""
+    x, y, sample_weight = part
+    return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
+
+
+def _share(count, total):
+    """What the mean of a part counts in that of all parts; 1 where their values add up."""
+    return 1.0 if count is None else tf.stop_gradient(tf.math.divide_no_nan(count, total))
 
 
 def _rows(structure, index, parts):
@@ -152,8 +69,12 @@ def _dense(gradient, variable):
     return gradient
 
 
-def _add(total, gradient):
-    return gradient if total is None else total if gradient is None else total + gradient
+def _add(total, new):
+    return new if total is None else total if new is None else total + new
+
+
+def _times(tensor, factor):
+    return None if tensor is None else tf.cast(tensor, tf.float32) * factor
 
 
 def _clip(gradients, optimizer):
@@ -183,36 +104,117 @@ def _reduced(gradients, optimizer, context):
     return [None if g is None else next(shares) for g in gradients]
 
 
-def _update_loss_metric(model, loss, counts, x):
-    """Adds a batch to the epoch's loss, the mean over tokens: a batch counts by its tokens."""
-    weight = tf.shape(tree.flatten(x)[0])[0] if len(counts) > 1 or counts[0] is None else counts[0]
-    for metric in model.metrics:
-        if metric.name == "loss":
-            metric.update_state(loss, sample_weight=weight)
+def _gradients(tape, loss, variables):
+    """Gradients of `variables`, dense or None."""
+    gradients = tape.gradient(loss, variables)
+    return [_dense(g, variable) for g, variable in zip(gradients, variables, strict=True)]
 
 
-def _forward_and_backward(model, part, counts, share):
-    """The gradients of a part of a batch, with the loss and the outputs that they come from.
+def _whole(model, context, batch, rows, all_rows):
+    """The gradients of a batch that this replica does not split, and what they come from.
 
-    Args:
-        model: see `exact_train_step`.
-        part: `(x, y, sample_weight)`.
-        counts: numbers that divide the sums over all parts and replicas.
-        share: the part's share of the regularization.
+    Replicas agree on their counts between the forward and the backward pass.
 
     Returns:
-        Gradients, one for each trainable variable, dense or None; the sums; the regularization; the
-        outputs.
+        Gradients, one for each trainable variable, dense or None; the terms; the regularization;
+        the outputs.
     """
-    variables = model.trainable_variables
     with tf.GradientTape() as tape:
+        y_pred = model(batch[0], training=True)
+        terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
+        regularization = _regularization(model)
+        loss = _share(rows, all_rows) * regularization
+        totals = _over_replicas([count for _, _, count in terms], context)
+        for (weight, mean, count), total in zip(terms, totals, strict=True):
+            loss += weight * _share(count, total) * mean
+        loss = model.optimizer.scale_loss(loss)
+    return _gradients(tape, loss, model.trainable_variables), terms, regularization, y_pred
+
+
+def _part(model, part):
+    """As `_whole`, for a part whose share in the batch is not known before its backward pass.
+
+    What is differentiated is a mean, whose gradient half precision can hold.
+
+    Returns:
+        For each term, and for the regularization if there is any, a list of gradients; the terms;
+        the regularization; the outputs.
+    """
+    with tf.GradientTape(persistent=True) as tape:
         y_pred = model(part[0], training=True)
-        sums = _sums(model, part, y_pred)
-        regularization = tf.add_n(model.losses) if model.losses else tf.zeros(())
-        loss = model.optimizer.scale_loss(_divide(sums, counts) + share * regularization)
-    gradients = tape.gradient(loss, variables)
-    gradients = [_dense(g, variable) for g, variable in zip(gradients, variables, strict=True)]
-    return gradients, sums, regularization, y_pred
+        terms = loss_terms(model, part, y_pred, is_whole=False)
+        regularization = _regularization(model)
+        losses = [weight * mean for weight, mean, _ in terms]
+        losses += [regularization] if model.losses else []
+        losses = [model.optimizer.scale_loss(loss) for loss in losses]
+    gradients = [_gradients(tape, loss, model.trainable_variables) for loss in losses]
+    return gradients, terms, regularization, y_pred
+
+
+def _compiled(function, is_compiled):
+    """`function`, compiled by XLA on request. The outputs, its last value, keep their masks."""
+    if not is_compiled:
+        return function
+
+    # A function of this trace alone: one traced in another replica has its variables.
+    @tf.function(jit_compile=True, autograph=False)
+    def compiled(*args):
+        *found, y_pred = function(*args)
+        return *found, y_pred, tree.map_structure(mask_of, y_pred)
+
+    def run(*args):
+        *found, y_pred, masks = compiled(*args)
+        tree.map_structure(set_mask, y_pred, masks)
+        return *found, y_pred
+
+    return run
+
+
+def _in_parts(model, context, parts, rows, all_rows):
+    """As `_whole`, from the parts of a batch, with the metrics in the place of the outputs."""
+    run = _compiled(functools.partial(_part, model), model.jit_gradients)
+    sums = None
+    for x, y, sample_weight in parts:
+        if sums is not None:
+            # One part after the other, or nothing of the memory would be saved.
+            with tf.control_dependencies([g for g in tree.flatten(sums) if g is not None]):
+                x = tree.map_structure(tf.identity, x)
+        found, terms, regularization, y_pred = run((x, y, sample_weight))
+        metrics = _metrics(model, (x, y, sample_weight), y_pred)
+        counts = [count for _, _, count in terms]
+        factors = [*(1.0 if count is None else count for count in counts), _number_of_rows(x)]
+        new = (
+            [[_times(g, f) for g in each] for each, f in zip(found, factors, strict=False)],
+            [mean * factor for (_, mean, _), factor in zip(terms, factors, strict=False)],
+            counts,
+            regularization * factors[-1],
+        )
+        sums = new if sums is None else tree.map_structure(_add, sums, new)
+    gradients, means, counts, regularization = sums
+    totals = [*_over_replicas(counts, context), all_rows]
+    factors = [1.0 if n is None else tf.math.divide_no_nan(1.0, n) for n in totals]
+    gradients = [[_times(g, f) for g in each] for each, f in zip(gradients, factors, strict=False)]
+    gradients = [functools.reduce(_add, each) for each in zip(*gradients, strict=True)]
+    terms = [
+        (weight, mean if count is None else tf.math.divide_no_nan(mean, count), count)
+        for (weight, _, _), mean, count in zip(terms, means, counts, strict=True)
+    ]
+    return gradients, terms, tf.math.divide_no_nan(regularization, rows), metrics
+
+
+def _log(model, context, terms, regularization, rows):
+    """Adds a batch to the losses of the epoch."""
+    sums = _over_replicas(
+        [None if count is not None else mean for _, mean, count in terms], context
+    )
+    loss_metric(model).update_state(
+        [
+            term if total is None else (term[0], total, rows)
+            for term, total in zip(terms, sums, strict=True)
+        ],
+        regularization,
+        rows,
+    )
 
 
 def exact_train_step(model, data):
@@ -221,56 +223,44 @@ def exact_train_step(model, data):
     It works on one device, with or without XLA, and in a replica of
     `tf.distribute.MirroredStrategy` and `MultiWorkerMirroredStrategy`. With `model.jit_gradients`
     XLA compiles the forward and backward pass of each part, but neither the exchange between
-    replicas nor the update.
+    replicas nor the update. A model with several losses then takes a backward pass for each, as
+    it does for micro-batches.
 
     Args:
-        model: a compiled functional `keras.Model` whose `loss` is one loss, or a dict of losses
-            keyed by output.
-        data: `(x, y)` or `(x, y, sample_weight)`.
+        model: a compiled `keras_attention.models.Model`.
+        data: `(x, y)` or `(x, y, sample_weight)`, as `fit` takes them.
 
     Raises:
-        ValueError: if `loss` does not fit the outputs, or its reduction is unknown.
+        ValueError: if the losses do not fit the outputs, or cannot be joined over parts.
     """
     batch = keras.utils.unpack_x_y_sample_weight(data)
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
-    variables = model.trainable_variables
+    rows = _number_of_rows(batch[0])
+    (all_rows,) = _over_replicas([rows], context)
     parts = _split(batch, model.micro_batches)
-    counts = _counts(model, batch)
-    all_counts = _over_replicas(counts, context)
-    loss = 0.0
-    gradients = [None] * len(variables)
-    for part in parts:
-        x, y, sample_weight = part
-        if len(parts) > 1:
-            # One part after the other, or nothing of the memory would be saved.
-            with tf.control_dependencies([g for g in gradients if g is not None]):
-                x = tree.map_structure(tf.identity, x)
-        run = functools.partial(_forward_and_backward, model)
-        if model.jit_gradients:
-            # A function of this trace alone: one traced in another replica has its variables.
-            run = tf.function(run, jit_compile=True, autograph=False)
-        found, sums, regularization, y_pred = run(
-            (x, y, sample_weight), all_counts, 1.0 / (len(parts) * replicas)
-        )
-        gradients = [_add(total, new) for total, new in zip(gradients, found, strict=True)]
-        loss += _divide(sums, counts) + regularization / len(parts)
-        metrics = model.compute_metrics(x, y, y_pred, sample_weight)
-    if replicas > 1:
-        gradients = _reduced(gradients, model.optimizer, context)
-    model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    _update_loss_metric(model, loss, counts, batch[0])
+    if len(parts) == 1 and (replicas == 1 or not model.jit_gradients):
+        run = _compiled(functools.partial(_whole, model, context), model.jit_gradients)
+        gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
+        metrics = _metrics(model, batch, y_pred)
+    else:
+        gradients, terms, regularization, metrics = _in_parts(model, context, parts, rows, all_rows)
+    if not gradients:
+        warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+    else:
+        if replicas > 1:
+            gradients = _reduced(gradients, model.optimizer, context)
+        variables = model.trainable_variables
+        model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    _log(model, context, terms, regularization, rows)
     return {**metrics, **model.get_metrics_result()}
 
 
 def exact_test_step(model, data):
     """The metrics of `model` on `data`, with the loss averaged over tokens."""
     batch = keras.utils.unpack_x_y_sample_weight(data)
-    x, y, sample_weight = batch
-    y_pred = model(x, training=False)
-    counts = _counts(model, batch)
-    loss = _divide(_sums(model, batch, y_pred), counts)
-    if model.losses:
-        loss += tf.add_n(model.losses)
-    _update_loss_metric(model, loss, counts, x)
-    return model.compute_metrics(x, y, y_pred, sample_weight)
+    context = tf.distribute.get_replica_context()
+    y_pred = model(batch[0], training=False)
+    terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
+    _log(model, context, terms, _regularization(model), _number_of_rows(batch[0]))
+    return _metrics(model, batch, y_pred)

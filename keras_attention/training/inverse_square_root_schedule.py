@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, with_python_numbers
 
 
 def inverse_square_root(step, warmup_steps):
@@ -39,6 +39,7 @@ class InverseSquareRootSchedule(keras.optimizers.schedules.LearningRateSchedule)
     Reference: Vaswani et al. 2017, section 5.3, https://arxiv.org/abs/1706.03762; Ott et al. 2019
     """
 
+    @with_python_numbers
     def __init__(self, peak_learning_rate, warmup_steps):
         require(
             peak_learning_rate > 0,

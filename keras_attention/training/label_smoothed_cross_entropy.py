@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require_rate
+from keras_attention._validation import require_rate, with_python_numbers
+from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import (
     log_normalizers,
     require_ignore_class,
@@ -43,7 +44,7 @@ def smoothed_cross_entropies(targets, logits, label_smoothing):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LabelSmoothedCrossEntropy(keras.losses.Loss):
+class LabelSmoothedCrossEntropy(TokenLoss):
     """Cross-entropy of a target with `1 - label_smoothing` on the gold token, the rest evenly.
 
     No one-hot target is made. With V tokens, logits z, and e' = label_smoothing / (V - 1) as the
@@ -76,6 +77,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     https://arxiv.org/abs/1512.00567
     """
 
+    @with_python_numbers
     def __init__(
         self,
         label_smoothing=0.1,
@@ -98,13 +100,6 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         logits = ops.cast(y_pred, "float32")
         y_true = targets_in_range(y_true, logits.shape[-1], self.ignore_class)
         return smoothed_cross_entropies(y_true, logits, self.label_smoothing)
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.convert_to_tensor(y_true)
-        weights = self.token_weights(y_true, sample_weight)
-        total = ops.sum(self.call(y_true, ops.convert_to_tensor(y_pred)) * weights)
-        # A batch of padding alone has loss 0, not 0 / 0.
-        return ops.divide_no_nan(total, ops.sum(weights))
 
     def get_config(self):
         return {

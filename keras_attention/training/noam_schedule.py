@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, with_python_numbers
 from keras_attention.training.inverse_square_root_schedule import inverse_square_root
 
 
@@ -27,6 +27,7 @@ class NoamSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Reference: https://arxiv.org/abs/1706.03762
     """
 
+    @with_python_numbers
     def __init__(self, hidden_dim, warmup_steps=4000, scale=1.0):
         require_positive_integer("hidden_dim", hidden_dim)
         require_positive_integer("warmup_steps", warmup_steps)

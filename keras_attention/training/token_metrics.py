@@ -7,7 +7,7 @@ the same functions, a compiled step merges the equal operations and makes each p
 import keras
 from keras import ops
 
-from keras_attention._validation import require
+from keras_attention._validation import require, with_python_numbers
 
 
 def require_ignore_class(ignore_class):
@@ -59,7 +59,8 @@ def target_logits(logits, targets):
 
 def softmax_parts(logits):
     """The parts of a stable softmax: maxima (B, T, 1), exponentials (B, T, V), sums (B, T, 1)."""
-    maxima = ops.max(logits, axis=-1, keepdims=True)
+    # With `initial`, because Keras refuses the maximum of no rows in eager mode.
+    maxima = ops.max(logits, axis=-1, keepdims=True, initial=-float("inf"))
     exponentials = ops.exp(logits - maxima)
     return maxima, exponentials, ops.sum(exponentials, axis=-1, keepdims=True)
 
@@ -78,6 +79,7 @@ class TokenMean(keras.metrics.Metric):
             metrics that `compile` takes as `weighted_metrics`.
     """
 
+    @with_python_numbers
     def __init__(self, name, dtype=None, ignore_class=0, **kwargs):
         super().__init__(name=name, dtype=dtype, **kwargs)
         require_ignore_class(ignore_class)

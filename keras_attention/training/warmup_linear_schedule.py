@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, with_python_numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -25,6 +25,7 @@ class WarmupLinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Reference: Devlin et al. 2018, appendix A.2, https://arxiv.org/abs/1810.04805
     """
 
+    @with_python_numbers
     def __init__(self, peak, warmup_steps, total_steps):
         require(peak > 0, "peak", "a number above 0", peak=peak)
         require_positive_integer("warmup_steps", warmup_steps)

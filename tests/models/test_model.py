@@ -2,8 +2,15 @@
 
 import keras
 import numpy as np
+import pytest
 
-from keras_attention.models import TransformerTranslator
+from keras_attention.models import (
+    BertEncoder,
+    Classifier,
+    Model,
+    RNNTranslator,
+    TransformerTranslator,
+)
 from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy, WarmupLinearSchedule
 from tests.backend import BACKEND
 
@@ -47,3 +54,59 @@ def test_an_uncompiled_model_stays_so(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert not loaded.compiled and loaded.micro_batches == 1
+
+
+SIZES = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12)
+HALF = {
+    "translator": lambda: TransformerTranslator(11, **SIZES, dtype="mixed_float16"),
+    "recurrent": lambda: RNNTranslator.from_preset(
+        "small", vocabulary_size=11, dtype="mixed_float16"
+    ),
+    "classifier": lambda: Classifier(
+        BertEncoder(11, **SIZES, max_sequence_length=8, dtype="mixed_float16"), 2
+    ),
+    "nested": lambda: Model(
+        (x := keras.Input((3,))),
+        keras.Sequential([keras.layers.Dense(2, dtype="mixed_float16"), keras.layers.ReLU()])(x),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HALF))
+def test_models_in_half_precision_scale_their_loss(name, tmp_path):
+    """A gradient that half precision cannot hold is scaled: asked of `dtype=`, not of a policy."""
+    model = HALF[name]()
+    model.compile("adam", "mse")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert isinstance(loaded.optimizer.inner_optimizer, keras.optimizers.Adam)
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mse")
+    assert isinstance(model.optimizer.inner_optimizer, keras.optimizers.SGD)  # once around it
+    model.compile("adam", "mse", auto_scale_loss=False)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+
+
+def test_other_precisions_do_not_scale_their_loss():
+    model = TransformerTranslator(11, **SIZES, dtype="mixed_bfloat16")
+    model.compile("adam", "mse")
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+
+
+def test_a_gradient_that_half_precision_cannot_hold():
+    """1e-9 is nought in float16: without the scale the weight would stay."""
+    inputs = keras.Input((1,))
+    dense = keras.layers.Dense(1, use_bias=False, dtype="mixed_float16")
+    model = Model(inputs, dense(inputs))
+    for scaled in (False, True):
+        dense.set_weights([np.zeros((1, 1), "float32")])
+        model.compile(
+            keras.optimizers.SGD(1e9),
+            lambda y, x: 1e-9 * keras.ops.cast(x, "float32"),
+            auto_scale_loss=scaled,
+            jit_compile=BACKEND == "jax",
+        )
+        model.train_on_batch(np.ones((1, 1), "f"), np.ones((1, 1), "f"))
+        np.testing.assert_allclose(dense.get_weights()[0], -1.0 * scaled, rtol=1e-2)

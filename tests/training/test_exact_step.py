@@ -234,12 +234,98 @@ def test_several_outputs(micro_batches, loss_weights):
 def test_loss_that_does_not_fit_the_outputs():
     x, y = np.ones((2, 3), "f"), np.ones((2, 1), "f")
     model = two_output_model()
-    model.compile(optimizer="sgd", loss="mse")
-    with pytest.raises(ValueError, match="`loss` must be a dict keyed by output name"):
-        model.fit(x, {"kind": y, "amount": y}, shuffle=False, verbose=0)
     model.compile(optimizer="sgd", loss={"amont": "mse"})
     with pytest.raises(ValueError, match=r"`loss` must name outputs .*: loss for \['amont'\]"):
         model.fit(x, {"kind": y, "amount": y}, shuffle=False, verbose=0)
+    model = token_model()
+    model.compile(optimizer="sgd", loss=["mse", "mae"])
+    with pytest.raises(ValueError, match="`loss` must be one loss for a model with one output"):
+        model.fit(*BATCHES[0], shuffle=False, verbose=0)
+
+
+def test_weights_of_some_outputs_by_name():
+    """Weights may be keyed by output name and miss some, and those of rows reach every token."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(6, 3)).astype("f")
+    y = {"kind": random.integers(0, 4, 6), "amount": random.normal(size=(6, 1)).astype("f")}
+    weight = random.uniform(size=6).astype("f")
+    losses = {"kind": keras.losses.SparseCategoricalCrossentropy(True), "amount": "mse"}
+
+    def train(weights):
+        options = dict(optimizer=sgd(), loss=losses)
+        return trained_weights(two_output_model(), [(x, y, weights)], **options)
+
+    some, ones = train({"amount": weight}), np.ones(6, "f")
+    both = train({"amount": weight, "kind": ones})
+    np.testing.assert_allclose(some[0], both[0], atol=1e-7)
+    assert some[1] == pytest.approx(both[1])
+    assert set(some[1]) == {"loss", "kind_loss", "amount_loss"}
+    assert train({"kind": ones, "amount": ones})[1]["amount_loss"] != some[1]["amount_loss"]
+
+    def train_tokens(weight):
+        loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+        options = dict(loss=loss, optimizer=sgd())
+        return trained_weights(token_model(), [(*BATCHES[0], weight)], **options)
+
+    rows = np.array([2.0, 0.0, 1.0, 0.5, 3.0], "f")
+    found, expected = train_tokens(rows), train_tokens(np.repeat(rows[:, None], 9, 1))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-7)
+
+
+class OwnCall(keras.losses.Loss):
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return 2.0 * keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+
+class OwnLoss(ExactModel):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return 2.0 * keras.ops.mean(keras.ops.square(y - y_pred))
+
+
+def test_losses_that_only_their_owner_can_split():
+    x, y = np.ones((4, 3), "f"), np.arange(4, dtype="f")[:, None]
+
+    def train(cls, **options):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((3,))
+        model = cls(inputs, keras.layers.Dense(1)(inputs))
+        return trained_weights(model, [(x, y)], optimizer=sgd(), **options)
+
+    weights, logs = train(keras.Model, loss=OwnCall())
+    for cls, loss in ((ExactModel, OwnCall()), (OwnLoss, "mse")):
+        found = train(cls, loss=loss)
+        np.testing.assert_allclose(found[0], weights, atol=1e-7)
+        assert found[1] == pytest.approx(logs)
+    with pytest.raises(ValueError, match="must implement `call` and leave `__call__` to Keras"):
+        train(ExactModel, loss=OwnCall(), micro_batches=2)
+    with pytest.raises(ValueError, match="`micro_batches` must be 1 for a model with a `compute_l"):
+        train(OwnLoss, loss="mse", micro_batches=2)
+
+
+@pytest.mark.parametrize("losses", [["mse", "mse"], None])
+def test_losses_of_layers_alone(losses):
+    """Without a loss of the model, or beside one: layers may add losses of any shape."""
+
+    class Adds(keras.layers.Layer):
+        def call(self, inputs):
+            self.add_loss(keras.ops.square(inputs))
+            return inputs
+
+    x = np.arange(6, dtype="f").reshape(2, 3)
+
+    def train(cls):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((3,))
+        outputs = [Adds(name="adds")(keras.layers.Dense(2)(inputs))]
+        if losses:
+            outputs.append(keras.layers.Dense(2, name="dense")(outputs[0]))
+        model = cls(inputs, outputs)
+        y = None if losses is None else (x[:, :2], x[:, 1:])
+        return trained_weights(model, [(x, y)], optimizer=sgd(), loss=losses)
+
+    found, expected = train(ExactModel), train(keras.Model)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    assert found[1] == pytest.approx(expected[1], rel=1e-5)
 
 
 def test_loss_without_reduction():

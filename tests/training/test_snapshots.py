@@ -288,3 +288,40 @@ def test_metrics_cannot_be_restored_without_a_batch(tmp_path):
     assert resumed.restore(again) == (0, 3)
     with pytest.raises(ValueError, match="`batch` must be one of training"):
         fit(again, 0, 3, [resumed])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="makes a model of TensorFlow")
+def test_the_losses_of_several_outputs_are_restored_within_an_epoch(tmp_path):
+    from tests.training.exact_models import two_output_model
+
+    random = np.random.default_rng(0)
+    rows = [
+        (
+            random.normal(size=(5, 3)).astype("f"),
+            {"kind": random.integers(0, 4, 5), "amount": random.normal(size=(5, 1)).astype("f")},
+        )
+        for _ in range(4)
+    ]
+
+    def build():
+        model = two_output_model()
+        sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", {"kind": sparse, "amount": "mse"}, metrics={"kind": ["accuracy"]})
+        return model
+
+    def fit(model, first, snapshots):
+        return model.fit(
+            (row for row in rows[first:]),
+            steps_per_epoch=4 - first,
+            shuffle=False,
+            verbose=0,
+            callbacks=[snapshots],
+        ).history
+
+    expected = fit(build(), 0, Snapshots(tmp_path, 4, every_steps=2))
+    for path in snapshot_paths(tmp_path)[1:]:
+        path.unlink()
+    again, resumed = build(), Snapshots(tmp_path, 4)
+    assert resumed.restore(again, rows[0]) == (0, 2)
+    assert fit(again, 2, resumed) == expected
+    assert {"kind_loss", "amount_loss"} < set(expected)

@@ -1,0 +1,42 @@
+"""The `loss` of the logs: a mean over all tokens of an epoch, not a mean of batches' means."""
+
+import keras
+
+
+class EpochLoss(keras.metrics.Metric):
+    """The loss of an epoch, whatever the batches that its rows came in.
+
+    A loss counts by its tokens, regularization by rows. With several outputs Keras has a mean for
+    each of them: then the loss is their weighted sum.
+
+    Args:
+        output_means: a function without arguments that returns a list of `(weight, mean)`: the
+            means that Keras keeps of the losses of several outputs.
+    """
+
+    def __init__(self, output_means, name="loss"):
+        super().__init__(name=name)
+        self.output_means = output_means
+        self.loss = keras.metrics.Mean(name="loss")
+        self.regularization = keras.metrics.Mean(name="regularization")
+
+    def update_state(self, terms, regularization, rows):
+        """Adds a batch.
+
+        Args:
+            terms: a list of `(weight, mean, count)`, one for each output with a loss.
+            regularization: what the layers add to the loss, a scalar.
+            rows: the number of rows of the batch.
+        """
+        outputs = self.output_means()
+        if outputs:
+            for (_, metric), (_, mean, count) in zip(outputs, terms, strict=True):
+                metric.update_state(mean, sample_weight=count)
+        else:
+            for weight, mean, count in terms:
+                self.loss.update_state(weight * mean, sample_weight=count)
+        self.regularization.update_state(regularization, sample_weight=rows)
+
+    def result(self):
+        means = [weight * metric.result() for weight, metric in self.output_means()]
+        return sum(means, self.loss.result()) + self.regularization.result()

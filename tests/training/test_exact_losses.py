@@ -1,0 +1,192 @@
+"""Evaluation and gradients are those of stock Keras, whatever the losses, outputs, weights, masks.
+
+They do not change either with padding, or with how rows are spread over batches and micro-batches.
+"""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers, losses, ops
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the exact step is for the TensorFlow backend", allow_module_level=True)
+
+from keras_attention.models import Model
+from keras_attention.training import LabelSmoothedCrossEntropy
+
+SIZE = 5
+REDUCTIONS = ["sum", "sum_over_batch_size", "mean", "mean_with_sample_weight"]
+
+
+def sparse(ignore_class, reduction):
+    return losses.SparseCategoricalCrossentropy(
+        from_logits=True, ignore_class=ignore_class, reduction=reduction
+    )
+
+
+def sparse_function(y_true, y_pred):
+    return losses.sparse_categorical_crossentropy(y_true, y_pred, True, ignore_class=-1)
+
+
+def values_alone(y_true, y_pred):
+    """The values (B, D) themselves: Keras has no mean over the last axis to take."""
+    return ops.square(y_true - y_pred)
+
+
+def one_number(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred))
+
+
+ignored = st.sampled_from([None, 0, -1, -100])
+of_tokens = st.one_of(  # targets (B, T), logits (B, T, V)
+    st.builds(sparse, ignored, st.sampled_from(REDUCTIONS)),
+    st.builds(LabelSmoothedCrossEntropy, st.sampled_from([0.0, 0.1]), ignored),
+    st.just(sparse_function),
+)
+of_vectors = st.one_of(  # (B, 3)
+    st.sampled_from(["mse", losses.mean_absolute_error, values_alone, one_number]),
+    st.builds(losses.Huber, reduction=st.sampled_from(REDUCTIONS)),
+    st.builds(losses.CosineSimilarity, reduction=st.sampled_from(REDUCTIONS)),
+)
+of_rows = st.builds(  # (B, 1)
+    losses.BinaryCrossentropy, st.just(True), reduction=st.sampled_from(REDUCTIONS)
+)
+STRUCTURES = {  # outputs, by the structure of their names
+    "tokens": (("tokens",), lambda each: each[0]),
+    "vector": (("vector",), lambda each: each[0]),
+    "list": (("tokens", "row"), list),
+    "dict": (("tokens", "vector"), lambda each: dict(zip(("a", "b"), each, strict=True))),
+    "nested": (
+        ("vector", "tokens", "row"),
+        lambda each: {"a": each[0], "rest": [each[1], each[2]]},
+    ),
+}
+
+
+@st.composite
+def cases(draw):
+    structure = draw(st.sampled_from(sorted(STRUCTURES)))
+    names, _ = STRUCTURES[structure]
+    strategies = {"tokens": of_tokens, "vector": of_vectors, "row": of_rows}
+    chosen = [draw(strategies[name]) for name in names]
+    weighted = draw(st.sampled_from([None, "rows", "tokens"]))
+    if one_number in chosen:
+        weighted = None  # Keras multiplies the one number by every weight
+    return dict(
+        structure=structure,
+        chosen=chosen,
+        weighted=weighted,
+        mask=draw(st.booleans()),
+        loss_weights=draw(st.sampled_from([None, [0.5, 3.0, 2.0]])),
+        regularizer=draw(st.sampled_from([None, "kernel", "activity"])),
+        rows=draw(st.integers(2, 6)),
+        length=draw(st.integers(2, 5)),
+        seed=draw(st.integers(0, 10**6)),
+    )
+
+
+def make_model(cls, case):
+    keras.utils.set_random_seed(3)
+    names, pack = STRUCTURES[case["structure"]]
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    options = {}
+    if case["regularizer"]:
+        options = {f"{case['regularizer']}_regularizer": keras.regularizers.L2(0.1)}
+    x = layers.Embedding(SIZE, 4, mask_zero=case["mask"])(ids)
+    x = layers.Dense(4, "tanh", **({} if case["regularizer"] == "activity" else options))(x)
+    pooled = layers.GlobalAveragePooling1D()(x)
+    if case["regularizer"] == "activity":  # of rows, which Keras divides by their number
+        pooled = layers.Dense(4, **options)(pooled)
+    heads = {
+        "tokens": lambda: layers.Dense(SIZE, name="tokens")(x),
+        "vector": lambda: layers.Dense(3, name="vector")(pooled),
+        "row": lambda: layers.Dense(1, name="row")(pooled),
+    }
+    return cls(ids, pack([heads[name]() for name in names]))
+
+
+def ignored_class(loss):
+    if loss is sparse_function:
+        return -1
+    return loss.get_config().get("ignore_class")
+
+
+def make_data(case, padding=0):
+    """Inputs, targets and weights, with so many columns of padding."""
+    random = np.random.default_rng(case["seed"])
+    rows, length = case["rows"], case["length"]
+    ids = random.integers(1, SIZE, (rows, length)).astype("int32")
+    is_padding = np.arange(length) >= random.integers(1, length + 1, rows)[:, None]
+    ids[is_padding] = 0
+    names, pack = STRUCTURES[case["structure"]]
+    targets, weights = [], []
+    for name, loss in zip(names, case["chosen"], strict=True):
+        weight = random.choice([0.0, 0.5, 1.0, 3.0], rows).astype("float32")
+        if name == "tokens":
+            marked = ignored_class(loss)
+            y = random.integers(0, SIZE, (rows, length)).astype("int32")
+            y[is_padding | (random.random(y.shape) < 0.2)] = marked if marked is not None else 1
+            y = np.pad(y, ((0, 0), (0, padding)), constant_values=y.dtype.type(marked or 0))
+            each = random.choice([0.0, 0.5, 1.0, 3.0], (rows, length)).astype("float32")
+            # Keras has no weights of rows for values of tokens: it aligns the last axes.
+            weight = each if case["weighted"] == "tokens" else np.repeat(weight[:, None], length, 1)
+            weight = np.pad(weight, ((0, 0), (0, padding)))
+        elif name == "vector":
+            y = random.normal(size=(rows, 3)).astype("float32")
+            if loss is values_alone:
+                weight = np.repeat(weight[:, None], 3, 1)
+        else:
+            y = random.integers(0, 2, (rows, 1)).astype("float32")
+        targets.append(y)
+        weights.append(weight)
+    ids = np.pad(ids, ((0, 0), (0, padding)))
+    return ids, pack(targets), None if case["weighted"] is None else pack(weights)
+
+
+def run(cls, case, data, micro_batches=None, batch_size=None):
+    """The logs of an evaluation, those of an update, and the weights after it."""
+    _, pack = STRUCTURES[case["structure"]]
+    model = make_model(cls, case)
+    factors = case["loss_weights"]
+    if factors and len(case["chosen"]) > 1:
+        factors = pack(factors[: len(case["chosen"])])
+    elif factors:
+        factors = 0.5
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        loss=pack(case["chosen"]),
+        loss_weights=factors,
+        run_eagerly=True,  # no example takes the time of a trace
+        **({} if micro_batches is None else {"micro_batches": micro_batches}),
+    )
+    x, y, sample_weight = data
+    evaluated = model.evaluate(
+        x, y, sample_weight=sample_weight, batch_size=batch_size or len(x), verbose=0, return_dict=1
+    )
+    logs = model.train_on_batch(x, y, sample_weight, return_dict=True)
+    return evaluated, logs, np.concatenate([np.ravel(w) for w in model.get_weights()])
+
+
+def adds_up(loss):
+    return getattr(loss, "reduction", None) == "sum"
+
+
+@settings(max_examples=20, deadline=None)
+@given(cases())
+def test_evaluation_and_gradients_are_those_of_keras_however_rows_are_spread(case):
+    data = make_data(case)
+    stock, whole = run(keras.Model, case, data), run(Model, case, data)
+    for expected, found in zip(stock[:2], whole[:2], strict=True):
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    np.testing.assert_allclose(whole[2], stock[2], atol=1e-5, rtol=1e-4)
+    parts = run(Model, case, data, micro_batches=3, batch_size=2)
+    np.testing.assert_allclose(parts[2], whole[2], atol=1e-5, rtol=1e-4)
+    assert parts[1] == pytest.approx(whole[1], rel=1e-4, abs=1e-5)
+    if not any(map(adds_up, case["chosen"])):  # which depend on the batches, in Keras too
+        assert parts[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-5)
+    if case["mask"]:
+        padded = run(Model, case, make_data(case, padding=3))
+        assert padded[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-5)
+        np.testing.assert_allclose(padded[2], whole[2], atol=1e-5, rtol=1e-4)
