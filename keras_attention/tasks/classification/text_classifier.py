@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
 from keras_attention.token_ids import pad
 
@@ -195,9 +196,9 @@ def strings_to_probabilities(classify):
     """`run` for `TextClassifier` from the signature `serving_default`."""
 
     def run(texts, pairs, token_ids, segment_ids):
-        inputs = {"text": [text.encode() for text in texts]}
+        inputs = {"text": [well_formed(text).encode() for text in texts]}
         if pairs is not None:
-            inputs["text_pair"] = [text.encode() for text in pairs]
+            inputs["text_pair"] = [well_formed(text).encode() for text in pairs]
         return classify(**inputs)["probabilities"]
 
     return run
