@@ -47,6 +47,16 @@ def test_every_form_gives_what_keras_gives(
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
+def test_half_a_surrogate_pair_is_no_letter(
+    classifier_run_directory, classifier_artifact_directory, format_name
+):
+    texts = ["a lo\ud83dvely film", "\udc4d", "dull \ud83d\udc4d."]
+    expected = load_run(classifier_run_directory).probabilities(["a lovely film", "", "dull ."])
+    found = load(classifier_artifact_directory, format_name).probabilities(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_texts_that_are_too_long_are_cut_alike(
     classifier_run_directory, classifier_artifact_directory, format_name
 ):
