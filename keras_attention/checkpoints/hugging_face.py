@@ -34,6 +34,7 @@ TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
 )
 HUGGING_FACE = (
     lambda path: is_string(json_object_or_empty(path / "config.json").get("model_type")),
