@@ -1,4 +1,4 @@
-"""HuggingFace directories: config.json, model.safetensors and the tokenizer's files."""
+"""HuggingFace directories: config.json, the .safetensors files and the tokenizer's files."""
 
 import json
 from pathlib import Path
@@ -28,6 +28,7 @@ from keras_attention.models import ClassifierHead
 from keras_attention.models.classifier_head import require_labels
 
 WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in several files
 # A directory that is overwritten may hold these, beside what is written anew.
 TOKENIZER_FILES = (
     "vocab.txt",
@@ -50,7 +51,8 @@ def load_hugging_face(directory, task=None, **overrides):
     A masked language model has the head for next sentences too where the checkpoint has it.
 
     Args:
-        directory: holds config.json and model.safetensors; float16 and bfloat16 are cast.
+        directory: holds config.json and model.safetensors, or model.safetensors.index.json and the
+            files that it names; float16 and bfloat16 are cast.
         task: "encoder" for the bare encoder, "classifier", "masked-lm" or "token-classifier". None
             takes what "architectures" in config.json names, and the bare encoder where it names
             nothing.
@@ -96,7 +98,7 @@ def load_hugging_face(directory, task=None, **overrides):
 
 
 def _weights_path(directory):
-    """The path of the weights.
+    """The path of the weights, or of the index of their files.
 
     Raises:
         InputError: if there are none, or a pickle alone.
@@ -104,6 +106,8 @@ def _weights_path(directory):
     path = directory / WEIGHTS
     if path.exists():
         return path
+    if (directory / INDEX).exists():
+        return directory / INDEX
     found = [name for name in PICKLES if (directory / name).exists()]
     reason = (
         f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
@@ -154,10 +158,10 @@ def has_head(directory, task):
             is no head.
     """
     config, family = read_config(directory)
-    path = Path(directory) / WEIGHTS
-    if not path.exists():
+    directory = Path(directory)
+    if not any((directory / name).exists() for name in (WEIGHTS, INDEX)):
         return False
-    with open_tensors(path) as file:
+    with open_tensors(_weights_path(directory)) as file:
         return task in _tasks_found(family, config, tensor_names(file.shapes, family, True))
 
 
