@@ -15,6 +15,7 @@ from keras_attention.checkpoints.family import ENCODER
 from keras_attention.checkpoints.hugging_face_config import (
     label_config,
     labels_of,
+    problem_type_of_config,
     read_config,
     read_family,
     task_of_config,
@@ -24,8 +25,9 @@ from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
 from keras_attention.files import new_directory
 from keras_attention.json_file import is_string, json_object_or_empty
-from keras_attention.models import ClassifierHead
+from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
+from keras_attention.problem_types import SINGLE_LABEL
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in several files
@@ -60,7 +62,8 @@ def load_hugging_face(directory, task=None, **overrides):
 
     Returns:
         The bare model of the family, such as a `BertEncoder`, or a `MaskedLM`, `Classifier` or
-        `TokenClassifier`. Of the last two, `.labels` are the names of the classes.
+        `TokenClassifier`. Of the last two, `.labels` are the names of the classes, and
+        `.problem_type` is what the config says that the logits mean.
 
     Raises:
         ValueError: if `task` is unknown.
@@ -81,6 +84,7 @@ def load_hugging_face(directory, task=None, **overrides):
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
         types = {name: file.types[stored] for name, stored in names.items()}
         _require_head(path, family, task, config, shapes)
+        config = _with_problem_type(config, task, directory / "config.json")
         arguments = {**family.arguments(config, names), **overrides}
         require_possible(path, family, arguments, shapes)
         model = family.make(task, arguments, config, shapes)
@@ -95,6 +99,23 @@ def load_hugging_face(directory, task=None, **overrides):
     if isinstance(model, ClassifierHead):
         model.labels = labels_of(config, model.num_classes, directory / "config.json")
     return model
+
+
+def _with_problem_type(config, task, path):
+    """The config, with what it says of a classifier's logits under "problem_type".
+
+    Raises:
+        InputError: if no classifier here does that, or the classes of tokens are no single ones.
+    """
+    if task not in ("classifier", "token-classifier"):
+        return config
+    problem_type = problem_type_of_config(config, path)
+    if task == "token-classifier" and problem_type not in (None, SINGLE_LABEL):
+        raise InputError(
+            f"{path} says that the logits of a token are those of {problem_type}; a token "
+            f"classifier here is of {SINGLE_LABEL} alone."
+        )
+    return {**config, "problem_type": problem_type}
 
 
 def _weights_path(directory):
@@ -121,18 +142,18 @@ def _weights_path(directory):
 def _tasks_found(family, config, names):
     """The tasks, beside "encoder", that a checkpoint holds the head for.
 
-    Two heads may have tensors of the same names. Then "architectures" tells them apart.
+    Two heads may have tensors of the same names. Then "architectures" tells them apart, also from
+    heads that no model here has: a multiple choice has the tensors of a classifier.
     """
     named = {
         family.architectures.get(name)
         for name in config.get("architectures") or []
         if isinstance(name, str)
     }
-    named.discard(None)
     found = []
     for task, tensor in family.heads.items():
         others = {other for other, shown in family.heads.items() if shown == tensor} - {task}
-        if tensor in names and (task in named or not others & named):
+        if tensor in names and (task in named or not others or not named):
             found.append(task)
     return found
 
@@ -210,6 +231,8 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     if isinstance(model, ClassifierHead):
         labels = model.labels if labels is None else require_labels(labels, model.num_classes)
         config |= label_config(labels or unnamed_labels(model.num_classes))
+        if isinstance(model, Classifier) and model.problem_type != SINGLE_LABEL:
+            config["problem_type"] = model.problem_type
     if tokenizer is not None:
         config["pad_token_id"] = tokenizer.padding_id
     # HuggingFace has no pooler that the model does not read.

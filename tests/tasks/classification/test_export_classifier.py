@@ -14,6 +14,7 @@ from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
+from keras_attention.problem_types import SINGLE_LABEL
 from keras_attention.runs.run_directory import write_digests
 from keras_attention.tasks.classification.classification_comparison import (
     check_classifier,
@@ -188,10 +189,11 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
 class Fixed:
     """A classifier that gives what it was told."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, problem_type=SINGLE_LABEL):
         self.rows = np.array(rows, "float32")
+        self.problem_type = problem_type
 
-    def probabilities(self, texts, pairs=None):
+    def scores(self, texts, pairs=None):
         return self.rows[: len(texts)]
 
 
