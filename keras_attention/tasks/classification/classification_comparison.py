@@ -128,7 +128,9 @@ class ClassificationComparison(Comparison):
             raise InputError("There is no text to compare the exported formats with Keras on.")
         self._examples = examples
         self._labels = user.labels
-        self._has_accuracy = examples.labels is not None and user.problem_type == SINGLE_LABEL
+        if user.problem_type != SINGLE_LABEL:
+            self.measure = None  # accuracy is of one label a text
+        self._has_accuracy = examples.labels is not None and self.measure is not None
         self._reference = scores_of(user, examples.texts, examples.pairs)
         self._found = {}
         self.count = len(examples)
