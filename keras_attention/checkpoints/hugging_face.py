@@ -1,6 +1,7 @@
 """HuggingFace directories: config.json, the .safetensors files and the tokenizer's files."""
 
 import json
+import re
 from pathlib import Path
 
 from keras_attention._validation import InputError, require
@@ -31,6 +32,7 @@ from keras_attention.problem_types import SINGLE_LABEL
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in several files
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # A directory that is overwritten may hold these, beside what is written anew.
 TOKENIZER_FILES = (
     "vocab.txt",
@@ -254,8 +256,15 @@ def _refuse_others(directory, temporary):
     directory = Path(directory)
     if not directory.exists():
         return
-    written = {"config.json", WEIGHTS, *TOKENIZER_FILES, *(p.name for p in temporary.iterdir())}
-    others = sorted({path.name for path in directory.iterdir()} - written)
+    written = {
+        "config.json",
+        WEIGHTS,
+        INDEX,
+        *TOKENIZER_FILES,
+        *(p.name for p in temporary.iterdir()),
+    }
+    names = {path.name for path in directory.iterdir()} - written
+    others = sorted(name for name in names if not _SHARD.fullmatch(name))
     if others:
         raise InputError(
             f"{directory} holds more than a model and its tokenizer ({', '.join(others[:5])}); "

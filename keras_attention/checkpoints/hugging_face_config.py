@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_attention._validation import InputError, one_line
 from keras_attention.checkpoints.families import FAMILIES, family_of_config
 from keras_attention.checkpoints.family import ENCODER
-from keras_attention.json_file import read_json_object
+from keras_attention.json_file import is_list_of_names, read_json_object
 from keras_attention.problem_types import MULTI_LABEL, PROBLEM_TYPES, REGRESSION, SINGLE_LABEL
 
 # What the functions mean that a config may name for a head's logits.
@@ -200,7 +200,7 @@ def labels_of(config, count, path):
         path: of the config, for the message.
 
     Raises:
-        InputError: if there is not one for each class, or two are the same.
+        InputError: if there is not one for each class, two are the same, or one is no name.
     """
     said = config.get("num_labels", count)
     if said != count:
@@ -218,7 +218,7 @@ def labels_of(config, count, path):
             f"Received: {_received(names)}"
         )
     labels = [str(names[key]) for key in expected]
-    if len(set(labels)) < count:
+    if not is_list_of_names(labels):
         raise InputError(
             f"{path} must name {count} different labels in id2label. Received: {_received(names)}"
         )

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from keras_attention._validation import InputError
-from keras_attention.checkpoints import load_hugging_face
+from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.checkpoints.hugging_face import has_head
 from tests.checkpoints.golden_models import GOLDEN
 
@@ -48,6 +48,13 @@ def test_the_weights_are_those_of_one_file(sharded):
     assert has_head(sharded, "classifier") and not has_head(sharded, "masked-lm")
     bare = load_hugging_face(sharded, "encoder")
     assert bare.count_params() < found.count_params()
+
+
+def test_a_directory_of_several_files_is_overwritten(sharded):
+    model = load_hugging_face(sharded)
+    save_hugging_face(model, None, sharded, force=True)
+    assert sorted(path.name for path in sharded.iterdir()) == ["config.json", "model.safetensors"]
+    assert load_hugging_face(sharded).labels == model.labels
 
 
 def test_one_file_counts_where_there_are_both(sharded):

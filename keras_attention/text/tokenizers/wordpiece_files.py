@@ -135,6 +135,15 @@ def read_tokenizer(directory):
         if not (directory / TOKENIZER).exists():
             raise InputError(f"{directory}: a {kind} needs {TOKENIZER}, which is missing.")
         own = {}  # this class does not read them
+        named = {**files[SPECIAL_MAP], **files[SETTINGS]}
+        unnamed = {token for name, token in SPECIAL_NAMES.items() if name not in named}
+        missing = sorted(unnamed - found["added"])
+        if missing:
+            raise InputError(
+                f"{directory}: a {kind} must name {' '.join(SPECIAL_TOKENS)} as special tokens. "
+                f"Missing: {' '.join(missing)}"
+            )
+    found.pop("added", None)
     return {"vocabulary": vocabulary, "lowercase": True, "strip_accents": None, **found, **own}
 
 
@@ -232,4 +241,5 @@ def _read_tokenizer_json(path):
     if isinstance(truncation, dict):
         require_value(path, "truncation.direction", truncation.get("direction"), ("Right", None))
     names = {"lowercase": "lowercase", "strip_accents": "strip_accents"}
-    return sorted(ids, key=ids.get), _read_choices(path, normalizer, names)
+    found = _read_choices(path, normalizer, names)
+    return sorted(ids, key=ids.get), {**found, "added": {token for token, _ in tokens}}

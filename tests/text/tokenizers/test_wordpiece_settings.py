@@ -247,6 +247,21 @@ def test_a_class_that_reads_tokenizer_json_alone(tmp_path):
         WordPieceTokenizer.load(tmp_path / "a")
 
 
+def test_a_class_whose_special_tokens_are_text(tmp_path):
+    """Without a file that says so, such a class reads [MASK] as three words."""
+
+    def without_mask(content):
+        content["added_tokens"] = [t for t in content["added_tokens"] if t["content"] != "[MASK]"]
+
+    described(tmp_path, without_mask, tokenizer_class="PreTrainedTokenizerFast")
+    theirs = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert len(theirs.encode("[MASK]").ids) > 3
+    with pytest.raises(InputError, match=r"must name .* as special tokens. Missing: \[MASK\]"):
+        WordPieceTokenizer.load(tmp_path)
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"mask_token": "[MASK]"}))
+    assert WordPieceTokenizer.load(tmp_path).encode(["[MASK]"]).token_ids == [[2, 4, 3]]
+
+
 def test_a_tokenizer_saved_over_one_with_added_tokens(tmp_path):
     directory_of(
         tmp_path, {"added_tokens.json": {"<url>": 14}, "special_tokens_map.json": {"a": 1}}
