@@ -132,9 +132,8 @@ def test_what_is_of_one_label_a_text_is_refused(case, tmp_path):
     assert not (tmp_path / "artifact").exists()
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
-def test_lower_precision(case, tmp_path, precision):
-    export(case.run, tmp_path / "artifact", formats=("onnx",), precision=precision)
+def test_lower_precision(case, tmp_path):
+    export(case.run, tmp_path / "artifact", formats=("onnx",), precision="int8")
     found = load(tmp_path / "artifact", "onnx").scores(TEXTS)
     np.testing.assert_allclose(found, case.scores, atol=0.2)
     assert read_manifest(tmp_path / "artifact")["parity"]["onnx"][0]["agreement"] >= 0.5

@@ -278,7 +278,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.sampled_from(SPECIAL_TOKENS), OPTIONS, st.lists(TEXTS, min_size=1, max_size=5))
 def test_the_ids_are_those_of_the_reference_or_the_options_are_refused(
     tmp_path_factory, token, options, texts
