@@ -108,13 +108,22 @@ def is_object(value):
 
 
 def is_list_of_names(value):
-    """Whether `value` is a list of one or more different strings that are not empty."""
+    """Whether `value` is a list of one or more different strings that are not empty.
+
+    Half a surrogate pair, which JSON may hold, is in no name: no file and no graph could hold it.
+    """
     return (
         isinstance(value, list)
         and bool(value)
         and all(map(is_string, value))
+        and not any(map(has_half_a_pair, value))
         and len(set(value)) == len(value)
     )
+
+
+def has_half_a_pair(text):
+    """Whether a string holds half a surrogate pair, which UTF-8 cannot."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 NAMES = ("a list of different names", is_list_of_names)  # a field, for `require_fields`

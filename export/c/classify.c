@@ -3,7 +3,7 @@
        ./classify ARTIFACT OP_LIBRARY < texts.txt > labels.txt
 
    A line of it is the label and, in the order of the manifest's `labels`, the probability of each,
-   with tabs between. Of a classifier of pairs an input line holds two texts with a tab between.
+   with tabs between; of a regression the numbers alone. Of a classifier of pairs an input line holds two texts with a tab between.
    OP_LIBRARY is tensorflow_text's _fast_wordpiece_tokenizer.so. Exit status 2 on bad input. */
 
 #include "common.h"
@@ -28,7 +28,9 @@ int main(int argc, char **argv) {
   int takes_pairs = has_input(&model, "text_pair");
   TF_Output inputs[2] = {input(&model, "text")};
   if (takes_pairs) inputs[1] = input(&model, "text_pair");
-  TF_Output outputs[] = {output(&model, "label"), output(&model, "probabilities")};
+  int has_label = has_output(&model, "label"); /* a regression has none */
+  TF_Output outputs[2] = {output(&model, has_label ? "probabilities" : "scores")};
+  if (has_label) outputs[1] = output(&model, "label");
 
   char *lines[BATCH], *others[BATCH];
   int64_t first = 1;
@@ -36,19 +38,20 @@ int main(int argc, char **argv) {
     if (takes_pairs) split(lines, others, first, count);
     TF_Tensor *values_in[2] = {strings(lines, count)}, *found[2] = {NULL, NULL};
     if (takes_pairs) values_in[1] = strings(others, count);
-    run(&model, inputs, values_in, 1 + takes_pairs, outputs, found, 2);
-    const TF_TString *labels = TF_TensorData(found[0]);   /* (N,) */
-    const float *probabilities = TF_TensorData(found[1]); /* (N, C) */
-    int64_t number = TF_Dim(found[1], 1);
+    run(&model, inputs, values_in, 1 + takes_pairs, outputs, found, 1 + has_label);
+    const float *scores = TF_TensorData(found[0]);                         /* (N, C) */
+    const TF_TString *labels = has_label ? TF_TensorData(found[1]) : NULL; /* (N,) */
+    int64_t number = TF_Dim(found[0], 1);
     for (int64_t i = 0; i < count; i++) {
-      print_string(&labels[i]);
-      for (int64_t j = 0; j < number; j++) printf("\t%.6f", probabilities[i * number + j]);
+      if (has_label) print_string(&labels[i]);
+      for (int64_t j = 0; j < number; j++)
+        printf("%s%.6f", j || has_label ? "\t" : "", scores[i * number + j]);
       putchar('\n');
       free(lines[i]);
     }
     for (int i = 0; i <= takes_pairs; i++) free_strings(values_in[i]);
-    free_strings(found[0]);
-    TF_DeleteTensor(found[1]);
+    TF_DeleteTensor(found[0]);
+    if (has_label) free_strings(found[1]);
   }
   free_model(&model);
   return finish();

@@ -77,6 +77,11 @@ int has_input(const Model *model, const char *key) {
   return has_entry(model->signature, 1, key, &info);
 }
 
+int has_output(const Model *model, const char *key) {
+  Bytes info;
+  return has_entry(model->signature, 2, key, &info);
+}
+
 TF_Output input(const Model *model, const char *key) { return endpoint(model, 1, key); }
 
 TF_Output output(const Model *model, const char *key) { return endpoint(model, 2, key); }

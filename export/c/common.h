@@ -33,6 +33,7 @@ Model load_model(const char *artifact, const char *op_library);
 void free_model(Model *model);
 
 int has_input(const Model *model, const char *key);
+int has_output(const Model *model, const char *key);
 TF_Output input(const Model *model, const char *key);
 TF_Output output(const Model *model, const char *key);
 

@@ -25,6 +25,8 @@ class Classifier:
             sys.exit(f"{artifact} is a {manifest['kind']}, not a classifier.")
         self.labels = manifest["labels"]
         self.takes_pairs = manifest["takes_pairs"]
+        self.is_regression = manifest.get("problem_type") == "regression"
+        self.output = "scores" if self.is_regression else "probabilities"
         self.tokenizer = Tokenizer.from_file(str(artifact / "tokenizer" / "tokenizer.json"))
         self.tokenizer.enable_truncation(manifest["max_length"])
         self.tokenizer.enable_padding(pad_id=self.tokenizer.token_to_id("[PAD]"))
@@ -32,21 +34,26 @@ class Classifier:
             str(artifact / "model.onnx"), providers=["CPUExecutionProvider"]
         )
 
-    def probabilities(self, texts):
-        """The probability of each label, (N, C), of a list of texts, or of pairs of texts."""
+    def scores(self, texts):
+        """The probability of each label, or a regression's numbers, (N, C), of a list of texts, or
+        of pairs of texts.
+        """
         rows = self.tokenizer.encode_batch(texts)
         inputs = {"token_ids": np.array([row.ids for row in rows], np.int32)}
         if self.takes_pairs:
             inputs["segment_ids"] = np.array([row.type_ids for row in rows], np.int32)
-        return self.session.run(["probabilities"], inputs)[0]
+        return self.session.run([self.output], inputs)[0]
 
     def classify(self, texts):
-        """The most probable label of each text, and the probabilities of all by their names."""
-        for row in self.probabilities(texts):
+        """The most probable label of each text, and the probabilities of all by their names; of a
+        regression the numbers alone.
+        """
+        for row in self.scores(texts):
             scores = {
                 label: round(float(value), 6) for label, value in zip(self.labels, row, strict=True)
             }
-            yield {"label": self.labels[row.argmax()], "scores": scores}
+            label = {} if self.is_regression else {"label": self.labels[row.argmax()]}
+            yield {**label, "scores": scores}
 
 
 def main():

@@ -16,6 +16,7 @@ class Classifier:
         if manifest["kind"] != "classifier":
             raise SystemExit(f"{path} is of a {manifest['kind']}, not of a classifier.")
         self.labels, self.takes_pairs = manifest["labels"], manifest["takes_pairs"]
+        self.is_regression = manifest.get("problem_type") == "regression"
 
     def inputs(self, start, lines):
         """The inputs of lines by their names; `start` is the number of the first, from 0 on."""
@@ -27,10 +28,9 @@ class Classifier:
                 raise SystemExit(f"Line {number}: expected two texts with one tab between them.")
         return {"text": [one for one, _ in pairs], "text_pair": [other for _, other in pairs]}
 
-    def line(self, label, probabilities):
-        """What is said of one text, as JSON."""
-        scores = {
-            name: round(float(value), 6)
-            for name, value in zip(self.labels, probabilities, strict=True)
-        }
-        return json.dumps({"label": label, "scores": scores}, ensure_ascii=False)
+    def line(self, label, scores):
+        """What is said of one text, as JSON; a regression has no label."""
+        named = zip(self.labels, scores, strict=True)
+        said = {} if self.is_regression else {"label": label}
+        said["scores"] = {name: round(float(value), 6) for name, value in named}
+        return json.dumps(said, ensure_ascii=False)

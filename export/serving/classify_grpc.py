@@ -26,6 +26,10 @@ def main():
         for start, part in lines.batches():
             inputs = classifier.inputs(start, part)
             found = server.predict(**{name: rpc.strings(texts) for name, texts in inputs.items()})
+            if classifier.is_regression:
+                for row in tf.make_ndarray(found["scores"]):
+                    lines.write(classifier.line(None, row))
+                continue
             labels, probabilities = (tf.make_ndarray(found[x]) for x in ("label", "probabilities"))
             for label, row in zip(labels, probabilities, strict=True):
                 lines.write(classifier.line(label.decode(), row))

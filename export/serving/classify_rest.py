@@ -25,7 +25,10 @@ def main():
         inputs = classifier.inputs(start, part)
         rows = [dict(zip(inputs, row, strict=True)) for row in zip(*inputs.values(), strict=True)]
         for found in rest.predict(rows, options):
-            lines.write(classifier.line(found["label"], found["probabilities"]))
+            if classifier.is_regression:  # the server leaves out the name of an only output
+                lines.write(classifier.line(None, found))
+            else:
+                lines.write(classifier.line(found["label"], found["probabilities"]))
 
 
 if __name__ == "__main__":

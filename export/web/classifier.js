@@ -32,10 +32,12 @@ export class Classifier {
     [classifier.start, classifier.end] = [vocab[START], vocab[END]];
     classifier.maxLength = artifact.manifest.max_length;
     classifier.takesPairs = artifact.manifest.takes_pairs;
+    const isRegression = artifact.manifest.problem_type === "regression";
+    classifier.output = isRegression ? "scores" : "probabilities";
     return classifier;
   }
 
-  /** The probability of each label; `texts` are one text, or two for a classifier of pairs. */
+  /** The probability of each label, or a regression's numbers; `texts` are one text, or two for a classifier of pairs. */
   async run(texts) {
     const rows = texts.map((text) => [...this.tokenizer.encode(text)]);
     const room = this.maxLength - 1 - rows.length;
@@ -50,10 +52,10 @@ export class Classifier {
     const ids = (row) => new this.runtime.Tensor("int32", Int32Array.from(row), [1, row.length]);
     const inputs = { token_ids: ids(tokens) };
     if (this.takesPairs) inputs.segment_ids = ids(segments);
-    const { probabilities } = await this.session.run(inputs, ["probabilities"]);
+    const { [this.output]: scores } = await this.session.run(inputs, [this.output]);
     const needed = lengths.reduce((before, length) => before + length + 1, 1);
     return {
-      probabilities: [...probabilities.data],
+      scores: [...scores.data],
       tokens: needed,
       cut: needed > this.maxLength,
     };

@@ -19,8 +19,26 @@ export class ClassifierView {
     $.labels.hidden = false;
     $.pair.hidden = !manifest.takes_pairs;
     $["source-title"].textContent = manifest.takes_pairs ? "First text" : "Text";
-    $["output-title"].textContent = "Label";
-    showBars($.bars, labelRows(manifest.labels));
+    $["output-title"].textContent = this.isRegression ? "Score" : "Label";
+    this.showScores();
+  }
+
+  get isRegression() {
+    return this.manifest.problem_type === "regression";
+  }
+
+  /** Shows the label and the bars of scores, or the numbers of a regression, or of no text none. */
+  showScores(scores) {
+    const { labels, problem_type: problem } = this.manifest;
+    let verdict = "";
+    if (this.isRegression) {
+      const names = labels.length > 1 ? labels.map((label) => `${label}: `) : [""];
+      verdict = (scores ?? []).map((score, i) => names[i] + score.toFixed(4)).join(", ");
+    } else {
+      showBars($.bars, labelRows(labels, scores, problem === undefined));
+      if (scores) verdict = labels[mostProbable(scores)];
+    }
+    if ($.verdict.textContent !== verdict) $.verdict.textContent = verdict; // read out by change
   }
 
   /** What the page says of the artifact. */
@@ -59,9 +77,7 @@ export class ClassifierView {
     $.note.textContent = result?.cut ? this.noteOfCut(result.tokens) : "";
     $.time.textContent = result ? `${Math.round(result.milliseconds)} ms` : "";
     if (awaited) return;
-    showBars($.bars, labelRows(this.manifest.labels, result?.probabilities));
-    const verdict = result ? this.manifest.labels[mostProbable(result.probabilities)] : "";
-    if ($.verdict.textContent !== verdict) $.verdict.textContent = verdict; // read out by change
+    this.showScores(result?.scores);
   }
 
   noteOfCut(tokens) {

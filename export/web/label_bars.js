@@ -16,19 +16,21 @@ export function mostProbable(probabilities) {
 
 /**
  * What the bars say: labels in their order; of more than `MOST` those most probable, and the sum of
- * the others.
+ * the others where one label holds.
  *
  * @param labels names.
  * @param probabilities one for each, or undefined while there is no text.
+ * @param single whether one label holds, so that probabilities can be added.
  * @returns {{name: string, share: number | undefined, best: boolean}[]}
  */
-export function labelRows(labels, probabilities) {
+export function labelRows(labels, probabilities, single = true) {
   const best = probabilities && mostProbable(probabilities);
   const rows = labels.map((name, i) => ({ name, share: probabilities?.[i], best: i === best }));
   if (rows.length <= MOST) return rows;
   if (probabilities) rows.sort((one, other) => other.share - one.share);
   const rest = rows.splice(MOST - 1);
-  const share = probabilities && rest.reduce((sum, row) => sum + row.share, 0);
+  const isKnown = probabilities && single;
+  const share = isKnown ? rest.reduce((sum, row) => sum + row.share, 0) : undefined;
   rows.push({ name: `${rest.length.toLocaleString("en")} others`, share, best: false });
   return rows;
 }

@@ -115,7 +115,12 @@ class Bert(Family):
         if task == "token-classifier":
             return TokenClassifier(self.bare_class(**arguments), count, classifier_dropout=dropout)
         arguments = {**arguments, "has_pooler": True}
-        return Classifier(self.bare_class(**arguments), count, classifier_dropout=dropout)
+        return Classifier(
+            self.bare_class(**arguments),
+            count,
+            classifier_dropout=dropout,
+            problem_type=config.get("problem_type"),
+        )
 
     def parts(self, model):
         if isinstance(model, self.bare_class):

@@ -1,6 +1,7 @@
-"""HuggingFace directories: config.json, model.safetensors and the tokenizer's files."""
+"""HuggingFace directories: config.json, the .safetensors files and the tokenizer's files."""
 
 import json
+import re
 from pathlib import Path
 
 from keras_attention._validation import InputError, require
@@ -15,6 +16,7 @@ from keras_attention.checkpoints.family import ENCODER
 from keras_attention.checkpoints.hugging_face_config import (
     label_config,
     labels_of,
+    problem_type_of_config,
     read_config,
     read_family,
     task_of_config,
@@ -24,16 +26,20 @@ from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
 from keras_attention.files import new_directory
 from keras_attention.json_file import is_string, json_object_or_empty
-from keras_attention.models import ClassifierHead
+from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
+from keras_attention.problem_types import SINGLE_LABEL
 
 WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in several files
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # A directory that is overwritten may hold these, beside what is written anew.
 TOKENIZER_FILES = (
     "vocab.txt",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
 )
 HUGGING_FACE = (
     lambda path: is_string(json_object_or_empty(path / "config.json").get("model_type")),
@@ -49,7 +55,8 @@ def load_hugging_face(directory, task=None, **overrides):
     A masked language model has the head for next sentences too where the checkpoint has it.
 
     Args:
-        directory: holds config.json and model.safetensors; float16 and bfloat16 are cast.
+        directory: holds config.json and model.safetensors, or model.safetensors.index.json and the
+            files that it names; float16 and bfloat16 are cast.
         task: "encoder" for the bare encoder, "classifier", "masked-lm" or "token-classifier". None
             takes what "architectures" in config.json names, and the bare encoder where it names
             nothing.
@@ -57,7 +64,8 @@ def load_hugging_face(directory, task=None, **overrides):
 
     Returns:
         The bare model of the family, such as a `BertEncoder`, or a `MaskedLM`, `Classifier` or
-        `TokenClassifier`. Of the last two, `.labels` are the names of the classes.
+        `TokenClassifier`. Of the last two, `.labels` are the names of the classes, and
+        `.problem_type` is what the config says that the logits mean.
 
     Raises:
         ValueError: if `task` is unknown.
@@ -78,6 +86,7 @@ def load_hugging_face(directory, task=None, **overrides):
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
         types = {name: file.types[stored] for name, stored in names.items()}
         _require_head(path, family, task, config, shapes)
+        config = _with_problem_type(config, task, directory / "config.json")
         arguments = {**family.arguments(config, names), **overrides}
         require_possible(path, family, arguments, shapes)
         model = family.make(task, arguments, config, shapes)
@@ -94,8 +103,25 @@ def load_hugging_face(directory, task=None, **overrides):
     return model
 
 
+def _with_problem_type(config, task, path):
+    """The config, with what it says of a classifier's logits under "problem_type".
+
+    Raises:
+        InputError: if no classifier here does that, or the classes of tokens are no single ones.
+    """
+    if task not in ("classifier", "token-classifier"):
+        return config
+    problem_type = problem_type_of_config(config, path)
+    if task == "token-classifier" and problem_type not in (None, SINGLE_LABEL):
+        raise InputError(
+            f"{path} says that the logits of a token are those of {problem_type}; a token "
+            f"classifier here is of {SINGLE_LABEL} alone."
+        )
+    return {**config, "problem_type": problem_type}
+
+
 def _weights_path(directory):
-    """The path of the weights.
+    """The path of the weights, or of the index of their files.
 
     Raises:
         InputError: if there are none, or a pickle alone.
@@ -103,6 +129,8 @@ def _weights_path(directory):
     path = directory / WEIGHTS
     if path.exists():
         return path
+    if (directory / INDEX).exists():
+        return directory / INDEX
     found = [name for name in PICKLES if (directory / name).exists()]
     reason = (
         f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
@@ -116,18 +144,18 @@ def _weights_path(directory):
 def _tasks_found(family, config, names):
     """The tasks, beside "encoder", that a checkpoint holds the head for.
 
-    Two heads may have tensors of the same names. Then "architectures" tells them apart.
+    Two heads may have tensors of the same names. Then "architectures" tells them apart, also from
+    heads that no model here has: a multiple choice has the tensors of a classifier.
     """
     named = {
         family.architectures.get(name)
         for name in config.get("architectures") or []
         if isinstance(name, str)
     }
-    named.discard(None)
     found = []
     for task, tensor in family.heads.items():
         others = {other for other, shown in family.heads.items() if shown == tensor} - {task}
-        if tensor in names and (task in named or not others & named):
+        if tensor in names and (task in named or not others or not named):
             found.append(task)
     return found
 
@@ -153,10 +181,10 @@ def has_head(directory, task):
             is no head.
     """
     config, family = read_config(directory)
-    path = Path(directory) / WEIGHTS
-    if not path.exists():
+    directory = Path(directory)
+    if not any((directory / name).exists() for name in (WEIGHTS, INDEX)):
         return False
-    with open_tensors(path) as file:
+    with open_tensors(_weights_path(directory)) as file:
         return task in _tasks_found(family, config, tensor_names(file.shapes, family, True))
 
 
@@ -205,6 +233,8 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     if isinstance(model, ClassifierHead):
         labels = model.labels if labels is None else require_labels(labels, model.num_classes)
         config |= label_config(labels or unnamed_labels(model.num_classes))
+        if isinstance(model, Classifier) and model.problem_type != SINGLE_LABEL:
+            config["problem_type"] = model.problem_type
     if tokenizer is not None:
         config["pad_token_id"] = tokenizer.padding_id
     # HuggingFace has no pooler that the model does not read.
@@ -226,8 +256,15 @@ def _refuse_others(directory, temporary):
     directory = Path(directory)
     if not directory.exists():
         return
-    written = {"config.json", WEIGHTS, *TOKENIZER_FILES, *(p.name for p in temporary.iterdir())}
-    others = sorted({path.name for path in directory.iterdir()} - written)
+    written = {
+        "config.json",
+        WEIGHTS,
+        INDEX,
+        *TOKENIZER_FILES,
+        *(p.name for p in temporary.iterdir()),
+    }
+    names = {path.name for path in directory.iterdir()} - written
+    others = sorted(name for name in names if not _SHARD.fullmatch(name))
     if others:
         raise InputError(
             f"{directory} holds more than a model and its tokenizer ({', '.join(others[:5])}); "

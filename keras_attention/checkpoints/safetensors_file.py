@@ -1,44 +1,95 @@
-"""Tensors in a .safetensors file: bytes and shapes, never code."""
+"""Tensors in .safetensors files: bytes and shapes, never code."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from keras_attention._validation import InputError, one_line
 from keras_attention.files import write_atomically
+from keras_attention.json_file import read_json_object, shortened
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 class TensorFile:
-    """An open file, from `open_tensors`.
+    """Open files, from `open_tensors`.
 
     `shapes` and `types` are dicts of every tensor's shape and of how it is stored.
     """
 
-    def __init__(self, file):
-        self._file = file
-        slices = {name: file.get_slice(name) for name in file.keys()}
+    def __init__(self, files):
+        self._files = {name: file for file in files for name in file.keys()}
+        slices = {name: file.get_slice(name) for name, file in self._files.items()}
         self.shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
         self.types = {name: part.get_dtype() for name, part in slices.items()}
 
     def read(self, name):
         """A tensor as a float32 array."""
-        return np.asarray(self._file.get_tensor(name)).astype("float32", copy=False)
+        return np.asarray(self._files[name].get_tensor(name)).astype("float32", copy=False)
 
 
 @contextmanager
 def open_tensors(path):
-    """Opens a .safetensors file.
+    """Opens a .safetensors file, or all files that a .safetensors.index.json names.
 
     Raises:
-        InputError: if it cannot be read or is not a whole file of this format.
+        InputError: if a file cannot be read or is not a whole file of this format, or the files do
+            not hold the tensors that the index names, each in its own file.
     """
+    with ExitStack() as stack:
+        if Path(path).suffix != ".json":
+            yield TensorFile([stack.enter_context(_open(path))])
+            return
+        found = {}
+        for name, expected in _shards(path).items():
+            shard = Path(path).parent / name
+            file = stack.enter_context(_open(shard))
+            others = sorted(expected ^ set(file.keys()))
+            if others:
+                raise InputError(
+                    f"{path} and {name} do not belong together; only one of them has "
+                    f"{one_line(', '.join(others), 100)}."
+                )
+            found[name] = file
+        yield TensorFile(found.values())
+
+
+def _shards(path):
+    """`{name of a file: set of tensors}` of an index, whose names are of files beside it."""
+    try:
+        content = read_json_object(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    weight_map = content.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise InputError(f"{path}: `weight_map` must be an object of file names by tensor.")
+    shards = {}
+    for tensor, name in weight_map.items():
+        # An index is another's: it names no file elsewhere.
+        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
+            raise InputError(
+                f"{path}: `weight_map` must name files of this directory. Received: "
+                f"{shortened(name)}"
+            )
+        if Path(name).suffix != ".safetensors":
+            raise InputError(
+                f"{path}: `weight_map` must name .safetensors files. Received: {shortened(name)}"
+            )
+        shards.setdefault(name, set()).add(tensor)
+    missing = [name for name in shards if not (Path(path).parent / name).is_file()]
+    if missing:
+        raise InputError(f"{path} names files that do not exist: {', '.join(sorted(missing))}.")
+    return shards
+
+
+@contextmanager
+def _open(path):
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="numpy") as file:
-            yield TensorFile(file)
+            yield file
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     except SafetensorError as error:

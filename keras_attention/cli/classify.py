@@ -10,6 +10,7 @@ from keras_attention.cli.options import (
     read_input,
     write_output,
 )
+from keras_attention.problem_types import REGRESSION
 
 
 def add_parser(subparsers, common, help, arguments):
@@ -19,8 +20,8 @@ def add_parser(subparsers, common, help, arguments):
         parents=[common],
         help=help,
         description="Reads standard input and writes standard output unless files are given: one "
-        "JSON object a line, with label and scores. Of a classifier of pairs each line holds the "
-        "two texts with a tab between them.",
+        "JSON object a line, with label and scores; of a regression with scores alone. Of a "
+        "classifier of pairs each line holds the two texts with a tab between them.",
     )
     add_options(parser, (*MODEL_OPTIONS, *TEXT_OPTIONS))
     parser.set_defaults(run=run)
@@ -44,22 +45,17 @@ def run(options):
     texts, pairs = lines, None
     if classifier.takes_pairs:
         texts, pairs = split_pairs(lines, options.input or "standard input")
-    probabilities = classifier.probabilities(texts, pairs)
-    text = "".join(
-        json.dumps(
-            {
-                "label": classifier.labels[row.argmax()],
-                "scores": {
-                    label: round(float(value), 6)
-                    for label, value in zip(classifier.labels, row, strict=True)
-                },
-            },
-            ensure_ascii=False,
-        )
-        + "\n"
-        for row in probabilities
-    )
-    write_output(options.output, text.encode())
+    scores = classifier.scores(texts, pairs)
+    lines = [json.dumps(_answer(classifier, row), ensure_ascii=False) + "\n" for row in scores]
+    write_output(options.output, "".join(lines).encode())
+
+
+def _answer(classifier, row):
+    """What is said of one text, from its scores (C,): a dict of JSON values."""
+    named = zip(classifier.labels, row, strict=True)
+    label = {"label": classifier.labels[row.argmax()]}
+    scores = {"scores": {name: round(float(value), 6) for name, value in named}}
+    return scores if classifier.problem_type == REGRESSION else {**label, **scores}
 
 
 def split_pairs(lines, name):

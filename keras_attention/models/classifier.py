@@ -8,6 +8,7 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.classifier_head import ClassifierHead
 from keras_attention.models.encoder_head import require_pooler
+from keras_attention.problem_types import problem_type_of
 
 POOLINGS = ("pooled", "mean")
 
@@ -27,10 +28,13 @@ class Classifier(ClassifierHead):
         classifier_dim: width of a layer with ReLU before the classifier; None for none.
         classifier_dropout: rate before each of the two.
         labels: names of the classes, a list of C different strings; None where they are unknown.
+        problem_type: what the logits mean: "single_label_classification", by a softmax;
+            "multi_label_classification", by a sigmoid each; "regression", the numbers themselves.
+            None is the first, and the second for one class.
 
     Raises:
-        ValueError: if a size or rate is out of range, `pooling` is unknown, the encoder lacks the
-            pooler that it needs, or `labels` are not one a class.
+        ValueError: if a size or rate is out of range, `pooling` or `problem_type` is unknown, the
+            encoder lacks the pooler that it needs, or `labels` are not one a class.
 
     Example:
 
@@ -44,7 +48,14 @@ class Classifier(ClassifierHead):
     Language Understanding", section 4.1, https://arxiv.org/abs/1810.04805
     """
 
-    head_config = ("num_classes", "pooling", "classifier_dim", "classifier_dropout", "labels")
+    head_config = (
+        "num_classes",
+        "pooling",
+        "classifier_dim",
+        "classifier_dropout",
+        "labels",
+        "problem_type",
+    )
 
     def __init__(
         self,
@@ -54,10 +65,12 @@ class Classifier(ClassifierHead):
         classifier_dim=None,
         classifier_dropout=0.1,
         labels=None,
+        problem_type=None,
         **kwargs,
     ):
         # Layers
         require_positive_integer("num_classes", num_classes)
+        problem_type_of(problem_type, num_classes)
         require(pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=pooling)
         if pooling == "pooled":
             require_pooler(encoder, "pooling", pooling=pooling)
@@ -103,3 +116,4 @@ class Classifier(ClassifierHead):
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
         self.labels = labels
+        self._problem_type = problem_type

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.models.encoder_head import EncoderHead
+from keras_attention.problem_types import MULTI_LABEL, REGRESSION, problem_type_of
 
 
 class ClassifierHead(EncoderHead):
@@ -13,11 +14,14 @@ class ClassifierHead(EncoderHead):
         num_classes: C.
         labels: names of the classes, a list of C different strings, or None where they are unknown.
             May be set.
+        problem_type: what the logits mean: "single_label_classification" (a softmax),
+            "multi_label_classification" (a sigmoid each) or "regression" (the numbers themselves).
     """
 
     task_kind = "classifier"  # a key of `keras_attention.tasks.TASKS`
 
     _labels = None
+    _problem_type = None
 
     @property
     def labels(self):
@@ -29,8 +33,12 @@ class ClassifierHead(EncoderHead):
             labels = require_labels(labels, self.num_classes)
         self._labels = labels
 
+    @property
+    def problem_type(self):
+        return problem_type_of(self._problem_type, self.num_classes)
+
     def probabilities(self, token_ids, padding_id, segment_ids=None):
-        """The probability of every class, from ids alone: what runs and artifacts share.
+        """The probability of every class, from ids alone.
 
         Args:
             token_ids: (B, T) int32.
@@ -39,7 +47,20 @@ class ClassifierHead(EncoderHead):
 
         Returns:
             (B, ..., C) float32.
+
+        Raises:
+            ValueError: if the model is a regression.
         """
+        require(
+            self.problem_type != REGRESSION,
+            "model",
+            "a classifier: a regression gives numbers by `scores`, no probabilities",
+            problem_type=self.problem_type,
+        )
+        return self.scores(token_ids, padding_id, segment_ids)
+
+    def scores(self, token_ids, padding_id, segment_ids=None):
+        """`probabilities`, or the numbers of a regression: what runs and artifacts share."""
         token_ids = ops.convert_to_tensor(token_ids)
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
@@ -49,7 +70,15 @@ class ClassifierHead(EncoderHead):
             "padding_mask": ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
         }
         logits = self(inputs, training=False)
-        return ops.softmax(ops.cast(logits, "float32"), axis=-1)
+        return scores_of_logits(logits, self.problem_type)
+
+
+def scores_of_logits(logits, problem_type):
+    """What logits (..., C) say, as `problem_type` has it: (..., C) float32."""
+    logits = ops.cast(logits, "float32")
+    if problem_type == REGRESSION:
+        return logits
+    return ops.sigmoid(logits) if problem_type == MULTI_LABEL else ops.softmax(logits, axis=-1)
 
 
 def require_labels(labels, num_classes):

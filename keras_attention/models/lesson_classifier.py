@@ -8,6 +8,7 @@ from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.classifier_head import ClassifierHead
 from keras_attention.models.lesson_encoder import LessonEncoder
+from keras_attention.problem_types import problem_type_of
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -28,6 +29,7 @@ class LessonClassifier(ClassifierHead):
         classifier_dim: width of the layer before the classifier.
         dropout: rate in the block and before each dense layer.
         labels: names of the classes, a list of C different strings; None where they are unknown.
+        problem_type: what the logits mean: see `Classifier`.
 
     Raises:
         ValueError: if a size or rate is out of range, or `labels` are not one a class.
@@ -52,10 +54,12 @@ class LessonClassifier(ClassifierHead):
         classifier_dim=20,
         dropout=0.1,
         labels=None,
+        problem_type=None,
         dtype=None,
         **kwargs,
     ):
         require_positive_integer("num_classes", num_classes)
+        problem_type_of(problem_type, num_classes)
         require_positive_integer("classifier_dim", classifier_dim)
         require_rate("dropout", dropout)
         arguments = dict(
@@ -91,6 +95,7 @@ class LessonClassifier(ClassifierHead):
         self.classifier_dim = classifier_dim
         self.dropout = dropout
         self.labels = labels
+        self._problem_type = problem_type
 
     def get_config(self):
         return {
@@ -100,6 +105,7 @@ class LessonClassifier(ClassifierHead):
             "num_classes": self.num_classes,
             "classifier_dim": self.classifier_dim,
             "labels": self.labels,
+            "problem_type": self.problem_type,
         }
 
     @classmethod

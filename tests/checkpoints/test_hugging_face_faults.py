@@ -206,6 +206,10 @@ def test_labels_that_are_not_one_a_class(tmp_path):
     change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good", "2": "bad"})
     with pytest.raises(InputError, match="must name 3 different labels in id2label.*good"):
         load_hugging_face(tmp_path / "checkpoint")
+    for wrong in ("half a \ud83d pair", ""):
+        change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good", "2": wrong})
+        with pytest.raises(InputError, match="must name 3 different labels in id2label.*good"):
+            load_hugging_face(tmp_path / "checkpoint")
 
 
 def test_what_huggingface_has_no_model_for(tmp_path):

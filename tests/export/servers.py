@@ -38,6 +38,8 @@ def rest_server(models):
                 columns = [np.asarray(values).tolist() for values in outputs.values()]
                 rows = zip(*columns, strict=True)
                 predictions = [dict(zip(outputs, row, strict=True)) for row in rows]
+                if len(outputs) == 1:  # whose name TensorFlow Serving leaves out
+                    (predictions,) = columns
                 status, answer = 200, {"predictions": predictions}
             else:
                 status, answer = 404, {"error": NOT_FOUND}

@@ -5,10 +5,13 @@ import os
 import numpy as np
 import pytest
 
-from keras_attention import load
+from keras_attention import export, load
+from keras_attention.tasks.import_checkpoint import import_checkpoint
 from tests.export.c_program import OP_LIBRARY, WORDPIECE_LIBRARY, run
 from tests.export.classified import CLASSIFIERS, PAIRS, answers, line_of
 from tests.export.test_python_consumers import TEXTS
+from tests.tasks.small_heads import write_checkpoint
+from tests.tasks.small_models import TEXTS as SMALL_TEXTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
@@ -67,6 +70,20 @@ def test_it_gives_the_saved_models_labels(classify_program, request, kind):
     found = np.array([row[1:] for row in rows], float)
     np.testing.assert_allclose(found, probabilities, atol=1e-4)
     assert len(set(labels)) == len(classifier.labels)
+
+
+@pytest.mark.parametrize("head", ["several labels", "two numbers"])
+def test_it_gives_what_a_head_means(classify_program, tmp_path, head):
+    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
+    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=("tf_saved_model",))
+    scores = load(tmp_path / "run").scores(SMALL_TEXTS)
+    lines = lines_of(SMALL_TEXTS)
+    status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
+    assert status == 0, error
+    rows = [line.split("\t") for line in out.split("\n")[:-1]]
+    if head == "several labels":
+        assert [row.pop(0) for row in rows] == [f"LABEL_{i}" for i in scores.argmax(axis=1)]
+    np.testing.assert_allclose(np.array(rows, float), scores, atol=1e-4)
 
 
 def test_a_pair_is_two_texts(classify_program, pair_classifier_artifact_directory):

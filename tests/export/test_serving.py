@@ -3,6 +3,7 @@
 Behind them the C++ loader that TensorFlow Serving has runs the SavedModel: `export/c`.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -80,7 +81,13 @@ def models(programs, request):
         "translator": translator(loaded(translate, artifacts[""], OP_LIBRARY)),
         "classifier": classifier(single, ["text"]),
         "pair_classifier": classifier(pair, ["text", "text_pair"]),
+        "regression": regression,
     }
+
+
+def regression(inputs):
+    """A model of a server that gives two numbers for each text."""
+    return {"scores": np.array([[len(text), -0.5] for text in inputs["text"]], "float32")}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +135,20 @@ def test_it_gives_keras_translations(kind, clients, request, run_directory):
     assert status == 0, error
     assert found == expected
     assert len(set(expected)) > 5
+
+
+@pytest.mark.parametrize("kind", ["rest", "rpc"])
+def test_a_regression_gives_numbers_and_no_label(kind, clients, request, tmp_path):
+    address = request.getfixturevalue(kind)
+    manifest = {"kind": "classifier", "labels": ["length", "half"], "takes_pairs": False}
+    manifest["problem_type"] = "regression"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    texts = [("text " * i).strip() for i in range(1, 41)]  # more than one request
+    options = (tmp_path / "manifest.json", "--model", "regression")
+    status, found, error = answered(clients[kind], "classify", address, texts, *options)
+    assert status == 0, error
+    expected = [{"scores": {"length": float(len(text)), "half": -0.5}} for text in texts]
+    assert [json.loads(line) for line in found] == expected
 
 
 @pytest.mark.parametrize("kind", ["rest", "rpc"])

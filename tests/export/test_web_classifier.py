@@ -7,10 +7,13 @@ import pytest
 from keras_attention import load
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.export import export
+from keras_attention.tasks.import_checkpoint import import_checkpoint
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, LONG, PAIRS, SENTENCES
 from tests.export.web_page import bars, fill_texts, opened, settle
+from tests.tasks.small_heads import write_checkpoint
+from tests.tasks.small_models import TEXTS as SMALL_TEXTS
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, published, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
@@ -154,7 +157,10 @@ def test_what_is_cut_is_said(browser, address, beside, request):
     assert said["pair_classifier"].endswith("; the longer text is cut.")
 
 
-def test_of_many_labels_the_most_probable_are_shown(browser, address, beside, tmp_path):
+@pytest.mark.parametrize("problem_type", [None, "multi_label_classification"])
+def test_of_many_labels_the_most_probable_are_shown(
+    browser, address, beside, tmp_path, problem_type
+):
     texts = SENTENCES[:5]
     tokenizer = WordPieceTokenizer(train_wordpiece(texts * 2, 90))
     keras.utils.set_random_seed(7)
@@ -166,7 +172,7 @@ def test_of_many_labels_the_most_probable_are_shown(browser, address, beside, tm
         intermediate_dim=24,
         max_sequence_length=32,
     )
-    model = Classifier(encoder, 13)
+    model = Classifier(encoder, 13, problem_type=problem_type)
     for weight in model.trainable_weights[-2:]:  # else all labels are almost equally probable
         weight.assign(keras.random.normal(weight.shape, seed=1))
     labels = [f"label {i}" for i in range(13)]
@@ -182,8 +188,26 @@ def test_of_many_labels_the_most_probable_are_shown(browser, address, beside, tm
             assert verdict == labels[order[0]]
             names = [*(labels[i] for i in order[:9]), "4 others"]
             assert [name for name, _, _ in found] == names
-            shares = [*row[order[:9]], row[order[9:]].sum()]
+            # Probabilities of labels that may all hold have no sum that means something.
+            shares = [*row[order[:9]], 0 if problem_type else row[order[9:]].sum()]
+            assert (found[-1][-1] == "") == bool(problem_type)
             np.testing.assert_allclose([share for _, share, _ in found], shares, atol=1e-4)
+
+
+@pytest.mark.parametrize("head", ["regression", "two numbers"])
+def test_it_shows_what_a_head_means(browser, address, beside, tmp_path, head):
+    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
+    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=("onnx",))
+    scores = load(tmp_path / "run").scores(SMALL_TEXTS)
+    with opened(browser, address, beside(artifact)) as page:
+        for text, row in zip(SMALL_TEXTS, scores, strict=True):
+            fill_texts(page, text)
+            verdict, found = bars(page)
+            assert found == []
+            numbers = [part.split(": ") for part in verdict.split(", ")]
+            names = [] if len(row) == 1 else ["LABEL_0", "LABEL_1"]
+            assert [name for *names, _ in numbers for name in names] == names
+            np.testing.assert_allclose([float(number) for *_, number in numbers], row, atol=1e-3)
 
 
 TOKENIZERS = {"uncased": True, "cased": False, "published": None}

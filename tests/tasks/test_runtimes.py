@@ -10,7 +10,7 @@ from keras_attention._validation import TruncationWarning
 from keras_attention.artifacts import onnx, tflite
 from keras_attention.artifacts.formats import RUNTIMES
 from keras_attention.text import phrase_corpus
-from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
+from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, HALVES
 
 MAX_LENGTH = 64  # of the run in conftest.py
 TOLERANCE = 1e-3
@@ -68,6 +68,11 @@ def test_difficult_texts_give_the_same_in_all(translators):
         found = assert_all_agree(translators, DIFFICULT_TEXTS)
     assert found[:2] == ["", ""]
     assert all("\n" not in text for text in found)  # one line in, one line out
+
+
+def test_half_a_surrogate_pair_is_a_replacement_character_in_all(translators):
+    found = assert_all_agree(translators, HALVES)
+    assert found[1] == translators["keras"].translate(["three\ufffd hundred"])[0] != ""
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -7,10 +7,18 @@ import warnings
 
 from keras_attention._validation import InputError, TruncationWarning
 from keras_attention.json_file import NAMES, is_boolean, is_size
+from keras_attention.problem_types import output_name
 from keras_attention.tasks.classification.options import (
     EVALUATE_OPTIONS,
     EXPORT_OPTIONS,
     TRAIN_OPTIONS,
+)
+from keras_attention.tasks.classification.stated_problem_type import (
+    describe_problem_type,
+    problem_type_field,
+    require_same,
+    require_single_label,
+    stated_problem_type,
 )
 from keras_attention.tasks.encoder_task import (
     EncoderTask,
@@ -149,7 +157,9 @@ class ClassificationTask(EncoderTask):
 
     def run_config(self, model, tokenizer, labels=None, **config):
         own = labels_of_model(model, labels)
-        return super().run_config(model, tokenizer, own, **{"pair_column": None, **config})
+        stated = problem_type_field(model, len(own), config.get("problem_type"))
+        config = {"pair_column": None, **stated, **config}
+        return super().run_config(model, tokenizer, own, **config)
 
     def require_fit(self, path, config, model, tokenizer):
         super().require_fit(path, config, model, tokenizer)
@@ -160,19 +170,20 @@ class ClassificationTask(EncoderTask):
                 f"Received: a {type(model).__name__} whose output is {shape}"
             )
         require_one_a_class(path, config["labels"], shape)
+        require_same(f"{path}/config.json", config, model)
 
     def wrap(self, model, tokenizer, config, options=None):
         from keras_attention.tasks.classification.text_classifier import keras_classifier
 
-        takes_pairs = config["pair_column"] is not None
-        return keras_classifier(
-            model, tokenizer, config["labels"], config["max_sequence_length"], takes_pairs
-        )
+        labels, length = config["labels"], config["max_sequence_length"]
+        takes_pairs, problem_type = config["pair_column"] is not None, config.get("problem_type")
+        return keras_classifier(model, tokenizer, labels, length, takes_pairs, problem_type)
 
     # Artifacts
 
     def require_manifest(self, path, manifest):
-        require_named_output(path, manifest, "probabilities", manifest["labels"])
+        output = output_name(stated_problem_type(path, manifest))
+        require_named_output(path, manifest, output, manifest["labels"])
 
     def open(self, directory, runtime, manifest, options=None):
         from keras_attention.tasks.classification.text_classifier import artifact_classifier
@@ -182,6 +193,8 @@ class ClassificationTask(EncoderTask):
     def examples(self, config, precision, say, valid=None):
         from keras_attention.tasks.classification.labelled_examples import examples_to_compare_on
 
+        if valid is not None:
+            require_single_label(stated_problem_type("config.json", config), "`valid` is")
         return examples_to_compare_on(config, valid)
 
     def graph(self, user):
@@ -189,15 +202,17 @@ class ClassificationTask(EncoderTask):
         from keras_attention.tasks.classification import graph_functions
 
         tokenizer, labels, takes_pairs = user.tokenizer, user.labels, user.takes_pairs
-        ids = graph_functions.ids_function(user.model, tokenizer.padding_id, takes_pairs)
+        kind = user.problem_type
+        ids = graph_functions.ids_function(user.model, tokenizer.padding_id, takes_pairs, kind)
         in_graph = tokenizer.in_graph()
         return Graph(
             ids,
             graph_functions.text_function(ids, in_graph, labels, user.max_length, takes_pairs),
             {"wordpiece": in_graph},
-            graph_functions.signatures(len(labels), takes_pairs, FORMATS),
+            graph_functions.signatures(len(labels), takes_pairs, FORMATS, kind),
             {
                 "labels": labels,
+                **problem_type_field(user.model, len(labels), kind),
                 "takes_pairs": takes_pairs,
                 "max_length": user.max_length,
                 "special_ids": tokenizer.special_ids.to_dict(),
@@ -220,6 +235,7 @@ class ClassificationTask(EncoderTask):
         of = "pairs of texts" if manifest["takes_pairs"] else "texts"
         yield f"labels: {', '.join(manifest['labels'])}"
         yield f"of {of} of at most {manifest['max_length']} tokens"
+        yield from describe_problem_type(manifest)
 
     # Evaluation
 
@@ -245,6 +261,7 @@ class ClassificationTask(EncoderTask):
         from keras_attention.training.classification_scores import classification_scores
 
         texts = data.texts
+        require_single_label(user.problem_type, "Accuracy and F1 are")
         if user.takes_pairs != (texts.pairs is not None):
             raise InputError(
                 "The model classifies pairs: name the column of the second texts by `pair_column`."

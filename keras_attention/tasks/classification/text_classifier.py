@@ -1,4 +1,4 @@
-"""A classifier of strings, by any function from ids to probabilities."""
+"""A classifier of strings, by any function from ids to scores."""
 
 import warnings
 from pathlib import Path
@@ -7,6 +7,9 @@ import numpy as np
 
 from keras_attention._validation import InputError, TruncationWarning, require
 from keras_attention.artifacts.formats import format_of
+from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
+from keras_attention.tasks.classification.stated_problem_type import own_problem_type
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
 from keras_attention.token_ids import pad
 
@@ -16,26 +19,38 @@ class TextClassifier:
 
     Args:
         tokenizer: a `WordPieceTokenizer`.
-        run: function `(texts, pairs, token_ids, segment_ids) -> probabilities (B, C)` for one
-            batch: lists of B strings (`pairs` is None where single texts are classified) and of
-            their ids. Wrap a function of padded ids with `ids_to_probabilities`.
+        run: function `(texts, pairs, token_ids, segment_ids) -> scores (B, C)` for one batch:
+            lists of B strings (`pairs` is None where single texts are classified) and of their
+            ids. Wrap a function of padded ids with `ids_to_probabilities`.
         labels: list of the C labels' names.
         max_length: the longest text in tokens, specials included; the rest is dropped.
         takes_pairs: whether it classifies pairs.
         batch_size: number of texts classified at a time.
+        problem_type: what the scores are: one of `keras_attention.problem_types.PROBLEM_TYPES`, or
+            None for what suits the number of labels.
 
     >>> classifier = keras_attention.load("artifact", runtime="onnx")
     >>> classifier.classify(["a gripping, funny film"])
     ['positive']
     """
 
-    def __init__(self, tokenizer, run, labels, max_length, takes_pairs=False, batch_size=32):
+    def __init__(
+        self,
+        tokenizer,
+        run,
+        labels,
+        max_length,
+        takes_pairs=False,
+        batch_size=32,
+        problem_type=None,
+    ):
         self.tokenizer = tokenizer
         self.run = run
         self.labels = list(labels)
         self.max_length = max_length
         self.takes_pairs = takes_pairs
         self.batch_size = batch_size
+        self.problem_type = problem_type_of(problem_type, len(self.labels))
 
     def encode(self, texts, pairs=None):
         """The `Encoded` ids of the texts; how many were cut is said in one warning."""
@@ -52,7 +67,10 @@ class TextClassifier:
         return encoded
 
     def probabilities(self, texts, pairs=None):
-        """The probability of every label: (N, C) float32, each row of sum 1.
+        """The probability of every label: (N, C) float32.
+
+        Each row has the sum 1, but where any number of labels may hold at once
+        (`problem_type` "multi_label_classification"): then each is a probability of its own.
 
         Args:
             texts: list of N strings.
@@ -60,6 +78,15 @@ class TextClassifier:
 
         Raises:
             ValueError: if `texts` is one string, or `pairs` is not what the classifier takes.
+            InputError: if the model is a regression.
+        """
+        self._require_labels("probabilities")
+        return self.scores(texts, pairs)
+
+    def scores(self, texts, pairs=None):
+        """`probabilities`, or the numbers of a regression: (N, C) float32.
+
+        Args, Raises: those of `probabilities`, but that a regression is taken.
         """
         for name, value in (("texts", texts), ("pairs", pairs)):
             require(not isinstance(value, str), name, "a list of strings", **{name: value})
@@ -97,12 +124,23 @@ class TextClassifier:
         return found
 
     def classify(self, texts, pairs=None):
-        """The most probable label of each text: a list of N strings."""
+        """The most probable label of each text: a list of N strings.
+
+        Raises:
+            InputError: if the model is a regression.
+        """
+        self._require_labels("labels")
         best = self.probabilities(texts, pairs).argmax(axis=1)
         return [self.labels[index] for index in best]
 
+    def _require_labels(self, wanted):
+        if self.problem_type == REGRESSION:
+            raise InputError(
+                f"The model is a regression: it gives numbers and no {wanted}. Call `scores`."
+            )
 
-def keras_classifier(model, tokenizer, labels, max_length, takes_pairs=False):
+
+def keras_classifier(model, tokenizer, labels, max_length, takes_pairs=False, problem_type=None):
     """A `TextClassifier` that runs `model`, which becomes its `.model`.
 
     Args:
@@ -111,50 +149,58 @@ def keras_classifier(model, tokenizer, labels, max_length, takes_pairs=False):
         labels: names of its labels.
         max_length: the longest text in tokens.
         takes_pairs: whether it classifies pairs of texts.
+        problem_type: of a model that does not say its own: see `TextClassifier`.
     """
-    classify = compiled_classify(model, tokenizer.padding_id, takes_pairs)
+    problem_type = own_problem_type(model, problem_type)
+    classify = compiled_classify(model, tokenizer.padding_id, takes_pairs, problem_type)
     run = ids_to_probabilities(classify, tokenizer.padding_id, takes_pairs)
-    classifier = TextClassifier(tokenizer, run, labels, max_length, takes_pairs)
+    classifier = TextClassifier(
+        tokenizer, run, labels, max_length, takes_pairs, problem_type=problem_type
+    )
     classifier.model = model
     return classifier
 
 
-def compiled_classify(model, padding_id, takes_pairs=False):
-    """`classify(token_ids[, segment_ids]) -> probabilities` as a function of arrays, traced once.
+def compiled_classify(model, padding_id, takes_pairs=False, problem_type=None):
+    """`classify(token_ids[, segment_ids]) -> scores` as a function of arrays, traced once.
 
     Args:
         model: a Keras model with the inputs of an encoder, whose output is logits (B, C).
         padding_id: of the vocabulary: it is masked.
         takes_pairs: whether there are segment ids.
+        problem_type: of a model that does not say its own.
     """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
-    def probabilities(token_ids, segment_ids=None):
-        return class_probabilities(model, padding_id, token_ids, segment_ids)
+    def scores(token_ids, segment_ids=None):
+        return class_scores(model, padding_id, token_ids, segment_ids, problem_type)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, None), tf.int32)] * (2 if takes_pairs else 1)
-        probabilities = tf.function(probabilities, input_signature=signature, autograph=False)
-    return lambda **ids: keras.ops.convert_to_numpy(probabilities(**ids))
+        scores = tf.function(scores, input_signature=signature, autograph=False)
+    return lambda **ids: keras.ops.convert_to_numpy(scores(**ids))
 
 
-def class_probabilities(model, padding_id, token_ids, segment_ids=None):
-    """The probability of every class (B, C), from ids alone: what runs and artifacts share.
+def class_scores(model, padding_id, token_ids, segment_ids=None, problem_type=None):
+    """The probability of every class, or the numbers of a regression (B, C), from ids alone: what
+    runs and artifacts share.
 
     Args:
         model: a `ClassifierHead`, or any Keras model whose inputs are some of "token_ids",
             "segment_ids" and "padding_mask" and whose output is logits.
         padding_id: the id that is masked.
         token_ids, segment_ids: (B, T) int32; segments are 0 where they are None.
+        problem_type: of a model that is no `ClassifierHead`: see `TextClassifier`.
     """
     from keras import ops
 
     from keras_attention.models import ClassifierHead
+    from keras_attention.models.classifier_head import scores_of_logits
 
     if isinstance(model, ClassifierHead):
-        return model.probabilities(token_ids, padding_id, segment_ids)
+        return model.scores(token_ids, padding_id, segment_ids)
     inputs = {
         "token_ids": token_ids,
         "segment_ids": ops.zeros_like(token_ids) if segment_ids is None else segment_ids,
@@ -164,7 +210,7 @@ def class_probabilities(model, padding_id, token_ids, segment_ids=None):
         logits = model(token_ids, training=False)
     else:
         logits = model({name: inputs[name] for name in model.input}, training=False)
-    return ops.softmax(ops.cast(logits, "float32"), axis=-1)
+    return scores_of_logits(logits, problem_type_of(problem_type, logits.shape[-1]))
 
 
 def artifact_classifier(directory, runtime, manifest):
@@ -180,25 +226,29 @@ def artifact_classifier(directory, runtime, manifest):
     """
     fmt = format_of(directory, runtime, manifest)
     tokenizer = WordPieceTokenizer.load(Path(directory) / "tokenizer")
-    takes_pairs = manifest["takes_pairs"]
+    takes_pairs, labels = manifest["takes_pairs"], manifest["labels"]
+    problem_type = problem_type_of(manifest.get("problem_type"), len(labels))
+    output = output_name(problem_type)
     if fmt.takes_text:
-        run = strings_to_probabilities(fmt.signature(directory, "serving_default"))
+        run = strings_to_probabilities(fmt.signature(directory, "serving_default"), output)
     else:
-        signature = fmt.signature(directory, "ids", ["probabilities"])
+        signature = fmt.signature(directory, "ids", [output])
         run = ids_to_probabilities(
-            lambda **ids: signature(**ids)["probabilities"], tokenizer.padding_id, takes_pairs
+            lambda **ids: signature(**ids)[output], tokenizer.padding_id, takes_pairs
         )
-    return TextClassifier(tokenizer, run, manifest["labels"], manifest["max_length"], takes_pairs)
+    return TextClassifier(
+        tokenizer, run, labels, manifest["max_length"], takes_pairs, problem_type=problem_type
+    )
 
 
-def strings_to_probabilities(classify):
-    """`run` for `TextClassifier` from the signature `serving_default`."""
+def strings_to_probabilities(classify, output="probabilities"):
+    """`run` for `TextClassifier` from the signature `serving_default`, which gives `output`."""
 
     def run(texts, pairs, token_ids, segment_ids):
-        inputs = {"text": [text.encode() for text in texts]}
+        inputs = {"text": [well_formed(text).encode() for text in texts]}
         if pairs is not None:
-            inputs["text_pair"] = [text.encode() for text in pairs]
-        return classify(**inputs)["probabilities"]
+            inputs["text_pair"] = [well_formed(text).encode() for text in pairs]
+        return classify(**inputs)[output]
 
     return run
 

@@ -16,6 +16,7 @@ from keras_attention.search_options import (
     require_decoding_names,
 )
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import pad
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`
@@ -187,7 +188,7 @@ def strings_to_strings(translate):
     """`run` for `TextTranslator` from the signature `serving_default`."""
 
     def run(texts, rows, **seeds):
-        outputs = translate(text=[text.encode() for text in texts], **seeds)
+        outputs = translate(text=[well_formed(text).encode() for text in texts], **seeds)
         found = outputs["text"].reshape(len(texts), -1)
         return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from keras_attention._validation import InputError, require
+from keras_attention.json_file import has_half_a_pair
 from keras_attention.text.corpora.tabular_files import (
     json_row,
     listed,
@@ -84,7 +85,7 @@ def _require_strings(data, column, values):
             raise InputError(
                 f"{data.place(index)}: {column!r} is {json.dumps(value)}; expected a string."
             )
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        if has_half_a_pair(value):
             raise InputError(f"{data.place(index)}: {column!r} holds half a surrogate pair.")
 
 
@@ -98,6 +99,10 @@ def _label(data, index, column):
     label = (value if isinstance(value, str) else json.dumps(value)).strip()
     if not label:
         raise InputError(f"{data.place(index)}: the label ({column!r}) is empty.")
+    if has_half_a_pair(label):
+        raise InputError(
+            f"{data.place(index)}: the label ({column!r}) holds half a surrogate pair."
+        )
     return label
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 
 from keras_attention._validation import require
+from keras_attention.text.tokenizers.exact_scores import exact_scores
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import SpecialIds
 
 
@@ -10,9 +12,14 @@ class SentencePieceProcessor:
     """Strings to ids and back, with the `sentencepiece` package alone.
 
     It gives the same ids and texts as `SentencePieceTokenizer`, which is for TensorFlow graphs.
+    Half a surrogate pair is read as U+FFFD.
 
     Args:
-        model: a SentencePiece model, as bytes, with this package's four special ids.
+        model: a SentencePiece model, as bytes, with this package's four special ids. The scores of
+            a unigram model are rounded to multiples of 1/32: see `exact_scores`.
+
+    Attributes:
+        model: the model that it uses, as bytes.
 
     Raises:
         ValueError: if `model` is not such a model.
@@ -41,7 +48,9 @@ class SentencePieceProcessor:
             "a SentencePiece model trained with pad_id=0, unk_id=1, bos_id=2, eos_id=3",
             ids=ids,
         )
-        self.model = model
+        self.model = exact_scores(model)
+        if self.model != model:
+            processor = sentencepiece.SentencePieceProcessor(model_proto=self.model)
         self._processor = processor
 
     @property
@@ -55,7 +64,7 @@ class SentencePieceProcessor:
 
     def encode(self, text):
         """The ids of `text`, END at the end: a list of integers."""
-        return [*self._processor.encode(text), self.special_ids.end]
+        return [*self._processor.encode(well_formed(text)), self.special_ids.end]
 
     def encode_all(self, texts):
         """`encode` of each of a list of texts: a list of lists.
@@ -64,7 +73,8 @@ class SentencePieceProcessor:
         """
         # One thread: more are hardly faster, and training needs the others.
         end = self.special_ids.end
-        return [[*ids, end] for ids in self._processor.encode(list(texts), num_threads=1)]
+        texts = [well_formed(text) for text in texts]
+        return [[*ids, end] for ids in self._processor.encode(texts, num_threads=1)]
 
     def decode(self, token_ids):
         """The text of ids: up to the first END, special ids left out."""

@@ -1,5 +1,7 @@
 """SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
+from keras_attention._validation import InputError
+from keras_attention.text.tokenizers.exact_scores import has_user_defined_pieces, is_unigram
 from keras_attention.text.tokenizers.graph_module import GraphModule
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
 
@@ -14,6 +16,8 @@ class SentencePieceTokenizer(GraphModule):
 
     Raises:
         ValueError: if `model` is not such a model.
+        InputError: if it is a unigram model with user-defined pieces. TensorFlow's operator finds
+            other ids with these than the `sentencepiece` package does.
 
     >>> tokenizer = SentencePieceTokenizer(train_sentencepiece(sentences, 1000))
     >>> ids = tokenizer.tokenize(tf.constant(["three hundred"]))
@@ -27,6 +31,13 @@ class SentencePieceTokenizer(GraphModule):
 
         super().__init__(name="sentencepiece_tokenizer")
         self._processor = SentencePieceProcessor(model)
+        model = self._processor.model
+        if is_unigram(model) and has_user_defined_pieces(model):
+            raise InputError(
+                "The tokenizer's SentencePiece model is a unigram model with user-defined pieces, "
+                "with which TensorFlow finds other ids than Python: train the vocabulary with the "
+                'type "bpe", or without such pieces.'
+            )
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
 
     @property

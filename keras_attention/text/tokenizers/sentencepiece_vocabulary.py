@@ -4,6 +4,8 @@ import io
 import re
 
 from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention.text.tokenizers.exact_scores import exact_scores
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import SpecialIds
 
 MODEL_TYPES = ("bpe", "unigram")
@@ -29,7 +31,8 @@ def train_sentencepiece(
     Args:
         sentences: iterable of strings.
         vocabulary_size: number of tokens V, special ones included.
-        model_type: "bpe" or "unigram".
+        model_type: "bpe" or "unigram". The scores of a unigram model are rounded to multiples of
+            1/32: see `exact_scores`.
         normalization: SentencePiece's rule. "nmt_nfkc" is for plain text, and "identity" for text
             that decoding must restore exactly. The others are "nfkc", "nmt_nfkc_cf" and "nfkc_cf".
         byte_fallback: whether a character that is not in the corpus becomes 1 to 4 byte tokens
@@ -54,7 +57,7 @@ def train_sentencepiece(
         f"one of {NORMALIZATIONS}",
         normalization=normalization,
     )
-    sentences = [sentence for sentence in sentences if sentence.strip()]
+    sentences = [well_formed(sentence) for sentence in sentences if sentence.strip()]
     if not sentences:
         raise InputError("The corpus holds no text to train a vocabulary on.")
     longest = max(len(sentence.encode()) for sentence in sentences)
@@ -78,7 +81,7 @@ def train_sentencepiece(
             byte_fallback=byte_fallback,
             minloglevel=2,  # its own messages would mix with the caller's progress
         )
-        return model.getvalue()
+        return exact_scores(model.getvalue())
 
     try:
         return train(vocabulary_size)

@@ -1,4 +1,4 @@
-"""WordPiece tokenizers as HuggingFace's files: vocab.txt and two JSON files."""
+"""WordPiece tokenizers as HuggingFace's files: vocab.txt and JSON files."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,22 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
 from keras_attention.text.corpora.text_files import decode_lines
+from keras_attention.text.tokenizers.wordpiece_settings import (
+    DESCRIBED_CLASSES,
+    SPECIAL_NAMES,
+    post_processor,
+    require_added_tokens,
+    require_known_settings,
+    require_plain_row,
+    require_value,
+    token_text,
+)
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 
 VOCABULARY, SETTINGS, TOKENIZER = "vocab.txt", "tokenizer_config.json", "tokenizer.json"
 
-_SPECIAL_NAMES = dict(
-    zip(
-        ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"),
-        SPECIAL_TOKENS,
-        strict=True,
-    )
-)
-# The values with which `WordPieceTokenizer` gives the right ids. A setting may be missing.
-_FIXED_SETTINGS = {
-    "do_basic_tokenize": (True,),
-    "tokenize_chinese_chars": (True,),
-    "never_split": (None, []),
-}
+# Older files, which are read where there are such, and config.json of the model.
+SPECIAL_MAP, ADDED, MODEL = "special_tokens_map.json", "added_tokens.json", "config.json"
 
 
 def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
@@ -33,14 +32,14 @@ def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     # The settings are removed last and written first: no vocabulary is ever without its settings.
-    for name in (VOCABULARY, TOKENIZER, SETTINGS):
+    for name in (VOCABULARY, TOKENIZER, SPECIAL_MAP, ADDED, SETTINGS):
         (directory / name).unlink(missing_ok=True)
     settings = {
         "tokenizer_class": "BertTokenizer",
         "do_lower_case": lowercase,
         "strip_accents": strip_accents,
         "tokenize_chinese_chars": True,
-        **_SPECIAL_NAMES,
+        **SPECIAL_NAMES,
     }
     tokenizer = _tokenizer_json(vocabulary, lowercase, strip_accents)
     write_atomically(directory / SETTINGS, json.dumps(settings, indent=2).encode())
@@ -51,14 +50,6 @@ def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
 def _tokenizer_json(vocabulary, lowercase, strip_accents):
     """The tokenizer in the format of the `tokenizers` package."""
     ids = {token: i for i, token in enumerate(vocabulary)}
-
-    def special(token, segment):
-        return {"SpecialToken": {"id": token, "type_id": segment}}
-
-    def text(name, segment):
-        return {"Sequence": {"id": name, "type_id": segment}}
-
-    single = [special("[CLS]", 0), text("A", 0), special("[SEP]", 0)]
     return {
         "version": "1.0",
         "truncation": None,
@@ -83,15 +74,7 @@ def _tokenizer_json(vocabulary, lowercase, strip_accents):
             "lowercase": lowercase,
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": single,
-            "pair": [*single, text("B", 1), special("[SEP]", 1)],
-            "special_tokens": {
-                token: {"id": token, "ids": [ids[token]], "tokens": [token]}
-                for token in ("[CLS]", "[SEP]")
-            },
-        },
+        "post_processor": post_processor(ids),
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
         "model": {
             "type": "WordPiece",
@@ -106,8 +89,9 @@ def _tokenizer_json(vocabulary, lowercase, strip_accents):
 def read_tokenizer(directory):
     """The tokenizer of a HuggingFace directory: vocab.txt, tokenizer.json, or both.
 
-    `tokenizer_config.json` may be missing. If two files give the same setting, the value in
-    `tokenizer_config.json` counts. If two files give the vocabulary, they must agree.
+    Any other file may be missing. If two files give the same setting, the value in
+    `tokenizer_config.json` counts. If two files give the vocabulary, they must agree. Whatever else
+    a file says about ids must be so here: see `wordpiece_settings`.
 
     Returns:
         Dictionary of `vocabulary`, `lowercase` and `strip_accents`.
@@ -132,10 +116,39 @@ def read_tokenizer(directory):
         raise InputError(
             f"{directory}: not a WordPiece tokenizer; expected {VOCABULARY} or {TOKENIZER}."
         )
-    settings = {"lowercase": True, "strip_accents": None, **found}
-    if (directory / SETTINGS).exists():
-        settings.update(_read_settings(directory / SETTINGS))
-    return {"vocabulary": vocabulary, **settings}
+    ids = {token: i for i, token in enumerate(vocabulary)}
+    files = {
+        name: _read_json(directory / name) if (directory / name).exists() else {}
+        for name in (MODEL, SPECIAL_MAP, ADDED, SETTINGS)
+    }
+    kind = files[SETTINGS].get("tokenizer_class") or files[MODEL].get("tokenizer_class")
+    require_known_settings(directory / MODEL, _only(files[MODEL], "tokenizer_class"), ids)
+    require_known_settings(directory / SPECIAL_MAP, files[SPECIAL_MAP], ids)
+    require_known_settings(directory / SETTINGS, files[SETTINGS], ids)
+    require_added_tokens(directory / ADDED, ADDED, list(files[ADDED].items()), ids)
+    own = _read_choices(
+        directory / SETTINGS,
+        files[SETTINGS],
+        {"do_lower_case": "lowercase", "strip_accents": "strip_accents"},
+    )
+    if kind in DESCRIBED_CLASSES:
+        if not (directory / TOKENIZER).exists():
+            raise InputError(f"{directory}: a {kind} needs {TOKENIZER}, which is missing.")
+        own = {}  # this class does not read them
+        named = {**files[SPECIAL_MAP], **files[SETTINGS]}
+        unnamed = {token for name, token in SPECIAL_NAMES.items() if name not in named}
+        missing = sorted(unnamed - found["added"])
+        if missing:
+            raise InputError(
+                f"{directory}: a {kind} must name {' '.join(SPECIAL_TOKENS)} as special tokens. "
+                f"Missing: {' '.join(missing)}"
+            )
+    found.pop("added", None)
+    return {"vocabulary": vocabulary, "lowercase": True, "strip_accents": None, **found, **own}
+
+
+def _only(content, name):
+    return {name: content[name]} if name in content else {}
 
 
 def _read_vocabulary(path):
@@ -178,32 +191,13 @@ def _read_json(path):
     return content
 
 
-def _require_setting(path, name, value, expected):
-    if value not in expected:
-        raise InputError(f"{path}: `{name}` must be {expected[0]!r} here. Received: {value!r}")
-
-
-def _read_settings(path):
-    """The values of `lowercase` and `strip_accents` in a tokenizer_config.json."""
-    content = _read_json(path)
-    for name, expected in _FIXED_SETTINGS.items():
-        if name in content:
-            _require_setting(path, name, content[name], expected)
-    for name, expected in _SPECIAL_NAMES.items():
-        value = content.get(name, expected)
-        value = value.get("content") if isinstance(value, dict) else value  # with its options
-        _require_setting(path, name, value, (expected,))
-    names = {"do_lower_case": "lowercase", "strip_accents": "strip_accents"}
-    return _read_choices(path, content, names)
-
-
 def _read_choices(path, content, names):
     """The boolean settings in `content`, under this package's names."""
     found = {}
     for name, here in names.items():
         if name in content:
             expected = (True, False) if here == "lowercase" else (None, True, False)
-            _require_setting(path, name, content[name], expected)
+            require_value(path, name, content[name], expected)
             found[here] = content[name]
     return found
 
@@ -225,7 +219,7 @@ def _read_tokenizer_json(path):
         ("normalizer", "handle_chinese_chars", (True,)),
         ("pre_tokenizer", "type", ("BertPreTokenizer",)),
     ):
-        _require_setting(path, f"{part}.{name}", parts[part].get(name), expected)
+        require_value(path, f"{part}.{name}", parts[part].get(name), expected)
     ids = model.get("vocab")
     if (
         not isinstance(ids, dict)
@@ -240,9 +234,12 @@ def _read_tokenizer_json(path):
     added = content.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         raise InputError(f"{path}: `added_tokens` must be a list of objects.")
-    added = [token.get("content") for token in added]
-    others = [token for token in added if token not in SPECIAL_TOKENS]
-    if others:
-        raise InputError(f"{path}: added tokens are not supported. Received: {others!r}")
+    tokens = [(token_text(path, "added_tokens", token), token.get("id")) for token in added]
+    require_added_tokens(path, "added_tokens", tokens, ids)
+    require_plain_row(path, content.get("post_processor"), ids)
+    truncation = content.get("truncation")
+    if isinstance(truncation, dict):
+        require_value(path, "truncation.direction", truncation.get("direction"), ("Right", None))
     names = {"lowercase": "lowercase", "strip_accents": "strip_accents"}
-    return sorted(ids, key=ids.get), _read_choices(path, normalizer, names)
+    found = _read_choices(path, normalizer, names)
+    return sorted(ids, key=ids.get), {**found, "added": {token for token, _ in tokens}}

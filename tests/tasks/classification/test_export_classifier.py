@@ -14,6 +14,7 @@ from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import read_manifest, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import PrecisionError, PrecisionWarning
+from keras_attention.problem_types import SINGLE_LABEL
 from keras_attention.runs.run_directory import write_digests
 from keras_attention.tasks.classification.classification_comparison import (
     check_classifier,
@@ -44,6 +45,16 @@ def test_every_form_gives_what_keras_gives(
     found = classifier.probabilities(TEXTS)
     np.testing.assert_allclose(found, reference, atol=1e-5)
     assert classifier.classify(TEXTS) == [LABELS[i] for i in reference.argmax(axis=1)]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_half_a_surrogate_pair_is_no_letter(
+    classifier_run_directory, classifier_artifact_directory, format_name
+):
+    texts = ["a lo\ud83dvely film", "\udc4d", "dull \ud83d\udc4d."]
+    expected = load_run(classifier_run_directory).probabilities(["a lovely film", "", "dull ."])
+    found = load(classifier_artifact_directory, format_name).probabilities(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -178,10 +189,11 @@ def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monke
 class Fixed:
     """A classifier that gives what it was told."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, problem_type=SINGLE_LABEL):
         self.rows = np.array(rows, "float32")
+        self.problem_type = problem_type
 
-    def probabilities(self, texts, pairs=None):
+    def scores(self, texts, pairs=None):
         return self.rows[: len(texts)]
 
 

@@ -3,9 +3,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_attention.text import SentencePieceProcessor, SentencePieceTokenizer
+from keras_attention.text import (
+    SentencePieceProcessor,
+    SentencePieceTokenizer,
+    train_sentencepiece,
+)
+from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import SpecialIds, pad
-from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, model
+from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, HALVES, model
 
 SPECIAL = SpecialIds()
 
@@ -36,11 +41,16 @@ def test_the_graph_and_plain_python_agree_on_difficult_texts(kind):
     assert texts == [processor.decode(row) for row in expected]
 
 
+ANY_CHARACTER = st.characters(exclude_categories=())  # halves of surrogate pairs as well
+
+
 @settings(max_examples=60)
-@given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.sampled_from(KINDS))
+@given(
+    st.lists(st.text(ANY_CHARACTER, max_size=40), min_size=1, max_size=8), st.sampled_from(KINDS)
+)
 def test_the_graph_and_plain_python_agree_on_any_text(texts, kind):
     tokenizer, processor = pair(kind)
-    ids = tokenizer.tokenize(tf.constant(texts))
+    ids = tokenizer.tokenize(tf.constant([well_formed(text) for text in texts]))
     assert ids.to_list() == [processor.encode(text) for text in texts]
     back = decoded(tokenizer.detokenize(ids.to_tensor()))
     assert back == [processor.decode(row) for row in ids.to_list()]
@@ -54,6 +64,27 @@ def test_the_graph_and_plain_python_agree_on_any_ids(rows):
     assert decoded(tokenizer.detokenize(tf.constant(padded))) == [
         processor.decode(row) for row in padded
     ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_surrogate_pair_is_a_replacement_character(kind):
+    _, processor = pair(kind)
+    replaced = [
+        "\ufffd",
+        "three\ufffd hundred",
+        "a \ufffd\ufffd b",
+        "\ufffd\ufffd two",
+        "日\ufffd本",
+    ]
+    assert [well_formed(text) for text in HALVES] == replaced
+    expected = processor.encode_all(replaced)
+    assert processor.encode_all(HALVES) == expected == [processor.encode(t) for t in HALVES]
+
+
+def test_a_vocabulary_of_texts_with_half_a_surrogate_pair():
+    assert train_sentencepiece(["low \ud83d lower"] * 9, 30) == train_sentencepiece(
+        ["low \ufffd lower"] * 9, 30
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -31,6 +31,9 @@ DIFFICULT_TEXTS = [
     "ß日👍" * 33_334,
 ]
 
+# Halves of surrogate pairs, which Python's strings and JSON may hold and UTF-8 may not.
+HALVES = ["\ud83d", "three\udc4d hundred", "a \ud83d\udc4d b", "\udfff\ud800 two", "日\udbff本"]
+
 
 @functools.cache
 def model(model_type="bpe", normalization="nmt_nfkc", byte_fallback=False, size=500):
