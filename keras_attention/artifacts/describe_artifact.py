@@ -1,8 +1,12 @@
 """What an artifact holds, for people to read."""
 
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import describe_signature, refuse_unlisted, verify_files
-from keras_attention.artifacts.manifest_fields import require_described
+from keras_attention.artifacts.manifest import (
+    describe_signature,
+    refuse_unlisted,
+    require_described,
+    verify_files,
+)
 from keras_attention.files import file_names
 
 

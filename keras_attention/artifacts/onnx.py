@@ -32,11 +32,11 @@ def write(path, model, graph, precision="float32", saved_model=None):
         raise missing_package("tf2onnx", "onnx") from error
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # tf2onnx's own, of NumPy and onnx
-        proto, _ = tf2onnx.convert.from_function(
-            graph.ids, input_signature=graph.ids.input_signature, opset=OPSET
-        )
+    # Its own, of NumPy and onnx. For good: `catch_warnings` would undo what other threads set.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(tf2onnx|onnx)\b")
+    proto, _ = tf2onnx.convert.from_function(
+        graph.ids, input_signature=graph.ids.input_signature, opset=OPSET
+    )
     hoist_loop_invariants(proto.graph)
     size, storage = proto.ByteSize(), None
     if precision != "float32":
@@ -67,6 +67,9 @@ def signature(path, name="ids", outputs=None, num_threads=0):
         outputs: the names of those that are wanted; None for all.
         num_threads: 0 lets ONNX Runtime choose.
 
+    Returns:
+        A function that several threads may call, as ONNX Runtime's sessions allow.
+
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.
     """
@@ -78,7 +81,8 @@ def signature(path, name="ids", outputs=None, num_threads=0):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    data = Path(path).read_bytes()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     names = outputs or [output.name for output in session.get_outputs()]
 
     def run(**inputs):

@@ -3,9 +3,8 @@
 import dataclasses
 import json
 import time
-import warnings
 
-from keras_attention._validation import InputError, TruncationWarning
+from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.json_file import NAMES, is_boolean, is_size
 from keras_attention.tasks.classification.options import (
     EVALUATE_OPTIONS,
@@ -119,8 +118,7 @@ class ClassificationTask(EncoderTask):
         classifier = self.wrap(model, tokenizer, config.to_dict())
 
         def finish():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TruncationWarning)  # it has been said
+            with truncation_is_known():  # it has been said
                 found = classifier.probabilities(valid.data.texts, valid.data.pairs)
             scores = classification_scores(valid.ids, found.argmax(axis=1), names)
             run.say(

@@ -1,11 +1,10 @@
 """A classifier of strings, by any function from ids to probabilities."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention._validation import InputError, require, warn_of_truncation
 from keras_attention.artifacts.formats import format_of
 from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
 from keras_attention.token_ids import pad
@@ -42,11 +41,10 @@ class TextClassifier:
         encoded = self.tokenizer.encode(texts, pairs, self.max_length)
         cut = [line for line, truncated in enumerate(encoded.truncated, start=1) if truncated]
         if cut:
-            warnings.warn(
+            warn_of_truncation(
                 f"{len(cut):,} of {len(texts):,} texts are longer than the model's maximum of "
                 f"{self.max_length:,} tokens (the first in line {cut[0]:,}); only their beginnings "
                 "are read.",
-                TruncationWarning,
                 stacklevel=3,
             )
         return encoded
