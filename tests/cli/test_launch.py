@@ -14,7 +14,8 @@ from keras_attention._validation import InputError
 from keras_attention.cli.launch import describe, training_arguments, worker_environments
 from keras_attention.cli.main import WORKER_LOST
 from keras_attention.training import WorkerLost
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.small_classifier import write_data
 

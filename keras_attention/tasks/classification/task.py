@@ -117,15 +117,15 @@ class ClassificationTask(EncoderTask):
         names = config.labels
         classifier = self.wrap(model, tokenizer, config.to_dict())
 
-        def finish():
+        def finish(directory):
             with truncation_is_known():  # it has been said
                 found = classifier.probabilities(valid.data.texts, valid.data.pairs)
             scores = classification_scores(valid.ids, found.argmax(axis=1), names)
             run.say(
                 f"validation: accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}"
             )
-            write_atomically(run.output / "scores.json", json.dumps(scores, indent=2).encode())
-            picture = run.output / "confusion.png"
+            write_atomically(directory / "scores.json", json.dumps(scores, indent=2).encode())
+            picture = directory / "confusion.png"
             save_confusion_plot(scores["confusion"], names, picture, force=True)
 
         return Plan(

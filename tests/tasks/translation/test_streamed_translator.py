@@ -10,7 +10,8 @@ from keras_attention.tasks.load import load_run
 from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_run import small_config, small_streamed_config, write_corpus, write_shards
 

@@ -11,7 +11,8 @@ from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.training import train_tokenizer
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_run import small_config, write_corpus
 
