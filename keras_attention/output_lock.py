@@ -89,9 +89,7 @@ def _lock(file, path):
             # Whoever held it may have removed the file since it was opened here.
             if _is_there(file, descriptor):
                 if is_own:
-                    holder = f"process {os.getpid()} on {socket.gethostname()}"
-                    os.ftruncate(descriptor, 0)
-                    os.write(descriptor, holder.encode())
+                    _sign(descriptor)
                 return file, descriptor
         except OSError as error:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace")
@@ -112,6 +110,13 @@ def _lock(file, path):
             )
             return None
         os.close(descriptor)
+
+
+def _sign(descriptor):
+    """Writes for messages who holds a lock."""
+    with suppress(OSError):  # the disk is full, which matters later if at all
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
 
 
 def _open(file):

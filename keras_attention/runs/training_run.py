@@ -173,7 +173,7 @@ class TrainingRun:
                 given = [
                     f"`{name}` {value}"
                     for name in self.config.data
-                    if (value := getattr(self.config, name)) is not None
+                    if (value := getattr(self.config, name, None)) is not None
                 ]
                 raise InputError(
                     f"{self.output} was begun with other data: its {' and '.join(others)} differ "
