@@ -184,15 +184,16 @@ def foreign_to_artifact(directory):
     return f"an artifact that also holds {others}" if others else None
 
 
-def verify_files(directory, manifest, beginnings=("",)):
+def verify_files(directory, beginnings=("",), manifest=None):
     """Raises `InputError`, naming them all, unless every file is as the manifest says.
 
     Args:
         directory: an artifact.
-        manifest: its manifest. It is not read again: it could be another one by now.
         beginnings: tuple of strings; only files whose path begins with one of them are read.
+        manifest: from `read_manifest`; by default it is read here. Whoever reads other things from
+            it gives it: another one could be there by now.
     """
-    files = manifest["files"]
+    files = (manifest or read_manifest(directory))["files"]
     entries = {name: entry for name, entry in files.items() if name.startswith(beginnings)}
     verify_entries(directory, entries, "its manifest says")
 

@@ -67,7 +67,7 @@ def _load(path, runtime, custom_objects, **asked):
     runtime = runtime or manifest["formats"][0]
     if runtime in manifest["formats"]:
         files = (FORMATS[runtime].root, "tokenizer/")
-        verify_files(path, manifest, files)
+        verify_files(path, files, manifest)
         refuse_unlisted(path, manifest, files)
     return task.open(path, runtime, manifest, answer)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from keras_attention.files import write_atomically
-from keras_attention.training.snapshot_file import pack, sound, weights_of
+from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
 
 KEPT = 3  # the best epochs so far, so that training can go back to an earlier one
 
@@ -19,7 +19,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     Args:
         directory: folder of the files `best-NNNN.safetensors`; made if missing. The best epoch has
-            the last one; a damaged file is skipped, with a warning that names it.
+            the last one.
         monitor: name of the value in an epoch's logs that decides which epoch is best.
         mode: "max" or "min": which value is better. Of equal values the first is kept.
         patience: training stops after this many epochs in a row without a better one; None never
@@ -50,8 +50,8 @@ class BestCheckpoint(keras.callbacks.Callback):
     def best(self):
         """The best epoch (from 0) and its value, or None before the first."""
         if not self._is_known:
-            found = next(sound(reversed(self.paths()), "The one before it is used."), None)
-            self._best = found and (found[2]["epoch"], float(found[2]["value"]))
+            _, found = self._read()
+            self._best = found and (found["epoch"], float(found["value"]))
             self._is_known = True
         return self._best
 
@@ -62,10 +62,14 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def apply(self, model):
         """Gives `model` the best weights; does nothing if no epoch has ended."""
-        found = next(sound(reversed(self.paths()), "The one before it is used."), None)
-        if found is not None:
-            _, arrays, _ = found
-            model.set_weights([arrays[name] for name in sorted(arrays)])
+        weights, _ = self._read()
+        if weights is not None:
+            model.set_weights(weights)
+
+    def _read(self):
+        """The weights of the best epoch, and its note; an `InputError` if the file is damaged."""
+        paths = self.paths()
+        return read_epoch(paths[-1], "the best epoch before it") if paths else (None, None)
 
     def forget_from(self, epoch):
         """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""

@@ -1,13 +1,12 @@
 """Averaging the weights of the last checkpoints (Vaswani et al. 2017, section 6.1)."""
 
-import itertools
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_attention.files import write_atomically
-from keras_attention.training.snapshot_file import pack, sound, weights_of
+from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
 
 
 def average_weights(checkpoints):
@@ -91,17 +90,13 @@ class AverageCheckpoints(keras.callbacks.Callback):
     def apply(self, model):
         """Gives `model` the mean of the files; does nothing if there is none.
 
-        A damaged file is left out of the mean, with a warning that names it.
+        Raises:
+            InputError: if a file is torn or has been changed; it names the file.
         """
-        found = sound(self.paths()[-self.last :], "Its epoch is left out of the mean.")
-        first = next(found, None)
-        if first is not None:
-            model.set_weights(
-                average_weights(
-                    [arrays[name] for name in sorted(arrays)]
-                    for _, arrays, _ in itertools.chain([first], found)
-                )
-            )
+        paths = self.paths()[-self.last :]
+        if paths:
+            without = "the mean of the other epochs"
+            model.set_weights(average_weights(read_epoch(path, without)[0] for path in paths))
 
     def forget_from(self, epoch):
         """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""

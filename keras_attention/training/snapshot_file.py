@@ -3,7 +3,6 @@
 import hashlib
 import json
 import struct
-import warnings
 from pathlib import Path
 
 import keras
@@ -87,17 +86,21 @@ def weights_of(model):
     return {f"{i:04d}": np.array(weight) for i, weight in enumerate(model.get_weights())}
 
 
-def sound(paths, consequence):
-    """`(path, arrays, position)` of those files that are whole; a warning of each other one.
+def read_epoch(path, without):
+    """The weights of an epoch, a list of arrays, and what belongs to them.
 
     Args:
-        paths: of the files.
-        consequence: the sentence that the warning ends with.
+        path: of a file of `weights_of`.
+        without: what there is without it, in words.
+
+    Raises:
+        InputError: if the file is torn or changed. The message says what to do.
     """
-    for path in paths:
-        try:
-            arrays, position = read_snapshot(path)
-        except InputError as error:
-            warnings.warn(f"{error} {consequence}", stacklevel=2)
-        else:
-            yield path, arrays, position
+    try:
+        arrays, position = read_snapshot(path)
+    except InputError as error:
+        raise InputError(
+            f"{path}: not a readable checkpoint; it is torn or has been changed. Delete it to go "
+            f"on with {without}."
+        ) from error
+    return [arrays[name] for name in sorted(arrays)], position
