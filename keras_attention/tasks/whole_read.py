@@ -17,14 +17,16 @@ ATTEMPTS = 20
 def whole_read(path, read):
     """`read(directory)` of a run or an artifact, whose files are of each other.
 
-    A directory may be replaced while its files are read one after the other. Their inodes, sizes
-    and times show it; then all is read again, from a copy: that takes less time than to load it, so
-    that even a directory that is replaced all the time is read.
+    A directory may be replaced while its files are read one after the other. So it is opened once:
+    whatever takes its name later, `read` goes on in the old one. Where its files are removed or
+    overwritten meanwhile, their inodes, sizes and times show it. Then all is read again, from a
+    copy: to make that takes less time than to load it, so that even a directory that is replaced
+    all the time is read.
 
     Args:
         path: of the run or the artifact.
-        read: function of a path to whatever it makes of the files. What it has made needs them no
-            more.
+        read: function of a path that leads there to whatever it makes of the files. What it has
+            made needs them no more.
 
     Returns:
         What `read` returns.
@@ -34,26 +36,30 @@ def whole_read(path, read):
         InputError: if they change whenever they are read.
     """
     path = Path(path)
-    before = _state(path)
-    try:
-        found = read(path)
-        if _state(path) == before:
-            return found
-    except Exception:
-        if _state(path) == before:
-            raise
+    with _pinned(path) as source:
+        before = _state(source)
+        try:
+            found = _read(source, path, read)
+            if _state(source) == before:
+                return found
+        except Exception:
+            if _state(source) == before:
+                raise
     for _ in range(ATTEMPTS):
         with _copy(path) as copy:
             if copy is not None:
-                return _read_copy(copy, path, read)
+                return _read(copy, path, read)
     raise InputError(f"{path} is being replaced again and again; it could not be read whole.")
 
 
-def _read_copy(copy, path, read):
+def _read(source, path, read):
+    """`read(source)`, whose errors name `path`."""
     try:
-        return read(copy)
+        return read(source)
     except InputError as error:
-        raise InputError(str(error).replace(str(copy), str(path))) from error
+        if type(error) is not InputError or str(source) not in str(error):
+            raise
+        raise InputError(str(error).replace(str(source), str(path))) from error
 
 
 def _state(path):
@@ -108,14 +114,18 @@ def _copy(path):
 
 @contextmanager
 def _pinned(path):
-    """A path that leads to the directory that is at `path` now, whatever is put there later."""
+    """A path that leads to the directory that is at `path` now, whatever takes its name later."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except (OSError, AttributeError):  # it is not there, or this is not POSIX
         yield path
         return
     try:
-        pinned = Path(f"/proc/self/fd/{descriptor}")
-        yield pinned if pinned.is_dir() else path
+        yield Path(f"/proc/self/fd/{descriptor}") if _is_pinned() else path
     finally:
         os.close(descriptor)
+
+
+def _is_pinned():
+    """Whether the system has paths of open directories, as Linux has."""
+    return os.path.isdir("/proc/self/fd")
