@@ -168,7 +168,7 @@ def test_a_worker_with_other_files_is_told_so(training, tmp_path):
     first, second = processes
     _, err = second.communicate(timeout=240)
     assert second.returncode == 2
-    assert "The files of this worker are not those of the chief: expected" in err
+    assert "The files of this worker are not those of the chief: training data differ." in err
     _, err = first.communicate(timeout=120)
     assert first.returncode == 75, err
 

@@ -144,6 +144,7 @@ def test_decoding_that_is_no_decoding(tmp_path, decoding):
     run = save_small_run("translator", tmp_path / "spoiled")
     config = {**config_of(run), "decoding": decoding}
     (run / "config.json").write_text(json.dumps(config))
+    run_directory.write_digests(run, run / "model.keras")
     with pytest.raises(InputError) as loading:
         keras_attention.load(run)
     assert str(loading.value) == f"{run}/config.json: {said}"  # the same sentence

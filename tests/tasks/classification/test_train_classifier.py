@@ -52,6 +52,7 @@ def test_what_a_run_directory_holds(whole, data):
     assert names(whole) == {
         "model.keras",
         "digests.json",
+        "data.json",
         "tokenizer",
         "config.json",
         "history.csv",

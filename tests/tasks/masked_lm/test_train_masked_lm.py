@@ -40,7 +40,7 @@ def history(run):
 
 def test_what_a_run_directory_holds(whole, data):
     found = {path.name for path in whole.iterdir()}
-    of_a_run = {"model.keras", "digests.json", "tokenizer", "config.json"}
+    of_a_run = {"model.keras", "digests.json", "data.json", "tokenizer", "config.json"}
     assert found == of_a_run | {"history.csv", "snapshots", "logs"}
     assert [row["epoch"] for row in history(whole)] == ["0", "1"]
     values = json.loads((whole / "config.json").read_text())
