@@ -56,9 +56,10 @@ def changed_run(run, without=(), lock=None):
     Yields:
         The path of the copy.
     """
+    run = os.path.realpath(run)  # a link stays one
     with new_directory(run, force=True, foreign=lambda path: None, lock=lock) as copy:
         shutil.copytree(
-            os.path.realpath(run),
+            run,
             copy,
             symlinks=True,
             ignore=lambda folder, names: [name for name in names if name in without],

@@ -1,6 +1,7 @@
 """Whatever a manifest or a config says, `inspect` describes what loads, or says one sentence.
 
-The manifests and the configs are signed anew, so that nothing but their fields' own checks stands in the way.
+The manifests and the configs are signed anew, so that nothing but the checks of their fields stands
+in the way.
 """
 
 import json

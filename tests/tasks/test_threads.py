@@ -1,6 +1,7 @@
 """What `load` returns may be used from several threads: each text gets its own answer."""
 
 import logging
+import shutil
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,10 @@ from keras_attention._validation import (
 )
 from keras_attention.artifacts import saved_model
 from keras_attention.artifacts.formats import RUNTIMES
-from tests.runs.small_runs import word_piece
+from keras_attention.artifacts.manifest import read_manifest, write_manifest
+from keras_attention.new_directory import _exchange
+from keras_attention.tasks.describe import describe
+from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import KINDS, MAKERS, exported, saved
 
 THREADS = 8
@@ -143,3 +147,49 @@ def test_a_logger_is_as_before_whatever_threads_hide(caplog):
         logger.warning("shown")
     assert [record.message for record in caplog.records] == ["an error", "shown"]
     assert logger.filters == [] and logger.level == logging.NOTSET
+
+
+def with_labels(source, path, labels, word):
+    """A copy of a classifier's artifact with other names of the classes and of one token."""
+    shutil.copytree(source, path)
+    manifest = read_manifest(path)
+    for name in ("vocab.txt", "tokenizer.json"):
+        text = (path / "tokenizer" / name).read_text()
+        (path / "tokenizer" / name).write_text(text.replace("monday", word))
+    (path / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    write_manifest(path, {**manifest, "labels": labels})
+    return path
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "tflite"])
+def test_labels_and_files_never_mix(once, tmp_path, runtime):
+    """Two artifacts take turns under one name, faster than they load."""
+    source = exported(once, "classifier")
+    kinds = {"monday": LABELS, "sunday": ["x", "y", "z"]}
+    for word, labels in kinds.items():
+        with_labels(source, tmp_path / word, labels, word)
+    path, other = tmp_path / "monday", tmp_path / "sunday"
+    if not _exchange(path, other):
+        pytest.skip("no exchange here")
+    end = threading.Event()
+
+    def take_turns():
+        while not end.wait(0.002):
+            _exchange(path, other)
+
+    thread = threading.Thread(target=take_turns)
+    thread.start()
+    try:
+        seen = set()
+        for _ in range(24):
+            user = keras_attention.load(path, runtime)
+            (word,) = {"monday", "sunday"} & set(user.tokenizer.vocabulary)
+            assert user.labels == kinds[word]
+            seen.add(word)
+        assert seen == set(kinds)
+        assert {"labels: x, y, z", f"labels: {', '.join(LABELS)}"} & set(
+            describe(path).splitlines()
+        )
+    finally:
+        end.set()
+        thread.join()
