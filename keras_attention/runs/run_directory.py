@@ -105,12 +105,13 @@ def _reason(error):
 
 
 def _require_finite(what, model):
-    from keras import backend, ops
+    import numpy as np
+    from keras import backend
 
     broken = [
         variable.path
         for variable in model.variables
-        if backend.is_float_dtype(variable.dtype) and not ops.all(ops.isfinite(variable))
+        if backend.is_float_dtype(variable.dtype) and not np.isfinite(variable.numpy()).all()
     ]
     if broken:
         others = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
