@@ -81,8 +81,7 @@ def signature(path, name="ids", outputs=None, num_threads=0):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
-    data = Path(path).read_bytes()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = outputs or [output.name for output in session.get_outputs()]
 
     def run(**inputs):
