@@ -1,9 +1,12 @@
 """Error messages in one style: the argument, what is expected, what was received."""
 
+import contextlib
+import contextvars
 import functools
 import inspect
 import numbers
 import re
+import warnings
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
 
@@ -14,6 +17,26 @@ class InputError(ValueError):
 
 class TruncationWarning(UserWarning):
     """A text is longer than the model's maximum. The message names its line."""
+
+
+# Of each thread: `warnings.catch_warnings` would change the filters of all of them.
+_truncation_is_known = contextvars.ContextVar("truncation_is_known", default=False)
+
+
+@contextlib.contextmanager
+def truncation_is_known():
+    """In the block, in this thread alone, `warn_of_truncation` says nothing."""
+    token = _truncation_is_known.set(True)
+    try:
+        yield
+    finally:
+        _truncation_is_known.reset(token)
+
+
+def warn_of_truncation(message, stacklevel=1):
+    """A `TruncationWarning`; `stacklevel` counts from the function that calls this one."""
+    if not _truncation_is_known.get():
+        warnings.warn(message, TruncationWarning, stacklevel=stacklevel + 1)
 
 
 def require(condition, argument, expected, **received):

@@ -17,6 +17,8 @@ FLOORS = [
     {"_lazy", "_quiet_start", "_validation", "keras_private", "version"},
     {"_keras_hook", "activations", "json_file", "masks", "problem_types", "token_ids"},
     {"files", "search_options"},
+    {"output_lock"},
+    {"new_directory"},
     {"graph"},
     {"layers"},
     {"decoding"},

@@ -27,7 +27,7 @@ def describe_artifact(directory, manifest, described):
     'translator, transformer tiny, float32'
     """
     require_described(f"{directory}/manifest.json", manifest)
-    verify_files(directory)
+    verify_files(directory, manifest=manifest)
     read = ("tokenizer/", *(FORMATS[name].root for name in manifest["formats"]))
     refuse_unlisted(directory, manifest, read)
     lines = [

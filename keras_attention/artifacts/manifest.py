@@ -20,10 +20,12 @@ from keras_attention.json_file import (
     is_number,
     is_object,
     is_string,
+    json_object_or_empty,
     read_json_object,
     require_fields,
     shortened,
 )
+from keras_attention.new_directory import other_names
 
 # What says where the model comes from: its sizes, or the weights it began with.
 SIZES = ("architecture", "preset")
@@ -172,14 +174,26 @@ def read_manifest(directory):
     return manifest
 
 
-def verify_files(directory, beginnings=("",)):
+def foreign_to_artifact(directory):
+    """What a directory is that no artifact may replace; None of one that is wholly an artifact."""
+    manifest = json_object_or_empty(Path(directory) / "manifest.json")
+    files = manifest.get("files")
+    if not is_string(manifest.get("kind")) or not is_object(files):
+        return "a directory that is no artifact"
+    others = other_names(directory, lambda name: name in files or name == "manifest.json")
+    return f"an artifact that also holds {others}" if others else None
+
+
+def verify_files(directory, beginnings=("",), manifest=None):
     """Raises `InputError`, naming them all, unless every file is as the manifest says.
 
     Args:
         directory: an artifact.
         beginnings: tuple of strings; only files whose path begins with one of them are read.
+        manifest: from `read_manifest`; by default it is read here. Whoever reads other things from
+            it gives it: another one could be there by now.
     """
-    files = read_manifest(directory)["files"]
+    files = (manifest or read_manifest(directory))["files"]
     entries = {name: entry for name, entry in files.items() if name.startswith(beginnings)}
     verify_entries(directory, entries, "its manifest says")
 

@@ -33,9 +33,9 @@ def write(path, model, graph, precision="float32", saved_model=None):
         raise missing_package("tf2onnx", "onnx") from error
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # tf2onnx's own, of NumPy and onnx
-        proto = _convert(graph.ids)
+    # Its own, of NumPy and onnx. For good: `catch_warnings` would undo what other threads set.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(tf2onnx|onnx)\b")
+    proto = _convert(graph.ids)
     hoist_loop_invariants(proto.graph)
     size, storage = proto.ByteSize(), None
     if precision != "float32":
@@ -91,6 +91,9 @@ def signature(path, name="ids", outputs=None, num_threads=0):
         name: "ids"; an .onnx file has no other.
         outputs: the names of those that are wanted; None for all.
         num_threads: 0 lets ONNX Runtime choose.
+
+    Returns:
+        A function that several threads may call, as ONNX Runtime's sessions allow.
 
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.

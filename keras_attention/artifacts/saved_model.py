@@ -1,5 +1,7 @@
 """SavedModel: strings and ids in and out, run by the C++ loader of TensorFlow Serving."""
 
+import logging
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,13 +57,21 @@ def write(path, model, graph, precision="float32", saved_model=None):
 
 @contextmanager
 def _without_deprecation_notes(logger):
-    """Hides TensorFlow's note that this loader is old: it loads as TF Serving does."""
-    level = logger.level
-    logger.setLevel("ERROR")
+    """Hides TensorFlow's note that this loader is old: it loads as TF Serving does.
+
+    Of this thread alone. The logger's level belongs to all: of two threads that change it and put
+    it back, the second may find the first one's and leave it so for ever.
+    """
+    thread = threading.get_ident()
+
+    def hides(record):
+        return record.thread != thread or record.levelno >= logging.ERROR
+
+    logger.addFilter(hides)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(hides)
 
 
 def signature(path, name="serving_default", outputs=None):
@@ -75,7 +85,8 @@ def signature(path, name="serving_default", outputs=None):
         outputs: the names of those that are wanted; None for all.
 
     Returns:
-        Function of keyword arguments (input name -> array) to a dict (output name -> array).
+        Function of keyword arguments (input name -> array) to a dict (output name -> array), which
+        several threads may call.
     """
     import tensorflow as tf
     import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)

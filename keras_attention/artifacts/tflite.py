@@ -1,6 +1,7 @@
 """TFLite: written with built-in operators only, and run by LiteRT (ai_edge_litert)."""
 
 import os
+import threading
 from pathlib import Path
 
 from keras_attention._validation import InputError, missing_package, one_line
@@ -78,6 +79,10 @@ def signature(path, name="ids", outputs=None, num_threads=None):
         outputs: of no meaning here: LiteRT computes all of them.
         num_threads: None for as many as there are processors.
 
+    Returns:
+        A function that several threads may call. An interpreter has one set of tensors, so that it
+        answers one call after the other; each uses `num_threads` threads.
+
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
     """
@@ -86,5 +91,15 @@ def signature(path, name="ids", outputs=None, num_threads=None):
     except ImportError as error:
         raise missing_package("ai-edge-litert", "litert") from error
 
-    interpreter = Interpreter(str(path), num_threads=num_threads or os.cpu_count())
-    return interpreter.get_signature_runner(name)
+    # The bytes and not the path: a file that is mapped into memory changes when it is overwritten.
+    interpreter = Interpreter(
+        model_content=Path(path).read_bytes(), num_threads=num_threads or os.cpu_count()
+    )
+    runner = interpreter.get_signature_runner(name)
+    lock = threading.Lock()
+
+    def run(**inputs):
+        with lock:
+            return runner(**inputs)  # copies of the tensors
+
+    return run

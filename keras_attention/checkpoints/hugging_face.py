@@ -24,10 +24,10 @@ from keras_attention.checkpoints.hugging_face_config import (
 )
 from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
-from keras_attention.files import new_directory
 from keras_attention.json_file import is_string, json_object_or_empty
 from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
+from keras_attention.new_directory import new_directory
 from keras_attention.problem_types import SINGLE_LABEL
 
 WEIGHTS = "model.safetensors"
@@ -40,10 +40,6 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-)
-HUGGING_FACE = (
-    lambda path: is_string(json_object_or_empty(path / "config.json").get("model_type")),
-    "no HuggingFace directory",
 )
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
@@ -241,7 +237,7 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     weights = {id(weight) for weight in model.weights}
     parts = family.parts(model).items()
     parts = {name: part for name, part in parts if id(part.variable) in weights}
-    with new_directory(directory, force, HUGGING_FACE) as temporary:
+    with new_directory(directory, force, _foreign) as temporary:
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         (temporary / "config.json").write_text(text, encoding="utf-8")
         tensors = {name: part.stored_value() for name, part in parts.items()}
@@ -249,6 +245,16 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         if tokenizer is not None:
             tokenizer.save(temporary)
         _refuse_others(directory, temporary)
+
+
+def _foreign(directory):
+    """What a directory is that may not be overwritten, or None: see `refuse_existing_directory`."""
+    config = json_object_or_empty(Path(directory) / "config.json")
+    return (
+        None
+        if is_string(config.get("model_type"))
+        else "a directory that is no HuggingFace directory"
+    )
 
 
 def _refuse_others(directory, temporary):

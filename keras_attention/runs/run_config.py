@@ -17,11 +17,44 @@ class RunConfig:
     `config.json` of a run holds all fields. A subclass has the fields `kind`, with a default,
     `epochs`, `seed`, `vocabulary_size`, `max_sequence_length`, `max_buckets`, `learning_rate`,
     `clip_norm`, `dropout` and `snapshot_every`.
+
+    Attributes:
+        changeable: names of the fields that a training which resumes may change, beside those that
+            all trainings have: see `keras_attention.runs.resumed_config`.
+        normalized: the defaults of fields that a subclass writes out in full.
+        data: names of the fields that say where the data are. They may change where these do not.
     """
+
+    changeable = frozenset()
+    normalized = {}
+    data = ("train", "valid", "text_column", "label_column", "initial_weights")
+    _given = None
 
     def to_dict(self):
         """A dict of JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def of_given(cls, given, **suited):
+        """The config of the options that a user gives, over those that suit a preset."""
+        config = cls(**{**suited, **given})
+        config._given = (dict(given), config.to_dict())
+        return config
+
+    def given(self):
+        """The fields that a user has asked for, a dict.
+
+        Those that were given to `for_preset`, even where they are the defaults, and what was
+        changed since; of a config that was made otherwise what differs from the defaults.
+        """
+        values = self.to_dict()
+        if self._given is None:
+            given, made = {}, {f.name: _default(f) for f in dataclasses.fields(self)}
+            made |= self.normalized
+        else:
+            given, made = self._given
+        changed = {name: value for name, value in values.items() if value != made[name]}
+        return {**given, **changed}
 
     @classmethod
     def from_dict(cls, values):
@@ -42,6 +75,17 @@ class RunConfig:
                 f"{', '.join(unknown)}."
             )
         return cls(**values)
+
+
+def given_of(**options):
+    """Those of `options` that were given: all that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _default(field):
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def require_training(config, *sizes):

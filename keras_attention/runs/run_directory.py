@@ -1,13 +1,12 @@
 """The files of a run directory: config, model, tokenizer, and the digests that hold them together.
 
-`digests.json` holds the sha256 and the size of the model and of the tokenizer's files, as they were
-written. Whoever reads a run compares them first.
+`digests.json` holds the sha256 and the size of the model, the config and the tokenizer's files, as
+they were written. Whoever reads a run compares them first.
 """
 
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line, require
@@ -15,12 +14,16 @@ from keras_attention.files import (
     digest,
     file_names,
     require_entries,
+    temporary_name,
     verify_entries,
     write_atomically,
     writing,
 )
 from keras_attention.json_file import read_json_object
+from keras_attention.runs.run_files import changed_run
 
+CONFIG = "config.json"
+DATA = "data.json"
 DIGESTS = "digests.json"
 MODEL = "model.keras"
 TOKENIZER = "tokenizer"
@@ -33,7 +36,7 @@ def read_config(path):
         InputError: if `path` is not a run directory.
     """
     try:
-        return read_json_object(Path(path) / "config.json")
+        return read_json_object(Path(path) / CONFIG)
     except OSError as error:
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
@@ -43,7 +46,7 @@ def read_config(path):
 def write_config(path, config):
     """Writes a dict of JSON values as the config of the run directory `path`."""
     text = json.dumps(config, indent=2, ensure_ascii=False)
-    write_atomically(Path(path) / "config.json", text.encode())
+    write_atomically(Path(path) / CONFIG, text.encode())
 
 
 def read_model(path, custom_objects=None):
@@ -101,18 +104,19 @@ def _reason(error):
     return one_line(error)
 
 
-def _require_finite(path, model):
-    from keras import backend, ops
+def _require_finite(what, model):
+    import numpy as np
+    from keras import backend
 
     broken = [
         variable.path
         for variable in model.variables
-        if backend.is_float_dtype(variable.dtype) and not ops.all(ops.isfinite(variable))
+        if backend.is_float_dtype(variable.dtype) and not np.isfinite(variable.numpy()).all()
     ]
     if broken:
         others = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
         raise InputError(
-            f"{path} holds numbers that are not finite in {', '.join(broken[:5])}{others}."
+            f"{what} holds numbers that are not finite in {', '.join(broken[:5])}{others}."
         )
 
 
@@ -138,29 +142,36 @@ def require_loadable(path):
 def save_model_atomically(model, path):
     """`model.save(path)`, complete or not at all, and the digests of the run that it belongs to.
 
-    The file holds no optimizer: that is twice as large as the weights, and snapshots hold it.
+    The file holds no optimizer: that is twice as large as the weights, and snapshots hold it. Where
+    the run has a model, model and digests are replaced together: see `changed_run`.
 
     Raises:
-        InputError: if it cannot be written: the disk is full, or the directory is read-only.
+        InputError: if the model holds numbers that are not finite, which `read_model` would refuse;
+            or if it cannot be written: the disk is full, or the directory is read-only.
     """
     path = Path(path)
+    if path.exists():
+        with changed_run(path.parent, without=[path.name]) as run:
+            _save(model, run / path.name)
+    else:
+        _save(model, path)
+
+
+def _save(model, path):
+    _require_finite(f"{path.parent}: not written, for the model", model)
     for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
         left.unlink(missing_ok=True)
     with writing(path):
-        descriptor, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}.", suffix=".keras"
-        )
-        os.close(descriptor)
+        temporary = temporary_name(path.with_suffix(""), ".keras")
         try:
             with _without_training(model):
                 model.save(temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
             write_digests(path.parent, temporary)  # before the model, which says that all is done
             os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -178,25 +189,30 @@ def _without_training(model):
         model.optimizer, model.compiled = optimizer, True
 
 
-def write_digests(path, model):
-    """Writes the sha256 and the size of a run's model and of the files of its tokenizer.
+def write_digests(path, model=None):
+    """Writes the sha256 and the size of the files of a run that do not change while it trains.
 
     Args:
         path: the run directory.
-        model: the file that becomes its model.keras.
+        model: the file that becomes its model.keras; None where there is none yet.
     """
     path = Path(path)
-    entries = {MODEL: digest(model)}
-    for name in file_names(path / TOKENIZER):
-        entries[f"{TOKENIZER}/{name}"] = digest(path / TOKENIZER / name)
+    entries = {} if model is None else {MODEL: digest(model)}
+    for name in (CONFIG, DATA, *(f"{TOKENIZER}/{name}" for name in file_names(path / TOKENIZER))):
+        if (path / name).is_file():
+            entries[name] = digest(path / name)
     write_atomically(path / DIGESTS, json.dumps(entries, indent=2).encode())
 
 
-def verify_digests(path):
+def verify_digests(path, is_finished=True):
     """Raises `InputError`, naming them all, unless a run's files are as they were written.
 
     A file in the tokenizer's directory that is not listed would be read with the others: it is
     named too.
+
+    Args:
+        path: the run directory.
+        is_finished: whether it has a model.
     """
     path = Path(path)
     try:
@@ -207,7 +223,9 @@ def verify_digests(path):
             "what training wrote."
         ) from error
     require_entries(entries, path / DIGESTS)
-    if MODEL not in entries:
+    if not is_finished:  # a model that was about to appear is saved again
+        entries.pop(MODEL, None)
+    elif MODEL not in entries:
         raise InputError(f"{path / DIGESTS}: expected an entry of {MODEL}.")
     verify_entries(path, entries, f"its {DIGESTS} says")
     others = [

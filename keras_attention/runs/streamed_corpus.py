@@ -1,12 +1,11 @@
 """The corpus of a run that is read by windows, and what was found by reading all of it once."""
 
 import dataclasses
-import json
 
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.files import write_atomically
+from keras_attention.runs.signed_json import read_signed, write_signed
 from keras_attention.text.batches.corpus_measure import CorpusMeasure, measure_corpus, row_lengths
 from keras_attention.text.batches.windowed_batches import WindowedBatches
 from keras_attention.text.corpora.scan_shards import scan_shards
@@ -38,7 +37,7 @@ class StreamedCorpus:
         self._run, self._path = run, run.output / "corpus.json"
         self._buckets = self._measure = None
         if run.resumes and self._path.exists():
-            known = json.loads(self._path.read_text(encoding="utf-8"))
+            known = read_signed(self._path)
             self._corpus = ShardedCorpus(**known["corpus"]).parsed_by(parse)
             self._corpus.require_unchanged(shards)
             self._buckets, self._measure = known["buckets"], CorpusMeasure(**known["measure"])
@@ -112,4 +111,4 @@ class StreamedCorpus:
             "measure": dataclasses.asdict(self._measure),
             "held_out": self.held_out,
         }
-        write_atomically(self._path, json.dumps(known, ensure_ascii=False).encode())
+        write_signed(self._path, known)

@@ -1,25 +1,37 @@
 """What every training does around `fit`: the run directory, its snapshots, and resuming."""
 
 import base64
-import os
+import contextlib
 import tempfile
-import time
 from pathlib import Path
 
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.files import new_directory, refuse_existing_directory, write_atomically
-from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
-from keras_attention.runs.run_directory import read_config, save_model_atomically, write_config
-from keras_attention.training import PreemptionHandler, Snapshots, StopAtNaN
+from keras_attention.files import is_temporary, writing
+from keras_attention.new_directory import new_directory, recover, refuse_existing_directory
+from keras_attention.output_lock import output_lock
+from keras_attention.runs.fingerprint import fingerprint
+from keras_attention.runs.resumed_config import resumed_config
+from keras_attention.runs.run_directory import (
+    CONFIG,
+    DATA,
+    DIGESTS,
+    MODEL,
+    read_config,
+    save_model_atomically,
+    verify_digests,
+    write_config,
+    write_digests,
+)
+from keras_attention.runs.run_files import changed_run, foreign_to_run
+from keras_attention.runs.signed_json import read_signed, write_signed
 from keras_attention.training.workers import (
-    any_worker,
     decide,
     is_chief,
-    share_weights,
-    worker_lost,
 )
+
+PENDING = "snapshots/config.json"  # the options with which a run goes on, until it is finished
 
 
 class TrainingRun:
@@ -30,44 +42,81 @@ class TrainingRun:
     In the scope of a `tf.distribute` strategy training is distributed. Of several workers the chief
     alone reads and writes the directory, and tells the others what they need of it.
 
+    While it is open it holds the lock of the directory (`keras_attention.output_lock`), so that no
+    other process writes it. It is a context that closes itself.
+
     Args:
-        config: a dataclass with `to_dict`, `from_dict`, `seed`, `epochs` and `snapshot_every`.
+        config: a `RunConfig`.
         output: path of the run directory.
-        resume: whether to go on from the last snapshot in `output`, if there is one.
-        force: whether an existing run or artifact may be overwritten.
+        resume: whether to go on from the last snapshot in `output`, if there is one. Options of
+            `config` that were given and differ from those of the run are taken, or refused by name:
+            see `resumed_config`.
+        force: whether an existing run may be overwritten.
         quiet: whether to print nothing.
 
     Attributes:
-        config: that of the directory where it resumes.
+        config: that of the directory where it resumes, with the options that are given.
         resumes: whether the directory was begun before.
         is_finished: whether it is complete: there is nothing to do.
 
     Raises:
-        InputError: if `output` exists and neither `resume` nor `force` is given, or `force` would
-            overwrite what the training reads.
+        InputError: if `output` exists and neither `resume` nor `force` is given, `force` would
+            overwrite what the training reads, another process writes `output`, or an option is
+            given that cannot change any more.
     """
 
     def __init__(self, config, output, resume=False, force=False, quiet=False):
         self.output = Path(output)
         self.force = force
         self.quiet = quiet or not is_chief()
-        found = decide(lambda: self._look(config, resume))
+        self._lock = self._data = None
+        self._closing = contextlib.ExitStack()
+        try:
+            found = decide(lambda: self._look(config, resume))
+        except BaseException:
+            self._closing.close()
+            raise
         self.resumes, self.is_finished = found["resumes"], found["is_finished"]
+        self._is_changed, self._is_asked = found["is_changed"], found["is_asked"]
         self.config = type(config).from_dict(found["config"])
         if self.is_finished:
             self.say(f"{output} is finished: nothing to do.")
             return
         keras.utils.set_random_seed(self.config.seed)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._closing.close()
+
     def _look(self, config, resume):
         """What the directory holds, as JSON values."""
-        resumes = resume and (self.output / "config.json").exists()
-        values = read_config(self.output) if resumes else config.to_dict()
-        type(config).from_dict(values)
-        is_finished = resumes and (self.output / "model.keras").exists()
-        if not resumes and not (resume and _is_empty(self.output)):
-            refuse_existing_directory(self.output, self.force, _sources(config))
-        return {"resumes": resumes, "is_finished": is_finished, "config": values}
+        self._lock = self._closing.enter_context(output_lock(self.output))
+        if self._lock:
+            with writing(self.output):
+                recover(self.output)
+        if not (resume and (self.output / CONFIG).exists()):
+            if not (resume and _is_empty(self.output)):
+                refuse_existing_directory(self.output, self.force, _sources(config), foreign_to_run)
+            values = config.to_dict()
+            unchanged = dict(is_changed=False, is_asked=False)
+            return dict(resumes=False, is_finished=False, **unchanged, config=values)
+        has_model = (self.output / MODEL).exists()
+        if has_model or (self.output / DIGESTS).exists():  # former versions wrote it at the end
+            verify_digests(self.output, has_model)
+        pending = self.output / PENDING  # of a training that went on with other options
+        is_finished = has_model and not pending.exists()
+        values = read_signed(pending) if pending.exists() else read_config(self.output)
+        own = type(config).from_dict(values)
+        new, has_more = resumed_config(own, config, self.output, is_finished)
+        return dict(
+            resumes=True,
+            is_finished=is_finished and not has_more,
+            is_changed=new != own or pending.exists(),
+            is_asked=new != own,
+            config=new.to_dict(),
+        )
 
     def say(self, text):
         """Prints progress."""
@@ -103,130 +152,96 @@ class TrainingRun:
                 path.write_bytes(base64.b64decode(text))
             return load(directory)
 
+    def require_data(self, **data):
+        """Remembers what the training reads, and on resuming requires that it is the same.
+
+        Args:
+            **data: by a name for messages, values for `fingerprint`; None where there are none, or
+                where something else looks after them.
+
+        Raises:
+            InputError: if the run was begun with other data, or a worker reads others than the
+                chief.
+        """
+        own = {name: fingerprint(value) for name, value in data.items() if value is not None}
+        path = self.output / DATA
+
+        def find():
+            known = read_signed(path) if self.resumes and path.exists() else own
+            others = [name for name in own if known.get(name, own[name]) != own[name]]
+            if others:
+                given = [
+                    f"`{name}` {value}"
+                    for name in self.config.data
+                    if (value := getattr(self.config, name, None)) is not None
+                ]
+                raise InputError(
+                    f"{self.output} was begun with other data: its {' and '.join(others)} differ "
+                    f"from what is read now ({', '.join(given) or 'the built-in corpus'}). A "
+                    "training goes on with the same data only."
+                )
+            return own
+
+        self._data = decide(find)
+        if own != self._data:
+            raise InputError(
+                "The files of this worker are not those of the chief: "
+                f"{' and '.join(name for name in own if own[name] != self._data.get(name))} differ."
+            )
+
     def start(self, tokenizer):
         """Makes the directory with what does not change while training, unless it resumes."""
 
         def make():
-            if _is_empty(self.output):
-                remove = Path.unlink if self.output.is_symlink() else Path.rmdir
-                remove(self.output)
-            with new_directory(self.output, self.force) as directory:
+            force = self.force or _is_empty(self.output)
+            with new_directory(self.output, force, foreign_to_run, self._lock) as directory:
                 tokenizer.save(directory / "tokenizer")
                 write_config(directory, self.config.to_dict())
+                if self._data is not None:
+                    write_signed(directory / DATA, self._data)
+                write_digests(directory)
 
         if not self.resumes:
             decide(make)
 
-    def fit(
-        self, model, batches, valid_batches, description, selection=None, scores=(), finish=None
-    ):
-        """Trains `model` from where the run stands to its end, and saves it.
-
-        Args:
-            model: compiled.
-            batches: of training, with `dataset(epoch, step)`.
-            valid_batches: of validation, with `dataset(epochs=1)`.
-            description: sentence to begin with.
-            selection: callback that chooses the weights of the end from those of the epochs, such
-                as `AverageCheckpoints`; without one they are those of the last epoch.
-            scores: callbacks that add to an epoch's row of `history.csv`.
-            finish: function without arguments that is called before `model.keras` appears.
-        """
-        _require_same_data(batches, valid_batches)
-        directory = self.output / "snapshots"
-        steps = len(batches)
-        snapshots = Snapshots(directory, steps, self.config.snapshot_every, keep=3)
-        first_epoch, first_step = 0, 0
-        if self.resumes:
-            first_epoch, first_step = snapshots.restore(model, next(batches.epochs()))
-            if snapshots.step:
-                self.say(f"resumed at step {snapshots.step}")
-        self.say(f"{model.count_params():,} parameters, {description}")
-        rate = InputPipelineMonitor()
-        batches = rate.watch(batches)
-        callbacks = [rate, StopAtNaN(directory, steps, snapshots.step, batches.describe)]
-        if is_chief():
-            _drop_history(self.output / "history.csv", first_epoch)
-            callbacks += [
-                *scores,
-                keras.callbacks.CSVLogger(
-                    str(self.output / "history.csv"), append=snapshots.step > 0
-                ),
-                *_tensorboard(self.output / "logs"),
-                # Before the snapshots: none stands without what is to be chosen from.
-                *([] if selection is None else [selection]),
-            ]
-        callbacks += [snapshots, _StopTogether()]
-        if not self.resumes:
-            share_weights(model)
-        started = time.time()
-        is_over = first_epoch >= self.config.epochs or model.stop_training
-        if not is_over:
-            with worker_lost(), PreemptionHandler() as snapshots.interruption:
-                self._fit(model, batches, valid_batches, first_epoch, first_step, callbacks)
-        elif (
-            is_chief() and selection is not None
-        ):  # stopped between the last snapshot and model.keras
-            selection.apply(model)
-        share_weights(model)
-
-        def save():
-            if finish is not None:
-                finish()
-            save_model_atomically(model, self.output / "model.keras")
-
-        decide(save)
-        if rate.sentence():
-            self.say(rate.sentence())
-        self.say(f"Trained in {time.time() - started:.0f} s; the run is in {self.output}.")
-
-    def _fit(self, model, batches, valid_batches, first_epoch, first_step, callbacks):
-        """`model.fit`, called twice when training resumes within an epoch: that has fewer steps."""
-        from keras_attention.training.distribution import distributed_dataset
-
+    def go_on(self, epoch, step, is_stopped, selection):
+        """Prepares the directory for training on from a step; whether training is over."""
         epochs = self.config.epochs
-        calls = [(first_epoch, first_step, epochs)]
-        if first_step:
-            calls = [(first_epoch, first_step, first_epoch + 1), (first_epoch + 1, 0, epochs)]
-        for epoch, step, last_epoch in calls:
-            if epoch < last_epoch and not model.stop_training:
-                model.fit(
-                    distributed_dataset(batches, first_epoch=epoch, first_step=step),
-                    steps_per_epoch=len(batches) - step,
-                    initial_epoch=epoch,
-                    epochs=last_epoch,
-                    validation_data=distributed_dataset(valid_batches, epochs=1),
-                    validation_steps=len(valid_batches),
-                    callbacks=callbacks,
-                    shuffle=False,  # the batches come in an order of their own
-                    verbose=0 if self.quiet else "auto",
-                )
+        if epoch + bool(step) > epochs:
+            raise InputError(
+                f"`epochs` must be {epoch + bool(step)} or more: so many has {self.output} begun. "
+                f"Received: {epochs}"
+            )
+        for left in [*self.output.iterdir(), *self.output.glob("snapshots/**/*")]:
+            if left.is_file() and is_temporary(left.name):  # of a process that was killed
+                left.unlink()
+        if selection is not None:
+            selection.forget_from(epoch)
+            # Stopped by what has changed since: more patience.
+            is_stopped = is_stopped and getattr(selection, "is_over", lambda epoch: True)(epoch)
+        if is_stopped and self._is_asked and epoch < epochs:
+            raise InputError(
+                f"{self.output} has ended after {epoch} epochs, because no better one came: "
+                f"`epochs` {epochs} changes nothing alone. Give a greater `patience` too."
+            )
+        if self._is_changed:
+            with writing(self.output):
+                (self.output / PENDING).parent.mkdir(exist_ok=True)
+            write_signed(self.output / PENDING, self.config.to_dict())
+        return is_stopped
 
-
-def _require_same_data(*of_worker):
-    """Raises `InputError` on a worker whose batches are not those of the chief."""
-    found = [[len(batches), batches.padding] for batches in of_worker]
-    expected = decide(lambda: found)
-    if found != expected:
-        raise InputError(
-            "The files of this worker are not those of the chief: expected training and validation "
-            f"batches of which number and padding are {expected}. Received: {found}"
-        )
-
-
-class _StopTogether(keras.callbacks.Callback):
-    """Ends training on all workers when the chief's callbacks have ended it."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training = any_worker(self.model.stop_training)
-
-
-def _drop_history(path, first_epoch):
-    """Drops the rows of epochs that are trained again, because no snapshot followed them."""
-    if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
-        kept = [row for row in rows if int(row.split(",")[0]) < first_epoch]
-        write_atomically(path, "".join(f"{line}\n" for line in [header, *kept] if line).encode())
+    def save(self, model, finish):
+        """Writes the model and what belongs to it."""
+        finish = finish or (lambda directory: None)
+        if not self._is_changed and not (self.output / MODEL).exists():
+            finish(self.output)
+            save_model_atomically(model, self.output / MODEL)
+            return
+        without = (MODEL, Path(PENDING).name)
+        with changed_run(self.output, without, self._lock) as directory:
+            write_config(directory, self.config.to_dict())
+            finish(directory)
+            save_model_atomically(model, directory / MODEL)
 
 
 def _sources(config):
@@ -237,11 +252,3 @@ def _sources(config):
 
 def _is_empty(directory):
     return directory.is_dir() and not any(directory.iterdir())
-
-
-def _tensorboard(directory):
-    """The TensorBoard callback, which stock Keras builds on TensorFlow's summaries."""
-    if keras.backend.backend() != "tensorflow":
-        return []
-    os.makedirs(directory, exist_ok=True)
-    return [keras.callbacks.TensorBoard(str(directory), write_graph=False, update_freq="epoch")]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.tasks.load import read_artifact, read_run
+from keras_attention.tasks.whole_read import whole_read
 
 
 def describe(path, custom_objects=None):
@@ -24,8 +25,11 @@ def describe(path, custom_objects=None):
     if (path / "manifest.json").exists():
         from keras_attention.artifacts.describe_artifact import describe_artifact
 
-        task, manifest, _ = read_artifact(path)
-        lines = describe_artifact(path, manifest, task.describe(manifest))
+        def read(path):
+            task, manifest, _ = read_artifact(path)
+            return describe_artifact(path, manifest, task.describe(manifest))
+
+        lines = whole_read(path, read)
     else:
         lines = _describe_run(path, custom_objects)
     return "\n".join(map(_printable, lines))
@@ -52,7 +56,9 @@ def _describe_run(path, custom_objects):
     lines.append(f"config: {_pairs(settings)}")
     files = file_digests(path)
     size = sum(entry["bytes"] for entry in files.values()) / 1e6
-    lines.append(f"files: {len(files)}, {size:.1f} MB, model and tokenizer as digests.json says")
+    lines.append(
+        f"files: {len(files)}, {size:.1f} MB, model, config and tokenizer as digests.json says"
+    )
     return lines
 
 

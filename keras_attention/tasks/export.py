@@ -4,13 +4,13 @@ from pathlib import Path
 
 from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
-from keras_attention.artifacts.manifest import SIZES, write_manifest
+from keras_attention.artifacts.manifest import SIZES, foreign_to_artifact, write_manifest
 from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
-from keras_attention.files import new_directory, refuse_existing_directory
+from keras_attention.new_directory import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of
-from keras_attention.tasks.load import load_run
+from keras_attention.tasks.load import read_run
 
 
 def export(
@@ -47,8 +47,8 @@ def export(
         formats: any of "tf_saved_model", "tflite" and "onnx".
         precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
             "int8". The SavedModel stays float32.
-        force: whether an existing `output` may be overwritten. It must be a run or an artifact,
-            and not what is read here.
+        force: whether an existing `output` may be overwritten. It must be an artifact, with no
+            other file in it, and not what is read here.
         allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
             its bound.
         say: function that is told of progress.
@@ -77,7 +77,7 @@ def export(
     """
     require_formats(formats)
     require_precision(precision, allow_loss, formats)
-    refuse_existing_directory(output, force, (source, *options.values()))
+    refuse_existing_directory(output, force, (source, *options.values()), foreign_to_artifact)
     options = {name: value for name, value in options.items() if value}
     search = dict(search or {})
     task, config, user = _user(
@@ -88,7 +88,7 @@ def export(
     if examples is None:
         examples = task.examples(config, precision, say, **files)
     comparison = task.comparison(user, examples)
-    with new_directory(output, force) as directory:
+    with new_directory(output, force, foreign_to_artifact) as directory:
         user.tokenizer.save(directory / "tokenizer")
         graph = task.graph(user, **options)
         operators, storage = write_formats(directory, formats, user.model, graph, precision, say)
@@ -130,7 +130,9 @@ def _user(source, tokenizer, labels, search, options, custom_objects, kind, conf
         config = read_config(source)
         task = task_of(config.get("kind"), f"{source} is a run", kind)
         _refuse(source, task, [*options, *search])
-        return task, config, load_run(source, custom_objects=custom_objects, **search)
+        # The config of the model, which may have been replaced meanwhile.
+        task, config, *parts, answer = read_run(source, custom_objects, kind=task.kind, **search)
+        return task, config, task.wrap(*parts, config, answer)
     from keras_attention.tasks.save_run import task_of_model
 
     task = task_of_model(source, kind)

@@ -1,11 +1,10 @@
 """How formats are compared with Keras whose outputs are hidden states or logits of tokens."""
 
 import time
-import warnings
 
 import numpy as np
 
-from keras_attention._validation import TruncationWarning
+from keras_attention._validation import truncation_is_known
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.tasks.comparison import Comparison
 
@@ -69,6 +68,5 @@ def _cosine(a, b):
 
 
 def _outputs(model, texts):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TruncationWarning)
+    with truncation_is_known():
         return model.outputs(texts)

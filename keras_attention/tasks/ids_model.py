@@ -1,11 +1,10 @@
 """Texts to hidden states or logits, by any function from ids to arrays."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import TruncationWarning, require
+from keras_attention._validation import require, warn_of_truncation
 from keras_attention.artifacts.formats import format_of
 from keras_attention.token_ids import pad
 
@@ -45,10 +44,9 @@ class IdsModel:
         require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
         encoded = self.tokenizer.encode(texts, pairs, self.max_length)
         if any(encoded.truncated):
-            warnings.warn(
+            warn_of_truncation(
                 f"{sum(encoded.truncated):,} of {len(texts):,} texts are longer than the model's "
                 f"maximum of {self.max_length:,} tokens; only their beginnings are read.",
-                TruncationWarning,
                 stacklevel=2,
             )
         lengths = [len(ids) for ids in encoded.token_ids]

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from keras_attention.files import refuse_existing_directory
+from keras_attention.new_directory import refuse_existing_directory
+from keras_attention.runs.run_files import foreign_to_run
 from keras_attention.tasks.save_run import save_run
 
 
@@ -14,7 +15,7 @@ def import_checkpoint(directory, output, task=None, force=False):
         output: path of the run.
         task: "classifier", "masked-lm", "token-classifier" or "encoder"; by default what
             "architectures" in config.json says, and "encoder" where it says nothing.
-        force: whether an existing run or artifact may be overwritten.
+        force: whether an existing run may be overwritten.
 
     Returns:
         The path of the run.
@@ -27,7 +28,7 @@ def import_checkpoint(directory, output, task=None, force=False):
     """
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
 
-    refuse_existing_directory(output, force, [directory])
+    refuse_existing_directory(output, force, [directory], foreign_to_run)
     model = load_hugging_face(directory, task=task)
     tokenizer = load_tokenizer(directory)
     name = Path(directory).resolve().name

@@ -8,6 +8,7 @@ from keras_attention.runs.run_directory import TOKENIZER, read_model
 from keras_attention.tasks import task_of
 from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
 from keras_attention.tasks.task import Initial
+from keras_attention.tasks.whole_read import whole_read
 
 
 def initial_encoder(config, custom_objects=None):
@@ -61,8 +62,10 @@ def _read(config, with_head, custom_objects):
             raise InputError(
                 f"{directory} is a run of another kind: {kind.kind!r}, not one with an encoder."
             )
-        model = read_model(directory, custom_objects)
-        tokenizer = kind.load_tokenizer(directory / TOKENIZER)
+        model, tokenizer = whole_read(
+            directory,
+            lambda path: (read_model(path, custom_objects), kind.load_tokenizer(path / TOKENIZER)),
+        )
         if own_encoder(model) is None:
             raise InputError(f"{directory}: its model has no encoder to begin with.")
     else:

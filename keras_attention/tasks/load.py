@@ -12,6 +12,7 @@ from keras_attention.artifacts.manifest import (
 )
 from keras_attention.runs.run_directory import TOKENIZER, read_config, read_model
 from keras_attention.tasks import task_of
+from keras_attention.tasks.whole_read import whole_read
 
 
 def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **options):
@@ -37,7 +38,8 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
 
     Raises:
         InputError: if `path` is neither, does not hold that format, holds a file that is not what
-        its manifest says, or was exported with other options.
+        its manifest says, or was exported with other options. A directory that is replaced
+        meanwhile is loaded as it was before or as it is after.
         ValueError: if an option is out of range.
 
     >>> keras_attention.load("artifact", runtime="tflite").translate(["three hundred and two"])
@@ -46,19 +48,26 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
     path = Path(path)
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
+    return whole_read(
+        path, lambda path: _load(path, runtime, custom_objects, seed=seed, kind=kind, **options)
+    )
+
+
+def _load(path, runtime, custom_objects, **asked):
     if not (path / "manifest.json").exists():
         if runtime not in (None, "keras"):
             raise InputError(
                 f"{path} is no artifact; the runtime {runtime!r} needs one: export it first."
             )
-        return load_run(path, custom_objects, seed=seed, kind=kind, **options)
+        task, config, model, tokenizer, answer = _read_run(path, custom_objects, **asked)
+        return task.wrap(model, tokenizer, config, answer)
     if runtime == "keras":
         raise InputError(f"{path} is an artifact; the runtime 'keras' needs a run directory.")
-    task, manifest, answer = read_artifact(path, seed=seed, kind=kind, **options)
+    task, manifest, answer = read_artifact(path, **asked)
     runtime = runtime or manifest["formats"][0]
     if runtime in manifest["formats"]:
         files = (FORMATS[runtime].root, "tokenizer/")
-        verify_files(path, files)
+        verify_files(path, files, manifest)
         refuse_unlisted(path, manifest, files)
     return task.open(path, runtime, manifest, answer)
 
@@ -117,7 +126,12 @@ def read_run(path, custom_objects=None, *, seed=None, kind=None, **options):
     Raises:
         InputError, ValueError: see `load_run`.
     """
-    path = Path(path)
+    return whole_read(
+        path, lambda path: _read_run(path, custom_objects, seed=seed, kind=kind, **options)
+    )
+
+
+def _read_run(path, custom_objects, *, seed, kind, **options):
     config = read_config(path)
     task = task_of(config.get("kind"), f"{path} is a run", kind)
     answer = task.run_options(path, config, seed, **options)

@@ -1,7 +1,7 @@
 """Makes a run of a model that `model.fit` trained, or of a published one."""
 
 from keras_attention._validation import InputError, require
-from keras_attention.files import new_directory, refuse_existing_directory
+from keras_attention.new_directory import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import (
     MODEL,
     TOKENIZER,
@@ -9,6 +9,7 @@ from keras_attention.runs.run_directory import (
     save_model_atomically,
     write_config,
 )
+from keras_attention.runs.run_files import foreign_to_run
 from keras_attention.tasks import TASKS, kind_of_model, task_of
 
 
@@ -22,7 +23,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
-        force: whether an existing run or artifact may be overwritten.
+        force: whether an existing run may be overwritten.
         kind: "translator", "classifier", "masked-lm", "token-classifier" or "encoder"; by default
             what the model says.
         **config: further entries of `config.json`, such as `decoding={"beam_size": 4}` of a
@@ -41,11 +42,11 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     >>> keras_attention.load("run").classify(["a gripping, funny film"])
     """
     task = task_of_model(model, kind)
-    refuse_existing_directory(run, force)
+    refuse_existing_directory(run, force, foreign=foreign_to_run)
     config = task.run_config(model, tokenizer, labels, **config)
     task.run_options(run, config)
     task.require_fit(run, config, model, tokenizer)
-    with new_directory(run, force) as directory:
+    with new_directory(run, force, foreign_to_run) as directory:
         tokenizer.save(directory / TOKENIZER)
         write_config(directory, config)
         save_model_atomically(model, directory / MODEL)

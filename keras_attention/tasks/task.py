@@ -40,7 +40,7 @@ class Plan:
         selection: callback that chooses the final weights among those of the epochs; None keeps
             those of the last epoch.
         scores: callbacks that add to an epoch's row of `history.csv`.
-        finish: function without arguments, called before `model.keras` is written.
+        finish: function of the path of the run directory, called before `model.keras` is written.
     """
 
     result: object

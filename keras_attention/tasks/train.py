@@ -1,5 +1,6 @@
 """Training, whatever the task: from a config to a run directory."""
 
+from keras_attention.runs.fit import fit
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load_run
@@ -12,7 +13,8 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
     Args:
         config: a `TranslatorConfig`, `ClassifierConfig` or `MaskedLMConfig`.
         output: path of the run directory.
-        resume: whether to go on from the last snapshot in `output`, if there is one.
+        resume: whether to go on from the last snapshot in `output`, if there is one. Options that
+            are given and differ from those of the run are taken or refused: see `TrainingRun`.
         force: whether an existing run may be overwritten.
         quiet: whether to print nothing.
         custom_objects: as that of `keras_attention.load`, for the initial weights.
@@ -22,19 +24,30 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
         `.model`. None on a worker that is not the chief, if there was nothing left to train.
 
     Raises:
-        InputError: if a file is unusable, or `output` exists and neither `resume` nor `force` is
-        given.
+        InputError: if a file is unusable, `output` exists and neither `resume` nor `force` is
+        given, another process writes it, or the run was begun with other data or options.
 
     >>> train(TranslatorConfig.for_preset("tiny", epochs=1), "run").translate(["three hundred"])
     """
     task = task_of(config.kind)
-    run = TrainingRun(config, output, resume, force, quiet)
-    if run.is_finished:
-        return load_run(output, custom_objects=custom_objects) if is_chief() else None
+    with TrainingRun(config, output, resume, force, quiet) as run:
+        if run.is_finished:
+            return load_run(output, custom_objects=custom_objects) if is_chief() else None
+        return _train(task, run, custom_objects)
+
+
+def _train(task, run, custom_objects):
     config = run.config
     # All that may be wrong with the user's files shows before anything is written.
     rows = task.read_data(config, run)
     initial = task.read_initial(config, custom_objects)
+    run.require_data(
+        **{
+            "training data": rows.train,
+            "validation data": rows.valid,
+            "initial weights": None if initial is None else initial.model.get_weights(),
+        }
+    )
     tokenizer = run.tokenizer(
         lambda: task.make_tokenizer(config, rows, initial, run.say), task.load_tokenizer
     )
@@ -45,7 +58,8 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
     if rows.corpus is not None and is_chief():
         rows.corpus.save()
     plan = task.plan(run, model, tokenizer, rows, batches, valid_batches)
-    run.fit(
+    fit(
+        run,
         model,
         batches,
         valid_batches,

@@ -4,19 +4,22 @@ import math
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_attention.files import write_atomically
+from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
+
+KEPT = 3  # the best epochs so far, so that training can go back to an earlier one
 
 
 class BestCheckpoint(keras.callbacks.Callback):
     """Keeps the weights of the best epoch in a file. The model gets them when training ends.
 
-    The file holds all that the callback knows, so that training continues after an interruption as
+    The files hold all that the callback knows, so that training continues after an interruption as
     if there had been none. Put it before a callback that takes snapshots.
 
     Args:
-        directory: folder of `best.safetensors`; made if missing.
+        directory: folder of the files `best-NNNN.safetensors`; made if missing. The best epoch has
+            the last one.
         monitor: name of the value in an epoch's logs that decides which epoch is best.
         mode: "max" or "min": which value is better. Of equal values the first is kept.
         patience: training stops after this many epochs in a row without a better one; None never
@@ -31,22 +34,26 @@ class BestCheckpoint(keras.callbacks.Callback):
         super().__init__()
         if mode not in ("min", "max"):
             raise ValueError(f"`mode` must be 'min' or 'max'. Received: mode={mode!r}")
-        self.path = Path(directory) / "best.safetensors"
+        self.directory = Path(directory)
         self.monitor = monitor
         self.mode = mode
         self.patience = patience
         self.final_epoch = final_epoch
         self.epochs_seen = 0
+        self._best = None
+        self._is_known = False
+
+    def paths(self):
+        """The files that exist, that of the best epoch last."""
+        return sorted(self.directory.glob("best-*.safetensors"))
 
     def best(self):
         """The best epoch (from 0) and its value, or None before the first."""
-        from safetensors import safe_open
-
-        if not self.path.exists():
-            return None
-        with safe_open(self.path, framework="numpy") as file:
-            metadata = file.metadata()
-        return int(metadata["epoch"]), float(metadata["value"])
+        if not self._is_known:
+            _, found = self._read()
+            self._best = found and (found["epoch"], float(found["value"]))
+            self._is_known = True
+        return self._best
 
     def is_over(self, epoch):
         """Whether training stops before `epoch` (from 0) because no better one came."""
@@ -55,22 +62,33 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def apply(self, model):
         """Gives `model` the best weights; does nothing if no epoch has ended."""
-        from safetensors.numpy import load_file
+        weights, _ = self._read()
+        if weights is not None:
+            model.set_weights(weights)
 
-        if self.path.exists():
-            arrays = load_file(self.path)
-            model.set_weights([arrays[name] for name in sorted(arrays)])
+    def _read(self):
+        """The weights of the best epoch, and its note; an `InputError` if the file is damaged."""
+        paths = self.paths()
+        return read_epoch(paths[-1], "the best epoch before it") if paths else (None, None)
+
+    def forget_from(self, epoch):
+        """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""
+        for path in self.paths():
+            if int(path.stem.split("-")[1]) > epoch:
+                path.unlink()
+        self._is_known = False
 
     def on_epoch_end(self, epoch, logs=None):
-        from safetensors.numpy import save
-
         self.epochs_seen = epoch + 1
         value = float((logs or {})[self.monitor])
         best = self.best()
         if best is None or self._is_better(value, best[1]):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            weights = {f"{i:04d}": np.array(w) for i, w in enumerate(self.model.get_weights())}
-            write_atomically(self.path, save(weights, {"epoch": str(epoch), "value": repr(value)}))
+            self.directory.mkdir(parents=True, exist_ok=True)
+            data = pack(weights_of(self.model), {"epoch": epoch, "value": repr(value)})
+            write_atomically(self.directory / f"best-{epoch + 1:04d}.safetensors", data)
+            self._best, self._is_known = (epoch, value), True
+            for old in self.paths()[:-KEPT]:
+                old.unlink()
         if self.is_over(epoch + 1):
             self.model.stop_training = True
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
+from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
 
 
 def average_weights(checkpoints):
@@ -51,16 +51,6 @@ def _is_floating(array):
     return np.issubdtype(array.dtype, np.floating)
 
 
-def _load(path):
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a readable checkpoint ({error}).") from error
-
-
 class AverageCheckpoints(keras.callbacks.Callback):
     """Keeps the weights of the last epochs in files. The model gets their mean when training ends.
 
@@ -98,19 +88,27 @@ class AverageCheckpoints(keras.callbacks.Callback):
         return sorted(self.directory.glob("epoch-*.safetensors"))
 
     def apply(self, model):
-        """Gives `model` the mean of the files; does nothing if there is none."""
-        loaded = (_load(path) for path in self.paths()[-self.last :])
-        checkpoints = ([arrays[name] for name in sorted(arrays)] for arrays in loaded)
-        if self.paths():
-            model.set_weights(average_weights(checkpoints))
+        """Gives `model` the mean of the files; does nothing if there is none.
+
+        Raises:
+            InputError: if a file is torn or has been changed; it names the file.
+        """
+        paths = self.paths()[-self.last :]
+        if paths:
+            without = "the mean of the other epochs"
+            model.set_weights(average_weights(read_epoch(path, without)[0] for path in paths))
+
+    def forget_from(self, epoch):
+        """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""
+        for path in self.paths():
+            if int(path.stem.split("-")[1]) > epoch:
+                path.unlink()
 
     def on_epoch_end(self, epoch, logs=None):
-        from safetensors.numpy import save
-
         self.epochs_seen = epoch + 1
         self.directory.mkdir(parents=True, exist_ok=True)
-        weights = {f"{i:04d}": np.array(w) for i, w in enumerate(self.model.get_weights())}
-        write_atomically(self.directory / f"epoch-{epoch + 1:04d}.safetensors", save(weights))
+        data = pack(weights_of(self.model), {"epoch": epoch})
+        write_atomically(self.directory / f"epoch-{epoch + 1:04d}.safetensors", data)
         for old in self.paths()[: -self.last]:
             old.unlink()
 

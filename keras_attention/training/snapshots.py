@@ -1,9 +1,6 @@
 """Atomic snapshots, with a sha256, of everything that training changes."""
 
-import hashlib
-import json
 import re
-import struct
 import warnings
 from pathlib import Path
 
@@ -14,9 +11,16 @@ from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
 from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
+from keras_attention.training.snapshot_file import (
+    not_finite,
+    pack,
+    read_bytes,
+    unpack,
+)
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
 _NAME = re.compile(r"^step-(\d{9})\.safetensors$")
+_OWN = ("model/", "optimizer/")  # the arrays that training changes; others are of who saves them
 VOTE_EVERY = 10  # steps between the exchanges in which workers ask whether a signal has come
 
 
@@ -25,16 +29,6 @@ def _variables(model):
     optimizer = [] if model.optimizer is None else model.optimizer.variables
     groups = (("model", model.variables), ("optimizer", optimizer))
     return {f"{g}/{i:04d}": v for g, variables in groups for i, v in enumerate(variables)}
-
-
-def _digest(arrays, position):
-    """The sha256 of all values, in the order of their names, and of the position's JSON."""
-    digest = hashlib.sha256(position.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def snapshot_paths(directory):
@@ -56,66 +50,66 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
 
     Returns:
         The path of the snapshot.
-    """
-    from safetensors.numpy import save
 
+    Raises:
+        InputError: if a variable holds a number that is not finite: no snapshot is written.
+    """
     directory = Path(directory)
+    arrays = _finite_arrays(directory, model, position["step"])
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
-    arrays.update(extra or {})
-    text = json.dumps(position)
     path = _path(directory, position["step"])
-    write_atomically(path, save(arrays, {"sha256": _digest(arrays, text), "position": text}))
+    write_atomically(path, pack({**arrays, **(extra or {})}, position))
     # Also removes what a killed process left half written.
     for old in [*snapshot_paths(directory)[:-keep], *directory.glob(".step-*")]:
         old.unlink(missing_ok=True)
     return path
 
 
+def _finite_arrays(directory, model, step):
+    arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
+    broken = not_finite(arrays)
+    if broken:
+        raise InputError(
+            f"After {step} updates {len(broken)} of {len(arrays)} variables hold numbers that are "
+            f"not finite; training has stopped. {what_is_left(directory)}"
+        )
+    return arrays
+
+
+def what_is_left(directory):
+    """Where a training that has failed can go on from, in words."""
+    try:
+        path, _ = _newest_sound(directory)
+    except OSError:
+        path = None
+    if path is None:
+        return (
+            "There is no good snapshot: begin with a lower learning rate or a limit on the "
+            "gradient, by `resume` or in another directory."
+        )
+    return (
+        f"The last good snapshot is {path}: look at the batch, or go on from there by `resume` "
+        "with a lower learning rate or a limit on the gradient."
+    )
+
+
 def _path(directory, step):
     return directory / f"step-{step:09d}.safetensors"
 
 
-def _parse(data, path):
-    """The arrays and the position that the bytes of a snapshot hold."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        arrays = load(data)
-        (size,) = struct.unpack("<Q", data[:8])
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
-    except (SafetensorError, ValueError, struct.error) as error:
-        raise InputError(f"{path}: not a readable snapshot ({error}).") from error
-    position = metadata.get("position", "")
-    if metadata.get("sha256") != _digest(arrays, position):
-        raise InputError(f"{path}: the snapshot's checksum does not match its contents.")
-    return arrays, json.loads(position)
-
-
-def read_snapshot(path):
-    """The arrays and the position of one snapshot.
-
-    Raises:
-        InputError: if the file is torn or changed.
-    """
-    return _parse(_read(path), path)
-
-
-def _read(path):
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: not a readable snapshot ({error}).") from error
-
-
 def _newest_sound(directory):
-    """Path and bytes of the newest snapshot that is whole. Warns of each newer one that is not."""
+    """Path and bytes of the newest snapshot that is whole and whose numbers are finite.
+
+    Warns of each newer one that is not.
+    """
     for path in reversed(snapshot_paths(directory)):
         try:
-            data = _read(path)
-            _parse(data, path)
+            data = read_bytes(path)
+            arrays, _ = unpack(data, path)
+            own = {n: a for n, a in arrays.items() if n.startswith(_OWN)}
+            if not_finite(own):
+                raise InputError(f"{path}: the snapshot holds numbers that are not finite.")
         except InputError as error:
             warnings.warn(f"{error} Falling back to the one before.", stacklevel=3)
         else:
@@ -124,13 +118,13 @@ def _newest_sound(directory):
 
 
 def restore_latest(directory, model):
-    """Restores `model` and its optimizer from the newest snapshot of `directory` that is whole.
+    """Restores `model` and its optimizer from the newest snapshot of `directory` that is good.
 
-    A damaged file is skipped, with a warning that names it. With several workers the chief reads
-    the file and sends it to the others.
+    A good one is whole, and its numbers are finite. Another file is skipped, with a warning that
+    names it. With several workers the chief reads the file and sends it to the others.
 
     Returns:
-        The snapshot's position and its further arrays, or None if no snapshot is whole.
+        The snapshot's position and its further arrays, or None if no snapshot is good.
 
     Raises:
         InputError: if the snapshot belongs to another model or optimizer.
@@ -141,9 +135,9 @@ def restore_latest(directory, model):
     data = share_bytes(data)
     if not data:
         return None
-    arrays, position = _parse(data, path)
+    arrays, position = unpack(data, path)
     variables = _variables(model)
-    extra = {name: arrays[name] for name in arrays if not name.startswith(("model/", "optimizer/"))}
+    extra = {name: arrays[name] for name in arrays if not name.startswith(_OWN)}
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items() if name not in extra}:
         raise InputError(f"{path}: the snapshot is of another model or optimizer.")
@@ -209,7 +203,8 @@ class Snapshots(keras.callbacks.Callback):
     def restore(self, model, batch=None):
         """Restores `model` from the newest snapshot that is whole: see `restore_latest`.
 
-        Metrics and callbacks get their state back when `fit` begins its first epoch.
+        Callbacks get their state back at once and, as metrics do, when `fit` begins its first
+        epoch.
 
         Args:
             model: a compiled model.
@@ -223,6 +218,8 @@ class Snapshots(keras.callbacks.Callback):
         self._noted = restore_latest(self.directory, model)
         self._batch = batch
         position = self._noted[0] if self._noted else {}
+        if self._noted:
+            self._give_back_callbacks(*self._noted)
         self.step = position.get("step", 0)
         model.stop_training = position.get("stopped", False)
         return divmod(self.step, self.steps_per_epoch)
@@ -243,6 +240,9 @@ class Snapshots(keras.callbacks.Callback):
                 build_metrics(self.model, self._batch)
             for variable, array in zip(self.model.metrics_variables, saved, strict=True):
                 variable.assign(array)
+        self._give_back_callbacks(position, extra)
+
+    def _give_back_callbacks(self, position, extra):
         for i, (callback, values) in enumerate(
             zip(self.state_of, position.get("callbacks", []), strict=False)
         ):
@@ -293,5 +293,6 @@ class Snapshots(keras.callbacks.Callback):
             extra.update({f"callback/{i}/{name}": np.array(a) for name, a in arrays.items()})
         self._noted = position, extra
         if not is_chief():
+            _finite_arrays(self.directory, self.model, self.step)  # as the chief, which raises
             return _path(self.directory, self.step)
         return save_snapshot(self.directory, self.model, position, self.keep, extra)

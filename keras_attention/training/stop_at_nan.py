@@ -1,17 +1,19 @@
-"""Ends a training whose loss is not a number."""
+"""Ends a training whose loss, or whose weights, are not finite numbers."""
 
 import math
 
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.training.snapshots import snapshot_paths
+from keras_attention.training.snapshot_file import not_finite, weights_of
+from keras_attention.training.snapshots import what_is_left
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Raises as soon as the loss is not finite, before a snapshot could hold the weights.
+    """Raises as soon as the loss is not finite, and where an epoch leaves such weights.
 
-    Put it before the callback that takes snapshots.
+    The update that breaks the weights can have a finite loss. So put it before the callbacks that
+    keep the weights of an epoch; one that takes snapshots looks at them itself.
 
     Args:
         directory: folder of the snapshots.
@@ -36,19 +38,18 @@ class StopAtNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            raise InputError(self._message(*divmod(self.step, self.steps_per_epoch)))
+            self._stop("The loss is not a number", self.step)
         self.step += 1
 
-    def _message(self, epoch, step):
+    def on_epoch_end(self, epoch, logs=None):
+        if not_finite(weights_of(self.model)):
+            self._stop("The weights are not finite", self.step - 1)
+
+    def _stop(self, what, step):
+        epoch, step = divmod(step, self.steps_per_epoch)
         batch = f"batch {step + 1} of epoch {epoch + 1}"
         if self.describe is not None:
             batch += f" ({self.describe(epoch, step)})"
-        good = snapshot_paths(self.directory)
-        advice = (
-            f"The last good snapshot is {good[-1]}: look at the batch, or go on from there with "
-            "a lower learning rate or a limit on the gradient."
-            if good
-            else "There is no snapshot yet: begin with a lower learning rate or a limit on the "
-            "gradient."
+        raise InputError(
+            f"{what} after {batch}; training has stopped. {what_is_left(self.directory)}"
         )
-        return f"The loss is not a number after {batch}; training has stopped. {advice}"

@@ -1,10 +1,8 @@
 """Attention scores of an encoder that reads a text."""
 
-import warnings
-
 import numpy as np
 
-from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention._validation import InputError, require, warn_of_truncation
 from keras_attention.visualization.attention_plot import (
     WORD_START,
     AttentionMap,
@@ -38,9 +36,8 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
     pairs = None if pair is None else [pair]
     encoded = tokenizer.encode([text], pairs, max_length)
     if encoded.truncated[0]:
-        warnings.warn(
+        warn_of_truncation(
             f"The text is longer than {max_length:,} tokens; only its beginning is drawn.",
-            TruncationWarning,
             stacklevel=2,
         )
     (ids,), (segments,) = encoded.token_ids, encoded.segment_ids

@@ -6,6 +6,7 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import (
     file_digests,
+    foreign_to_artifact,
     package_versions,
     read_manifest,
     verify_files,
@@ -114,3 +115,23 @@ def test_undecodable_manifest(tmp_path):
 def test_the_manifest_is_plain_json(artifact):
     text = (artifact / "manifest.json").read_text(encoding="utf-8")
     assert json.loads(text)["kind"] == "translator" and "für" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[1]", '{"kind": "a"}', '{"kind": "a", "files": []}', '{"files": {}}', "\xff"]
+)
+def test_the_name_of_a_file_makes_no_artifact(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
+    assert foreign_to_artifact(tmp_path) == "a directory that is no artifact"
+
+
+def test_an_artifact_with_what_is_not_its_own(tmp_path):
+    (tmp_path / "saved_model" / "2").mkdir(parents=True)
+    (tmp_path / "manifest.json").write_text('{"kind": "encoder", "files": {"model.onnx": {}}}')
+    assert foreign_to_artifact(tmp_path) is None  # a file that is missing is nobody else's
+    (tmp_path / "model.onnx").write_text("")
+    assert foreign_to_artifact(tmp_path) is None
+    (tmp_path / "saved_model" / "2" / "saved_model.pb").write_text("")
+    assert foreign_to_artifact(tmp_path) == (
+        "an artifact that also holds saved_model/2/saved_model.pb"
+    )

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from keras_attention.runs.run_directory import write_digests
 from keras_attention.text import TranslationTokenizer
 from tests.cli.command import run_here, run_process
 
@@ -147,6 +148,7 @@ def test_a_run_directory_of_another_kind(fails, tmp_path, run_directory):
     shutil.copytree(run_directory, run)
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps(config | {"kind": "parser"}))
+    write_digests(run, run / "model.keras")
     text = tmp_path / "in.txt"
     text.write_text("three\n")
     said = fails("translate", "--model", run, "--input", text)

@@ -128,7 +128,7 @@ def test_train_export_and_translate_from_a_shell(tmp_path):
     options = ("--epochs", 1, "--vocabulary-size", 70, "--seed", 3, "--resume", "--quiet")
     process = run_process("train", "translator", *files, "--output", run, *options)
     assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
-    names = {"model.keras", "digests.json", "tokenizer", "config.json"}
+    names = {"model.keras", "digests.json", "data.json", "tokenizer", "config.json"}
     assert {p.name for p in run.iterdir()} == names | {"history.csv", "snapshots", "logs"}
     assert json.loads((run / "config.json").read_text())["seed"] == 3
     process = run_process("export", "--model", run, "--output", artifact, "--formats", "onnx")

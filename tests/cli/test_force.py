@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.files import refuse_existing_directory
+from keras_attention.new_directory import refuse_existing_directory
+from keras_attention.runs.run_files import foreign_to_run
 from tests.cli.command import run_here
 from tests.labelled_sentences import labelled_sentences, write_table
 from tests.runs.mutations import contents
@@ -94,9 +95,7 @@ def test_a_checkpoint_by_its_own_import(refused, checkpoint, run, tmp_path):
     refused("import", tmp_path / "link", "--output", checkpoint, "--force")
     refused("import", checkpoint, "--output", tmp_path / "link", "--force")
     said = refused("export", "--model", run, "--output", checkpoint, "--force", "--quiet")
-    assert said == (
-        f"{checkpoint} is a directory that is neither a run nor an artifact; it is not overwritten."
-    )
+    assert said == (f"{checkpoint} is a directory that is no artifact; it is not overwritten.")
 
 
 def test_a_directory_of_another_program(refused, checkpoint, run, tmp_path):
@@ -104,9 +103,44 @@ def test_a_directory_of_another_program(refused, checkpoint, run, tmp_path):
     node.mkdir()
     (node / "config.json").write_text(json.dumps({"port": 80}))
     (node / "code.js").write_text("code")
-    for command in (("import", checkpoint), ("export", "--model", run, "--quiet")):
+    for what, command in (
+        ("run", ("import", checkpoint)),
+        ("artifact", ("export", "--model", run, "--quiet")),
+    ):
         said = refused(*command, "--output", node, "--force")
-        assert "node is a directory that is neither a run nor an artifact" in said
+        assert f"node is a directory that is no {what}" in said
+
+
+def test_a_foreign_folder_that_looks_like_a_run(refused, checkpoint, run, table):
+    """A published checkpoint with a folder `tokenizer`, and a run that somebody keeps notes in."""
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "kind": "encoder"}))
+    (checkpoint / "tokenizer").mkdir()
+    (run / "notes.txt").write_text("dear diary")
+    (run / "snapshots").mkdir()
+    (run / "snapshots" / "mine.safetensors").write_text("weights")
+    command = (*CLASSIFIER, "--train", table, "--valid", table, "--output")
+    said = refused(*command, checkpoint)
+    assert said.startswith(f"{checkpoint} is a run that also holds model.safetensors, ")
+    said = refused(*command, run)
+    assert said == (
+        f"{run} is a run that also holds notes.txt, snapshots/mine.safetensors; it is not "
+        "overwritten."
+    )
+
+
+def test_a_run_and_an_artifact_are_not_of_one_kind(refused, checkpoint, run, tmp_path):
+    other = make_classifier_run(tmp_path / "other")
+    said = refused("export", "--model", run, "--output", other, "--force", "--quiet")
+    assert said == f"{other} is a directory that is no artifact; it is not overwritten."
+    artifact = tmp_path / "artifact"
+    artifact.mkdir()
+    (artifact / "manifest.json").write_text('{"kind": "classifier", "files": {}}')
+    said = refused("import", checkpoint, "--output", artifact, "--force")
+    assert said == f"{artifact} is a directory that is no run; it is not overwritten."
+    (artifact / "letter.txt").write_text("dear")
+    said = refused("export", "--model", run, "--output", artifact, "--force", "--quiet")
+    assert said == f"{artifact} is an artifact that also holds letter.txt; it is not overwritten."
 
 
 def test_the_run_that_is_exported(refused, run, tmp_path, monkeypatch):
@@ -133,17 +167,15 @@ def test_the_run_that_training_begins_with(refused, run, table, tmp_path, monkey
         assert said == f"{output} cannot be overwritten by what is made from {initial}."
 
 
-def test_a_run_takes_the_place_of_an_artifact_and_of_a_link(capfd, checkpoint, tmp_path):
-    artifact = tmp_path / "artifact"
-    artifact.mkdir()
-    (artifact / "manifest.json").write_text('{"kind": "classifier", "files": {}}')
+def test_a_run_takes_the_place_of_a_run_and_of_a_link(capfd, checkpoint, tmp_path):
+    other = make_classifier_run(tmp_path / "other")
     (tmp_path / "link").symlink_to(make_classifier_run(tmp_path / "run"))
     before = contents(tmp_path / "run")
-    for path in (artifact, tmp_path / "link"):
+    for path in (other, tmp_path / "link"):
         status, _, err = run_here(capfd, "import", checkpoint, "--output", path, "--force")
         assert status == 0, err
-        assert not path.is_symlink() and not (path / "manifest.json").exists()
-        refuse_existing_directory(path, force=True)  # it is a run
+        assert not path.is_symlink()
+        refuse_existing_directory(path, force=True, foreign=foreign_to_run)
     assert contents(tmp_path / "run") == before
 
 

@@ -14,7 +14,8 @@ from keras_attention._validation import InputError
 from keras_attention.cli.launch import describe, training_arguments, worker_environments
 from keras_attention.cli.main import WORKER_LOST
 from keras_attention.training import WorkerLost
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.small_classifier import write_data
 
@@ -167,7 +168,7 @@ def test_a_worker_with_other_files_is_told_so(training, tmp_path):
     first, second = processes
     _, err = second.communicate(timeout=240)
     assert second.returncode == 2
-    assert "The files of this worker are not those of the chief: expected" in err
+    assert "The files of this worker are not those of the chief: training data differ." in err
     _, err = first.communicate(timeout=120)
     assert first.returncode == 75, err
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from keras_attention import load
+from keras_attention.runs.run_directory import write_config, write_digests
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here
@@ -47,7 +48,8 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
     config = json.loads((run / "config.json").read_text())
     assert config["decoding"]["beam_size"] == 1
     config["decoding"] = dict(BEAM)
-    (run / "config.json").write_text(json.dumps(config))
+    write_config(run, config)
+    write_digests(run, run / "model.keras")
     expected = load(run_directory, **BEAM).translate(TEXTS)
     assert load(run).translate(TEXTS) == expected
     _, out, _ = run_here(capfd, "translate", "--model", run, "--input", lines)
@@ -56,7 +58,8 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
     greedy = load(run, beam_size=1, n_best=1, length_penalty=0, coverage_penalty=0)
     assert greedy.translate(TEXTS) == load(run_directory).translate(TEXTS)
     config["decoding"] = {"beams": 3}
-    (run / "config.json").write_text(json.dumps(config))
+    write_config(run, config)
+    write_digests(run, run / "model.keras")
     status, _, error = run_here(capfd, "translate", "--model", run, "--input", lines)
     assert status == 2 and "config.json: Unknown decoding option 'beams'" in error
 

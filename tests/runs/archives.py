@@ -1,5 +1,6 @@
 """`.keras` archives taken apart and put together again, as nobody but a forger would."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -7,6 +8,18 @@ import zipfile
 import h5py
 
 from keras_attention.runs.run_directory import write_digests
+
+
+def signed_config(run, data):
+    """What `replaced` takes to give a run another config, with the digest that fits.
+
+    Args:
+        run: the run directory.
+        data: the bytes of its config.json.
+    """
+    entries = json.loads((run / "digests.json").read_bytes())
+    entries["config.json"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    return {run / "config.json": data, run / "digests.json": json.dumps(entries).encode()}
 
 
 def members_of(run):

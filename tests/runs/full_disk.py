@@ -34,7 +34,8 @@ def snapshot(directory):
 
 def start_run(directory):
     config = TranslatorConfig.for_preset("tiny", vocabulary_size=200)
-    TrainingRun(config, directory / "run", force=True, quiet=True).start(tokenizer())
+    with TrainingRun(config, directory / "run", force=True, quiet=True) as run:
+        run.start(tokenizer())
 
 
 def save_model(directory):

@@ -1,6 +1,7 @@
 """Whatever a manifest or a config says, `inspect` describes what loads, or says one sentence.
 
-The manifests are signed anew, so that nothing but their fields' own checks stands in the way.
+The manifests and the configs are signed anew, so that nothing but the checks of their fields stands
+in the way.
 """
 
 import json
@@ -15,6 +16,7 @@ from keras_attention.artifacts.manifest import signed
 from keras_attention.tasks.describe import describe
 from keras_attention.tasks.load import load, load_run
 from tests.cli.command import run_here
+from tests.runs.archives import signed_config
 from tests.runs.mutations import VALUES, answers_or_sentence, json_bytes, replaced, spoiled_json
 
 KINDS = ("translator", "classifier")
@@ -82,7 +84,7 @@ def described(artifact, change):
 
 def described_run(run, change):
     path = run / "config.json"
-    with replaced({path: json_bytes(change(json.loads(path.read_bytes())))}):
+    with replaced(signed_config(run, json_bytes(change(json.loads(path.read_bytes()))))):
         found = answers_or_sentence(run, lambda: describe(run))
         if found is not None:
             load_run(run)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.load import load_run
 from tests.cli.command import run_here
-from tests.runs.archives import forge, members_of
+from tests.runs.archives import forge, members_of, signed_config
 from tests.runs.mutations import (
     answers_or_sentence,
     json_bytes,
@@ -83,7 +83,7 @@ def test_configs(kind, runs, weights, data):
     path = runs[kind] / "config.json"
     config = json.loads(path.read_bytes())
     changed = data.draw(spoiled_json(config))
-    with replaced({path: json_bytes(changed)}):
+    with replaced(signed_config(runs[kind], json_bytes(changed))):
         found = answers_or_sentence(runs[kind], lambda: load_run(runs[kind]))
     if found is None:
         return

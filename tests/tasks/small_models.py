@@ -105,6 +105,20 @@ def save_small_run(name, path, **options):
     return path
 
 
+def saved(once, name):
+    """The run of the model `name`, which all tests share. Not to be changed: copy it."""
+    return once(f"saved {name}", lambda folder: save_small_run(name, folder / "run")) / "run"
+
+
+def exported(once, name):
+    """Its artifact in all formats. Not to be changed: copy it."""
+    from keras_attention import export
+
+    run = saved(once, name)
+    make = lambda folder: export(run, folder / "artifact", examples=texts_of(name))  # noqa: E731
+    return once(f"exported {name}", make) / "artifact"
+
+
 def texts_of(name):
     """Texts that it reads."""
     return SENTENCES if KINDS[name] == "translator" else TEXTS

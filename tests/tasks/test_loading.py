@@ -170,7 +170,7 @@ def test_the_saved_model_file_is_complete_or_absent(run_directory, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digests.json", "model.keras"]
 
     class Fails:
-        compiled = False
+        compiled, variables = False, ()
 
         def save(self, path):
             with open(path, "wb") as file:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_attention.tasks.load import load
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.cli.command import run_process
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_classifier import write_data

@@ -23,11 +23,12 @@ from tests.tasks.small_models import (
     answers,
     assert_same_answers,
     config_of,
+    exported,
     functional_classifier,
     save_small_run,
+    saved,
     small_encoder,
     small_model,
-    texts_of,
     tokenizer_of,
 )
 
@@ -40,8 +41,7 @@ def name(request):
 @pytest.fixture
 def saved_run(name, once):
     """The run of the model `name`. Not to be changed."""
-    folder = once(f"saved {name}", lambda folder: save_small_run(name, folder / "run"))
-    return folder / "run"
+    return saved(once, name)
 
 
 def test_there_is_one_model_of_every_kind():
@@ -65,16 +65,11 @@ def test_it_loads_and_answers_as_the_model_in_memory(name, saved_run):
 
 
 def test_it_exports(name, saved_run, once):
-    run = saved_run
-
-    def make(folder):
-        keras_attention.export(run, folder / "artifact", examples=texts_of(name))
-
-    artifact = once(f"exported {name}", make) / "artifact"
+    artifact = exported(once, name)
     manifest = read_manifest(artifact)
     assert manifest["kind"] == KINDS[name]
     assert manifest["formats"] == ["tf_saved_model", "tflite", "onnx"]
-    expected = answers(keras_attention.load(run), name)
+    expected = answers(keras_attention.load(saved_run), name)
     for runtime in manifest["formats"]:
         loaded = keras_attention.load(artifact, runtime)
         assert_same_answers(answers(loaded, name), expected, tolerance=1e-4)
@@ -149,6 +144,7 @@ def test_decoding_that_is_no_decoding(tmp_path, decoding):
     run = save_small_run("translator", tmp_path / "spoiled")
     config = {**config_of(run), "decoding": decoding}
     (run / "config.json").write_text(json.dumps(config))
+    run_directory.write_digests(run, run / "model.keras")
     with pytest.raises(InputError) as loading:
         keras_attention.load(run)
     assert str(loading.value) == f"{run}/config.json: {said}"  # the same sentence

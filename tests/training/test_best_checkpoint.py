@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention._validation import InputError
 from keras_attention.training import BestCheckpoint
 
 
@@ -67,6 +68,30 @@ def test_weights_are_not_touched_before_the_final_epoch(tmp_path):
     assert all((w == 1).all() for w in model.get_weights())
     model, _ = play(callback, [1.0, 1, 1], model, first=2)
     assert all((w == 0).all() for w in model.get_weights())
+
+
+def test_a_damaged_file(tmp_path):
+    play(BestCheckpoint(tmp_path, "val", "max", final_epoch=9), [1.0, 2, 1])
+    callback = BestCheckpoint(tmp_path, "val", "max")
+    path = callback.paths()[-1]
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # still a safetensors file
+    for read in (callback.best, lambda: callback.apply(make_model())):
+        with pytest.raises(InputError, match="best-0002.safetensors: not a readable checkpoint"):
+            read()
+    path.unlink()
+    assert callback.best() == (0, 1.0)
+
+
+def test_epochs_that_are_trained_anew_are_forgotten(tmp_path):
+    callback = BestCheckpoint(tmp_path, "val", "max", patience=2)
+    play(callback, [1.0, 2, 3, 4])
+    assert len(callback.paths()) == 3  # so far can training go back
+    callback.forget_from(3)
+    assert callback.best() == (2, 3.0)
+    callback.forget_from(2)
+    assert callback.best() == (1, 2.0)
+    assert callback.is_over(4) and not callback.is_over(3)
 
 
 def test_an_unknown_mode():

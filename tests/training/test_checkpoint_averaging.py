@@ -106,6 +106,11 @@ def test_apply_after_an_interruption(tmp_path):
 def test_a_damaged_file(tmp_path):
     averaging = AverageCheckpoints(tmp_path)
     small_model().fit(X, Y, epochs=2, verbose=0, callbacks=[averaging])
-    averaging.paths()[0].write_bytes(b"torn")
+    path = averaging.paths()[0]
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # still a safetensors file
+    with pytest.raises(InputError, match=r"epoch-0001\.safetensors: not a readable checkpoint"):
+        averaging.apply(small_model())
+    path.write_bytes(b"torn")
     with pytest.raises(InputError, match=r"epoch-0001\.safetensors: not a readable checkpoint"):
         averaging.apply(small_model())

@@ -16,7 +16,8 @@ from keras_attention.training import (
     restore_latest,
     save_snapshot,
 )
-from keras_attention.training.snapshots import _variables, read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import _variables, snapshot_paths
 from tests.training.snapshot_run import EPOCHS, STEPS, batches, build, fit, train
 
 pytest.importorskip("safetensors", reason="snapshots are safetensors files")

@@ -1,11 +1,10 @@
 """How the formats of a classifier are compared with Keras, and scored."""
 
 import time
-import warnings
 
 import numpy as np
 
-from keras_attention._validation import InputError, TruncationWarning
+from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.artifacts.precision_loss import Measure
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
@@ -19,8 +18,7 @@ SANE = 0.5  # of the texts, which a format in lower precision must label as Kera
 
 def scores_of(classifier, texts, pairs=None):
     """`classifier.scores`, without a word on texts that are too long."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TruncationWarning)
+    with truncation_is_known():
         return classifier.scores(texts, pairs)
 
 

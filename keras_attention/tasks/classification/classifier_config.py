@@ -6,6 +6,7 @@ from keras_attention._validation import InputError, require, require_positive_in
 from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
 from keras_attention.runs.run_config import (
     RunConfig,
+    given_of,
     preset_for,
     require_encoder_training,
     require_random_weights,
@@ -74,6 +75,10 @@ class ClassifierConfig(RunConfig):
     labels: list | None = None  # names, from the training data
     kind: str = "classifier"
 
+    changeable = frozenset(
+        {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"}
+    )
+
     @classmethod
     def for_preset(cls, preset=None, initial_weights=None, **options):
         """The options that suit what training begins with, changed by `options`.
@@ -86,13 +91,14 @@ class ClassifierConfig(RunConfig):
         Raises:
             InputError: if the preset is unknown, or an option does not concern it or the weights.
         """
+        asked = given_of(preset=preset, initial_weights=initial_weights)
         preset = preset_for(preset, initial_weights, PRESETS)
-        given = {name: value for name, value in options.items() if value is not None}
+        given = given_of(**options)
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
             raise InputError("`pooling` concerns BERT: lesson has the mean of all tokens.")
-        suited = PRESET_OPTIONS.get(preset, {})
-        return cls(initial_weights=initial_weights, preset=preset, **{**suited, **given})
+        suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset}
+        return cls.of_given({**given, **asked}, **suited)
 
     def __post_init__(self):
         if not self.train:

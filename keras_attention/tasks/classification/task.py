@@ -3,9 +3,8 @@
 import dataclasses
 import json
 import time
-import warnings
 
-from keras_attention._validation import InputError, TruncationWarning
+from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.json_file import NAMES, is_boolean, is_size
 from keras_attention.problem_types import output_name
 from keras_attention.tasks.classification.options import (
@@ -126,16 +125,15 @@ class ClassificationTask(EncoderTask):
         names = config.labels
         classifier = self.wrap(model, tokenizer, config.to_dict())
 
-        def finish():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TruncationWarning)  # it has been said
+        def finish(directory):
+            with truncation_is_known():  # it has been said
                 found = classifier.probabilities(valid.data.texts, valid.data.pairs)
             scores = classification_scores(valid.ids, found.argmax(axis=1), names)
             run.say(
                 f"validation: accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}"
             )
-            write_atomically(run.output / "scores.json", json.dumps(scores, indent=2).encode())
-            picture = run.output / "confusion.png"
+            write_atomically(directory / "scores.json", json.dumps(scores, indent=2).encode())
+            picture = directory / "confusion.png"
             save_confusion_plot(scores["confusion"], names, picture, force=True)
 
         return Plan(

@@ -1,11 +1,10 @@
 """A classifier of strings, by any function from ids to scores."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention._validation import InputError, require, warn_of_truncation
 from keras_attention.artifacts.formats import format_of
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
@@ -57,11 +56,10 @@ class TextClassifier:
         encoded = self.tokenizer.encode(texts, pairs, self.max_length)
         cut = [line for line, truncated in enumerate(encoded.truncated, start=1) if truncated]
         if cut:
-            warnings.warn(
+            warn_of_truncation(
                 f"{len(cut):,} of {len(texts):,} texts are longer than the model's maximum of "
                 f"{self.max_length:,} tokens (the first in line {cut[0]:,}); only their beginnings "
                 "are read.",
-                TruncationWarning,
                 stacklevel=3,
             )
         return encoded

@@ -6,6 +6,7 @@ from keras_attention._validation import InputError, require
 from keras_attention.models.bert_presets import PRESETS
 from keras_attention.runs.run_config import (
     RunConfig,
+    given_of,
     preset_for,
     require_encoder_training,
     require_random_weights,
@@ -58,6 +59,8 @@ class MaskedLMConfig(RunConfig):
     snapshot_every: int | None = None
     kind: str = "masked-lm"
 
+    changeable = frozenset({"warmup_share", "weight_decay", "masked_share", "whole_words"})
+
     @classmethod
     def for_preset(cls, preset=None, initial_weights=None, **options):
         """The options that suit a preset, changed by `options`; those that are None are left alone.
@@ -65,11 +68,12 @@ class MaskedLMConfig(RunConfig):
         Raises:
             InputError: if the preset is unknown, or an option does not concern the weights.
         """
+        asked = given_of(preset=preset, initial_weights=initial_weights)
         preset = preset_for(preset, initial_weights, PRESETS)
-        given = {name: value for name, value in options.items() if value is not None}
+        given = given_of(**options)
         require_random_weights(initial_weights, given)
-        suited = PRESET_OPTIONS.get(preset, {})
-        return cls(preset=preset, initial_weights=initial_weights, **{**suited, **given})
+        suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset}
+        return cls.of_given({**given, **asked}, **suited)
 
     def __post_init__(self):
         if not self.train:

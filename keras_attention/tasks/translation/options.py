@@ -37,7 +37,7 @@ TRAIN_OPTIONS = (
         int,
         metavar="N",
     ),
-    Option("architecture", "transformer (default) or rnn", default="transformer"),
+    Option("architecture", "transformer (default) or rnn"),
     Option(
         "preset",
         "transformer: tiny (default), base, big; "

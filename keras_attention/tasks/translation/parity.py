@@ -3,9 +3,8 @@
 import math
 import statistics
 import time
-import warnings
 
-from keras_attention._validation import TruncationWarning
+from keras_attention._validation import truncation_is_known
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.tasks.translation.sampling_ties import SamplingTies
 
@@ -68,8 +67,7 @@ class Remembered:
 
 def translate_timed(translator, texts, batch_size=None):
     """What `translate_n_best` gives, in batches of `batch_size`, and milliseconds per sentence."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TruncationWarning)
+    with truncation_is_known():
         if batch_size is not None:
             translator.batch_size = batch_size
             translator.translate_n_best(texts[:1])  # the first call allocates

@@ -1,10 +1,8 @@
 """What Keras draws with the same seed when its logits are rounded otherwise."""
 
-import warnings
-
 from keras import ops
 
-from keras_attention._validation import TruncationWarning
+from keras_attention._validation import truncation_is_known
 from keras_attention.decoding.noise import random_words, unit_interval
 from keras_attention.search_options import int32_seeds
 from keras_attention.tasks.translation.text_translator import compiled_generate, ids_to_ids
@@ -37,8 +35,7 @@ class SamplingTies:
 
     def __call__(self, text, seed):
         """A set of texts."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncationWarning)
+        with truncation_is_known():
             [row] = self.encode([text])
         seeds = int32_seeds([seed] * COPIES)
         found, _ = self.run([text] * COPIES, [row] * COPIES, seed=seeds)

@@ -1,10 +1,9 @@
 """A translator of strings, by any function from ids to ids."""
 
 import dataclasses
-import warnings
 from pathlib import Path
 
-from keras_attention._validation import InputError, TruncationWarning, require
+from keras_attention._validation import InputError, require, warn_of_truncation
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
 from keras_attention.search_options import (
@@ -57,10 +56,9 @@ class TextTranslator:
         for line, text in enumerate(texts, start=1):
             row = self.tokenizer.source.encode(text)
             if len(row) > self.max_source_length:
-                warnings.warn(
+                warn_of_truncation(
                     f"line {line}: {len(row):,} tokens are more than the model's maximum of "
                     f"{self.max_source_length:,}; only the first are translated.",
-                    TruncationWarning,
                     stacklevel=3,
                 )
                 row = [*row[: self.max_source_length - 1], row[-1]]  # END

@@ -5,7 +5,7 @@ import dataclasses
 from keras_attention._validation import InputError, require, require_rate
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.runs.run_config import RunConfig, require_training, require_window
+from keras_attention.runs.run_config import RunConfig, given_of, require_training, require_window
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -83,18 +83,33 @@ class TranslatorConfig(RunConfig):
     decoding: dict = dataclasses.field(default_factory=dict)
     kind: str = "translator"
 
+    changeable = frozenset(
+        {
+            "schedule",
+            "warmup_steps",
+            "label_smoothing",
+            "average_checkpoints",
+            "bleu_tokenize",
+            "decoding",
+        }
+    )
+    normalized = {"decoding": SearchOptions().to_dict()}
+    data = ("train_source", "train_target", "valid_source", "valid_target", "initial_weights")
+
     @classmethod
-    def for_preset(cls, preset=None, architecture="transformer", **options):
+    def for_preset(cls, preset=None, architecture=None, **options):
         """The options that suit a preset, changed by `options`; those that are None are left alone.
 
         Args:
             preset: one of the architecture's, or None for its default.
-            architecture: "transformer" or "rnn".
+            architecture: "transformer" (None) or "rnn".
             **options: fields of this class.
 
         Raises:
             InputError: if the architecture or the preset is unknown.
         """
+        asked = dict(preset=preset, architecture=architecture)
+        architecture = architecture or "transformer"
         if architecture not in ARCHITECTURES:
             raise InputError(
                 f"Unknown architecture {architecture!r}; expected one of "
@@ -110,8 +125,9 @@ class TranslatorConfig(RunConfig):
         if options.get("train_source") is None and options.get("train_target") is None:
             built_in = BUILT_IN_CORPUS_RNN if architecture == "rnn" else BUILT_IN_CORPUS
             suited = {**suited, **built_in}
-        given = {name: value for name, value in options.items() if value is not None}
-        return cls(preset=preset, architecture=architecture, **{**suited, **given})
+        given = given_of(**asked, **{**options, "decoding": options.get("decoding") or None})
+        made = dict(preset=preset, architecture=architecture)
+        return cls.of_given(given, **{**suited, **made})
 
     def __post_init__(self):
         require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 
 import numpy as np
@@ -91,7 +92,9 @@ def _require_strings(data, column, values):
 
 def _label(data, index, column):
     value = data.labels[index]
-    if isinstance(value, (list, dict)) or value is None:
+    # A data frame writes a missing label as NaN.
+    is_missing = value is None or (isinstance(value, float) and not math.isfinite(value))
+    if isinstance(value, (list, dict)) or is_missing:
         raise InputError(
             f"{data.place(index)}: the label ({column!r}) is {json.dumps(value)}; expected a "
             "string or a number."

@@ -16,7 +16,8 @@ from keras_attention.tasks.load import load, load_run
 from keras_attention.tasks.save_run import save_run
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer, read_labelled
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.labelled_sentences import LABELS, PAIR_LABELS, labelled_sentences, write_table
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_classifier import small_classifier, write_data
@@ -51,6 +52,7 @@ def test_what_a_run_directory_holds(whole, data):
     assert names(whole) == {
         "model.keras",
         "digests.json",
+        "data.json",
         "tokenizer",
         "config.json",
         "history.csv",

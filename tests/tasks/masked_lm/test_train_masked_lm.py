@@ -14,7 +14,8 @@ from keras_attention.tasks.masked_lm.pretraining_texts import load_texts
 from keras_attention.tasks.masked_lm.training import most_frequent_rate
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
 
@@ -39,7 +40,7 @@ def history(run):
 
 def test_what_a_run_directory_holds(whole, data):
     found = {path.name for path in whole.iterdir()}
-    of_a_run = {"model.keras", "digests.json", "tokenizer", "config.json"}
+    of_a_run = {"model.keras", "digests.json", "data.json", "tokenizer", "config.json"}
     assert found == of_a_run | {"history.csv", "snapshots", "logs"}
     assert [row["epoch"] for row in history(whole)] == ["0", "1"]
     values = json.loads((whole / "config.json").read_text())

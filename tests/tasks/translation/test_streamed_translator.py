@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.runs.run_directory import write_digests
+from keras_attention.runs.signed_json import write_signed
 from keras_attention.tasks.load import load_run
 from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_run import (
     small_config,
@@ -98,6 +101,13 @@ def test_it_does_not_resume_on_another_corpus(killed, corpus, tmp_path):
     for name in ("config.json", "corpus.json"):
         text = (run / name).read_text().replace(str(corpus), str(copies))
         (run / name).write_text(text)
+    with pytest.raises(InputError, match="config.json has been changed"):
+        train(small_streamed_config(copies), run, resume=True, quiet=True)
+    write_digests(run)
+    with pytest.raises(InputError, match="corpus.json has been changed"):
+        train(small_streamed_config(copies), run, resume=True, quiet=True)
+    known = json.loads((run / "corpus.json").read_text())
+    write_signed(run / "corpus.json", {n: v for n, v in known.items() if n != "sha256"})
     config = small_streamed_config(copies)
     shard = copies / "shard-1.de"
     text = shard.read_text()

@@ -11,7 +11,8 @@ from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.sentence_pairs import load_pairs
 from keras_attention.tasks.translation.training import train_tokenizer
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
-from keras_attention.training.snapshots import read_snapshot, snapshot_paths
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_run import small_config, two_layers, write_corpus
 
@@ -53,6 +54,7 @@ def test_what_a_run_directory_holds(whole):
     assert names(whole) == {
         "model.keras",
         "digests.json",
+        "data.json",
         "tokenizer",
         "config.json",
         "history.csv",
@@ -72,18 +74,18 @@ def test_the_config_repeats_the_run(whole, corpus):
     assert TranslatorConfig.from_dict(values) == small_config(corpus)
 
 
-def test_the_translator_that_is_returned_is_the_one_that_is_saved(run_directory, whole, tmp_path):
+def test_the_translator_that_is_returned_is_the_one_that_is_saved(corpus, whole, tmp_path):
     """Weights averaged at the end reach the file."""
     texts = ["three hundred and two", ""]
     loaded = load_run(whole)
     again = shutil.copytree(whole, tmp_path / "run")
-    returned = train(small_config("unused"), again, resume=True, quiet=True)
+    returned = train(small_config(corpus), again, resume=True, quiet=True)
     assert returned.translate(texts) == loaded.translate(texts)
 
 
 def test_resuming_a_finished_run_does_nothing(whole, corpus, capsys):
     before = tree(whole)
-    train(small_config(corpus, epochs=9), whole, resume=True)
+    train(small_config(corpus), whole, resume=True)
     assert capsys.readouterr().out == f"{whole} is finished: nothing to do.\n"
     assert tree(whole) == before
 

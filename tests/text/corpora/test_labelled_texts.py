@@ -129,6 +129,8 @@ def test_json_labels_become_text(tmp_path):
         ("a.csv", "text,label\na,1\nb, \n", r"line 3: the label \('label'\) is empty\."),
         ("a.jsonl", '{"text": "x", "label": ""}', r"line 1: the label \('label'\) is empty\."),
         ("a.jsonl", '{"text": "x", "label": null}', r"line 1: the label \('label'\) is null; exp"),
+        ("a.jsonl", '{"text": "x", "label": NaN}', r"line 1: the label \('label'\) is NaN; expec"),
+        ("a.jsonl", '{"text": "x", "label": -Infinity}', r"the label \('label'\) is -Infinity; ex"),
         (
             "a.jsonl",
             '{"text": "x", "label": [1]}',

@@ -1,0 +1,69 @@
+"""The options with which a training goes on."""
+
+import os
+
+from keras_attention._validation import InputError
+
+# What any training may change when it goes on: the model, the vocabulary and the order of the
+# batches stay.
+CHANGEABLE = {"epochs", "learning_rate", "clip_norm", "jit_compile", "snapshot_every"}
+
+
+def resumed_config(config, asked, output, is_finished=False):
+    """The config of a run with the options that a user gives to train on.
+
+    Args:
+        config: the `RunConfig` of the run.
+        asked: a `RunConfig` of the same class: what was given. What was not stays as it is.
+        output: path of the run, for messages.
+        is_finished: whether the run has trained all its epochs.
+
+    Returns:
+        The new config, and whether there is more to train than the run was to.
+
+    Raises:
+        InputError: if an option is given that cannot change any more; it names all of these.
+    """
+    given = asked.given()
+    changed = {
+        name: value for name, value in given.items() if _differs(config, name, value, config.data)
+    }
+    fixed = [name for name, value in changed.items() if not _may_change(config, name, value)]
+    if fixed:
+        told = [f"`{name}` {getattr(config, name)!r}, not {given[name]!r}" for name in fixed]
+        raise InputError(
+            f"{output} was begun with {', '.join(told)}; a training that goes on cannot change "
+            "that. Leave it out, or give another path."
+        )
+    values = {**config.to_dict(), **changed}
+    for name, value in changed.items():
+        if isinstance(value, dict):
+            values[name] = {**getattr(config, name), **value}
+    more = [name for name in ("epochs", "patience") if _is_more(config, changed, name)]
+    if is_finished and changed and not more:
+        names = ", ".join(f"`{name}`" for name in changed)
+        raise InputError(
+            f"{output} is finished after {config.epochs} epochs, so {names} would change nothing. "
+            f"Leave it out, or give `epochs` more than {config.epochs} to train on."
+        )
+    new = type(config).from_dict(values)
+    return new, bool(more)
+
+
+def _differs(config, name, value, data):
+    own = getattr(config, name)
+    if isinstance(value, dict):
+        return any(own.get(key) != part for key, part in value.items())
+    if name in data and isinstance(value, str) and isinstance(own, str):
+        return value != own and os.path.realpath(value) != os.path.realpath(own)
+    return value != own
+
+
+def _may_change(config, name, value):
+    if name == "dropout":  # a layer that drops nothing has no state, and so another snapshot
+        return bool(value and config.dropout)
+    return name in CHANGEABLE or name in config.changeable or name in config.data
+
+
+def _is_more(config, changed, name):
+    return name in changed and changed[name] > (getattr(config, name) or 0)

@@ -1,0 +1,38 @@
+"""JSON files that hold their own sha256."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from keras_attention._validation import InputError
+from keras_attention.files import write_atomically
+from keras_attention.json_file import parse_json_object
+
+SIGNATURE = "sha256"
+
+
+def write_signed(path, values):
+    """Writes a dict of JSON values with its sha256, which shows any change."""
+    values = {**values, SIGNATURE: _digest(values)}
+    write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
+
+
+def read_signed(path):
+    """The dict that `write_signed` wrote.
+
+    Raises:
+        InputError: if the file cannot be read, is torn, or has been changed.
+    """
+    try:
+        values = parse_json_object(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    signature = values.pop(SIGNATURE, None)
+    if signature != _digest(values):
+        raise InputError(f"{path} has been changed: it is not as its {SIGNATURE} says.")
+    return values
+
+
+def _digest(values):
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
