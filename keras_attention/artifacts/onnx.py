@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from keras_attention.artifacts.quantization import describe_storage
 from keras_attention.files import write_atomically
 
 OPSET = 18
+_CONVERTING = threading.Lock()  # the variable that `_convert` sets is everybody's
 
 
 def write(path, model, graph, precision="float32", saved_model=None):
@@ -61,17 +63,18 @@ def _convert(function):
         return convert.from_function(function, input_signature=signature, opset=OPSET)[0]
 
     name = constants.ENV_TF2ONNX_CATCH_ERRORS
-    given = os.environ.get(name)
-    os.environ[name] = "FALSE"
-    try:
-        return once()
-    except Exception:
-        del os.environ[name]
-        return once()  # without the pass that failed
-    finally:
-        os.environ.pop(name, None)
-        if given is not None:
-            os.environ[name] = given
+    with _CONVERTING:
+        given = os.environ.get(name)
+        os.environ[name] = "FALSE"
+        try:
+            return once()
+        except Exception:
+            del os.environ[name]
+            return once()  # without the pass that failed
+        finally:
+            os.environ.pop(name, None)
+            if given is not None:
+                os.environ[name] = given
 
 
 def operators(path):
