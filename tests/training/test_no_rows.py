@@ -14,12 +14,12 @@ from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity
 from tests.models.test_rnn_translator import SIZES, SOURCE, TARGET, make
 
 SMALL = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12, dropout=0.0)
-LOSS = {"loss": LabelSmoothedCrossEntropy(), "metrics": [Perplexity()]}
 
 
 def translator(model):
     inputs = {"encoder_token_ids": SOURCE, "decoder_token_ids": TARGET}
-    return model, inputs, TARGET, LOSS
+    options = {"loss": LabelSmoothedCrossEntropy(), "metrics": [Perplexity()]}
+    return model, inputs, TARGET, options
 
 
 def classifier():
