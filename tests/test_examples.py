@@ -104,7 +104,7 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
 
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):
     files = [str(labelled / name) for name in ("texts.txt", "valid.jsonl", "train.jsonl")]
-    options = dict(max_sequence_length=32, vocabulary_size=200, max_buckets=1)
+    options = dict(max_sequence_length=48, vocabulary_size=200, max_buckets=1)
     accuracies = example("pretraining").main(*files, tmp_path, epochs=1, seeds=1, **options)
     assert {name: len(found) for name, found in accuracies.items()} == {
         "random weights": 1,

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.masks import implicit_mask
+from keras_attention import masks
 from keras_attention.training.token_metrics import token_weights
 
 
@@ -42,7 +42,7 @@ class TokenLoss(keras.losses.Loss):
         """
         y_true = ops.convert_to_tensor(y_true)
         weights = ops.cast(self.token_weights(y_true, sample_weight), "float32")
-        mask = implicit_mask(y_pred)
+        mask = masks.implicit_mask(y_pred)
         if mask is not None:
             if len(mask.shape) != len(weights.shape):
                 raise ValueError(

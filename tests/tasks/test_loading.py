@@ -186,4 +186,4 @@ def test_the_saved_model_file_is_complete_or_absent(run_directory, tmp_path):
 
 def test_the_config_says_how_to_repeat_the_run(run_directory):
     config = read_config(run_directory)
-    assert config["kind"] == "translator" and config["seed"] == 0 and config["epochs"] == 2
+    assert config["kind"] == "translator" and config["seed"] == 0 and config["epochs"] == 3

@@ -147,8 +147,8 @@ def test_an_export_killed_at_any_moment_leaves_no_artifact(tmp_path):
             verify_files(path)
             continue
         half_done += 1
-        [left] = names(tmp_path)  # it has swept what the one before had left
-        assert left.startswith(".artifact.new-")
+        lock, left = names(tmp_path)  # it has swept what the one before had left
+        assert lock == ".artifact.lock" and left.startswith(".artifact.new-")
     assert half_done >= 2
     export_model(path, force=True)
     assert names(tmp_path) == ["artifact"]
