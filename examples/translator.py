@@ -13,7 +13,7 @@ from keras_attention import models, text, training, visualization
 from keras_attention.tasks.translation.text_translator import keras_translator
 
 
-def main(output, epochs=5, pairs=50_000):
+def main(output, epochs=5, pairs=50_000, sentences=200):
     """Leaves an artifact and a picture in `output`; returns each runtime's exact match."""
     keras.utils.set_random_seed(0)
 
@@ -36,7 +36,7 @@ def main(output, epochs=5, pairs=50_000):
         metrics=[training.TokenAccuracy(), training.Perplexity()],
     )
     translator = keras_translator(model, tokenizer)
-    valid = text.phrase_corpus(200, split="valid")
+    valid = text.phrase_corpus(sentences, split="valid")
     scores = training.TranslationScores(translator.translate, *valid)
     # The batches are in a random order of their own, hence no shuffling.
     steps = dict(steps_per_epoch=len(batches), epochs=epochs, shuffle=False)
@@ -45,14 +45,15 @@ def main(output, epochs=5, pairs=50_000):
     # Deployment: one directory with every format, each compared with Keras before it appears.
     artifact = Path(output) / "artifact"
     keras_attention.export(model, artifact, tokenizer, examples=valid[0], say=print)
-    sources, references = text.phrase_corpus(200, split="test")
+    sources, references = text.phrase_corpus(sentences, split="test")
     translators = {"keras": translator}
     for runtime in ("tf_saved_model", "tflite", "onnx"):
         translators[runtime] = keras_attention.load(artifact, runtime)
     matches = {}
     for runtime, each in translators.items():
         found = each.translate(sources)
-        matches[runtime] = sum(a == b for a, b in zip(found, references, strict=True)) / 200
+        exact = sum(a == b for a, b in zip(found, references, strict=True))
+        matches[runtime] = exact / sentences
         print(f"{runtime:<15} exact match {matches[runtime]:.1%}")
     attention = visualization.attention_of_sentence(translator, "The bus leaves at half past six.")
     visualization.save_attention_plot(attention, Path(output) / "alignment.png")

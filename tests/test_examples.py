@@ -13,6 +13,7 @@ from keras_attention.tasks.describe import describe
 from keras_attention.tasks.load import load_run
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.labelled_sentences import labelled_sentences, write_table
+from tests.tasks.small_run import two_layers
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -31,7 +32,8 @@ def test_a_custom_attention_learns_what_the_plain_one_cannot(capsys):
 
 
 def test_the_translator_trains_exports_and_agrees(tmp_path, capsys):
-    matches = example("translator").main(tmp_path, epochs=1, pairs=3000)
+    with two_layers():
+        matches = example("translator").main(tmp_path, epochs=1, pairs=3000, sentences=32)
     assert set(matches) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(matches.values())) == 1
     assert (tmp_path / "artifact" / "manifest.json").exists()

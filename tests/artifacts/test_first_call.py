@@ -61,14 +61,22 @@ def rnn():
     )
 
 
+BUILDS = {"1 layer": lambda: transformer(1), "2 layers": lambda: transformer(2), "rnn": rnn}
+FAST = {("1 layer", 1), ("2 layers", 4), ("rnn", 4)}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the C library for its memory")
-@pytest.mark.parametrize("beam_size", [1, 4])
 @pytest.mark.parametrize(
-    "build", [lambda: transformer(1), lambda: transformer(2), rnn], ids=["1 layer", "2", "rnn"]
+    "build, beam_size",
+    [
+        pytest.param(name, size, marks=() if (name, size) in FAST else pytest.mark.slow)
+        for name in BUILDS
+        for size in (1, 4)
+    ],
 )
 def test_the_first_call_is_as_the_second(build, beam_size, tmp_path):
     keras.utils.set_random_seed(0)
-    model = build()
+    model = BUILDS[build]()
     search = SearchOptions(beam_size=beam_size, min_length=12, max_length=30)
     archive = keras.export.ExportArchive()
     archive.track(model)

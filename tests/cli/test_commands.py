@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention import load
 from keras_attention._validation import InputError
+from keras_attention.tasks.translation import translation_comparison
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here, run_process
 from tests.tasks.small_run import two_layers, write_words
@@ -140,12 +141,13 @@ def test_train_export_and_translate_from_a_shell(tmp_path):
     assert process.stdout.count(b"\n") == 1
 
 
-def test_the_demo(tmp_path, capsys):
+def test_the_demo(tmp_path, capsys, monkeypatch):
     """A small one: what it prints, what it leaves, and that all runtimes agree."""
     from keras_attention.cli.demo import run_demo
 
     options = dict(epochs=1, corpus_size=1000, vocabulary_size=300, max_sequence_length=48)
     options["max_buckets"] = 1
+    monkeypatch.setattr(translation_comparison, "COMPARED_SENTENCES", 40)  # of 200
     for name in ("report.json", "alignment.png"):
         (tmp_path / name).write_text("mine")
         with pytest.raises(InputError, match=f"{name} already exists"):

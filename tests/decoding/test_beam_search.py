@@ -145,9 +145,27 @@ def test_as_in_plain_python_whatever_the_beam(seed, penalties, beam_size, n_best
             assert not alignment[len(rows) :].any() and not alignment[:, length:].any()
 
 
-@pytest.mark.parametrize("beam_size", [1, 2, 4])
-@pytest.mark.parametrize("alpha, beta", [(0.0, 0.0), (0.6, 0.2)])
-@pytest.mark.parametrize("build", [make, make_rnn], ids=["transformer", "rnn"])
+# Both penalties, and none, with the widest beam; the others are slow.
+FAST = {(1, 0.0), (2, 0.6), (4, 0.6), (4, 0.0)}
+
+
+@pytest.mark.parametrize(
+    "beam_size, alpha, beta, build",
+    [
+        pytest.param(
+            beam_size,
+            alpha,
+            beta,
+            build,
+            marks=() if fast else pytest.mark.slow,
+            id=f"{name}-{alpha}-{beta}-{beam_size}",
+        )
+        for name, build in (("transformer", make), ("rnn", make_rnn))
+        for alpha, beta in ((0.0, 0.0), (0.6, 0.2))
+        for beam_size in (1, 2, 4)
+        for fast in [(beam_size, alpha) in FAST and (name, beam_size, alpha) != ("rnn", 4, 0.0)]
+    ],
+)
 def test_as_in_plain_python_on_the_models_own_logits(build, beam_size, alpha, beta):
     """Whole prefixes through the training path: neither cache nor step contract is used."""
     if build is make_rnn and keras.backend.backend() == "jax":

@@ -37,6 +37,8 @@ OPTIONS = [
     dict(beam_size=3, n_best=2, length_penalty=0.8, coverage_penalty=0.3),
     dict(beam_size=2, max_length=ROOM),
 ]
+# A minimum without a beam, and a maximum, are in the others' graphs too.
+SLOW = (dict(min_length=ROOM + 1), dict(beam_size=2, max_length=ROOM))
 
 
 def dynamic(function):
@@ -71,7 +73,10 @@ def rnn():
     )
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(o, marks=pytest.mark.slow if o in SLOW else (), id=str(o)) for o in OPTIONS],
+)
 @pytest.mark.parametrize("build", [table, transformer, rnn])
 def test_rounds_change_nothing(build, options):
     model, options = build(), SearchOptions(**options)

@@ -15,7 +15,7 @@ SIZES = {
     "rnnsearch": dict(units=8, embedding_dim=6, maxout_units=5, attention_units=7),
     "gnmt": dict(units=8, num_layers=3),
 }
-JIT = ("small", "gnmt")  # XLA compiles one preset with few cells and one with many
+JIT = ("small",)  # what XLA compiles in seconds
 SOURCE = np.array([[5, 6, 7, 8, 3], [9, 4, 3, 0, 0]], "int32")
 TARGET = np.array([[2, 11, 12, 13], [2, 14, 0, 0]], "int32")
 

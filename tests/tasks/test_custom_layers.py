@@ -87,7 +87,10 @@ def test_without_its_class_a_run_is_refused(name, custom_run, layers_file):
         assert "`custom_objects`" in said
 
 
-@pytest.mark.parametrize("name", ["registered translator", "classifier", "encoder"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("registered translator", marks=pytest.mark.slow), "classifier", "encoder"],
+)
 def test_its_artifact_needs_the_file_no_more(name, custom_run, layers_file, once):
     run, mine = custom_run(name), my_layers(layers_file)
     kind = SMALL_NAMES[KINDS[name]]

@@ -64,6 +64,14 @@ def test_it_loads_and_answers_as_the_model_in_memory(name, saved_run):
         np.testing.assert_array_equal(found, weights)
 
 
+# Recurrent translators export in test_rnn_export.py too.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "rnn translator" else ())
+        for name in MAKERS
+    ],
+)
 def test_it_exports(name, saved_run, once):
     artifact = exported(once, name)
     manifest = read_manifest(artifact)
