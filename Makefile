@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 JAX_VENV := .venv-jax
 BIN := $(VENV)/bin
-# Workers that share the tests, a file at a time; each runs a file in a process of its own.
-PROCESSES ?= 2
+# Workers that share the tests, a file at a time; each runs a file in a process of its own. One
+# more than two cores: tests also wait, for processes, servers and a browser.
+PROCESSES ?= 3
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # A step on a CPU is up to 2.7 times as fast: memory is kept, and oneDNN multiplies.
 export TF_CPU_ALLOCATOR_USE_BFC ?= 1
