@@ -53,7 +53,7 @@ def write(path, model, graph, precision="float32", saved_model=None):
 def _convert(function):
     """The ONNX model of a `tf.function` that has an input signature.
 
-    tf2onnx copies the graph before each of its passes, in case the pass fails, which takes a third
+    tf2onnx copies the graph before each of its passes, in case the pass fails, which takes much
     of the time. While this variable is set it copies nothing and raises what fails.
     """
     from tf2onnx import constants, convert

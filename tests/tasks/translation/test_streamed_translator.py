@@ -101,7 +101,7 @@ def test_it_does_not_resume_on_another_corpus(killed, corpus, tmp_path):
     for name in ("config.json", "corpus.json"):
         text = (run / name).read_text().replace(str(corpus), str(copies))
         (run / name).write_text(text)
-    with pytest.raises(InputError, match="config.json has "):
+    with pytest.raises(InputError, match=r"config.json has (been changed|[\d,]+ bytes instead of)"):
         train(small_streamed_config(copies), run, resume=True, quiet=True)
     write_digests(run)
     with pytest.raises(InputError, match="corpus.json has been changed"):
