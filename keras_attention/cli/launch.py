@@ -1,5 +1,6 @@
 """`keras-attention launch`: starts workers on this machine, and again when one has failed."""
 
+import argparse
 import json
 import os
 import signal
@@ -50,6 +51,41 @@ def training_arguments(arguments):
     if not any(argument.startswith("--distribute") for argument in arguments):
         arguments += ["--distribute", "multi-worker"]
     return arguments
+
+
+def output_now(arguments):
+    """Which directory is at the training's --output: one that replaces it is another one."""
+    try:
+        found = os.stat(_parsed(arguments)[0].output)
+    except (OSError, TypeError, ValueError):  # there is none
+        return None
+    return found.st_dev, found.st_ino
+
+
+def restarted_arguments(arguments, begun):
+    """The arguments of workers that start again.
+
+    Args:
+        arguments: those of the workers that ended.
+        begun: whether these had made the run. Until they have, what is at --output is an older
+            run, from which `--resume` would go on.
+
+    >>> restarted_arguments(["train", "classifier", "--output", "run", "--force"], begun=True)
+    ['train', 'classifier', '--output', 'run', '--resume']
+    """
+    options, others = _parsed(arguments)
+    if options.resume or not begun:
+        return arguments
+    return [*others, "--output", options.output, "--resume"]
+
+
+def _parsed(arguments):
+    """The training's options that say where it begins, and its other arguments."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--output")
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--resume", action="store_true")
+    return parser.parse_known_args(arguments)
 
 
 def free_ports(count):
@@ -141,6 +177,7 @@ def run(options):
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     processes = []
+    before = output_now(arguments)
     try:
         with tempfile.TemporaryDirectory() as notes:
             for restart in range(options.restarts + 1):
@@ -160,8 +197,8 @@ def run(options):
                 say(f"worker {failed} {describe(status)}.")
                 if restart < options.restarts:
                     say("all workers are started again.")
-                    arguments = [argument for argument in arguments if argument != "--force"]
-                    arguments += [] if "--resume" in arguments else ["--resume"]
+                    begun = output_now(arguments) != before
+                    arguments = restarted_arguments(arguments, begun)
             return status if status > 0 else 128 - status
     finally:
         for process in processes:

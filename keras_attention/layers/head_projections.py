@@ -224,8 +224,8 @@ class HeadProjections(Layer):
         return self.project(key)
 
     def initial_state(self, value):
-        """What `attend` remembers from step to step: nothing."""
-        return {}
+        """What `attend` remembers from step to step: the position (B, 1) of the next query."""
+        return {"position": ops.zeros((ops.shape(value)[0], 1), dtype="int32")}
 
     def empty_cache(self, batch_size, length):
         """A cache of `length` slots for self-attention: see `attention_cache`."""

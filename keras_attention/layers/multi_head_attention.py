@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.matmul import matmul, scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
@@ -251,17 +251,19 @@ class MultiHeadAttention(HeadProjections):
         return scaled_dot_product(query, key)
 
     def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
-        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads."""
-        require(
-            self.sliding_window is None,
-            "sliding_window",
-            "None in a recurrent decoder, which does not count its steps",
-            sliding_window=self.sliding_window,
-        )
+        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
+
+        `state` counts the steps, so `score` and the sliding window get the positions of a call.
+        """
         output, scores = self.cross_step(
-            query, projected_keys, value_mask, return_attention_scores=True, training=training
+            query,
+            projected_keys,
+            value_mask,
+            query_positions=state["position"],
+            return_attention_scores=True,
+            training=training,
         )
-        return output, ops.mean(scores, axis=1)[:, 0], state
+        return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
 
     def _attend(
         self, query, projected, positions, mask, may_be_empty, return_attention_scores, training

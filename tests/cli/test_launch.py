@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.cli.launch import describe, training_arguments, worker_environments
+from keras_attention.cli.launch import (
+    describe,
+    output_now,
+    restarted_arguments,
+    training_arguments,
+    worker_environments,
+)
 from keras_attention.cli.main import WORKER_LOST
+from keras_attention.new_directory import new_directory
 from keras_attention.training import WorkerLost
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
@@ -191,6 +198,27 @@ def test_what_launch_starts():
         training_arguments([])
     assert describe(3) == "ended with 3"
     assert describe(-9) == "was ended by SIGKILL"
+
+
+def test_workers_that_start_again_resume_only_what_they_began(tmp_path):
+    """Not the run that they were to replace."""
+    run = tmp_path / "run"
+    arguments = ["train", "classifier", "--train", "f", "--output", str(run), "--force"]
+    for former in (False, True):
+        if former:
+            run.mkdir()
+        before = output_now(arguments)
+        assert restarted_arguments(arguments, output_now(arguments) != before) == arguments
+        with new_directory(run, force=True) as directory:
+            (directory / "config.json").write_text("{}")
+        again = restarted_arguments(arguments, output_now(arguments) != before)
+        assert again == [*arguments[:-1], "--resume"]
+        assert restarted_arguments(again, False) == again
+        shutil.rmtree(run)
+    spelled = ["train", "classifier", f"--output={run}", "--forc", "--train", "f"]
+    assert restarted_arguments(spelled, True) == [
+        *("train", "classifier", "--train", "f", "--output", str(run), "--resume")
+    ]
 
 
 @pytest.mark.parametrize(

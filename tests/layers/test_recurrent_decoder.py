@@ -284,6 +284,29 @@ class Bilinear(BaseAttention):
         return ops.matmul(query, ops.transpose(key, (0, 2, 1)))
 
 
+class Nearby(MultiHeadAttention):
+    """A user's own score, which reads positions."""
+
+    def score(self, query, key, query_positions, key_positions):
+        queries = ops.reshape(ops.cast(query_positions, query.dtype), (-1, 1, query.shape[2], 1))
+        keys = ops.reshape(ops.cast(key_positions, query.dtype), (1, 1, 1, -1))
+        scores = super().score(query, key, query_positions, key_positions)
+        return scores - 0.5 * ops.abs(queries - keys)
+
+
+@pytest.mark.parametrize(
+    "attention", [Nearby(2, 3), MultiHeadAttention(2, 3, sliding_window=2)], ids=["score", "window"]
+)
+def test_multi_head_attention_counts_the_steps_of_a_recurrence(attention):
+    """Attention a step at a time is attention of the sequence."""
+    output, scores = to_numpy(attention(TOKENS, VALUE, return_attention_scores=True))
+    keys, state = attention.project_keys(VALUE), attention.initial_state(VALUE)
+    for t in range(T):
+        context, alignment, state = attention.attend(TOKENS[:, t], VALUE, keys, None, state)
+        np.testing.assert_allclose(to_numpy(context), output[:, t], atol=1e-6)
+        np.testing.assert_allclose(to_numpy(alignment), scores[:, :, t].mean(1), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("kind", "attention", "products"),
     [
@@ -293,6 +316,7 @@ class Bilinear(BaseAttention):
         (RNNSearchDecoder, Bilinear(), 4),
         # Multi-head attention makes its products without the recurrence.
         (RecurrentDecoder, MultiHeadAttention(2, 3), 2),
+        (RecurrentDecoder, Nearby(2, 3), 2),
         (RecurrentDecoder, None, 2),
     ],
 )
