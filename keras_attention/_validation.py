@@ -8,6 +8,7 @@ import numbers
 import re
 import warnings
 
+_HALF = re.compile("[\ud800-\udfff]")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
 
 
@@ -142,3 +143,15 @@ def with_article(kind):
     'an encoder'
     """
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def well_formed(text):
+    """The text as UTF-8 can hold it: with U+FFFD in the place of every half of a surrogate pair.
+
+    Python's strings, and JSON, may hold such a half; UTF-8 may not. Every tokenizer and every
+    runtime gets texts that went through here, so that all of them read the same text.
+
+    >>> well_formed("a\\ud83d b")
+    'a\ufffd b'
+    """
+    return text if text.isascii() else _HALF.sub("\ufffd", text)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from keras_attention.artifacts.manifest import ORIGIN
-from keras_attention.tasks.load import read_artifact, read_run
-from keras_attention.tasks.whole_read import whole_read
+from keras_attention.tasks.load import read_artifact, read_run, whole_read
 
 
 def describe(path, custom_objects=None):

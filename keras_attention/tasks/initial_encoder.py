@@ -7,8 +7,8 @@ from keras_attention.json_file import read_json_object
 from keras_attention.runs.run_directory import TOKENIZER, read_model
 from keras_attention.tasks import task_of
 from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
+from keras_attention.tasks.load import whole_read
 from keras_attention.tasks.task import Initial
-from keras_attention.tasks.whole_read import whole_read
 
 
 def initial_encoder(config, custom_objects=None):

@@ -10,8 +10,8 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import foreign_to_artifact
 from keras_attention.new_directory import _exchange, new_directory
-from keras_attention.tasks import whole_read as module
-from keras_attention.tasks.whole_read import whole_read
+from keras_attention.tasks import load as module
+from keras_attention.tasks.load import whole_read
 
 NAMES = ("model.onnx", "labels.txt", "tokenizer/vocab.txt")
 

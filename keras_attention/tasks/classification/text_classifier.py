@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, require, warn_of_truncation
+from keras_attention._validation import InputError, require, warn_of_truncation, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
-from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
 from keras_attention.token_ids import pad
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from keras_attention._validation import InputError, require, warn_of_truncation
+from keras_attention._validation import InputError, require, warn_of_truncation, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
 from keras_attention.search_options import (
@@ -15,7 +15,6 @@ from keras_attention.search_options import (
     require_decoding_names,
 )
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
-from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import pad
 
 OUTPUTS = ("token_ids", "score")  # of the signature `ids`

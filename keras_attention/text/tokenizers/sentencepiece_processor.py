@@ -1,11 +1,20 @@
 """SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
 import dataclasses
+import math
+import struct
 
-from keras_attention._validation import require
-from keras_attention.text.tokenizers.exact_scores import exact_scores
-from keras_attention.text.tokenizers.well_formed import well_formed
+from keras_attention._validation import require, well_formed
 from keras_attention.token_ids import SpecialIds
+
+GRID = 32  # scores are multiples of 1 / GRID
+
+# Numbers of fields in sentencepiece_model.proto
+_PIECES, _TRAINER = 1, 2  # of a model
+_SCORE, _KIND = 2, 3  # of a piece
+_MODEL_TYPE = 3  # of the trainer's options
+_UNIGRAM, _USER_DEFINED = 1, 4
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5  # how protocol buffers store a field
 
 
 class SentencePieceProcessor:
@@ -85,3 +94,95 @@ class SentencePieceProcessor:
             if token_id not in (special.padding, special.start):
                 pieces.append(int(token_id))
         return self._processor.decode(pieces)
+
+
+def exact_scores(model):
+    """A SentencePiece model whose scores are rounded to multiples of 1/32 if it is a unigram model.
+
+    Then sums are exact, and every implementation finds the same path. The best segmentation of a
+    text is the one with the largest sum of scores. Many have the same sum: "..." is "." and ".." or
+    ".." and ".". The libraries take the first of them, but the one inside tensorflow_text compares
+    sums in float64 with sums that it has rounded to float32, and the `sentencepiece` package
+    compares in float32. So where a sum is rounded, each takes another one. Multiples of 1/32 have
+    exact sums in float32 up to 2**19, which a text of some ten thousand unknown characters, or of
+    several times as many known ones, does not reach.
+
+    Other kinds compare the scores of single pieces, and are returned as they are.
+
+    Args:
+        model: the model, as bytes.
+
+    Returns:
+        The model, as bytes of the same length. `exact_scores` of it changes nothing.
+
+    Raises:
+        ValueError: if a score is not a finite number, or the bytes are no such model.
+
+    >>> exact_scores(bpe_model) is bpe_model
+    True
+    """
+    if not is_unigram(model):
+        return model
+    rounded = bytearray(model)
+    for start, end in _pieces(model):
+        for number, kind, at, _ in _fields(model, start, end):
+            if (number, kind) == (_SCORE, _FOUR_BYTES):
+                (score,) = struct.unpack_from("<f", model, at)
+                require(math.isfinite(score), "model", "one with finite scores", score=score)
+                struct.pack_into("<f", rounded, at, round(score * GRID) / GRID)
+    return bytes(rounded)
+
+
+def is_unigram(model):
+    """Whether a SentencePiece model, as bytes, is a unigram model."""
+    model_type = _UNIGRAM  # which is the default
+    for number, _, start, end in _fields(model, 0, len(model)):
+        if number == _TRAINER:
+            for number, _, at, _ in _fields(model, start, end):
+                if number == _MODEL_TYPE:
+                    model_type, _ = _varint(model, at)
+    return model_type == _UNIGRAM
+
+
+def has_user_defined_pieces(model):
+    """Whether a SentencePiece model, as bytes, has pieces of the type USER_DEFINED."""
+    return any(
+        number == _KIND and _varint(model, at)[0] == _USER_DEFINED
+        for start, end in _pieces(model)
+        for number, _, at, _ in _fields(model, start, end)
+    )
+
+
+def _pieces(model):
+    """Where each piece begins and ends."""
+    for number, kind, start, end in _fields(model, 0, len(model)):
+        if (number, kind) == (_PIECES, _LENGTH):
+            yield start, end
+
+
+def _fields(data, position, end):
+    """`(number, kind, start, end)` of each field of a message, without reading its value."""
+    while position < end:
+        key, position = _varint(data, position)
+        number, kind = key >> 3, key & 7
+        if kind == _LENGTH:
+            length, position = _varint(data, position)
+        elif kind == _VARINT:
+            length = _varint(data, position)[1] - position
+        else:
+            length = {_FOUR_BYTES: 4, _EIGHT_BYTES: 8}.get(kind, end)
+        require(position + length <= end, "model", "a whole SentencePiece model", position=position)
+        yield number, kind, position, position + length
+        position += length
+
+
+def _varint(data, position):
+    """The integer at a position, in seven bits a byte, and the position after it."""
+    value = shift = 0
+    while True:
+        require(position < len(data), "model", "a whole SentencePiece model", position=position)
+        byte = data[position]
+        value |= (byte & 127) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 128:
+            return value, position

@@ -1,9 +1,12 @@
 """SentencePiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
 from keras_attention._validation import InputError
-from keras_attention.text.tokenizers.exact_scores import has_user_defined_pieces, is_unigram
 from keras_attention.text.tokenizers.graph_module import GraphModule
-from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
+from keras_attention.text.tokenizers.sentencepiece_processor import (
+    SentencePieceProcessor,
+    has_user_defined_pieces,
+    is_unigram,
+)
 
 
 class SentencePieceTokenizer(GraphModule):

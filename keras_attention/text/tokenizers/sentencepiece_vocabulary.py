@@ -3,9 +3,8 @@
 import io
 import re
 
-from keras_attention._validation import InputError, require, require_positive_integer
-from keras_attention.text.tokenizers.exact_scores import exact_scores
-from keras_attention.text.tokenizers.well_formed import well_formed
+from keras_attention._validation import InputError, require, require_positive_integer, well_formed
+from keras_attention.text.tokenizers.sentencepiece_processor import exact_scores
 from keras_attention.token_ids import SpecialIds
 
 MODEL_TYPES = ("bpe", "unigram")

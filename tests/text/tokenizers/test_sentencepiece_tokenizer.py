@@ -3,12 +3,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_attention._validation import well_formed
 from keras_attention.text import (
     SentencePieceProcessor,
     SentencePieceTokenizer,
     train_sentencepiece,
 )
-from keras_attention.text.tokenizers.well_formed import well_formed
 from keras_attention.token_ids import SpecialIds, pad
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS, HALVES, model
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keras_attention._validation import InputError
 from keras_attention.text import SentencePieceProcessor, SentencePieceTokenizer
-from keras_attention.text.tokenizers.exact_scores import exact_scores
+from keras_attention.text.tokenizers.sentencepiece_processor import exact_scores
 from tests.text.tokenizers.tokenizer_texts import model
 
 LINES = [
