@@ -255,13 +255,9 @@ class MultiHeadAttention(HeadProjections):
 
         `state` counts the steps, so `score` and the sliding window get the positions of a call.
         """
+        options = dict(return_attention_scores=True, training=training)
         output, scores = self.cross_step(
-            query,
-            projected_keys,
-            value_mask,
-            query_positions=state["position"],
-            return_attention_scores=True,
-            training=training,
+            query, projected_keys, value_mask, query_positions=state["position"], **options
         )
         return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
 

@@ -51,7 +51,12 @@ def history(run):
 
 
 @pytest.mark.parametrize(
-    "kind", ["translator", pytest.param("classifier", marks=pytest.mark.slow), "masked-lm"]
+    "kind",
+    [
+        "translator",
+        pytest.param("classifier", marks=pytest.mark.slow),
+        pytest.param("masked-lm", marks=pytest.mark.slow),
+    ],
 )
 def test_two_replicas_are_as_one(kind, data, tmp_path):
     given = ["train", kind, *arguments(kind, data), "--output"]
