@@ -2,7 +2,7 @@
 
 from keras_attention._validation import require
 from keras_attention.checkpoints.bert import Bert
-from keras_attention.models import EncoderHead
+from keras_attention.models import Classifier, EncoderHead, MaskedLM, TokenClassifier
 
 # A new family adds its file and a line here. The first says what is wrong with a config that names
 # no family.
@@ -21,11 +21,24 @@ def family_of_model(model):
     """The family of one of our models.
 
     Raises:
-        ValueError: if it is of none of them.
+        ValueError: if it is of none of them, or of a subclass: that may compute something else, of
+            which a published config says nothing.
     """
     bare = model.encoder if isinstance(model, EncoderHead) else model
     found = [family for family in FAMILIES.values() if isinstance(bare, family.bare_class)]
     names = " or ".join(family.name for family in FAMILIES.values())
     require(found, "model", f"a {names}", model=model)
     # A family may derive its class from another's: the nearest one it is.
-    return max(found, key=lambda family: len(family.bare_class.__mro__))
+    family = max(found, key=lambda family: len(family.bare_class.__mro__))
+    for part, known in (
+        (bare, (family.bare_class,)),
+        (model, (family.bare_class, Classifier, MaskedLM, TokenClassifier)),
+    ):
+        require(
+            type(part) in known,
+            "model",
+            f"made of {' or '.join(kind.__name__ for kind in known)} itself, as a subclass may "
+            "compute something else than HuggingFace's model",
+            model=part,
+        )
+    return family

@@ -3,6 +3,7 @@
 import sys
 
 from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.quantization import PRECISIONS
 from keras_attention.cli.options import CUSTOM, add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
@@ -14,8 +15,8 @@ OPTIONS = (
     Option(
         "precision",
         "in which TFLite and ONNX store the weights",
-        choices=("float32", "float16", "int8"),
-        default="float32",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
     ),
     Option(
         "allow_loss",

@@ -18,9 +18,16 @@ MODEL_OPTIONS = (
     RUNTIME,
     CUSTOM,
 )
+
+
+def _file(name):
+    """The path of a file, or None for "-", the standard stream."""
+    return None if name == "-" else name
+
+
 TEXT_OPTIONS = (
-    Option("input", "one text a line; .gz is read too", metavar="F"),
-    Option("output", "one answer a line", metavar="F"),
+    Option("input", "one text a line; .gz is read too; - is standard input", _file, metavar="F"),
+    Option("output", "one answer a line; - is standard output", _file, metavar="F"),
     Option("force", "overwrite an existing output", bool, const=True),
 )
 # Flags of names that may stand in messages of other commands than their own.

@@ -53,7 +53,7 @@ class StepContract:
 
         Returns:
             int32 (B,), and an integer or, where a shape is dynamic, a scalar tensor. See the
-            functions of `decoding.length_limits`.
+            functions `same_limits`, `source_limits` and `context_limits` of `decoding`.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `length_limits`.")
 

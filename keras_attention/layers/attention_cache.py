@@ -11,14 +11,18 @@ row, but count as its positions n, n + 1, ...
 
 `cache_slots` says once for all layers of a model where a step writes and what it may read. Layers
 see the result, `CacheSlots`, and nothing else. Another rule for slots, such as a ring that holds
-the last w positions, is another function that returns `CacheSlots`.
+the last w positions, is another function that returns `CacheSlots`. A step writes before it reads,
+so a ring whose steps write up to T positions at once needs w + T - 1 slots: the first of the new
+positions still sees the w - 1 before it.
 """
 
+import operator
 from typing import Any, NamedTuple
 
 from keras import ops, tree
 
 from keras_attention import masks
+from keras_attention._validation import require
 
 
 class CacheSlots(NamedTuple):
@@ -26,8 +30,8 @@ class CacheSlots(NamedTuple):
 
     Attributes:
         written: boolean, broadcasts to (B, H, S, K): the slots that the step overwrites.
-        sources: (S,) int32, which of the T new positions each written slot takes; None where T is
-            1.
+        sources: (S,) or, where rows differ, (B, S) int32: which of the T new positions each written
+            slot takes, 0 to T - 1; None where T is 1.
         query_positions: (T,) or (B, T) int32.
         key_positions: (S,) or (B, S) int32, valid where `mask` is True.
         mask: boolean, which slots each new position may attend to: (T, S), where each sees itself
@@ -82,7 +86,8 @@ def cache_slots(
 
     Args:
         cache: of any layer; only its number of slots S counts.
-        slot: integer or scalar int32, the same for all rows.
+        slot: integer or scalar int32, the same for all rows, at most S - T. In a graph, which does
+            not know the number, what would be written after the last slot is not written.
         length: T, integer or scalar int32.
         positions: (T,) or (B, T) int32, those of the new tokens; `slot`, `slot` + 1, ... if not
             given.
@@ -91,12 +96,17 @@ def cache_slots(
         attention_mask: boolean, broadcasts to (T, S), (B, T, S) or, for one mask a head,
             (B, H, T, S).
 
+    Raises:
+        ValueError: if the positions do not fit in the cache.
+
     Example:
 
     >>> cache = empty_cache(2, num_heads=1, length=4, key_dim=3, value_dim=3, dtype="float32")
     >>> cache_slots(cache, slot=1, length=2).mask  # [[1, 1, 0, 0], [1, 1, 1, 0]] as booleans
     """
-    slots = ops.arange(ops.shape(cache["key"])[2], dtype="int32")
+    capacity = ops.shape(cache["key"])[2]
+    _require_room(slot, length, capacity)
+    slots = ops.arange(capacity, dtype="int32")
     slot = ops.cast(slot, "int32")
     if isinstance(length, int) and length == 1:  # one position broadcasts by itself
         rows, sources = ops.reshape(slot, (1,)), None
@@ -117,6 +127,21 @@ def cache_slots(
     )
 
 
+def _require_room(slot, length, capacity):
+    """Raises `ValueError` if a step is known to leave the cache; in a graph nobody knows."""
+    try:
+        first, count, slots = map(operator.index, (slot, length, capacity))
+    except TypeError:
+        return
+    require(
+        0 <= first <= slots - count,
+        "slot",
+        f"0 to {slots - count}, so that {count} new of {slots} slots fit "
+        "(`self_attention_cache_update_index` of a block)",
+        slot=first,
+    )
+
+
 def write_cache(cache, new, slots):
     """`cache` with the keys and values of T new positions, which replace what stood in their slots.
 
@@ -130,8 +155,10 @@ def write_cache(cache, new, slots):
     """
 
     def write(old, new):
-        if slots.sources is not None:
+        if slots.sources is not None and len(slots.sources.shape) == 1:
             new = ops.take(new, slots.sources, axis=2)
+        elif slots.sources is not None:
+            new = ops.take_along_axis(new, ops.expand_dims(slots.sources, (1, 3)), axis=2)
         return ops.where(slots.written, new, old)
 
     return tree.map_structure(write, cache, new)

@@ -34,7 +34,7 @@ def takes_batches_apart(strategy):
 
 
 def make_strategy(name):
-    """Makes the strategy that a value of `--distribute` names.
+    """Makes the strategy that the option `distribute` names.
 
     Call it before TensorFlow does anything else.
 

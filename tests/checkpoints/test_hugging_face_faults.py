@@ -227,3 +227,22 @@ def test_what_huggingface_has_no_model_for(tmp_path):
     with pytest.raises(ValueError, match="`model` must be a BERT. Received: model="):
         save_hugging_face(keras.Sequential(), None, tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_subclass_is_not_written_as_what_it_derives_from(tmp_path):
+    """It may have other weights, or other arithmetic."""
+
+    class OwnEncoder(BertEncoder):
+        pass
+
+    class OwnClassifier(Classifier):
+        pass
+
+    for model, name in (
+        (OwnEncoder(**ENCODER), "BertEncoder itself"),
+        (Classifier(OwnEncoder(**ENCODER), 2), "BertEncoder itself"),
+        (OwnClassifier(BertEncoder(**ENCODER), 2), "Classifier or MaskedLM"),
+    ):
+        with pytest.raises(ValueError, match=rf"`model` must be made of .*{name}.*Received: model"):
+            save_hugging_face(model, None, tmp_path / "saved")
+    assert list(tmp_path.iterdir()) == []

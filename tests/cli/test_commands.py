@@ -41,9 +41,10 @@ def test_translate(capfd, text_file, expected, runtime, run_directory, artifact_
     assert out.splitlines() == expected
 
 
-def test_translate_from_standard_input_to_standard_output(expected, artifact_directory):
+@pytest.mark.parametrize("streams", [(), ("--input", "-", "--output", "-")])
+def test_translate_from_standard_input_to_standard_output(expected, artifact_directory, streams):
     text = "\n".join([*SOURCES[:2], "", "   ", SOURCES[2]])
-    process = run_process("translate", "--model", artifact_directory, input=text.encode())
+    process = run_process("translate", "--model", artifact_directory, *streams, input=text.encode())
     assert process.returncode == 0, process.stderr
     assert process.stdout.decode().split("\n") == [*expected[:2], "", "", expected[2], ""]
     assert process.stderr == b""

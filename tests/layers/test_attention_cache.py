@@ -163,6 +163,76 @@ def test_prompts_of_different_lengths_in_one_batch_give_what_each_gives_alone():
         np.testing.assert_allclose(found, expected[length:], atol=1e-5)
 
 
+def test_a_step_that_leaves_the_cache_is_refused():
+    cache = empty_cache(1, H, 4, K, K, "float32")
+    for slot, length in ((4, 1), (3, 2), (0, 5), (-1, 1)):
+        for given in (slot, np.int32(slot), ops.convert_to_tensor(slot, "int32")):
+            with pytest.raises(ValueError, match=rf"`slot` must be 0 to {4 - length}.*{slot}"):
+                cache_slots(cache, given, length)
+    block = TransformerDecoder(F, H)
+    block(X)
+    with pytest.raises(ValueError, match="self_attention_cache_update_index.*slot=4"):
+        block(
+            X[:, :2],
+            self_attention_cache=block.empty_cache(B, 5),
+            self_attention_cache_update_index=4,
+        )
+    assert cache_slots(cache, 2, 2).mask.shape == (2, 4)
+
+
+def test_rows_write_several_positions_to_slots_of_their_own():
+    """As where each row has accepted another number of guessed tokens."""
+    starts, length, capacity = np.array([0, 3, 1]), 3, T + 2
+    block = NearbyDecoder(F, H)
+    block(X)
+    expected = to_numpy(block(X))
+    cache = block.empty_cache(B, capacity)
+    for t in range(3):  # all rows have the first positions; what comes after is overwritten
+        _, _, cache = block.step(ops.convert_to_tensor(X[:, t]), cache, cache_slots(cache, t))
+    slot = np.arange(capacity)
+    new = slot - starts[:, None]  # (B, S)
+    positions = starts[:, None] + np.arange(length)  # (B, T)
+    slots = CacheSlots(
+        written=((new >= 0) & (new < length))[:, None, :, None],
+        sources=ops.convert_to_tensor(np.clip(new, 0, length - 1), "int32"),
+        query_positions=positions.astype("int32"),
+        key_positions=slot.astype("int32"),
+        mask=slot <= positions[:, :, None],
+    )
+    rows = np.stack([X[row, start : start + length] for row, start in enumerate(starts)])
+    output, _, _ = block.step(ops.convert_to_tensor(rows), cache, slots)
+    for row, start in enumerate(starts):
+        found = to_numpy(output)[row]
+        np.testing.assert_allclose(found, expected[row, start : start + length], atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_ring_that_several_positions_enter_at_once(count):
+    """It needs a slot more for each: the first of them sees what the last one may overwrite."""
+    width = 3
+    capacity = width + count - 1
+    block = NearbyDecoder(F, H)
+    rows, columns = np.arange(T)[:, None], np.arange(T)
+    window = (columns <= rows) & (columns > rows - width)
+    expected = to_numpy(block(X, decoder_attention_mask=window[None]))
+    cache = block.empty_cache(B, capacity)
+    for start in range(0, T - count + 1, count):
+        last, slot = start + count - 1, np.arange(capacity)
+        key_positions = last - (last - slot) % capacity  # the last ones written
+        positions = np.arange(start, start + count)
+        distance = positions[:, None] - key_positions
+        slots = CacheSlots(
+            written=(key_positions >= start)[None, None, :, None],
+            sources=ops.convert_to_tensor(np.maximum(key_positions - start, 0), "int32"),
+            query_positions=positions.astype("int32"),
+            key_positions=key_positions.astype("int32"),
+            mask=(key_positions >= 0) & (distance >= 0) & (distance < width),
+        )
+        x = ops.convert_to_tensor(X[:, start : start + count])
+        output, _, cache = block.step(x, cache, slots)
+        np.testing.assert_allclose(to_numpy(output), expected[:, start : start + count], atol=1e-5)
+
+
 @pytest.mark.parametrize("jit", [False, True])
 def test_a_ring_of_slots_is_attention_to_the_last_positions(jit):
     """Another rule for slots is another `CacheSlots`: no layer changes."""

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -133,6 +135,40 @@ def test_a_model_in_memory_exports_without_a_run(layers_file, tmp_path):
         examples=small_translator.TEXTS,
     )
     assert (tmp_path / "artifact" / "model.onnx").exists()
+
+
+def test_a_file_may_import_what_is_beside_it(tmp_path):
+    """In a process of its own, as the path of modules grows by the file's folder."""
+    (tmp_path / "own_scale.py").write_text("SCALE = 3.0\n")
+    (tmp_path / "own_layers").mkdir()
+    (tmp_path / "own_layers" / "__init__.py").write_text("from own_layers.far import Far, plain\n")
+    (tmp_path / "own_layers" / "far.py").write_text(
+        "import keras\n"
+        "from own_scale import SCALE\n"
+        "class Far(keras.layers.Layer):\n"
+        "    pass\n"
+        "class NoLayer:\n"
+        "    pass\n"
+        "def plain(x):\n"
+        "    return x\n"
+        "@keras.saving.register_keras_serializable('mine')\n"
+        "def scaled(x):\n"
+        "    return SCALE * x\n"
+    )
+    (tmp_path / "given.py").write_text(
+        "import keras\n"
+        "from keras.layers import Dense\n"
+        "from keras_attention.layers import FeedForward\n"
+        "from own_layers import Far, plain\n"
+        "from own_layers.far import NoLayer, scaled\n"
+    )
+    code = (
+        "from keras_attention.runs.custom_objects import read_custom_objects\n"
+        f"print(*sorted(read_custom_objects({str(tmp_path / 'given.py')!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["Far", "mine>scaled", "scaled"]
 
 
 # The command line
