@@ -1,11 +1,16 @@
 """The base class of this package's layers: how they answer what Keras' tools ask of any layer."""
 
+import contextlib
+import contextvars
 import functools
+import inspect
 
 import keras
 
 from keras_attention._validation import with_python_numbers
 from keras_attention.keras_private import layers_within
+
+_called = contextvars.ContextVar("called", default=())  # ids of layers
 
 
 def refuse_to_quantize(name, mode=None, type_check=True, config=None):
@@ -16,16 +21,30 @@ def refuse_to_quantize(name, mode=None, type_check=True, config=None):
     )
 
 
-def _holding_its_parts(build):
-    """`build`, after which no part of the layer is quantized without the layer."""
+def _remembered(build):
+    """`build`, after which the layer knows its widths, and none of its parts is quantized alone."""
+    signature = inspect.signature(build)
 
     @functools.wraps(build)
-    def build_and_hold(self, *args, **kwargs):
+    def build_and_remember(self, *args, **kwargs):
+        try:
+            given = signature.bind(self, *args, **kwargs).arguments
+        except TypeError as error:
+            if "missing a required" not in str(error):
+                raise
+            raise ValueError(
+                f"{type(self).__name__} must be called with more than one input: {error}. "
+                "keras.layers.TimeDistributed, which passes one, cannot wrap it."
+            ) from None
         build(self, *args, **kwargs)
         for part in layers_within(self):
             part.quantize = functools.partial(refuse_to_quantize, type(self).__name__)
+        shapes = {name: x for name, x in given.items() if isinstance(x, (list, tuple)) and len(x)}
+        if self.weights:
+            widths = ((name.removesuffix("_shape"), shape[-1]) for name, shape in shapes.items())
+            self._built_widths = tuple(widths)
 
-    return build_and_hold
+    return build_and_remember
 
 
 class Layer(keras.layers.Layer):
@@ -37,15 +56,18 @@ class Layer(keras.layers.Layer):
     - `keras.layers.Bidirectional` is refused.
     """
 
+    width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
+    _built_widths = ()
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = with_python_numbers(cls.__init__)
         if "build" in vars(cls):
-            cls.build = _holding_its_parts(cls.build)
+            cls.build = _remembered(cls.build)
 
     def __init__(self, **kwargs):
-        _refuse_bidirectional(type(self), kwargs)
+        refuse_bidirectional(type(self), kwargs)
         super().__init__(**kwargs)
         if self.dtype_policy.quantization_mode is not None:
             raise ValueError(
@@ -55,14 +77,44 @@ class Layer(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        _refuse_bidirectional(cls, config)
+        refuse_bidirectional(cls, config)
         return super().from_config(config)
+
+    def built_widths(self):
+        """The widths of the call arguments that the layer's weights were built for, by name."""
+        return dict(self._built_widths)
+
+    def known_sizes(self):
+        """The sizes that call arguments must have, by names of axes, for `require_shapes`."""
+        widths = self.built_widths()
+        return {axis: widths.get(name) for name, axis in self.width_axes.items()}
 
     def quantize(self, mode=None, type_check=True, config=None):
         refuse_to_quantize(type(self).__name__, mode)
 
 
-def _refuse_bidirectional(cls, options):
+@contextlib.contextmanager
+def calling(layer):
+    """In the block, `require_called(layer, ...)` finds that it was called as layers are."""
+    token = _called.set((*_called.get(), id(layer)))
+    try:
+        yield
+    finally:
+        _called.reset(token)
+
+
+def require_called(layer, reason):
+    """Raises `ValueError` in a `call` without a `__call__`, which keras.layers.TimeDistributed
+    makes."""
+    if id(layer) not in _called.get():
+        raise ValueError(
+            f"keras.layers.TimeDistributed cannot wrap {type(layer).__name__}: {reason}. Call the "
+            "layer itself, `layer(inputs)`."
+        )
+
+
+def refuse_bidirectional(cls, options):
+    """Raises `ValueError` if `options` hold what `keras.layers.Bidirectional` adds to a config."""
     # `keras.layers.Bidirectional` makes its layer anew, with this option.
     if "go_backwards" in options:
         raise ValueError(

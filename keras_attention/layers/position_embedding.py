@@ -1,12 +1,13 @@
 """Learned positions (Gehring et al. 2017; Vaswani et al. 2017, section 3.5; BERT)."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.layer import Layer
-from keras_attention.layers.require_shapes import static_shape
+from keras_attention.layers.require_shapes import require_shapes, static_shape
 
 
 def token_positions(inputs, start_index=0, positions=None):
@@ -21,6 +22,12 @@ def token_positions(inputs, start_index=0, positions=None):
         ValueError: if `start_index` is no scalar, or `positions` do not fit `inputs`.
     """
     start, outer = static_shape(start_index), static_shape(inputs)[:-1]
+    require(
+        not (isinstance(start_index, (int, np.integer)) and start_index < 0),
+        "start_index",
+        "an integer of at least 0",
+        start_index=start_index,
+    )
     require(
         not start,
         "start_index",
@@ -84,6 +91,8 @@ class PositionEmbedding(Layer):
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 
+    width_axes = {"inputs": "D"}
+
     def build(self, inputs_shape):
         self.position_embeddings = self.add_weight(
             name="embeddings",
@@ -93,6 +102,7 @@ class PositionEmbedding(Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
+        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
         length = 1 if len(inputs.shape) == 1 else inputs.shape[-2]
         if positions is None and length is not None and length > self.sequence_length:
             raise ValueError(
@@ -108,6 +118,7 @@ class PositionEmbedding(Layer):
         return ops.broadcast_to(vectors, ops.shape(inputs))
 
     def compute_output_shape(self, inputs_shape):
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
         return inputs_shape
 
     def get_config(self):

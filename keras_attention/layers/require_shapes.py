@@ -1,42 +1,68 @@
-"""What layers say of shapes that they do not take, on arrays and on symbolic tensors alike."""
+"""What layers say of shapes that they do not take: on arrays, on symbolic tensors and in graphs."""
 
+import contextlib
+import contextvars
+
+import keras
 import numpy as np
 
 from keras_attention._validation import require
 
+_sizes_fit = contextvars.ContextVar("sizes_fit", default=False)
 
-def pairs(query, key):
+
+@contextlib.contextmanager
+def sizes_fit():
+    """In the block, graphs make no assertions of sizes: who called has made them, or needs none."""
+    token = _sizes_fit.set(True)
+    try:
+        yield
+    finally:
+        _sizes_fit.reset(token)
+
+
+def pairs(query, key, batch="B"):
     """The shapes of an attention mask, for `require_shapes`, whose axes may also be 1.
 
     Args:
         query: name of the axis of queries.
         key: name of the axis of keys.
+        batch: name of the axis of rows.
     """
-    return f"{query}? {key}? | B? {query}? {key}? | B? H? {query}? {key}?"
+    return f"{query}? {key}? | {batch}? {query}? {key}? | {batch}? H? {query}? {key}?"
 
 
-def require_shapes(sizes=None, **arguments):
+def require_shapes(sizes=None, at_run_time=True, **arguments):
     """Raises `ValueError` unless tensors have the ranks and sizes that the names of their axes say.
 
-    Axes of one name are of one size. A size that is not known yet is not checked.
+    Axes of one name are of one size. Sizes that a graph of TensorFlow knows only when it runs are
+    compared then, by one assertion: its `InvalidArgumentError` shows all shapes. TFLite and ONNX
+    drop assertions, and so does XLA.
 
     Args:
         sizes: dict of sizes that are known already, by the names of their axes.
+        at_run_time: whether a graph makes the assertion; not in a step of a loop.
         **arguments: for each argument a pair of the tensor, or its shape as a tuple, or None, and
             its axes: "B T D", or several such separated by "|". An axis with "?" may also be 1.
+            "... D" is any number of axes before D.
 
     >>> require_shapes(query=((3, 5, 8), "B T D"), value=((3, 7, 8), "B S D"))
     """
-    known = {axis: (size, None, None) for axis, size in (sizes or {}).items()}
+    known = {axis: (size, None, None) for axis, size in (sizes or {}).items() if size is not None}
+    met = {}  # axis -> where it stands: (argument, its place among the axes, size, may it be 1)
     for name, (tensor, expected) in arguments.items():
         shape = None if tensor is None else static_shape(tensor)
         if shape is None:
             continue
         choices = [axes.split() for axes in expected.split("|")]
-        axes = next((axes for axes in choices if len(axes) == len(shape)), None)
+        axes = next((axes for axes in choices if _fits(axes, len(shape))), None)
         require(axes is not None, name, f"of shape {_written(choices)}", **{f"{name}.shape": shape})
-        for axis, size in zip(axes, shape, strict=True):
-            letter = axis.rstrip("?")
+        first_place = len(shape) - len(axes)
+        for place, axis in enumerate(axes, first_place):
+            if axis == "...":
+                continue
+            letter, size = axis.rstrip("?"), shape[place]
+            met.setdefault(letter, []).append((name, place, size, axis != letter))
             if size is None or (axis != letter and size == 1):
                 continue
             first, other, other_shape = known.setdefault(letter, (size, name, shape))
@@ -51,6 +77,49 @@ def require_shapes(sizes=None, **arguments):
                     **received,
                     **{f"{name}.shape": shape},
                 )
+    if at_run_time and keras.backend.backend() == "tensorflow" and not _sizes_fit.get():
+        _assert_at_run_time({name: tensor for name, (tensor, _) in arguments.items()}, known, met)
+
+
+def _fits(axes, rank):
+    return len(axes) == rank or (axes[0] == "..." and rank >= len(axes) - 1)
+
+
+def _assert_at_run_time(tensors, known, met):
+    """Asserts in a graph what could not be compared yet: see `require_shapes`."""
+    import tensorflow as tf
+
+    starts, shapes, count = {}, [], 0  # where each shape begins, all of them in one row
+    for name, tensor in tensors.items():
+        if isinstance(tensor, tf.Tensor) and tensor.shape.rank is not None:
+            starts[name], count = count, count + tensor.shape.rank
+            shapes.append(tf.shape(tensor))
+    constants, compared = [], []  # (place of a size, place of what it must be, may it be 1)
+    for axis, places in met.items():
+        unknown = [
+            (starts[name] + place, may_be_1)
+            for name, place, size, may_be_1 in places
+            if size is None and name in starts
+        ]
+        if axis in known:
+            expected = count + len(constants)
+            constants.append(known[axis][0])
+        else:
+            expected = next((place for place, may_be_1 in unknown if not may_be_1), None)
+        if expected is not None:
+            compared += [(at, expected, may) for at, may in unknown if at != expected]
+    if not compared:
+        return
+    places, expected, may_be_1 = zip(*compared, strict=True)
+    row = tf.concat([*shapes, tf.constant(constants, "int32")], axis=0)
+    sizes, expected = tf.gather(row, places), tf.gather(row, expected)
+    fit = tf.equal(sizes, expected)
+    if any(may_be_1):
+        fit = tf.logical_or(fit, tf.logical_and(tf.equal(sizes, 1), may_be_1))
+    said = [f"`{'`, `'.join(starts)}` must fit each other in their sizes. Received:"]
+    for name, shape in zip(starts, shapes, strict=True):
+        said += [f"{name}.shape:", shape]
+    tf.debugging.Assert(tf.reduce_all(fit), said, summarize=8)
 
 
 def require_like_value(key, value):
@@ -72,9 +141,68 @@ def require_like_value(key, value):
     )
 
 
-def require_recurrent_shapes(inputs, value, summary=None, value_mask=None):
+def require_head_shapes(
+    sizes,
+    query,
+    value=None,
+    key=None,
+    query_mask=None,
+    value_mask=None,
+    key_mask=None,
+    attention_mask=None,
+    **options,
+):
+    """`require_shapes` of a call of a `MultiHeadAttention`."""
+    require_like_value(key, value)
+    source = "T" if value is None else "S"
+    require_shapes(
+        sizes,
+        query=(query, "B T D"),
+        value=(value, "B S V"),
+        key=(key, f"B {source} K"),
+        query_mask=(query_mask, "B T"),
+        value_mask=(value_mask, f"B {source}"),
+        key_mask=(key_mask, f"B {source}"),
+        attention_mask=(attention_mask, pairs("T", source)),
+    )
+    if value is None:
+        require_shapes({"V": sizes["V"]}, query=(query, "B T V"))
+    if key is None:
+        require_shapes({"K": sizes["K"]}, value=(value, "B S K"))
+
+
+def require_step_shapes(
+    sizes, query, cache, memory=None, value_mask=None, attention_mask=None, queries_per_source=1
+):
+    """`require_shapes` of a step of a `MultiHeadAttention`, on a cache or on a projected source."""
+    batch_size, rows = (static_shape(query) or [None])[0], "B"
+    if queries_per_source != 1 and batch_size is not None:
+        sizes, rows = {**sizes, "B/G": batch_size // queries_per_source}, "B/G"
+    require_shapes(
+        sizes,
+        at_run_time=False,
+        query=(query, "B D | B T D"),
+        **{f"cache['{n}']": (x, f"B H_cache slots W_{n}") for n, x in (cache or {}).items()},
+        **{f"memory['{n}']": (x, f"{rows} H_memory S W_{n}") for n, x in (memory or {}).items()},
+        value_mask=(value_mask, f"{rows} S"),
+        attention_mask=(attention_mask, pairs("queries", "S", rows)),
+    )
+
+
+def require_sequences(sizes, decoder_sequence, encoder_sequence=None):
+    """`require_shapes` of what a `TransformerDecoder` reads."""
+    require_shapes(
+        sizes,
+        at_run_time=False,
+        decoder_sequence=(decoder_sequence, "B T D"),
+        encoder_sequence=(encoder_sequence, "B S E"),
+    )
+
+
+def require_recurrent_shapes(sizes, inputs, value, summary=None, value_mask=None):
     """`require_shapes` of a call of a `RecurrentDecoder`."""
     require_shapes(
+        sizes,
         inputs=(inputs, "B T E"),
         value=(value, "B S W"),
         summary=(summary, "B W"),
