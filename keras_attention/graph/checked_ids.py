@@ -7,6 +7,20 @@ from keras import ops
 WIDER_THAN_INT32 = ("uint32", "int64", "uint64", "float16", "bfloat16", "float32", "float64")
 
 
+def narrowed(ids):
+    """Integers as int32, with -1 in place of those that it cannot hold; others as they are.
+
+    A functional model casts its inputs to the type of its `keras.Input`, and a cast wraps around.
+    """
+    dtype = keras.backend.standardize_dtype(ids.dtype)
+    if dtype not in WIDER_THAN_INT32 or keras.backend.is_float_dtype(dtype):
+        return ids
+    holds = ids <= 2**31 - 1
+    if dtype == "int64":
+        holds = ops.logical_and(holds, ids >= -(2**31))
+    return ops.where(holds, ops.cast(ids, "int32"), -1)
+
+
 def checked_ids(ids, size):
     """`ids` as int32, with `size` in place of those below 0: out of range, like those above.
 
