@@ -29,9 +29,8 @@ class MultiHeadAttention(HeadProjections):
     stock layer upstream.
 
     A subclass may override `score`, and `build` for the weights that its scores need. `score` sees
-    positions, so it works in calls and in steps alike; in a recurrent decoder, which does not count
-    its steps, a query's position is 0. It casts its weights to `query.dtype`, which only a call
-    would do by itself.
+    positions, so it works in calls and in steps alike, those of a recurrent decoder too. It casts
+    its weights to `query.dtype`, which only a call would do by itself.
 
     Args:
         num_heads: number of heads H.

@@ -1,7 +1,6 @@
 """Learned positions (Gehring et al. 2017; Vaswani et al. 2017, section 3.5; BERT)."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
@@ -23,7 +22,7 @@ def token_positions(inputs, start_index=0, positions=None):
     """
     start, outer = static_shape(start_index), static_shape(inputs)[:-1]
     require(
-        not (isinstance(start_index, (int, np.integer)) and start_index < 0),
+        not (isinstance(start_index, int) and start_index < 0),
         "start_index",
         "an integer of at least 0",
         start_index=start_index,

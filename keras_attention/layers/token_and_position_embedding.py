@@ -116,7 +116,7 @@ class TokenAndPositionEmbedding(Layer):
 
     def __call__(self, inputs, *args, **kwargs):
         outputs = super().__call__(inputs, *args, **kwargs)
-        if kwargs.get("reverse", args[1] if len(args) > 1 else False):
+        if kwargs.get("reverse"):
             # Keras asked `compute_mask`, which takes vectors for ids.
             set_mask(outputs, masks.implicit_mask(inputs))
         return outputs
