@@ -22,12 +22,6 @@ def token_positions(inputs, start_index=0, positions=None):
     """
     start, outer = static_shape(start_index), static_shape(inputs)[:-1]
     require(
-        not (isinstance(start_index, int) and start_index < 0),
-        "start_index",
-        "an integer of at least 0",
-        start_index=start_index,
-    )
-    require(
         not start,
         "start_index",
         "an integer or a scalar; `positions` has one for every token",
