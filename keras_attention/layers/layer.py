@@ -1,7 +1,5 @@
 """The base class of this package's layers: how they answer what Keras' tools ask of any layer."""
 
-import contextlib
-import contextvars
 import functools
 import inspect
 
@@ -9,8 +7,6 @@ import keras
 
 from keras_attention._validation import with_python_numbers
 from keras_attention.keras_private import layers_within
-
-_called = contextvars.ContextVar("called", default=())  # ids of layers
 
 
 def refuse_to_quantize(name, mode=None, type_check=True, config=None):
@@ -40,9 +36,11 @@ def _remembered(build):
         for part in layers_within(self):
             part.quantize = functools.partial(refuse_to_quantize, type(self).__name__)
         shapes = {name: x for name, x in given.items() if isinstance(x, (list, tuple)) and len(x)}
+        widths = {name.removesuffix("_shape"): shape[-1] for name, shape in shapes.items()}
         if self.weights:
-            widths = ((name.removesuffix("_shape"), shape[-1]) for name, shape in shapes.items())
-            self._built_widths = tuple(widths)
+            widths = {name: width for name, width in widths.items() if isinstance(width, int)}
+            # A subclass may call the `build` of its base, under other names.
+            self._built_widths = tuple({**dict(self._built_widths), **widths}.items())
 
     return build_and_remember
 
@@ -54,6 +52,7 @@ class Layer(keras.layers.Layer):
     - `quantize` is refused, for the layer and for its parts: a layer reads the weights of its parts
       and would take int8 for numbers. A dtype policy that quantizes is refused too.
     - `keras.layers.Bidirectional` is refused.
+    - A layer with weights remembers the widths that it was built for: see `known_sizes`.
     """
 
     width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
@@ -93,23 +92,15 @@ class Layer(keras.layers.Layer):
         refuse_to_quantize(type(self).__name__, mode)
 
 
-@contextlib.contextmanager
-def calling(layer):
-    """In the block, `require_called(layer, ...)` finds that it was called as layers are."""
-    token = _called.set((*_called.get(), id(layer)))
-    try:
-        yield
-    finally:
-        _called.reset(token)
+def refuse_time_distributed(layer, reason):
+    """Raises `ValueError` in a method that `keras.layers.TimeDistributed` called.
 
-
-def require_called(layer, reason):
-    """Raises `ValueError` in a `call` without a `__call__`, which keras.layers.TimeDistributed
-    makes."""
-    if id(layer) not in _called.get():
+    It calls `call` and `compute_output_shape` of its layer itself, and tells the layer nothing.
+    """
+    caller = inspect.currentframe().f_back.f_back
+    if isinstance(caller.f_locals.get("self"), keras.layers.TimeDistributed):
         raise ValueError(
-            f"keras.layers.TimeDistributed cannot wrap {type(layer).__name__}: {reason}. Call the "
-            "layer itself, `layer(inputs)`."
+            f"keras.layers.TimeDistributed cannot wrap {type(layer).__name__}: {reason}."
         )
 
 

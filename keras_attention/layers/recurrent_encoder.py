@@ -8,10 +8,11 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.layer import Layer, calling, require_called
+from keras_attention.layers.layer import Layer, refuse_time_distributed
 from keras_attention.layers.require_shapes import require_shapes
 
 CELLS = ("gru", "lstm")
+TWO_OUTPUTS = "it returns annotations and a summary, and a wrapper takes one output"
 
 
 def reverse_time(tensor):
@@ -149,16 +150,8 @@ class RecurrentEncoder(Layer):
             self.normalization.build((None, None, width))
         self.built = True
 
-    def __call__(self, *args, **kwargs):
-        with calling(self):
-            return super().__call__(*args, **kwargs)
-
-    def stateless_call(self, *args, **kwargs):
-        with calling(self):
-            return super().stateless_call(*args, **kwargs)
-
     def call(self, inputs, padding_mask=None, training=None):
-        require_called(self, "it returns annotations and a summary, and a wrapper takes one output")
+        refuse_time_distributed(self, TWO_OUTPUTS)
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
         self.require_shapes(inputs, padding_mask)
@@ -242,6 +235,7 @@ class RecurrentEncoder(Layer):
         )
 
     def compute_output_shape(self, inputs_shape):
+        refuse_time_distributed(self, TWO_OUTPUTS)
         self.require_shapes(tuple(inputs_shape))
         return (*inputs_shape[:-1], self._width()), (inputs_shape[0], self._width())
 

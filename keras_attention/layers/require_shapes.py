@@ -49,6 +49,7 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
     >>> require_shapes(query=((3, 5, 8), "B T D"), value=((3, 7, 8), "B S D"))
     """
     known = {axis: (size, None, None) for axis, size in (sizes or {}).items() if size is not None}
+    in_a_graph = False  # whether it knows a size only when it runs
     met = {}  # axis -> where it stands: (argument, its place among the axes, size, may it be 1)
     for name, (tensor, expected) in arguments.items():
         shape = None if tensor is None else static_shape(tensor)
@@ -62,6 +63,7 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
             if axis == "...":
                 continue
             letter, size = axis.rstrip("?"), shape[place]
+            in_a_graph |= size is None and not isinstance(tensor, (tuple, keras.KerasTensor))
             met.setdefault(letter, []).append((name, place, size, axis != letter))
             if size is None or (axis != letter and size == 1):
                 continue
@@ -77,49 +79,15 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
                     **received,
                     **{f"{name}.shape": shape},
                 )
-    if at_run_time and keras.backend.backend() == "tensorflow" and not _sizes_fit.get():
-        _assert_at_run_time({name: tensor for name, (tensor, _) in arguments.items()}, known, met)
+    if in_a_graph and at_run_time and not _sizes_fit.get():
+        from keras_attention.graph.assert_sizes import assert_sizes
+
+        sizes = {axis: size for axis, (size, _, _) in known.items()}
+        assert_sizes({name: tensor for name, (tensor, _) in arguments.items()}, sizes, met)
 
 
 def _fits(axes, rank):
     return len(axes) == rank or (axes[0] == "..." and rank >= len(axes) - 1)
-
-
-def _assert_at_run_time(tensors, known, met):
-    """Asserts in a graph what could not be compared yet: see `require_shapes`."""
-    import tensorflow as tf
-
-    starts, shapes, count = {}, [], 0  # where each shape begins, all of them in one row
-    for name, tensor in tensors.items():
-        if isinstance(tensor, tf.Tensor) and tensor.shape.rank is not None:
-            starts[name], count = count, count + tensor.shape.rank
-            shapes.append(tf.shape(tensor))
-    constants, compared = [], []  # (place of a size, place of what it must be, may it be 1)
-    for axis, places in met.items():
-        unknown = [
-            (starts[name] + place, may_be_1)
-            for name, place, size, may_be_1 in places
-            if size is None and name in starts
-        ]
-        if axis in known:
-            expected = count + len(constants)
-            constants.append(known[axis][0])
-        else:
-            expected = next((place for place, may_be_1 in unknown if not may_be_1), None)
-        if expected is not None:
-            compared += [(at, expected, may) for at, may in unknown if at != expected]
-    if not compared:
-        return
-    places, expected, may_be_1 = zip(*compared, strict=True)
-    row = tf.concat([*shapes, tf.constant(constants, "int32")], axis=0)
-    sizes, expected = tf.gather(row, places), tf.gather(row, expected)
-    fit = tf.equal(sizes, expected)
-    if any(may_be_1):
-        fit = tf.logical_or(fit, tf.logical_and(tf.equal(sizes, 1), may_be_1))
-    said = [f"`{'`, `'.join(starts)}` must fit each other in their sizes. Received:"]
-    for name, shape in zip(starts, shapes, strict=True):
-        said += [f"{name}.shape:", shape]
-    tf.debugging.Assert(tf.reduce_all(fit), said, summarize=8)
 
 
 def require_like_value(key, value):
@@ -155,6 +123,12 @@ def require_head_shapes(
     """`require_shapes` of a call of a `MultiHeadAttention`."""
     require_like_value(key, value)
     source = "T" if value is None else "S"
+    require(
+        key is not None or None in (sizes["V"], sizes["K"]) or sizes["V"] == sizes["K"],
+        "key",
+        "given: the layer was built for keys and values of different widths",
+        widths=[sizes["K"], sizes["V"]],
+    )
     require_shapes(
         sizes,
         query=(query, "B T D"),
@@ -167,8 +141,6 @@ def require_head_shapes(
     )
     if value is None:
         require_shapes({"V": sizes["V"]}, query=(query, "B T V"))
-    if key is None:
-        require_shapes({"K": sizes["K"]}, value=(value, "B S K"))
 
 
 def require_step_shapes(

@@ -44,8 +44,11 @@ def test_attention_to_itself_needs_the_width_of_a_value():
         layer(X)
     layer = layers.MultiHeadAttention(H, K)
     layer(X, floats(B, S, 4), floats(B, S, 6))
-    with pytest.raises(ValueError, match="`value` must be .* K must be equal to the K, 6, of the"):
-        layer(X, floats(B, S, 4))
+    for inputs in ([X, floats(B, S, 4)], [keras.Input((T, D)), keras.Input((S, 4))], [X]):
+        with pytest.raises(
+            ValueError, match="`key` must be given: the layer was built for keys an"
+        ):
+            layer(*inputs)
     layer = layers.AdditiveAttention(5)  # of a value with a key of its own any width is right
     layer(X, floats(B, S, 4), floats(B, S, 6))
     assert layer(X, floats(B, S, 9), floats(B, S, 6)).shape == (B, T, 9)
