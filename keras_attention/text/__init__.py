@@ -3,6 +3,7 @@
 from keras_attention._lazy import lazy_names
 
 _MODULES = {
+    "AddedToken": "tokenizers.wordpiece_vocabulary",
     "balanced_class_weights": "batches.classification_batches",
     "ClassificationBatches": "batches.classification_batches",
     "download_multi30k": "corpora.multi30k",
