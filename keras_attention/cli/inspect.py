@@ -9,8 +9,9 @@ def add_parser(subparsers, common, help, arguments):
         "inspect",
         parents=[common],
         help=help,
-        description="Of a run or an artifact it names files that are missing, changed or truncated; "
-        "then the status is 2. Of a published (HuggingFace) directory it says what `import` makes.",
+        description="Of a run or an artifact it names files that are missing, changed or "
+        "truncated, and ends with status 2. Of a published (HuggingFace) directory it says what "
+        "it holds.",
     )
     parser.add_argument("path", metavar="RUN|ARTIFACT|DIR")
     add_options(parser, [CUSTOM])

@@ -83,7 +83,8 @@ def _describe_published(path):
     yield f"published directory of a {family.name}: {kind} ({named})"
     encoder = own_encoder(model)
     yield (
-        f"model: {model.count_params():,} parameters, {encoder.num_layers} layers of width "
+        f"model: {model.count_params():,} parameters, {encoder.num_layers} "
+        f"layer{'s'[: encoder.num_layers != 1]} of width "
         f"{encoder.hidden_dim}, {encoder.num_heads} heads"
     )
     labels = getattr(model, "labels", None)

@@ -10,6 +10,7 @@ from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.checkpoints import load_tokenizer
 from keras_attention.checkpoints.hugging_face_config import read_max_length
 from keras_attention.tasks.import_checkpoint import import_checkpoint
+from keras_attention.text import WordPieceTokenizer
 from tests.tasks.small_heads import write_checkpoint
 from tests.tasks.small_models import TEXTS
 from tests.text.tokenizers.wordpiece_references import PUBLISHED
@@ -115,8 +116,9 @@ def test_lower_casing(directory, own, expected):
     texts = [*TEXTS, "É é A ÀÉ\u0301 Straße", "TWO, Three"]
     lowered = [text.lower() for text in texts]
     assert after.encode(texts).token_ids == before.encode(lowered).token_ids
-    after.save(directory.parent / "saved")
-    assert load_tokenizer(import_checkpoint(directory, directory.parent / "run") / "tokenizer")
+    run = import_checkpoint(directory, directory.parent / "run")
+    again = WordPieceTokenizer.load(run / "tokenizer")
+    assert again.encode(texts).token_ids == after.encode(texts).token_ids
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])

@@ -119,7 +119,9 @@ def _normalizing(lowercase, strip_accents):
     return _Table(change)
 
 
-_SETTING_APART = _Table(lambda character: f" {character} " if stands_alone(character) else character)
+_SETTING_APART = _Table(
+    lambda character: f" {character} " if stands_alone(character) else character
+)
 
 
 def split_words(text, lowercase, strip_accents=None):

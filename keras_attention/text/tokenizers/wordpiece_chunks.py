@@ -18,9 +18,9 @@ _BEGIN = 3  # characters of a word by which the longest token that may follow is
 class ChunkIds(dict):
     """The ids of chunks, which are the parts of a text between blanks. It fills itself.
 
-    A blank always ends a word, and no special or added token contains one. So a chunk has the same ids in
-    every text, and the ids of a text are those of its chunks. Long chunks are not kept, and when
-    the cache is full it begins anew.
+    A blank always ends a word, and no special or added token contains one. So a chunk has the same
+    ids in every text, and the ids of a text are those of its chunks. Long chunks are not kept, and
+    when the cache is full it begins anew.
 
     Args:
         ids: dict from each token to its id.

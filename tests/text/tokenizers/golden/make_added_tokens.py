@@ -86,7 +86,8 @@ def described(*tokens, lowercase=True):
 
 def several(**options):
     contents = ["covid", "covid-19", "New-York", "café", "中文", "xy", "yzx", "👍"]
-    return [{"id": i, **added(c, **options)} for i, c in zip([15, *range(V, V + 7)], contents)]
+    ids = [15, *range(V, V + 7)]
+    return [{"id": i, **added(c, **options)} for i, c in zip(ids, contents, strict=True)]
 
 
 MIXED = [
