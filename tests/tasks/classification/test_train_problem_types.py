@@ -127,7 +127,7 @@ def test_the_command(case, tmp_path, capfd):
     other = "regression" if kind == "several" else "multi_label_classification"
     again = ["train", "classifier", *options, "--problem-type", other, "--resume"]
     status, _, err = run_here(capfd, *again)
-    assert status == 2 and f"was begun with `problem_type` '{KINDS[kind]}'" in err
+    assert status == 2 and f"was begun with --problem-type '{KINDS[kind]}'" in err
 
 
 def test_what_suits_one_label_a_text_alone(case, tmp_path):
