@@ -6,6 +6,7 @@ SINGLE_LABEL = "single_label_classification"  # a softmax: the probabilities hav
 MULTI_LABEL = "multi_label_classification"  # a sigmoid each: any number of labels hold
 REGRESSION = "regression"  # the numbers themselves
 PROBLEM_TYPES = (SINGLE_LABEL, MULTI_LABEL, REGRESSION)
+HALF = 0.5  # from which on a label holds, where several may
 
 
 def problem_type_of(problem_type, num_classes):

@@ -4,6 +4,7 @@ import dataclasses
 
 from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
+from keras_attention.problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from keras_attention.runs.run_config import (
     RunConfig,
     given_of,
@@ -47,6 +48,7 @@ class ClassifierConfig(RunConfig):
     text_column: str = "text"
     label_column: str = "label"
     pair_column: str | None = None
+    problem_type: str = SINGLE_LABEL
     preset: str | None = None  # None: the architecture of `initial_weights`
     initial_weights: str | None = None
     epochs: int = 3
@@ -120,6 +122,14 @@ class ClassifierConfig(RunConfig):
             raise InputError(
                 "`freeze_encoder` is for `initial_weights`: random weights would stay random."
             )
+        require(
+            self.problem_type in PROBLEM_TYPES,
+            "problem_type",
+            f"one of {PROBLEM_TYPES}",
+            problem_type=self.problem_type,
+        )
+        if self.problem_type != SINGLE_LABEL and self.class_weights != "none":
+            raise InputError("`class_weights` are for texts of one label each.")
         weights = ("none", "balanced")
         require(
             self.class_weights in weights,
