@@ -62,6 +62,8 @@ class HeadProjections(Layer):
     Args: those of `MultiHeadAttention` of the same name.
     """
 
+    weight_kinds = ("kernel", "bias")
+
     def __init__(
         self,
         num_heads,
@@ -71,10 +73,6 @@ class HeadProjections(Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
         **kwargs,
     ):
         shape = kwargs.get("output_shape")
@@ -100,10 +98,6 @@ class HeadProjections(Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.supports_masking = True
         # Widths of queries, keys and values, all heads together.
         self._widths = [num_heads * key_dim] * 2 + [num_heads * (value_dim or key_dim)]
@@ -129,8 +123,7 @@ class HeadProjections(Layer):
             name=f"{name}_kernel",
             shape=(input_width, sum(widths)),
             initializer=side_by_side(self.kernel_initializer, widths),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            **self.weight_rules("kernel"),
         )
         setattr(self, f"{name}_kernel", kernel)
         bias = None
@@ -139,8 +132,7 @@ class HeadProjections(Layer):
                 name=f"{name}_bias",
                 shape=(sum(widths),),
                 initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
+                **self.weight_rules("bias"),
             )
         setattr(self, f"{name}_bias", bias)
 
@@ -285,8 +277,4 @@ class HeadProjections(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }

@@ -26,8 +26,9 @@ class MaskedLMHead(Layer):
         activation: "gelu" (exact), "gelu_new" (by tanh) or any of Keras; also called
             `intermediate_activation`. What comes out is logits: there is no function after them.
         layer_norm_epsilon: epsilon of the norm.
-        kernel_initializer: of W.
-        bias_initializer: of b and of the tokens' biases.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of W, and of a matrix E of the
+            head's own.
+        bias_initializer, bias_regularizer, bias_constraint: of b and of the tokens' biases.
         vocabulary_size: number of tokens V; needed without an embedding.
 
     Call arguments:
@@ -53,6 +54,8 @@ class MaskedLMHead(Layer):
     Reference: Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for
     Language Understanding", section 3.1, https://arxiv.org/abs/1810.04805
     """
+
+    weight_kinds = ("kernel", "bias")
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class MaskedLMHead(Layer):
             activation=self.activation,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            **self.part_rules(),
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -120,6 +124,7 @@ class MaskedLMHead(Layer):
                 name="output_kernel",
                 shape=(width, self.vocabulary_size),
                 initializer=self.kernel_initializer.clone(),
+                **self.weight_rules("kernel"),
             )
         elif not self.embedding.built:
             self.embedding.build((None, None))
@@ -129,6 +134,7 @@ class MaskedLMHead(Layer):
             name="token_bias",
             shape=(self.vocabulary_size,),
             initializer=self.bias_initializer,
+            **self.weight_rules("bias"),
         )
         self.built = True
 

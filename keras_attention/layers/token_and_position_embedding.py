@@ -38,6 +38,8 @@ class TokenAndPositionEmbedding(Layer):
         tie_weights: whether the output projection is the embedding matrix itself; if not, it has a
             matrix of its own.
         embeddings_initializer: of the token matrix (and of the output projection).
+        embeddings_regularizer, embeddings_constraint: of both tables, as Keras has them of one: not
+            of an output projection with a matrix of its own.
         position_initializer: of learned positions; like `embeddings_initializer` by default.
         mask_zero: whether id 0 is padding: the layers downstream then find a mask, as
             `keras.layers.Embedding(mask_zero=True)` leaves one.
@@ -64,6 +66,8 @@ class TokenAndPositionEmbedding(Layer):
     Reference: Vaswani et al. 2017, "Attention Is All You Need", sections 3.4 and 3.5,
     https://arxiv.org/abs/1706.03762
     """
+
+    weight_kinds = ("embeddings",)
 
     def __init__(
         self,
@@ -101,6 +105,7 @@ class TokenAndPositionEmbedding(Layer):
             self.position_layer = PositionEmbedding(
                 sequence_length,
                 initializer=self.position_initializer,
+                **self.part_rules(),
                 name="positions",
                 dtype=self.dtype_policy,
             )
@@ -114,6 +119,7 @@ class TokenAndPositionEmbedding(Layer):
             name="token_embeddings",
             shape=(self.vocabulary_size, self.embedding_dim),
             initializer=self.embeddings_initializer,
+            **self.weight_rules("embeddings"),
         )
         if not self.tie_weights:
             self.output_kernel = self.add_weight(
