@@ -87,7 +87,7 @@ class AdditiveAttention(BaseAttention):
         seed=None,
         **kwargs,
     ):
-        take_words(type(self).__name__, kwargs, refused=REFUSED)
+        take_words(type(self).__name__, kwargs, refused=REFUSED, nothing=(None,))
         require(
             units is not None,
             "units",

@@ -61,7 +61,7 @@ def from_keras(layer):
     ours = counterpart.ours(**options, **counterpart.our_options(layer))
     if not ours.built:
         ours.build(*counterpart.our_shapes(find))
-    moved = list(ours.weights)  # an embedding that both have
+    moved = []
     for their_end, our_end in counterpart.weights:
         stock, variable = find(their_end), weight_finder(ours)(our_end)
         if stock is not None and variable is not None:
@@ -71,7 +71,7 @@ def from_keras(layer):
         attention = getattr(ours, our_end, None) if our_end else ours
         if attention is not None:
             moved += _fill(attention, find, f"{their_end}/" if their_end else "")
-    require_all(layer, moved)
+    require_all_moved(layer, ours, layer, moved)
     return ours
 
 
@@ -134,12 +134,28 @@ def require_limits(layer, known, limits, lacking):
             )
 
 
-def require_all(layer, moved):
-    """Raises `ValueError` if `layer` has a weight that is not one of `moved`."""
-    left = [w.path for w in layer.weights if not any(w is other for other in moved)]
+def require_all_moved(source, target, stock, moved):
+    """Raises `ValueError` if a weight of `stock` is not in `moved`, or one of `source` is frozen.
+
+    `source` and `target` are the two layers, one of them `stock`. A weight that both have, that of
+    an embedding, needs no move.
+    """
+    done = [*moved, *(target if stock is source else source).weights]
+    left = [w.path for w in stock.weights if not any(w is other for other in done)]
     require(
         not left,
         "layer",
         "one with no more weights than its class makes, such as those of `enable_lora`",
         weights=left,
+    )
+    frozen = [
+        w.path
+        for w in source.weights
+        if not w.trainable and not any(w is other for other in target.weights)
+    ]
+    require(
+        not source.trainable or not frozen,
+        "layer",
+        "one that is trainable as a whole, or not at all: parts cannot be frozen on their own",
+        frozen=frozen,
     )

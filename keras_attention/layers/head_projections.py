@@ -78,6 +78,12 @@ class HeadProjections(Layer):
         shape = kwargs.get("output_shape")
         if isinstance(shape, (list, tuple)) and len(shape) == 1:  # as Keras keeps an integer
             kwargs["output_shape"] = shape = shape[0]
+        require(
+            not isinstance(shape, (list, tuple)),
+            "output_shape",
+            "a positive integer: the output has one axis of width; `keras.ops.reshape` splits it",
+            output_shape=shape,
+        )
         if shape is not None:
             require_positive_integer("output_shape", shape)
         words = take_words(
@@ -135,6 +141,17 @@ class HeadProjections(Layer):
                 **self.weight_rules("bias"),
             )
         setattr(self, f"{name}_bias", bias)
+
+    def set_weights(self, weights):
+        count = len(self.weights)
+        require(
+            not self.built or len(weights) == count,
+            "weights",
+            f"{count} arrays, as `get_weights` gives them; a stock layer has a kernel each for "
+            "query, key and value: `keras_attention.layers.from_keras` takes them over",
+            length=len(weights),
+        )
+        super().set_weights(weights)
 
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""

@@ -10,7 +10,7 @@ from keras_attention import activations
 from keras_attention._validation import missing_package, require
 from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.counterparts import COUNTERPARTS, weight_finder
-from keras_attention.layers.from_keras import require_all, require_limits
+from keras_attention.layers.from_keras import require_all_moved, require_limits
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 
 
@@ -64,8 +64,7 @@ def to_keras(layer):
     stock = _stock_class(counterpart)(**options, **counterpart.their_options(layer))
     if not stock.built:
         stock.build(*counterpart.their_shapes(layer))
-    find = weight_finder(stock)
-    moved = list(layer.weights)  # an embedding that both have
+    find, moved = weight_finder(stock), []
     for their_end, our_end in counterpart.weights:
         variable, ours = find(their_end), weight_finder(layer)(our_end)
         if variable is not None and ours is not None:
@@ -75,7 +74,7 @@ def to_keras(layer):
         attention = getattr(layer, our_end, None) if our_end else layer
         if attention is not None:
             moved += _fill(find, f"{their_end}/" if their_end else "", attention)
-    require_all(stock, moved)
+    require_all_moved(layer, stock, stock, moved)
     return stock
 
 
