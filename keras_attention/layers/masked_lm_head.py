@@ -10,6 +10,8 @@ from keras_attention.keras_private import set_mask
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
+AFTER_LOGITS = ("softmax", "log_softmax", "sigmoid")
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MaskedLMHead(Layer):
@@ -68,15 +70,15 @@ class MaskedLMHead(Layer):
         **kwargs,
     ):
         between = kwargs.pop("intermediate_activation", None)
-        after = activation if between is not None and activation != "gelu" else None
-        if activation in ("softmax", "log_softmax", "sigmoid"):
-            after = activation
+        # KerasHub's `activation` comes after the logits; "linear", its default, asks for nothing.
+        name = getattr(activations.get(activation), "__name__", None)
+        is_after = between is not None and name not in ("exact_gelu", "linear")
         require(
-            after is None,
+            not is_after and name not in AFTER_LOGITS,
             "activation",
             "the function before the norm: the head returns logits, to which `keras.ops.softmax` "
             "can be applied",
-            activation=after,
+            activation=activation,
         )
         renamed = {"token_embedding": ("embedding", embedding)}
         embedding = take_words(type(self).__name__, kwargs, renamed)["embedding"]

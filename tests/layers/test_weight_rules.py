@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_attention import layers
 from tests.backend import to_numpy
@@ -179,3 +180,26 @@ def test_rules_that_do_not_exist_are_refused():
         layers.FeedForward(5, kernel_regularizer="nonsense")
     with pytest.raises((ValueError, TypeError), match="embeddings_regularizer"):
         layers.FeedForward(5, embeddings_regularizer="l2")
+
+
+def test_rules_read_each_matrix_that_stands_in_a_kernel_by_itself():
+    class FirstColumn(keras.regularizers.Regularizer):
+        def __call__(self, weight):
+            return ops.sum(weight[..., 0])
+
+    class ZeroFirstColumn(keras.constraints.Constraint):
+        def __call__(self, weight):
+            return weight * ops.cast(ops.arange(weight.shape[-1]) > 0, weight.dtype)
+
+    layer = layers.MultiHeadAttention(
+        2, 4, value_dim=3, kernel_regularizer=FirstColumn(), kernel_constraint=ZeroFirstColumn()
+    )
+    layer(X[..., :8])
+    fused, output = layer.query_key_value_kernel, layer.output_kernel
+    starts = [0, 8, 16]  # of queries, keys and values
+    expected = to_numpy(fused.value)[:, starts].sum() + to_numpy(output.value)[:, 0].sum()
+    np.testing.assert_allclose(float(sum(layer.losses)), expected, rtol=1e-4)
+    zeros = [ops.zeros(w.shape) for w in layer.trainable_weights]
+    keras.optimizers.SGD(1.0).apply(zeros, layer.trainable_weights)
+    empty = [n for n in range(fused.shape[1]) if not to_numpy(fused.value)[:, n].any()]
+    assert empty == starts
