@@ -25,8 +25,9 @@ def from_keras(layer):
     of ours begin as identities and are trained. A `MaskedLMHead` has the same embedding, no copy.
 
     Args:
-        layer: a built layer of one of these classes. What ours does not do is refused, an option
-            that changes no more than memory or speed excepted.
+        layer: a built layer of one of these classes. What ours does not do is refused. What
+            changes no answer of a built layer need not have a counterpart: how weights begin,
+            memory, speed.
 
     Returns:
         A built layer of ours.
@@ -78,7 +79,7 @@ def from_keras(layer):
 def stock_class(counterpart):
     """The stock layer's class; None if its package is not imported, so that no layer is of it."""
     package = sys.modules.get(counterpart.package)
-    return package and getattr(package.layers, counterpart.name)
+    return package and getattr(package.layers, counterpart.name, None)
 
 
 def _fill(attention, find, prefix):
@@ -111,6 +112,12 @@ def require_limits(layer, known, limits, lacking):
         "layer",
         "one whose weights are floats: it is quantized",
         dtypes=sorted({weight.dtype for weight in layer.weights}),
+    )
+    require(
+        not isinstance(layer.dtype_policy, keras.dtype_policies.DTypePolicyMap),
+        "layer",
+        "one with a single dtype policy: the parts of the two layers have other names",
+        dtype=layer.dtype_policy,
     )
     for option, value in layer.get_config().items():
         kind, _, rule = option.rpartition("_")

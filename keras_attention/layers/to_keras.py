@@ -22,8 +22,8 @@ def to_keras(layer):
 
     Args:
         layer: a built layer of ours of one of the classes that `from_keras` makes. What the stock
-            layer does not do is refused, an option that changes no more than memory or speed
-            excepted.
+            layer does not do is refused. What changes no answer of a built layer need not have a
+            counterpart: how weights begin, memory, speed.
 
     Returns:
         A built layer of Keras or of KerasHub: see `from_keras` for where their answers differ.

@@ -15,7 +15,8 @@ class TransformerBlock(Layer):
 
     A subclass may override three methods that return the parts: `make_attention(hidden_dim, name)`,
     `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`. A part is made with that
-    name and this block's `dtype_policy`; `add_sublayer` builds it.
+    name and this block's `dtype_policy`; `add_sublayer` builds it. `part_rules()` are the
+    regularizers and constraints that go to a part.
 
     A new kind of block makes its parts in `build`, each with `add_sublayer`, and runs each in
     `call` with `residual`:

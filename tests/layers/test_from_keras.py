@@ -130,6 +130,12 @@ def quantized():
     return layer
 
 
+def of_several_dtypes():
+    policies = keras.dtype_policies.DTypePolicyMap()
+    policies["several/query"] = "mixed_bfloat16"
+    return built(keras.layers.MultiHeadAttention(2, 4, dtype=policies, name="several"), X, X)
+
+
 STOCK_ALONE = {
     "score_mode": lambda: built(keras.layers.Attention(score_mode="concat"), [X, X]),
     "use_scale": lambda: built(keras.layers.AdditiveAttention(use_scale=False), [X, X]),
@@ -140,6 +146,7 @@ STOCK_ALONE = {
     "frozen": partly_frozen,
     "enable_lora": of_low_rank,
     "quantized": quantized,
+    "dtype policy": of_several_dtypes,
     "others": lambda: built(keras.layers.GroupQueryAttention(4, 2, 1), X, X),
 }
 
