@@ -69,7 +69,7 @@ def require_rate(argument, value):
     require(is_number and 0 <= value < 1, argument, "a number in [0, 1)", **{argument: value})
 
 
-def take_words(layer, arguments, renamed=None, refused=None):
+def take_words(layer, arguments, renamed=None, refused=None, nothing=(None, False)):
     """Other words for arguments of a layer, taken out of its further keyword arguments.
 
     Args:
@@ -77,17 +77,17 @@ def take_words(layer, arguments, renamed=None, refused=None):
         arguments: dict of the further keyword arguments; what is taken is removed from it.
         renamed: dict from another word to ours and the value that ours has.
         refused: dict from a word to the sentence that names our way.
+        nothing: the values of a refused word that ask for nothing, with which it may be given.
 
     Returns:
         A dict from our words to their values.
 
     Raises:
-        ValueError: if both words are given, or one is refused. A refused word may be given with a
-            value that asks for nothing: None or False.
+        ValueError: if both words are given, or one is refused.
     """
     for word, way in (refused or {}).items():
         value = arguments.pop(word, None)
-        if value is not None and value is not False:
+        if not any(value is each for each in nothing):
             raise ValueError(f"{layer} takes no `{word}`: {way} Received: {word}={value!r}")
     taken = {}
     for word, (ours, given) in (renamed or {}).items():

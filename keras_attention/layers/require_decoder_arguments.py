@@ -4,29 +4,17 @@ from keras_attention._validation import require
 from keras_attention.layers.require_shapes import pairs, require_shapes
 
 
-def require_decoder_arguments(
-    num_heads,
-    has_cross_attention,
-    decoder_sequence,
-    encoder_sequence=None,
-    decoder_padding_mask=None,
-    decoder_attention_mask=None,
-    encoder_padding_mask=None,
-    encoder_attention_mask=None,
-    self_attention_cache=None,
-    self_attention_cache_update_index=None,
-    cross_attention_cache=None,
-    cross_attention_cache_update_index=None,
-    **options,
-):
+def require_decoder_arguments(num_heads, has_cross_attention, arguments):
     """Raises `ValueError` unless the arguments of a call go together and have the right shapes.
 
     Args:
         num_heads: H.
         has_cross_attention: whether the block was built with an encoder.
-        decoder_sequence, ...: the arguments of the call.
-        **options: those that need no check.
+        arguments: dict of the call's arguments, which `TransformerDecoder.call` alone lists; what
+            is not in it was not given.
     """
+    encoder_sequence = arguments.get("encoder_sequence")
+    cross_attention_cache = arguments.get("cross_attention_cache")
     given = encoder_sequence is not None or cross_attention_cache is not None
     require(
         given or not has_cross_attention,
@@ -40,20 +28,22 @@ def require_decoder_arguments(
         "None: the block was built without cross-attention, by a first call without an encoder",
         **{"encoder_sequence.shape": getattr(encoder_sequence, "shape", None)},
     )
+    self_attention_cache = arguments.get("self_attention_cache")
+    index = arguments.get("self_attention_cache_update_index")
     require(
-        (self_attention_cache is None) == (self_attention_cache_update_index is None),
+        (self_attention_cache is None) == (index is None),
         "self_attention_cache_update_index",
         "given together with `self_attention_cache`",
-        self_attention_cache_update_index=self_attention_cache_update_index,
+        self_attention_cache_update_index=index,
     )
+    made_anew = arguments.get("cross_attention_cache_update_index") is not None
     require(
-        cross_attention_cache_update_index is None or encoder_sequence is not None,
+        not made_anew or encoder_sequence is not None,
         "encoder_sequence",
         "given together with `cross_attention_cache_update_index`",
         encoder_sequence=encoder_sequence,
     )
     _require_cache("self_attention_cache", self_attention_cache, "empty_cache(batch_size, length)")
-    made_anew = cross_attention_cache_update_index is not None
     if not made_anew:
         _require_cache(
             "cross_attention_cache", cross_attention_cache, "project_encoder(encoder_sequence)"
@@ -62,17 +52,20 @@ def require_decoder_arguments(
     if self_attention_cache is not None:
         keys, slots = "slots", self_attention_cache["key"]
     memory = None if made_anew or cross_attention_cache is None else cross_attention_cache["key"]
+    masks = {
+        "decoder_padding_mask": f"B {keys}",
+        "decoder_attention_mask": pairs("T", keys),
+        "encoder_padding_mask": "B S",
+        "encoder_attention_mask": pairs("T", "S"),
+    }
     require_shapes(
         sizes,
-        decoder_sequence=(decoder_sequence, "B T D"),
+        decoder_sequence=(arguments["decoder_sequence"], "B T D"),
         encoder_sequence=(None if memory is not None else encoder_sequence, "B S E"),
         # Heads and widths are those of the parts, which may be of a user's own.
         self_attention_cache=(slots, "B H_self slots K_self"),
         cross_attention_cache=(memory, "B H_cross S K_cross"),
-        decoder_padding_mask=(decoder_padding_mask, f"B {keys}"),
-        decoder_attention_mask=(decoder_attention_mask, pairs("T", keys)),
-        encoder_padding_mask=(encoder_padding_mask, "B S"),
-        encoder_attention_mask=(encoder_attention_mask, pairs("T", "S")),
+        **{name: (arguments.get(name), axes) for name, axes in masks.items()},
     )
 
 

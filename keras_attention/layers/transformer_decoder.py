@@ -110,20 +110,8 @@ class TransformerDecoder(TransformerBlock):
             encoder_padding_mask = masks.implicit_mask(encoder_sequence)
         if decoder_padding_mask is None and self_attention_cache is None:
             decoder_padding_mask = masks.implicit_mask(decoder_sequence)
-        require_decoder_arguments(
-            self.num_heads,
-            self.has_cross_attention,
-            decoder_sequence,
-            encoder_sequence,
-            decoder_padding_mask,
-            decoder_attention_mask,
-            encoder_padding_mask,
-            encoder_attention_mask,
-            self_attention_cache,
-            self_attention_cache_update_index,
-            cross_attention_cache,
-            cross_attention_cache_update_index,
-        )
+        # All that this call was given, by name, so that the list of arguments stands once.
+        require_decoder_arguments(self.num_heads, self.has_cross_attention, locals())
         memory, new_memory = cross_attention_cache, ()
         if cross_attention_cache_update_index is not None:
             memory = self.project_encoder(encoder_sequence)
@@ -275,7 +263,7 @@ class TransformerDecoder(TransformerBlock):
         arguments = inspect.signature(self.call).bind(*args, **kwargs).arguments
         x, memory = arguments["decoder_sequence"], arguments.get("cross_attention_cache")
         cache = arguments.get("self_attention_cache")
-        require_decoder_arguments(self.num_heads, self.has_cross_attention, **arguments)
+        require_decoder_arguments(self.num_heads, self.has_cross_attention, arguments)
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
