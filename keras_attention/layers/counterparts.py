@@ -19,7 +19,7 @@ ANY = object()  # an option that changes no answer of a built layer
 
 def alike(*words):
     """Words that mean the same on either side, with those that any layer takes."""
-    words += ("name", "trainable", "dtype", "activity_regularizer")
+    words += ("name", "trainable", "dtype")
     return {word: word for word in words}
 
 

@@ -119,9 +119,16 @@ def require_limits(layer, known, limits, lacking):
         "one with a single dtype policy: the parts of the two layers have other names",
         dtype=layer.dtype_policy,
     )
+    require(
+        layer.activity_regularizer is None,
+        "layer",
+        "one without `activity_regularizer`: a stock layer may hand it on to its parts, which the "
+        "two layers have others of. Set it on the new layer",
+        activity_regularizer=layer.activity_regularizer,
+    )
     for option, value in layer.get_config().items():
-        kind, _, rule = option.rpartition("_")
-        if rule in BY_ELEMENT and option in known and kind != "activity" and value is not None:
+        rule = option.rpartition("_")[2]
+        if rule in BY_ELEMENT and option in known and value is not None:
             name = value.get("class_name") if isinstance(value, dict) else value
             require(
                 name in BY_ELEMENT[rule],

@@ -137,6 +137,9 @@ def of_several_dtypes():
 
 
 STOCK_ALONE = {
+    "activity_regularizer": lambda: built(
+        keras.layers.MultiHeadAttention(2, 4, activity_regularizer="l2"), X, X
+    ),
     "score_mode": lambda: built(keras.layers.Attention(score_mode="concat"), [X, X]),
     "use_scale": lambda: built(keras.layers.AdditiveAttention(use_scale=False), [X, X]),
     "use_gate": lambda: built(keras.layers.MultiHeadAttention(2, 4, use_gate=True), X, X),
@@ -159,6 +162,7 @@ def test_what_only_keras_does_is_refused(option):
 
 
 OURS_ALONE = {
+    "activity_regularizer": lambda: built(MultiHeadAttention(2, 4, activity_regularizer="l2"), X),
     "score_mode": lambda: built(MultiplicativeAttention("general"), X, X),
     "window": lambda: built(MultiplicativeAttention("dot", window=2), X, X),
     "use_bias": lambda: built(AdditiveAttention(D, use_bias=True), X, X),
