@@ -42,8 +42,19 @@ _FIXED_SETTINGS = {
     "do_subword_tokenize": (True, None),
     "split_special_tokens": (False, None),
     "truncation_side": ("right", None),
+    "token_type_ids_pattern": ("bert_style", None),
+    "add_special_tokens": (True, None),
+    "add_cls_token": (True, None),
+    "add_sep_token": (True, None),
+    "add_bos_token": (False, None),
+    "add_eos_token": (False, None),
 }
-_ADDED = ("additional_special_tokens", "extra_special_tokens")
+# Lists of further tokens, or objects that name them.
+_ADDED = (
+    "additional_special_tokens",
+    "extra_special_tokens",
+    "model_specific_special_tokens",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +98,18 @@ def read_settings(path, settings):
     for name, expected in _FIXED_SETTINGS.items():
         if name in settings:
             require_value(path, name, settings[name], expected)
+    inputs = settings.get("model_input_names")
+    if inputs is not None and not (isinstance(inputs, list) and "token_type_ids" in inputs):
+        raise InputError(
+            f"{path}: `model_input_names` must hold 'token_type_ids' here, which tell the second "
+            f"text of a pair from the first. Received: {shortened(inputs)}"
+        )
     found = []
     for name, value in settings.items():
         if name in SPECIAL_NAMES:
             content = mention(path, name, value).content if isinstance(value, dict) else value
             require_value(path, name, content, (SPECIAL_NAMES[name],))
-        elif name.endswith("_token") and value not in (None, False):
+        elif name.endswith("_token") and name not in _FIXED_SETTINGS and value is not None:
             found.append(mention(path, name, value, special=True))
     for name in _ADDED:
         value = settings.get(name) or []
@@ -252,4 +269,5 @@ def post_processor(ids):
 
 def _id(text):
     """The id that an object's key gives, or what else it is."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    is_id = text.isascii() and text.isdigit() and len(text) <= 9
+    return int(text) if is_id else text

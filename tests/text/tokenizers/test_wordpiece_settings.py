@@ -92,6 +92,26 @@ def added(content, token_id, **options):
             "must be a list of tokens",
         ),
         ("added_tokens.json", ["<url>"], "expected a JSON object"),
+        ("tokenizer_config.json", {"add_cls_token": False}, "`add_cls_token` must be True"),
+        ("tokenizer_config.json", {"add_eos_token": True}, "`add_eos_token` must be False"),
+        ("tokenizer_config.json", {"add_special_tokens": False}, "`add_special_tokens` must"),
+        ("tokenizer_config.json", {"token_type_ids_pattern": "all_zeros"}, "must be 'bert_style'"),
+        (
+            "tokenizer_config.json",
+            {"model_input_names": ["input_ids", "attention_mask"]},
+            "`model_input_names` must hold 'token_type_ids'",
+        ),
+        (
+            "tokenizer_config.json",
+            {"model_specific_special_tokens": {"url_token": "<url>"}},
+            "`model_specific_special_tokens` names the token '<url>'",
+        ),
+        ("tokenizer_config.json", {"bos_token": 0}, "`bos_token` must hold tokens"),
+        (
+            "tokenizer_config.json",
+            {"added_tokens_decoder": {"9" * 5000: added("[MASK]", 4)}},
+            "must give [MASK] the id that it has in the vocabulary, 4",
+        ),
     ],
 )
 def test_other_ids(tmp_path, name, content, message):
