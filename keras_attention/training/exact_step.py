@@ -7,6 +7,7 @@ more than one in a long part. It also clips gradients before the sum over replic
 `loss_terms` gives the loss of every output on a part of a batch, and this module adds them up.
 """
 
+import contextlib
 import functools
 import warnings
 
@@ -14,18 +15,33 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from keras_attention.keras_private import loss_metric, mask_of, set_mask
+from keras_attention.keras_private import kept_by_layers, loss_metric, mask_of, set_mask
 from keras_attention.training.loss_terms import by_output, loss_terms
 
 
-def _regularization(model):
-    """What the layers add to the loss."""
+def _losses(model, part, y_pred, is_whole):
+    """The losses of the outputs on a batch or a part of one, and what the layers add to them.
+
+    The latter counts by rows, and a part without rows adds nothing.
+    """
+    terms = loss_terms(model, part, y_pred, None if is_whole else tf.init_scope)
+    if not is_whole and any(len(loss.shape) for loss in model.losses):
+        raise ValueError(
+            "`add_loss` must be given one number for micro-batches or several replicas, a mean "
+            f"over rows. Received: shapes={[tuple(loss.shape) for loss in model.losses]}"
+        )
     each = [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in model.losses]
-    return tf.add_n(each) if each else tf.zeros(())
+    has_rows = _number_of_rows(part[0]) > 0
+    return terms, tf.where(has_rows, tf.add_n(each), 0.0) if each else tf.zeros(())
 
 
 def _number_of_rows(x):
     return tf.cast(tf.shape(next(t for t in tree.flatten(x) if t is not None))[0], tf.float32)
+
+
+def _one_if(rows):
+    """What the gradients of a part count whose values add up: nothing, if it has no rows."""
+    return tf.cast(rows > 0, tf.float32)
 
 
 def _over_replicas(numbers, context):
@@ -40,6 +56,16 @@ def _metrics(model, part, y_pred):
     """The metrics of the logs, with a part more."""
     x, y, sample_weight = part
     return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
+
+
+@contextlib.contextmanager
+def _unchanged_without_rows(model, rows):
+    """Takes back what layers and metrics keep of a part without rows, whose mean is no number."""
+    variables = [*kept_by_layers(model), *(v for m in model.metrics for v in m.variables)]
+    before = [tf.convert_to_tensor(variable) for variable in variables]
+    yield
+    for variable, old in zip(variables, before, strict=True):
+        variable.assign(tf.where(rows > 0, variable, old))
 
 
 def _share(count, total):
@@ -74,7 +100,8 @@ def _add(total, new):
 
 
 def _times(tensor, factor):
-    return None if tensor is None else tf.cast(tensor, tf.float32) * factor
+    """The product, None for None. What counts nothing is 0, even if it is not a number."""
+    return None if tensor is None else tf.math.multiply_no_nan(tf.cast(tensor, tf.float32), factor)
 
 
 def _clip(gradients, optimizer):
@@ -121,14 +148,15 @@ def _whole(model, context, batch, rows, all_rows):
     """
     with tf.GradientTape() as tape:
         y_pred = model(batch[0], training=True)
-        terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
-        regularization = _regularization(model)
+        is_whole = context.num_replicas_in_sync == 1
+        terms, regularization = _losses(model, batch, y_pred, is_whole)
         loss = _share(rows, all_rows) * regularization
         totals = _over_replicas([count for _, _, count in terms], context)
         for (weight, mean, count), total in zip(terms, totals, strict=True):
             loss += weight * _share(count, total) * mean
         loss = model.optimizer.scale_loss(loss)
-    return _gradients(tape, loss, model.trainable_variables), terms, regularization, y_pred
+    gradients = _gradients(tape, loss, model.trainable_variables)
+    return [_times(g, _one_if(rows)) for g in gradients], terms, regularization, y_pred
 
 
 def _part(model, part):
@@ -142,8 +170,7 @@ def _part(model, part):
     """
     with tf.GradientTape(persistent=True) as tape:
         y_pred = model(part[0], training=True)
-        terms = loss_terms(model, part, y_pred, is_whole=False)
-        regularization = _regularization(model)
+        terms, regularization = _losses(model, part, y_pred, is_whole=False)
         losses = [weight * mean for weight, mean, _ in terms]
         losses += [regularization] if model.losses else []
         losses = [model.optimizer.scale_loss(loss) for loss in losses]
@@ -179,10 +206,12 @@ def _in_parts(model, context, parts, rows, all_rows):
             # One part after the other, or nothing of the memory would be saved.
             with tf.control_dependencies([g for g in tree.flatten(sums) if g is not None]):
                 x = tree.map_structure(tf.identity, x)
-        found, terms, regularization, y_pred = run((x, y, sample_weight))
-        metrics = _metrics(model, (x, y, sample_weight), y_pred)
+        own_rows = _number_of_rows(x)
+        with _unchanged_without_rows(model, own_rows):
+            found, terms, regularization, y_pred = run((x, y, sample_weight))
+            metrics = _metrics(model, (x, y, sample_weight), y_pred)
         counts = [count for _, _, count in terms]
-        factors = [*(1.0 if count is None else count for count in counts), _number_of_rows(x)]
+        factors = [*(_one_if(own_rows) if n is None else n for n in counts), own_rows]
         new = (
             [[_times(g, f) for g in each] for each, f in zip(found, factors, strict=False)],
             [mean * factor for (_, mean, _), factor in zip(terms, factors, strict=False)],
@@ -241,8 +270,9 @@ def exact_train_step(model, data):
     parts = _split(batch, model.micro_batches)
     if len(parts) == 1 and (replicas == 1 or not model.jit_gradients):
         run = _compiled(functools.partial(_whole, model, context), model.jit_gradients)
-        gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
-        metrics = _metrics(model, batch, y_pred)
+        with _unchanged_without_rows(model, rows):
+            gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
+            metrics = _metrics(model, batch, y_pred)
     else:
         gradients, terms, regularization, metrics = _in_parts(model, context, parts, rows, all_rows)
     if not gradients:
@@ -260,7 +290,11 @@ def exact_test_step(model, data):
     """The metrics of `model` on `data`, with the loss averaged over tokens."""
     batch = keras.utils.unpack_x_y_sample_weight(data)
     context = tf.distribute.get_replica_context()
-    y_pred = model(batch[0], training=False)
-    terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
-    _log(model, context, terms, _regularization(model), _number_of_rows(batch[0]))
-    return _metrics(model, batch, y_pred)
+    is_whole = context.num_replicas_in_sync == 1
+    rows = _number_of_rows(batch[0])
+    with _unchanged_without_rows(model, rows):
+        y_pred = model(batch[0], training=False)
+        terms, regularization = _losses(model, batch, y_pred, is_whole)
+        metrics = _metrics(model, batch, y_pred)
+    _log(model, context, terms, regularization, rows)
+    return {**metrics, **model.get_metrics_result()}
