@@ -238,8 +238,9 @@ def _require_joinable(loss, tensors, eagerly):
             found[key] = _tried(loss, tensors)
     is_joined = found[key]
     if is_joined is None:
-        y_true, y_pred = (tree.map_structure(ops.convert_to_tensor, each) for each in tensors[:2])
-        is_joined = len(loss.call(y_true, y_pred).shape) > 0
+        dtype = None if isinstance(loss, TokenLoss) else loss.dtype
+        arguments = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype), tensors[:2])
+        is_joined = len(loss.call(*arguments).shape) > 0
     if not is_joined:
         raise ValueError(
             "A loss for micro-batches or several replicas must have a value for each row that "
@@ -250,15 +251,16 @@ def _require_joinable(loss, tensors, eagerly):
         )
 
 
-def loss_terms(model, part, y_pred, eagerly=None):
+def loss_terms(model, part, rows, y_pred, eagerly=None):
     """The losses of the outputs of a model on a part of a batch.
 
-    A part without rows has no loss: its means are 0, where one over no rows would not be a number.
+    A part without rows has no loss: its means and counts are 0, whatever is in it.
 
     Args:
         model: a compiled `keras.Model`.
         part: `(x, y, sample_weight)`, in any structure that `fit` takes; weights may also be keyed
             by output name, and miss some.
+        rows: the number of rows of the part.
         y_pred: the outputs.
         eagerly: None for a whole batch. For a part of one a function that returns a context manager
             in which losses can be called on numbers.
@@ -280,8 +282,8 @@ def loss_terms(model, part, y_pred, eagerly=None):
         if eagerly is not None:
             _require_joinable(loss, tensors, eagerly)
         mean, count = mean_and_count(loss, *tensors)
-        has_rows = ops.shape(tree.flatten(tensors[1])[0])[0] > 0
-        terms.append((weight, ops.where(has_rows, mean, 0.0), count))
+        mean, count = (None if n is None else ops.where(rows > 0, n, 0.0) for n in (mean, count))
+        terms.append((weight, mean, count))
     if not terms and not model.losses:
         raise ValueError("`loss` must be given to `compile`. Received: loss=None")
     return terms
