@@ -48,6 +48,15 @@ def fit(strategy, model, options, data):
     return logs, evaluated, np.concatenate([np.ravel(w) for w in model.get_weights()])
 
 
+def sliceable(structure):
+    """Lists as tuples: `tf.data` takes a list for one tensor."""
+    if isinstance(structure, dict):
+        return {name: sliceable(each) for name, each in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return tuple(map(sliceable, structure))
+    return structure
+
+
 def assert_same(found, expected):
     assert np.isfinite(found[2]).all()
     for logs, expected_logs in zip(found[:2], expected[:2], strict=True):
@@ -83,40 +92,36 @@ def check_replicas_agree_with_one_device(case, rows, micro_batches):
     def model():
         return make_model(Model, case)
 
-    data = tuple(each for each in make_data(case) if each is not None)
-    data = tuple(tuple(each) if isinstance(each, list) else each for each in data)
-    data = keras.tree.map_structure(np.asarray, data)
+    data = sliceable([each for each in make_data(case) if each is not None])
     found = fit(STRATEGY, model, lambda: options(micro_batches), data)
     assert_same(found, fit(DEFAULT, model, options, data))
 
 
-def check_batch_normalization():
+def check_batch_normalization(rows, stock):
     """Each replica normalises its own rows and keeps its own statistics; the first's are saved."""
-    random = np.random.default_rng(0)
+    data = tuple(np.random.default_rng(0).normal(size=(2, rows, 3)).astype("float32"))
 
-    def trained(strategy, cls, rows):
-        data = random.normal(size=(2, rows, 3)).astype("float32")
-        return fit(strategy, lambda: kept_model(cls)[0], lambda: kept_model(cls)[1], tuple(data))
+    def trained(strategy, cls):
+        return fit(strategy, lambda: kept_model(cls)[0], lambda: kept_model(cls)[1], data)
 
-    random = np.random.default_rng(0)
-    found = trained(STRATEGY, Model, 1)
-    random = np.random.default_rng(0)
-    assert_same(found, trained(DEFAULT, Model, 1))
-    random = np.random.default_rng(0)
-    found = trained(STRATEGY, Model, 4)
-    random = np.random.default_rng(0)
-    assert_same(found, trained(STRATEGY, keras.Model, 4))
+    assert_same(trained(STRATEGY, Model), trained(*stock))
 
 
 def check_refusal():
     """A loss that takes rows together; a part of it cannot stand for the whole."""
-    model = lambda: Model(inputs := keras.Input((3,)), layers.Dense(3, "sigmoid")(inputs))  # noqa: E731
+    inputs = keras.Input((3,))
     data = np.random.default_rng(0).random((2, 4, 3)).astype("float32")
-    with pytest.raises(ValueError, match="must have a value for each row"):
-        fit(STRATEGY, model, lambda: dict(loss=losses.Dice()), tuple(data))
+    with STRATEGY.scope():
+        model = Model(inputs, layers.Dense(3, "sigmoid")(inputs))
+        model.compile("sgd", losses.Dice())
+    batch = tf.data.Dataset.from_tensor_slices(tuple(data)).batch(4)
+    for step in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="must have a value for each row"):
+            step(batch, verbose=0)
 
 
 if __name__ == "__main__":
     check_replicas_agree_with_one_device()
-    check_batch_normalization()
+    check_batch_normalization(rows=1, stock=(DEFAULT, Model))
+    check_batch_normalization(rows=4, stock=(STRATEGY, keras.Model))
     check_refusal()
