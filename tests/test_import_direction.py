@@ -246,6 +246,7 @@ def test_the_check_sees_every_form_of_private_name(tmp_path):
         "_flatten_layers",
         "_loss_tracker",
         "_maybe_symbolic_build",
+        "_non_trainable_variables",
         "_symbolic_build",
     ],
 )
