@@ -161,6 +161,23 @@ def require_writable(path, force):
         raise InputError(f"{path}: there is no directory {path.parent}.")
 
 
+def other_names(directory, is_own):
+    """The first names below a directory that are not its own, for messages; "" where all are.
+
+    Args:
+        directory: path.
+        is_own: function of a path below it, "like/this", to whether it is. Empty directories do not
+            matter.
+    """
+    others = []
+    for folder, folders, names in os.walk(directory):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        paths = [Path(folder, name).relative_to(directory).as_posix() for name in names + links]
+        others += [path for path in paths if not is_own(path)]
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return ", ".join(sorted(others)[:3]) + more
+
+
 def is_volume_root(path):
     """Whether a directory is one where something is mounted. Such a one cannot be renamed."""
     if os.path.ismount(path):

@@ -38,9 +38,7 @@ def refuse_existing_directory(path, force, sources=(), foreign=None):
     if os.path.lexists(path):
         what = _what(path, foreign)
         if what is None and not os.path.islink(path) and is_volume_root(path):
-            what = (
-                "the root of a volume, in which directories can be made but which none can replace"
-            )
+            what = "the root of a volume, which no directory replaces; one below it can be made"
     refuse_kept(path, force, what)
 
 
@@ -79,23 +77,6 @@ def _holds(path, source):
         return False
     source = Path(os.path.realpath(source))
     return any(p.exists() and p.samefile(path) for p in (source, *source.parents))
-
-
-def other_names(directory, is_own):
-    """The first names below a directory that are not its own, for messages; "" where all are.
-
-    Args:
-        directory: path.
-        is_own: function of a path below it, "like/this", to whether it is. Empty directories do not
-            matter.
-    """
-    others = []
-    for folder, folders, names in os.walk(directory):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        paths = [Path(folder, name).relative_to(directory).as_posix() for name in names + links]
-        others += [path for path in paths if not is_own(path)]
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    return ", ".join(sorted(others)[:3]) + more
 
 
 class _OnlyCopy(InputError):

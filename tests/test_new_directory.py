@@ -7,7 +7,8 @@ import pytest
 
 from keras_attention import new_directory as module
 from keras_attention._validation import InputError
-from keras_attention.new_directory import new_directory, other_names, refuse_existing_directory
+from keras_attention.files import other_names
+from keras_attention.new_directory import new_directory, refuse_existing_directory
 from keras_attention.output_lock import output_lock
 from tests.runs.mutations import contents
 

@@ -11,6 +11,7 @@ from keras_attention.artifacts.quantization import PRECISIONS
 from keras_attention.files import (
     file_digests,
     file_names,
+    other_names,
     require_entries,
     verify_entries,
     write_atomically,
@@ -24,7 +25,6 @@ from keras_attention.json_file import (
     require_fields,
     shortened,
 )
-from keras_attention.new_directory import other_names
 from keras_attention.problem_types import KINDS
 
 # What says where the model comes from: its sizes, or the weights it began with.
