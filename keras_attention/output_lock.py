@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import socket
 import stat
 import warnings
@@ -171,7 +172,8 @@ class _Lock:
 
     def take(self):
         """Reads the names that a killed holder has noted, and signs."""
-        self.names = _content(self.descriptor).splitlines()[1:]
+        lines = _content(self.descriptor).splitlines()[1:]
+        self.names = [name for name in lines if re.fullmatch(r"\.[^/\0]{2,}", name)]  # no path
         self.sign()
 
     def holder(self):

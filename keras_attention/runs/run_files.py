@@ -91,8 +91,14 @@ def changed_run(run, without=(), lock=None):
     before, begun = {}, None
 
     def carried_over(directory):
-        if begun is not None:
-            _carry_over(Path(directory), run if directory == copy else copy, before, begun)
+        if begun is None:
+            return
+        both = _carry_over(Path(directory), run if directory == copy else copy, before, begun)
+        if both:
+            raise InputError(
+                f"{run} was written to by somebody else meanwhile: {', '.join(sorted(both))}. "
+                "Nothing is replaced. See to it that nobody does, and try again."
+            )
 
     with new_directory(run, force=True, foreign=carried_over, lock=lock) as copy:
         before = _stamps(run)
@@ -116,13 +122,13 @@ def _stamps(directory):
         for name in names + links:
             path = os.path.join(folder, name)
             with contextlib.suppress(FileNotFoundError):
-                said = os.lstat(path)
-                found[os.path.relpath(path, directory)] = (
-                    said.st_ino,
-                    said.st_size,
-                    said.st_mtime_ns,
-                )
+                found[os.path.relpath(path, directory)] = _stamp(path)
     return found
+
+
+def _stamp(path):
+    said = os.lstat(path)
+    return said.st_ino, said.st_size, said.st_mtime_ns
 
 
 def _carry_over(old, new, before, begun):
@@ -130,10 +136,10 @@ def _carry_over(old, new, before, begun):
 
     Args:
         old, new: a run and its changed copy.
-        before, begun: stamps of both when the copy was made.
+        before, begun: their stamps when the copy was made. They change with what is carried over.
 
-    Raises:
-        InputError: if both have changed a file.
+    Returns:
+        The names of the files that both have changed. If there are any, nothing is carried over.
     """
     now, changed = _stamps(old), _stamps(new)
     # What is linked is one file, whoever writes it.
@@ -143,17 +149,14 @@ def _carry_over(old, new, before, begun):
         if stamp != before.get(name) and stamp[0] != changed.get(name, (None,))[0]
     ]
     both = [name for name in late if changed.get(name) != begun.get(name)]
-    if both:
-        raise InputError(
-            f"{old} was written to by somebody else meanwhile: {', '.join(sorted(both))}. Nothing "
-            "is replaced. See to it that nobody does, and try again."
-        )
-    for name in late:
+    for name in [] if both else late:
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_name(new / name)
         with contextlib.suppress(FileNotFoundError):  # it has gone again
             _link(old / name, temporary)
             os.replace(temporary, new / name)
+            before[name], begun[name] = now[name], _stamp(new / name)
+    return both
 
 
 def _link(source, target):
