@@ -180,12 +180,10 @@ def other_names(directory, is_own):
 
 def is_volume_root(path):
     """Whether a directory is one where something is mounted. Such a one cannot be renamed."""
-    if os.path.ismount(path):
-        return True
-    try:  # of what is mounted from the same filesystem the system says it here alone
+    try:  # it knows of what is mounted from the same filesystem too
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:
-        return False
+        return os.path.ismount(path)
     octal = lambda match: bytes([int(match[1], 8)])  # noqa: E731
     found = {re.sub(rb"\\(\d{3})", octal, line.split()[4]) for line in lines}
     return os.fsencode(os.path.realpath(path)) in found

@@ -90,12 +90,12 @@ def output_lock(path):
 
 def is_lock(file):
     """Whether a file is a lock that a killed process has left, and no other file of its name."""
-    try:
-        descriptor, _ = _open(Path(file), create=False)
-    except (OSError, InputError):
-        return False
-    os.close(descriptor)
-    return True
+    file = Path(file)
+    with suppress(OSError):
+        if stat.S_ISREG(os.lstat(file).st_mode):  # a pipe would be waited for
+            with open(file, "rb") as opened:
+                return opened.read(len(_SIGNATURE)) == _SIGNATURE.encode()
+    return False
 
 
 def _make_parents(path):
@@ -172,7 +172,7 @@ class _Lock:
 
     def take(self):
         """Reads the names that a killed holder has noted, and signs."""
-        lines = _content(self.descriptor).splitlines()[1:]
+        lines = _content(self.descriptor).split("\n")[1:]
         self.names = [name for name in lines if re.fullmatch(r"\.[^/\0]{2,}", name)]  # no path
         self.sign()
 
@@ -208,7 +208,7 @@ def _content(descriptor):
     return os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
 
 
-def _open(file, create=True):
+def _open(file):
     """A descriptor of a lock, which may be another user's, and whether it is ours to write.
 
     Raises:
@@ -217,8 +217,7 @@ def _open(file, create=True):
     flags = os.O_NOFOLLOW | os.O_NONBLOCK
     while True:
         try:
-            if create:
-                return _create(file, flags), True
+            return _create(file, flags), True
         except FileExistsError:
             pass
         except PermissionError:
@@ -229,13 +228,11 @@ def _open(file, create=True):
                 raise _no_lock(file)
             descriptor, is_own = _open_found(file, flags)
         except FileNotFoundError:  # its holder has just removed it
-            if not create:
-                raise
             continue
         content = _content(descriptor)
         if content.startswith(_SIGNATURE):
             return descriptor, is_own
-        if not content and create:
+        if not content:
             return descriptor, False
         os.close(descriptor)
         raise _no_lock(file)

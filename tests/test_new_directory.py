@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -310,7 +311,9 @@ def test_a_directory_whose_parent_may_not_be_written(tmp_path, monkeypatch):
         require_replaceable(tmp_path / "run")
 
 
-def test_roots_of_volumes_of_this_system(tmp_path):
+@pytest.mark.parametrize("mounts", [files._MOUNTS, Path("/proc/no such file")])
+def test_roots_of_volumes_of_this_system(tmp_path, monkeypatch, mounts):
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
     assert not is_volume_root(tmp_path)
     if sys.platform == "linux":
         assert is_volume_root("/proc") and is_volume_root("/")

@@ -176,10 +176,10 @@ def test_what_has_the_name_of_a_lock_and_is_none(tmp_path, monkeypatch, kind, in
     if inside:
         real = module._open
 
-        def read_only(file, create=True):
+        def read_only(file):
             if file.parent == tmp_path:
                 raise OSError(errno.EROFS, "Read-only file system")
-            return real(file, create)
+            return real(file)
 
         monkeypatch.setattr(module, "_open", read_only)
     if kind == "file":
