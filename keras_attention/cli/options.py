@@ -100,12 +100,20 @@ def read_input(path):
     return decode_lines(sys.stdin.buffer.read(), "standard input")
 
 
-def write_output(path, data):
-    """Writes `data` (bytes) to the file `path`, or to standard output where it is None."""
-    if path:
-        from keras_attention.files import write_atomically
+def require_output(options):
+    """Raises `InputError` unless `write_output` can write `options.output` as things are now."""
+    if options.output:
+        from keras_attention.files import require_writable
 
-        write_atomically(path, data)
+        require_writable(options.output, options.force)
+
+
+def write_output(options, data):
+    """Writes `data` (bytes) to the file `options.output`, or to standard output without one."""
+    if options.output:
+        from keras_attention import files
+
+        files.write_output(options.output, data, options.force)
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

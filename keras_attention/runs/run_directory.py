@@ -13,6 +13,7 @@ from keras_attention._validation import InputError, one_line, require
 from keras_attention.files import (
     digest,
     file_names,
+    is_temporary,
     require_entries,
     temporary_name,
     verify_entries,
@@ -176,8 +177,9 @@ def save_model_atomically(model, path):
 
 def _save(model, path):
     _require_finite(f"{path.parent}: not written, for the model", model)
-    for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
-        left.unlink(missing_ok=True)
+    for left in path.parent.glob(".*.keras"):
+        if is_temporary(left.name) == path.name:  # by a process killed while saving
+            left.unlink(missing_ok=True)
     with writing(path):
         temporary = temporary_name(path.with_suffix(""), ".keras")
         try:

@@ -131,14 +131,20 @@ def test_an_existing_output_is_kept_without_force(fails, tmp_path, run_directory
     (existing / "mine.txt").write_text("mine")
     text = tmp_path / "in.txt"
     text.write_text("three\n")
-    for command in (
-        train("--output", existing),
-        ("export", "--model", run_directory, "--output", existing, "--quiet"),
-        ("translate", "--model", run_directory, "--input", text, "--output", existing / "mine.txt"),
-        ("plot", "attention", "--model", run_directory, "--text", "three", "--output", existing),
+    kept = "{} already exists and is {}; it is not overwritten. Give another path."
+    plot = ("plot", "attention", "--model", run_directory, "--text", "three")
+    translate = ("translate", "--model", run_directory, "--input", text)
+    export = ("export", "--model", run_directory, "--quiet")
+    advice = "{} already exists. Give another path, or --force to overwrite it."
+    for command, output, expected in (
+        (train(), existing, kept.format(existing, "a directory that is no run")),
+        (export, existing, kept.format(existing, "a directory that is no artifact")),
+        (plot, existing, f"{existing} is a directory; the output needs the name of a file."),
+        # Advised only where it works.
+        (translate, existing / "mine.txt", advice.format(existing / "mine.txt")),
+        (plot, existing / "mine.txt", advice.format(existing / "mine.txt")),
     ):
-        said = fails(*command)
-        assert "already exists. Give another path, or --force to overwrite it." in said
+        assert fails(*command, "--output", output) == expected
     assert (existing / "mine.txt").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.txt", "kept"]
 
