@@ -7,8 +7,8 @@ from keras_attention.decoding.next_tokens import (
     first_tokens,
     is_end,
     log_normalizer,
-    top_k,
     require_alignment,
+    top_k,
 )
 from keras_attention.decoding.search_loop import first_room, search_loop
 

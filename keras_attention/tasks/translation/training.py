@@ -148,7 +148,7 @@ def _changed(model, config, custom_objects):
 
 # What does not tell architectures apart, or what a training says itself.
 _OTHERWISE = {
-    *("name", "trainable", "dtype", "dropout", "max_sequence_length", "seed"),
+    *("name", "trainable", "dtype", "dropout", "rate", "max_sequence_length", "seed"),
     *("build_config", "shared_object_id"),
 }
 

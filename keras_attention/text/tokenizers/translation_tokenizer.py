@@ -36,7 +36,7 @@ class TranslationTokenizer:
 
     @property
     def special_ids(self):
-        """The `SpecialIds` of the target, whose padding is the source's too in every model."""
+        """The `SpecialIds` of the target. In a model the source shares padding and end."""
         return self.target.special_ids
 
     def require_fit(self, where, model):
@@ -56,11 +56,13 @@ class TranslationTokenizer:
                     f"model {size:,}; they do not belong together."
                 )
         own, theirs = self.special_ids, model.special_ids
+        end = theirs.ends[0] if len(theirs.ends) == 1 else theirs.end
         compared = [
-            ("source's padding", self.source.special_ids.padding, theirs.padding),
             ("padding", own.padding, theirs.padding),
             ("start", own.start, theirs.start),
-            ("end", own.end, theirs.ends[0] if len(theirs.ends) == 1 else theirs.end),
+            ("end", own.end, end),
+            ("the source's padding", self.source.special_ids.padding, theirs.padding),
+            ("the source's end", self.source.special_ids.end, end),
         ]
         if theirs.unknown is not None:  # which no model needs to know
             compared.append(("unknown", own.unknown, theirs.unknown))
@@ -71,8 +73,8 @@ class TranslationTokenizer:
         ]
         if differing:
             raise InputError(
-                f"{where}: the special ids differ: {', '.join(differing)}. Give the model those of "
-                "the tokenizer: `special_ids=tokenizer.special_ids`."
+                f"{where}: the special ids differ: {', '.join(differing)}. A model takes those of "
+                "its tokenizer: `special_ids=tokenizer.special_ids`."
             )
 
     def in_graph(self):
