@@ -15,10 +15,11 @@ USUAL = SpecialIds(padding=7, unknown=0, start=1, end=2)
 
 
 @functools.cache
-def other_model(special_ids=SPECIAL, model_type="bpe", size=200, side=None):
-    """A model, as bytes, trained on phrases of both sides, or of one (0 or 1)."""
+def other_model(special_ids=SPECIAL, model_type="bpe", size=200, side=None, texts=None):
+    """A model, as bytes, of `texts`, or of phrases: of both sides, or of one (0 or 1)."""
     sides = phrase_corpus(200)
-    texts = [*sides[0], *sides[1]] if side is None else sides[side]
+    if texts is None:
+        texts = [*sides[0], *sides[1]] if side is None else sides[side]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
