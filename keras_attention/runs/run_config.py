@@ -8,6 +8,7 @@ from keras_attention._validation import (
     require_positive_integer,
     require_positive_number,
     require_rate,
+    with_article,
 )
 
 
@@ -33,6 +34,22 @@ class RunConfig:
     def to_dict(self):
         """A dict of JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def given_of(cls, **options):
+        """Those of `options` that were given: all that are not None.
+
+        Raises:
+            InputError: if one is no field of this class, whatever its value.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise InputError(
+                f"Unknown option {unknown[0]!r} of the training of {with_article(cls.kind)}; "
+                f"expected some of {', '.join(known)}."
+            )
+        return {name: value for name, value in options.items() if value is not None}
 
     @classmethod
     def of_given(cls, given, **suited):
@@ -75,11 +92,6 @@ class RunConfig:
                 f"{', '.join(unknown)}."
             )
         return cls(**values)
-
-
-def given_of(**options):
-    """Those of `options` that were given: all that are not None."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _default(field):

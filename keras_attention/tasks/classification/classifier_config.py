@@ -7,7 +7,6 @@ from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
 from keras_attention.problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from keras_attention.runs.run_config import (
     RunConfig,
-    given_of,
     preset_for,
     require_encoder_training,
     require_random_weights,
@@ -93,9 +92,9 @@ class ClassifierConfig(RunConfig):
         Raises:
             InputError: if the preset is unknown, or an option does not concern it or the weights.
         """
-        asked = given_of(preset=preset, initial_weights=initial_weights)
+        asked = cls.given_of(preset=preset, initial_weights=initial_weights)
         preset = preset_for(preset, initial_weights, PRESETS)
-        given = given_of(**options)
+        given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
             raise InputError("`pooling` concerns BERT: lesson has the mean of all tokens.")

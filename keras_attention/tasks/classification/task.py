@@ -46,6 +46,7 @@ class ClassificationTask(EncoderTask):
     evaluate_options = EVALUATE_OPTIONS
     example_options = ("valid",)
     run_fields = RUN_FIELDS
+    further_fields = (*EncoderTask.further_fields, "problem_type")
     manifest_fields = {
         "labels": NAMES,
         "takes_pairs": ("true or false", is_boolean),

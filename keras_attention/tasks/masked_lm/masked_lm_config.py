@@ -6,7 +6,6 @@ from keras_attention._validation import InputError, require
 from keras_attention.models.bert_presets import PRESETS
 from keras_attention.runs.run_config import (
     RunConfig,
-    given_of,
     preset_for,
     require_encoder_training,
     require_random_weights,
@@ -68,9 +67,9 @@ class MaskedLMConfig(RunConfig):
         Raises:
             InputError: if the preset is unknown, or an option does not concern the weights.
         """
-        asked = given_of(preset=preset, initial_weights=initial_weights)
+        asked = cls.given_of(preset=preset, initial_weights=initial_weights)
         preset = preset_for(preset, initial_weights, PRESETS)
-        given = given_of(**options)
+        given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
         suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset}
         return cls.of_given({**given, **asked}, **suited)
