@@ -77,9 +77,7 @@ class MaskedLMBatches(EncoderBatches):
         buckets=None,
         padding_id=0,
     ):
-        super().__init__(
-            token_ids, segment_ids, batch_size, max_buckets, seed, buckets, padding_id
-        )
+        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed, buckets, padding_id)
         self._continues = np.asarray(is_continuation, bool) & whole_words
         size = len(self._continues)
         largest = max(int(row.max()) for row in self._tokens)
