@@ -46,6 +46,9 @@ class LetterTokenizer:
     def pieces(self, token_ids):
         return [VOCABULARY[token_id] for token_id in token_ids]
 
+    def describe(self):
+        return "letters"
+
     def in_graph(self):
         return LetterGraph()
 

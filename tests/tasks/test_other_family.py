@@ -132,6 +132,9 @@ def test_a_checkpoint_is_written_read_and_imported(pretrained, succeeds, tmp_pat
     assert config_of(published)["model_type"] == "letters"
     assert type(load_tokenizer(published)) is LetterTokenizer
     assert type(load_hugging_face(published, "encoder")) is LetterEncoder
+    said = succeeds("inspect", published).splitlines()
+    assert said[0] == "published directory of a Letters: masked-lm (LettersForMaskedLM)"
+    assert said[1].endswith("parameters, width 12") and said[2] == "tokenizer: letters"
     succeeds("import", published, "--output", run)
     imported = load(run)
     assert type(imported.tokenizer) is LetterTokenizer

@@ -7,8 +7,8 @@ has what `WordPieceTokenizer` has:
   `save(directory)`, which writes a `tokenizer_config.json` with the `tokenizer_class` of the table;
 - `encode(texts, pairs=None, max_length=512)`, which returns `Encoded`, `decode(token_ids)`, and
   `in_graph()`, a `tf.Module` with `pack(texts, pairs, max_length)`;
-- `vocabulary_size`, `special_ids` with a padding id, `padding_id`, `mask_id`, `is_continuation` and
-  `pieces(token_ids)`.
+- `vocabulary_size`, `special_ids` with a padding id, `padding_id`, `mask_id`, `is_continuation`,
+  `pieces(token_ids)` and `describe()`.
 """
 
 import pkgutil

@@ -127,6 +127,12 @@ class WordPieceTokenizer:
         tokens = [self._vocabulary[token_id] for token_id in token_ids]
         return [t[2:] if t.startswith("##") and t != "##" else f"▁{t}" for t in tokens]
 
+    def describe(self):
+        """What it is, in a few words."""
+        added = f", {len(self.added_tokens)} added" if self.added_tokens else ""
+        case = "uncased" if self.lowercase else "cased"
+        return f"WordPiece, {case}, {self.vocabulary_size:,} tokens{added}"
+
     @property
     def special_ids(self):
         """The `SpecialIds`: [CLS] starts a row and [SEP] ends it."""
