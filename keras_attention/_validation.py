@@ -56,6 +56,14 @@ def require_positive_integer(argument, value):
     require(is_integer and value > 0, argument, "a positive integer", **{argument: value})
 
 
+def require_seed(argument, value, most=None):
+    """Raises `ValueError` unless `value` is an integer from 0 on, and at most `most`."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    expected = "an integer of at least 0" if most is None else f"an integer from 0 to {most}"
+    in_range = is_integer and 0 <= value <= (value if most is None else most)
+    require(in_range, argument, expected, **{argument: value})
+
+
 def require_positive_number(argument, value):
     """Raises `ValueError` unless `value` is a finite number above zero."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -28,7 +28,7 @@ from keras_attention.json_file import (
 from keras_attention.problem_types import KINDS
 
 # What says where the model comes from: its sizes, or the weights it began with.
-SIZES = ("architecture", "preset")
+SIZES = ("architecture", "family", "preset")
 ORIGIN = (*SIZES, "initial_weights")
 PACKAGES = (
     "keras",

@@ -73,7 +73,15 @@ def spelled(message):
     >>> spelled("run already exists. Give another path, or `force` to overwrite it.")
     'run already exists. Give another path, or --force to overwrite it.'
     """
-    return re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+    message = re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+    message, received, values = message.partition(" Received: ")
+    # What was received goes by the name of the flag too, where that is another one.
+    return message + received + re.sub(r"(?:^|(?<=, ))\w+(?==)", _flag_name, values)
+
+
+def _flag_name(match):
+    name = match[0]
+    return _FLAGS.get(name, name).lstrip("-").replace("-", "_")
 
 
 def given(options, names):

@@ -73,6 +73,7 @@ def _describe_published(path):
         read_max_length,
         task_of_config,
     )
+    from keras_attention.models import ClassifierHead
     from keras_attention.tasks.classification.stated_problem_type import describe_problem_type
     from keras_attention.tasks.encoder_task import own_encoder
 
@@ -82,18 +83,12 @@ def _describe_published(path):
     named = ", ".join(config.get("architectures") or ["config.json names no head"])
     yield f"published directory of a {family.name}: {kind} ({named})"
     encoder = own_encoder(model)
-    yield (
-        f"model: {model.count_params():,} parameters, {encoder.num_layers} "
-        f"layer{'s'[: encoder.num_layers != 1]} of width "
-        f"{encoder.hidden_dim}, {encoder.num_heads} heads"
-    )
-    labels = getattr(model, "labels", None)
+    yield f"model: {model.count_params():,} parameters, {_sizes(encoder)}"
+    labels = model.labels if isinstance(model, ClassifierHead) else None
     if labels:
         yield f"labels: {', '.join(labels)}"
         yield from describe_problem_type({"labels": labels, "problem_type": model.problem_type})
-    added = f", {len(tokenizer.added_tokens)} added" if tokenizer.added_tokens else ""
-    case = "uncased" if tokenizer.lowercase else "cased"
-    yield f"tokenizer: WordPiece, {case}, {tokenizer.vocabulary_size:,} tokens{added}"
+    yield f"tokenizer: {tokenizer.describe()}"
     lengths = read_max_length(path), encoder.max_sequence_length
     yield f"texts of at most {min(length for length in lengths if length is not None):,} tokens"
     size = sum(file.stat().st_size for file in path.glob("*.safetensors")) / 1e6
@@ -103,6 +98,15 @@ def _describe_published(path):
         f"`keras-attention import {path} --output RUN` makes a run of it; --task may be "
         f"{' or '.join([*heads, 'encoder'])}"
     )
+
+
+def _sizes(encoder):
+    """The sizes of an encoder. Not every family has blocks of heads."""
+    sizes, width = encoder.get_config(), f"width {encoder.hidden_dim}"
+    if "num_layers" not in sizes or "num_heads" not in sizes:
+        return width
+    layers = sizes["num_layers"]
+    return f"{layers} layer{'s'[: layers != 1]} of {width}, {sizes['num_heads']} heads"
 
 
 def _pairs(values):

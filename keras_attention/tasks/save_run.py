@@ -20,7 +20,8 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         model: a translator, a classifier, a masked LM, a token classifier or an encoder of this
             package, or of a class that derives from one. With `kind` given also any functional
             model with the inputs and outputs of one of these; a translator must be a `Translator`.
-        tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
+        tokenizer: a `TranslationTokenizer` for a translator, else one of an encoder, such as a
+            `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
         force: whether an existing run may be overwritten.

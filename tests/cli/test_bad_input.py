@@ -251,3 +251,20 @@ def test_no_layer_or_head_of_that_number(fails, tmp_path, run_directory):
     assert "There is no head 9" in fails(*plot, tmp_path / "a.png", "--head", 9)
     assert fails(*plot[:-2], " ", "--output", tmp_path / "a.png") == "The text to plot is empty."
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("translator", ()), ("classifier", ("--train", "a.csv")), ("masked-lm", ("--train", "a"))],
+)
+@pytest.mark.parametrize("seed", [-3, 2**32])
+def test_a_seed_out_of_range(fails, tmp_path, kind, options, seed):
+    said = fails("train", kind, *options, "--seed", seed, "--output", tmp_path / "run")
+    assert said == f"--seed must be an integer from 0 to 4294967295. Received: seed={seed}"
+
+
+def test_a_seed_of_masks_below_0(fails, tmp_path):
+    (tmp_path / "texts").write_text("three\n")
+    options = ("--data", tmp_path / "texts", "--seed", -3)
+    said = fails("evaluate", "masked-lm", "--model", tmp_path / "run", *options)
+    assert said == "--seed must be an integer of at least 0. Received: seed=-3"

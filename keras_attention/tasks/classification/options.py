@@ -1,7 +1,7 @@
 """The options of classifiers, as data."""
 
 from keras_attention.problem_types import PROBLEM_TYPES
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
 from keras_attention.tasks.option import Option
 
 _PAIRS = "of the second texts, where pairs are classified"
@@ -23,6 +23,7 @@ TRAIN_OPTIONS = (
         "of random weights: lesson (default), tiny, mini, small, medium, base, large",
         metavar="NAME",
     ),
+    FAMILY,
     *ENCODER_OPTIONS,
     Option("pooling", "pooled (default) or mean", metavar="NAME"),
     Option("freeze_encoder", "train the head alone", bool, const=True),

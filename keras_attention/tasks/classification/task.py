@@ -201,7 +201,7 @@ class ClassificationTask(EncoderTask):
         return Graph(
             ids,
             graph_functions.text_function(ids, in_graph, labels, user.max_length, takes_pairs),
-            {"wordpiece": in_graph},
+            {"tokenizer": in_graph},
             graph_functions.signatures(len(labels), takes_pairs, FORMATS, kind),
             {
                 "labels": labels,

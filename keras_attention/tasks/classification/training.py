@@ -3,8 +3,10 @@
 import keras
 
 from keras_attention._validation import require
-from keras_attention.models import BertEncoder, Classifier, LessonClassifier
+from keras_attention.models import Classifier, LessonClassifier
+from keras_attention.models.encoder_families import encoder_from_preset
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from keras_attention.runs.run_config import given_of
 from keras_attention.text.batches.classification_batches import (
     ClassificationBatches,
     balanced_class_weights,
@@ -30,11 +32,12 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             problem_type=config.problem_type,
         )
     if encoder is None:
-        encoder = BertEncoder.from_preset(
+        encoder = encoder_from_preset(
             config.preset,
+            config.family,
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
-            dropout=dropout,
+            **given_of(dropout=config.dropout),
         )
     encoder.trainable = not config.freeze_encoder
     return Classifier(
@@ -65,6 +68,7 @@ def make_batches(config, tokenizer, data, targets, seed=0, max_buckets=None, cla
         max_buckets=max_buckets or config.max_buckets,
         seed=seed,
         class_weights=class_weights,
+        padding_id=tokenizer.padding_id,
     )
     return batches, sum(encoded.truncated)
 

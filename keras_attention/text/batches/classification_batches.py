@@ -36,6 +36,7 @@ class ClassificationBatches(EncoderBatches):
         seed: integer.
         class_weights: the weight of each class, numbers (C,); None for 1. Only where each text has
             one class.
+        padding_id: the id that fills rows to equal length: the tokenizer's.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -55,8 +56,11 @@ class ClassificationBatches(EncoderBatches):
         max_buckets=4,
         seed=0,
         class_weights=None,
+        padding_id=0,
     ):
-        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed)
+        super().__init__(
+            token_ids, segment_ids, batch_size, max_buckets, seed, padding_id=padding_id
+        )
         rows = len(token_ids)
         if np.ndim(labels) == 2:
             self._labels = np.asarray(labels, np.float32)

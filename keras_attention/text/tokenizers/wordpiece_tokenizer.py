@@ -13,6 +13,7 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_WORD,
     SPECIAL_TOKENS,
     require_added_tokens,
+    train_wordpiece,
 )
 from keras_attention.token_ids import SpecialIds, pad
 
@@ -115,6 +116,22 @@ class WordPieceTokenizer:
     def vocabulary_size(self):
         """Number of tokens V, special and added ones included."""
         return len(self._vocabulary)
+
+    @property
+    def is_continuation(self):
+        """Whether each token continues the word of the token before it: a list of V booleans."""
+        return [token.startswith("##") for token in self._vocabulary]
+
+    def pieces(self, token_ids):
+        """The tokens as SentencePiece writes them: the first of each word begins with "▁"."""
+        tokens = [self._vocabulary[token_id] for token_id in token_ids]
+        return [t[2:] if t.startswith("##") and t != "##" else f"▁{t}" for t in tokens]
+
+    def describe(self):
+        """What it is, in a few words."""
+        added = f", {len(self.added_tokens)} added" if self.added_tokens else ""
+        case = "uncased" if self.lowercase else "cased"
+        return f"WordPiece, {case}, {self.vocabulary_size:,} tokens{added}"
 
     @property
     def special_ids(self):
@@ -221,6 +238,11 @@ class WordPieceTokenizer:
         """
         words = self._vocabulary[: self.word_count]
         write_tokenizer(directory, words, self.lowercase, self.strip_accents, self.added_tokens)
+
+    @classmethod
+    def train(cls, texts, vocabulary_size, lowercase=True):
+        """A tokenizer whose vocabulary is made of texts: see `train_wordpiece`."""
+        return cls(train_wordpiece(texts, vocabulary_size, lowercase), lowercase)
 
     @classmethod
     def load(cls, directory):
