@@ -6,7 +6,6 @@ from keras_attention._validation import require
 from keras_attention.models import Classifier, LessonClassifier
 from keras_attention.models.encoder_families import encoder_from_preset
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from keras_attention.runs.run_config import given_of
 from keras_attention.text.batches.classification_batches import (
     ClassificationBatches,
     balanced_class_weights,
@@ -37,7 +36,7 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             config.family,
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
-            **given_of(dropout=config.dropout),
+            **config.given_of(dropout=config.dropout),
         )
     encoder.trainable = not config.freeze_encoder
     return Classifier(

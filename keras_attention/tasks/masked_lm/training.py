@@ -5,7 +5,6 @@ import collections
 import keras
 
 from keras_attention.models import MaskedLM
-from keras_attention.runs.run_config import given_of
 from keras_attention.tasks.masked_lm.pretraining_texts import nothing_masked
 from keras_attention.text.batches.encoder_batches import LengthBuckets
 from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
@@ -20,7 +19,7 @@ def make_model(config, vocabulary_size):
         family=config.family,
         vocabulary_size=vocabulary_size,
         max_sequence_length=config.max_sequence_length,
-        **given_of(dropout=config.dropout),
+        **config.given_of(dropout=config.dropout),
     )
 
 
