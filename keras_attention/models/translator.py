@@ -30,12 +30,14 @@ class Translator(StepContract, Model):
             default.
         extra_length: how many tokens more than its source a translation may have (Vaswani et al.
             2017, section 6.1).
+        hidden_dim: the width that the schedule "noam" scales by; None, the default, for none.
     """
 
     input_axes = {"encoder_token_ids": "B S", "decoder_token_ids": "B T"}
     task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
     extra_length = 50
+    hidden_dim = None
     source_vocabulary_size = None
 
     def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):

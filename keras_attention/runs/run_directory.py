@@ -45,7 +45,7 @@ def read_config(path):
     if is_published(path):
         raise InputError(
             f"{path} is a published (HuggingFace) directory, not a run: `keras-attention import "
-            f"{path} --output RUN` makes a run of it, and `keras-attention inspect {path}` says "
+            f"{path}` makes a run of it, and `keras-attention inspect {path}` says "
             "what it holds."
         )
     if "kind" not in config:

@@ -95,8 +95,8 @@ def _describe_published(path):
     yield f"weights: {size:.1f} MB"
     heads = [task for task in family.heads if has_head(path, task)]
     yield (
-        f"`keras-attention import {path} --output RUN` makes a run of it; --task may be "
-        f"{' or '.join([*heads, 'encoder'])}"
+        f"`keras-attention import {path}` makes a run of it, as one of "
+        f"{', '.join([*heads, 'encoder'])}"
     )
 
 

@@ -34,9 +34,9 @@ def test_what_it_holds(capfd, tmp_path, head):
     assert f"tokenizer: WordPiece, uncased, {size} tokens" in lines
     assert re.fullmatch(r"texts of at most \d+ tokens", lines[-3])
     assert re.fullmatch(r"weights: \d\.\d MB", lines[-2])
-    last = f"`keras-attention import {directory} --output RUN` makes a run of it; --task may be "
+    last = f"`keras-attention import {directory}` makes a run of it, as one of "
     assert lines[-1].startswith(last)
-    for task in lines[-1].removeprefix(last).split(" or "):
+    for task in lines[-1].removeprefix(last).split(", "):
         import_checkpoint(directory, tmp_path / task, task)
     assert (tmp_path / head / "model.keras").exists()
 
@@ -112,7 +112,7 @@ def test_commands_that_want_a_run(capfd, tmp_path):
         assert (status, out) == (2, "")
         assert error.startswith(
             f"keras-attention: {directory} is a published (HuggingFace) directory, not a run: "
-            f"`keras-attention import {directory} --output RUN` makes a run of it"
+            f"`keras-attention import {directory}` makes a run of it"
         )
     (directory / "config.json").write_text('{"some": "thing"}')
     status, out, error = run_here(capfd, "inspect", directory)

@@ -169,7 +169,7 @@ def compile_translator(model, config, total_steps):
     padding = model.special_ids.padding
     warmup = min(config.warmup_steps, max(1, total_steps // 4))
     if config.schedule == "noam":
-        if not hasattr(model, "hidden_dim"):
+        if model.hidden_dim is None:
             raise InputError(
                 f"`schedule` 'noam' needs a model with `hidden_dim`, its width. A "
                 f"{type(model).__name__} has none; take 'linear'."
