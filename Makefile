@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # more than two cores: tests also wait, for processes, servers and a browser.
 PROCESSES ?= 3
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# A step on a CPU is up to 2.7 times as fast: memory is kept, and oneDNN multiplies.
+# What the package sets (docs/environment.md); here also for tests that import TensorFlow first.
 export TF_CPU_ALLOCATOR_USE_BFC ?= 1
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 

@@ -4,6 +4,7 @@ Nothing heavy is imported before it is used: an artifact of TFLite or ONNX runs 
 neither TensorFlow nor Keras.
 """
 
+from keras_attention._environment import set_environment
 from keras_attention._keras_hook import register_with_keras
 from keras_attention._lazy import lazy_names
 from keras_attention.version import __version__
@@ -25,4 +26,5 @@ _MODULES = {
 __all__ = ["__version__", *_MODULES]
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
+set_environment()  # before the line below can import Keras and with it TensorFlow
 register_with_keras()

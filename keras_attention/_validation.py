@@ -56,6 +56,14 @@ def require_positive_integer(argument, value):
     require(is_integer and value > 0, argument, "a positive integer", **{argument: value})
 
 
+def require_seed(argument, value, most=None):
+    """Raises `ValueError` unless `value` is an integer from 0 on, and at most `most`."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    expected = "an integer of at least 0" if most is None else f"an integer from 0 to {most}"
+    in_range = is_integer and 0 <= value <= (value if most is None else most)
+    require(in_range, argument, expected, **{argument: value})
+
+
 def require_positive_number(argument, value):
     """Raises `ValueError` unless `value` is a finite number above zero."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -69,7 +77,7 @@ def require_rate(argument, value):
     require(is_number and 0 <= value < 1, argument, "a number in [0, 1)", **{argument: value})
 
 
-def take_words(layer, arguments, renamed=None, refused=None):
+def take_words(layer, arguments, renamed=None, refused=None, nothing=(None, False)):
     """Other words for arguments of a layer, taken out of its further keyword arguments.
 
     Args:
@@ -77,17 +85,17 @@ def take_words(layer, arguments, renamed=None, refused=None):
         arguments: dict of the further keyword arguments; what is taken is removed from it.
         renamed: dict from another word to ours and the value that ours has.
         refused: dict from a word to the sentence that names our way.
+        nothing: the values of a refused word that ask for nothing, with which it may be given.
 
     Returns:
         A dict from our words to their values.
 
     Raises:
-        ValueError: if both words are given, or one is refused. A refused word may be given with a
-            value that asks for nothing: None or False.
+        ValueError: if both words are given, or one is refused.
     """
     for word, way in (refused or {}).items():
         value = arguments.pop(word, None)
-        if value is not None and value is not False:
+        if not any(value is each for each in nothing):
             raise ValueError(f"{layer} takes no `{word}`: {way} Received: {word}={value!r}")
     taken = {}
     for word, (ours, given) in (renamed or {}).items():

@@ -163,6 +163,15 @@ def replace_part(layer, name, part):
         setattr(layer, name, part)
 
 
+def kept_by_layers(model):
+    """The variables that layers made as not trainable: what they keep, such as moving means.
+
+    `non_trainable_weights` has the weights of layers with `trainable=False` too, a whole encoder.
+    """
+    layers = (model, *layers_within(model))
+    return [variable for layer in layers for variable in layer._non_trainable_variables]
+
+
 class FirstBatch:
     """A mixin of `keras.Model` whose subclass may read the first batch of `fit` itself.
 

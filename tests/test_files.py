@@ -1,7 +1,10 @@
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
+from keras_attention import files
 from keras_attention._validation import InputError
 from keras_attention.files import (
     is_temporary,
@@ -9,6 +12,7 @@ from keras_attention.files import (
     require_writable,
     temporary_name,
     write_atomically,
+    write_output,
 )
 
 
@@ -49,6 +53,25 @@ def test_temporary_names(tmp_path):
     assert is_temporary(temporary_name(tmp_path / "model", ".keras").name) == "model.keras"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".notes.markdown",
+        ".env.20240101",
+        ".env.settings",
+        ".gitignore.original",
+        ".model.mybackup.keras",
+        ".config.json.0a1b2c3d",
+        ".config.json.keras-attention-backup01",
+        ".config.json.keras-attention-0a1b2c3d.txt",
+        "config.json.keras-attention-0a1b2c3d",
+        "..keras-attention-0a1b2c3d",
+    ],
+)
+def test_names_of_other_people_are_not_temporary(name):
+    assert is_temporary(name) is None
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_link_that_leads_nowhere_is_kept(tmp_path, force):
     link = tmp_path / "link"
@@ -72,6 +95,85 @@ def test_a_file_takes_the_place_of_no_directory_and_no_pipe(tmp_path):
             refuse(empty, force=True)
         with pytest.raises(InputError, match="pipe is not a regular file; it is not overwritten"):
             refuse(pipe, force=True)
-        for path in (file, empty, pipe):
-            with pytest.raises(InputError, match="already exists. Give another path, or `force`"):
-                refuse(path, force=False)
+        with pytest.raises(InputError, match="already exists. Give another path, or `force`"):
+            refuse(file, force=False)
+        # No advice that would be refused.
+        with pytest.raises(InputError) as caught:
+            refuse(pipe, force=False)
+        assert str(caught.value) == (
+            f"{pipe} already exists and is not a regular file; it is not overwritten. "
+            "Give another path."
+        )
+        with pytest.raises(InputError, match="empty is a directory; the output needs the name"):
+            refuse(empty, force=False)
+
+
+@pytest.fixture(params=["links", "no links"])
+def has_links(request, monkeypatch):
+    """Filesystems with hard links, and those without."""
+    if request.param == "no links":
+
+        def fails(source, target):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", fails)
+
+
+def test_an_output(tmp_path, has_links):
+    write_output(tmp_path / "out", b"one")
+    assert (tmp_path / "out").read_bytes() == b"one"
+    write_output(tmp_path / "out", b"two", force=True)
+    assert (tmp_path / "out").read_bytes() == b"two"
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("moment", ["before", "while it is written"])
+@pytest.mark.parametrize("kind", ["file", "pipe", "directory", "dangling link"])
+@pytest.mark.parametrize("force", [False, True])
+def test_what_appears_before_an_output_is_kept_and_so_is_the_output(
+    tmp_path, monkeypatch, has_links, moment, kind, force
+):
+    path = tmp_path / "out"
+
+    def appears():
+        if kind == "file":
+            path.write_text("precious")
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "directory":
+            path.mkdir()
+        else:
+            path.symlink_to("nowhere")
+
+    if moment == "before":
+        appears()
+    else:
+        sync = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda descriptor: (sync(descriptor), appears()))
+    if force and kind == "file":
+        write_output(path, b"answers", force)
+        assert path.read_bytes() == b"answers"
+        return
+    with pytest.raises(InputError) as caught:
+        write_output(path, b"answers", force)
+    said, _, kept = str(caught.value).partition(" What was to be written is ")
+    assert Path(kept.removesuffix(".")).read_bytes() == b"answers"
+    assert said.startswith(f"{path} ") and said.endswith(("overwrite it.", "path.", "of a file."))
+    assert ("`force`" in said) == (kind == "file")
+    before = {"file": Path.is_file, "pipe": Path.is_fifo, "directory": Path.is_dir}
+    assert before.get(kind, Path.is_symlink)(path)
+    assert kind != "file" or path.read_text() == "precious"
+
+
+def test_an_output_that_appears_in_the_last_moment(tmp_path, monkeypatch, has_links):
+    path = tmp_path / "out"
+    refuse = files.refuse_existing
+
+    def late(path, force):
+        refuse(path, force)
+        path.write_text("precious")
+
+    monkeypatch.setattr(files, "refuse_existing", late)
+    with pytest.raises(InputError, match="What was to be written is .*keras-attention-"):
+        write_output(path, b"answers")
+    assert path.read_text() == "precious"

@@ -1,25 +1,21 @@
 import os
-import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from keras_attention import files
 from keras_attention import new_directory as module
 from keras_attention._validation import InputError
-from keras_attention.new_directory import new_directory, other_names, refuse_existing_directory
+from keras_attention.files import is_volume_root, other_names
+from keras_attention.new_directory import (
+    new_directory,
+    refuse_existing_directory,
+    require_replaceable,
+)
 from keras_attention.output_lock import output_lock
 from tests.runs.mutations import contents
-
-# Makes the directory argv[1], says that it has begun, and then waits to be killed.
-BEGIN_AND_WAIT = """
-import sys, time
-from keras_attention.new_directory import new_directory
-with new_directory(sys.argv[1], force=True, foreign=lambda path: None) as directory:
-    (directory / "config.json").write_text("new")
-    print(directory, flush=True)
-    time.sleep(60)
-"""
 
 
 def names(directory):
@@ -133,46 +129,6 @@ def test_a_failing_rename_keeps_the_existing_directory(tmp_path, monkeypatch, wa
     assert names(tmp_path) == ["run"]
 
 
-@pytest.mark.parametrize("way", ["in turn"], indirect=True)
-def test_a_second_fault_leaves_the_old_content_and_says_where(tmp_path, monkeypatch, way):
-    make(tmp_path / "run", "old")
-    replace, calls = os.replace, []
-
-    def fails_after_the_first(source, target):
-        calls.append(source)
-        if len(calls) > 1:
-            raise OSError(5, "the disk is gone")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", fails_after_the_first)
-    with pytest.raises(InputError, match="could not be put back .the disk is gone.: it is ") as e:
-        make(tmp_path / "run", "new", force=True)
-    monkeypatch.undo()
-    (aside,) = names(tmp_path)
-    assert str(e.value).endswith(f"it is {tmp_path / aside / 'run'}.")
-    assert kind_of(tmp_path / aside / "run") == "old"
-    # The next call brings it back.
-    with pytest.raises(InputError, match="already exists"):
-        make(tmp_path / "run", "new")
-    assert kind_of(tmp_path / "run") == "old"
-    assert names(tmp_path) == ["run"]
-
-
-@pytest.mark.parametrize("way", ["in turn"], indirect=True)
-def test_no_clean_up_deletes_what_cannot_be_put_back(tmp_path, monkeypatch, way):
-    aside = tmp_path / ".run.old-0a1b2c3d"
-    aside.mkdir()
-    write(aside / "run")
-
-    def fails(source, target):
-        raise OSError(5, "the disk is gone")
-
-    monkeypatch.setattr(os, "replace", fails)
-    with pytest.raises(InputError, match="run cannot be written: the disk is gone"):
-        make(tmp_path / "run", "new", force=True)
-    assert kind_of(aside / "run") == "old"
-
-
 def test_what_appears_meanwhile_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match="already exists"), new_directory(tmp_path / "run"):
         (tmp_path / "run").mkdir()
@@ -215,6 +171,10 @@ def refused(path):
     assert str(again.value) == str(caught.value)
     assert contents(path.parent) == before
     assert str(caught.value).endswith(". Give another path.")
+    with pytest.raises(InputError) as unforced:  # which does not advise what would be refused
+        refuse_existing_directory(path, False, foreign=foreign)
+    said = str(caught.value).replace(f"{path} is ", f"{path} already exists and is ")
+    assert str(unforced.value) == said
     return str(caught.value)
 
 
@@ -290,58 +250,73 @@ def refused_source(path, source):
     return str(caught.value)
 
 
-def killed_while_making(path):
-    """A process that is killed within `new_directory(path)`; gives what it leaves."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", BEGIN_AND_WAIT, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    left = process.stdout.readline().strip()
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    return path.parent / os.path.basename(left)
+@pytest.fixture
+def written_to(monkeypatch, way):
+    """`written_to(path)` has somebody write into a directory in the moment of its replacement."""
+
+    def begin(path):
+        name, where = ("_exchange", module) if way == "at once" else ("replace", os)
+        real, calls = getattr(where, name), []
+
+        def late(one, other):
+            if not calls:
+                (path / "letter").write_text("dear")
+            calls.append(one)
+            return real(one, other)
+
+        monkeypatch.setattr(where, name, late)
+        return calls
+
+    return begin
 
 
-def test_what_a_killed_process_leaves_is_swept(tmp_path):
-    left = killed_while_making(tmp_path / "run")
-    assert names(tmp_path) == [".run.lock", left.name]
-    make(tmp_path / "another", "text")
-    assert left.name in names(tmp_path)  # not of this path
-    make(tmp_path / "run", "text")
-    assert names(tmp_path) == ["another", "run"]
-
-
-@pytest.mark.parametrize("name", [".run.new-0a1b2c3d", ".run.new-host-1-abcd_123"])
-def test_leftovers_of_other_machines_and_of_living_process_ids(tmp_path, name):
-    """Of containers: each has another host name, and its first process has the id 1."""
-    (tmp_path / name).mkdir()
-    (tmp_path / ".run.new-1.lock").write_text("")  # of another output
-    (tmp_path / ".run.new-model").mkdir()
-    make(tmp_path / "run", "text")
-    assert names(tmp_path) == [".run.new-1.lock", ".run.new-model", "run"]
-
-
-def test_a_process_killed_between_the_two_renames_loses_nothing(tmp_path):
+def test_what_is_written_in_the_moment_of_replacement(tmp_path, written_to):
     make(tmp_path / "run", "old")
-    left = killed_while_making(tmp_path / "run")
-    aside = left.with_name(left.name.replace(".new-", ".old-"))
-    aside.mkdir()
-    os.replace(tmp_path / "run", aside / "run")  # as the process would have done next
-    with pytest.raises(InputError, match="already exists"):
-        make(tmp_path / "run", "new")
-    assert names(tmp_path) == ["run"]
+    calls = written_to(tmp_path / "run")
+    with pytest.raises(InputError, match="run is a directory that also holds letter; it is not"):
+        make(tmp_path / "run", "new", force=True)
+    assert len(calls) == 2  # there and back
     assert kind_of(tmp_path / "run") == "old"
-
-
-def test_a_process_killed_after_an_exchange_loses_nothing(tmp_path):
-    make(tmp_path / "run", "old")
-    left = killed_while_making(tmp_path / "run")
-    (left / "kind").write_text("new")
-    assert module._exchange(left, tmp_path / "run") or pytest.skip("no exchange here")
-    with pytest.raises(InputError, match="already exists"):
-        make(tmp_path / "run", "newer")
+    assert (tmp_path / "run" / "letter").read_text() == "dear"
     assert names(tmp_path) == ["run"]
-    assert kind_of(tmp_path / "run") == "new"
+
+
+def test_the_root_of_a_volume(tmp_path, monkeypatch):
+    """No directory takes its place: said before long work, and not by the kernel after it."""
+    monkeypatch.setattr(files, "_MOUNTS", tmp_path / "mountinfo")
+    make(tmp_path / "r u", "old")
+    (tmp_path / "empty").mkdir()
+    lines = [
+        f"36 35 98:0 /src {tmp_path}/r\\040u rw - ext4 /dev/a rw",
+        f"37 35 98:0 / {tmp_path}/empty",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(lines))
+    for path in (tmp_path / "r u", tmp_path / "empty"):
+        assert " is the root of a volume, which no directory replaces" in refused(path)
+        with pytest.raises(InputError, match="already exists and is the root of a volume"):
+            refuse_existing_directory(path, False, foreign=foreign)
+        with pytest.raises(InputError, match="because it is the root of a volume. Copy it to"):
+            require_replaceable(path)
+    (tmp_path / "link").symlink_to("r u")
+    with pytest.raises(InputError, match="because it is the root of a volume. Copy it to"):
+        require_replaceable(tmp_path / "link")
+    make(tmp_path / "link", "new", force=True)  # the link alone is replaced
+    require_replaceable(tmp_path / "link")
+
+
+def test_a_directory_whose_parent_may_not_be_written(tmp_path, monkeypatch):
+    make(tmp_path / "run", "old")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(InputError, match=f"because {tmp_path} may not be written. Copy it to"):
+        require_replaceable(tmp_path / "run")
+
+
+@pytest.mark.parametrize("mounts", [files._MOUNTS, Path("/proc/no such file")])
+def test_roots_of_volumes_of_this_system(tmp_path, monkeypatch, mounts):
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
+    assert not is_volume_root(tmp_path)
+    if sys.platform == "linux":
+        assert is_volume_root("/proc") and is_volume_root("/")
 
 
 def test_two_writers_of_one_directory(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from keras_attention import output_lock as module
 from keras_attention._validation import InputError
-from keras_attention.output_lock import INSIDE, output_lock
+from keras_attention.output_lock import INSIDE, is_lock, output_lock
 
 # Holds the lock of argv[1], says so, and waits to be killed.
 HOLD = """
@@ -166,3 +166,75 @@ def test_another_users_lock_file_can_be_locked_too(holder, tmp_path, monkeypatch
     holder.wait()
     with output_lock(tmp_path / "run") as is_held:
         assert is_held
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("kind", ["file", "pipe", "directory", "link", "dangling"])
+def test_what_has_the_name_of_a_lock_and_is_none(tmp_path, monkeypatch, kind, inside):
+    (tmp_path / "run").mkdir()
+    file = tmp_path / "run" / INSIDE if inside else tmp_path / ".run.lock"
+    if inside:
+        real = module._open
+
+        def read_only(file):
+            if file.parent == tmp_path:
+                raise OSError(errno.EROFS, "Read-only file system")
+            return real(file)
+
+        monkeypatch.setattr(module, "_open", read_only)
+    if kind == "file":
+        file.write_text("my notes: keras-attention lock: ")
+    elif kind == "pipe":
+        os.mkfifo(file)  # which nobody else opens
+    elif kind == "directory":
+        file.mkdir()
+    else:
+        (tmp_path / "notes").write_text("my notes" if kind == "link" else "")
+        file.symlink_to(tmp_path / ("notes" if kind == "link" else "nowhere"))
+    before = os.lstat(file)
+    assert refused(tmp_path / "run") == (
+        f"{file} has the name of a lock but is none: it is kept, and its output is not written. "
+        "Rename it, or give another path."
+    )
+    after = os.lstat(file)
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+        (before.st_ino, before.st_size, before.st_mtime_ns)
+    )
+    assert not is_lock(file)
+
+
+def test_an_empty_file_that_was_there_serves_and_stays(tmp_path):
+    """Another program's lock may be empty, and so may be one of ours after a kill."""
+    (tmp_path / ".run.lock").write_text("")
+    with output_lock(tmp_path / "run"):
+        assert refused(tmp_path / "run").endswith(
+            "run is being written by another process. Wait until that has ended, or give another "
+            "path."
+        )
+    assert (tmp_path / ".run.lock").read_text() == ""
+
+
+def test_a_file_that_somebody_puts_in_its_place_is_kept(tmp_path):
+    with output_lock(tmp_path / "run"):
+        (tmp_path / "notes").write_text("my notes")
+        os.replace(tmp_path / "notes", tmp_path / ".run.lock")
+    assert (tmp_path / ".run.lock").read_text() == "my notes"
+
+
+def test_what_holders_note_outlives_them(holder, tmp_path):
+    lock = tmp_path / ".run.lock"
+    holder.kill()
+    holder.wait()
+    assert is_lock(lock)
+    for expected in ([], [".one"], [".one", ".two"]):
+        with output_lock(tmp_path / "run") as held:
+            assert [path.name for path in held.noted()] == expected
+            if len(expected) == 2:
+                held.forget(tmp_path / ".one")
+                assert held.noted() == [tmp_path / ".two"]
+            held.note(tmp_path / (".one", ".two", ".three")[len(expected)])
+            held.note(tmp_path / "elsewhere" / "no")  # not beside the lock
+            content = lock.read_bytes()
+        assert not lock.exists()
+        lock.write_bytes(content)  # as after a kill
+    assert lock.read_text().splitlines()[1:] == [".two", ".three"]

@@ -13,8 +13,6 @@ import numpy as np
 import sentencepiece
 from ai_edge_litert.interpreter import Interpreter
 
-PADDING, START, END = 0, 2, 3
-
 
 class Translator:
     """The model and the tokenizer of an artifact."""
@@ -30,6 +28,7 @@ class Translator:
         self.source, self.target = [
             sentencepiece.SentencePieceProcessor(model_file=str(tokenizer / name)) for name in names
         ]
+        self.special_ids = manifest["special_ids"]
         decoding = manifest["decoding"]
         self.max_source_length = decoding["max_source_length"]
         self.samples = decoding["method"] == "sampling"
@@ -39,12 +38,14 @@ class Translator:
 
     def encode(self, text):
         """The ids of a text, END at the end; what is too long is cut."""
-        return [*self.source.encode(text)[: self.max_source_length - 1], END]
+        ids = self.source.encode(text)[: self.max_source_length - 1]
+        return [*ids, self.special_ids["end"]]
 
     def decode(self, ids):
         """The text of ids up to END."""
-        ids = ids[: ids.index(END)] if END in ids else ids
-        return self.target.decode([i for i in ids if i not in (PADDING, START)])
+        padding, start, end = [self.special_ids[name] for name in ("padding", "start", "end")]
+        ids = ids[: ids.index(end)] if end in ids else ids
+        return self.target.decode([i for i in ids if i not in (padding, start)])
 
     def translate(self, texts, seed=0):
         """The best translation of each of a list of texts, all in one batch.
@@ -52,7 +53,8 @@ class Translator:
         Exported with --sample, the text at index i is drawn with the seed `seed + i`.
         """
         rows = [self.encode(text) for text in texts]
-        source_ids = np.full((len(rows), max(map(len, rows))), PADDING, dtype=np.int32)
+        shape = len(rows), max(map(len, rows))
+        source_ids = np.full(shape, self.special_ids["padding"], dtype=np.int32)
         for padded, row in zip(source_ids, rows, strict=True):
             padded[: len(row)] = row
         inputs = {"source_ids": source_ids}

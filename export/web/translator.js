@@ -3,8 +3,6 @@
 import { mergeWords } from "./alignment.js";
 import { loadRuntime } from "./runtime.js";
 
-const [PADDING, START, END] = [0, 2, 3];
-const SPECIAL = { [START]: "<start>", [END]: "<end>" };
 // As Python's str.strip() sees it: JavaScript's \s has U+FEFF and lacks the separators.
 const BLANK = /^(?:[^\S\ufeff]|[\x1c-\x1f\x85])*$/;
 
@@ -24,7 +22,9 @@ export class Translator {
     );
     const translator = new Translator();
     Object.assign(translator, { runtime, session });
-    const { decoding } = artifact.manifest;
+    const { decoding, special_ids: special } = artifact.manifest;
+    translator.special = special;
+    translator.specialNames = { [special.start]: "<start>", [special.end]: "<end>" };
     translator.maxSourceLength = decoding.max_source_length;
     translator.samples = decoding.method === "sampling";
     const tokenizers = [];
@@ -46,7 +46,7 @@ export class Translator {
   async run(text) {
     const all = BLANK.test(text) ? [] : this.source.encode(text);
     if (!all.length) return { output: "", alignment: null, tokens: 0, cut: false };
-    const ids = [...all.slice(0, this.maxSourceLength - 1), END]; // what is too long is cut
+    const ids = [...all.slice(0, this.maxSourceLength - 1), this.special.end]; // the rest is cut
     const source = new this.runtime.Tensor("int32", Int32Array.from(ids), [1, ids.length]);
     const inputs = { source_ids: source };
     if (this.samples) inputs.seed = new this.runtime.Tensor("int32", Int32Array.of(0), [1]);
@@ -64,15 +64,16 @@ export class Translator {
 
   /** The text of ids up to END. */
   decode(tokens) {
-    const end = tokens.indexOf(END);
-    const kept = end < 0 ? tokens : tokens.slice(0, end);
-    return this.target.decode(kept.filter((id) => id !== PADDING && id !== START));
+    const { padding, start, end } = this.special;
+    const length = tokens.indexOf(end);
+    const kept = length < 0 ? tokens : tokens.slice(0, length);
+    return this.target.decode(kept.filter((id) => id !== padding && id !== start));
   }
 
   /** The alignment of one sentence between words; `weights` begins with its (T, S). */
   align(tokens, ids, weights) {
-    const pieces = (tokenizer, row) => row.map((id) => SPECIAL[id] ?? tokenizer.idToToken(id));
-    const target = pieces(this.target, tokens.filter((id) => id !== PADDING));
+    const pieces = (tokenizer, row) => row.map((id) => this.specialNames[id] ?? tokenizer.idToToken(id));
+    const target = pieces(this.target, tokens.filter((id) => id !== this.special.padding));
     const weight = (t, s) => weights[t * ids.length + s];
     return mergeWords(weight, target, pieces(this.source, ids));
   }

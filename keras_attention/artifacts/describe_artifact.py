@@ -2,6 +2,7 @@
 
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import (
+    SIZES,
     describe_signature,
     refuse_unlisted,
     require_described,
@@ -54,7 +55,7 @@ def _model(manifest):
     """What it is, or with what its training began; empty where the manifest says neither."""
     if "initial_weights" in manifest:
         return f"begun with {manifest['initial_weights']}"
-    return " ".join(manifest[name] for name in ("architecture", "preset") if name in manifest)
+    return " ".join(manifest[name] for name in SIZES if name in manifest)
 
 
 def _precision(manifest):

@@ -11,6 +11,7 @@ from keras_attention.artifacts.quantization import PRECISIONS
 from keras_attention.files import (
     file_digests,
     file_names,
+    other_names,
     require_entries,
     verify_entries,
     write_atomically,
@@ -20,15 +21,14 @@ from keras_attention.json_file import (
     is_number,
     is_object,
     is_string,
-    json_object_or_empty,
     read_json_object,
     require_fields,
     shortened,
 )
-from keras_attention.new_directory import other_names
+from keras_attention.problem_types import KINDS
 
 # What says where the model comes from: its sizes, or the weights it began with.
-SIZES = ("architecture", "preset")
+SIZES = ("architecture", "family", "preset")
 ORIGIN = (*SIZES, "initial_weights")
 PACKAGES = (
     "keras",
@@ -176,10 +176,14 @@ def read_manifest(directory):
 
 def foreign_to_artifact(directory):
     """What a directory is that no artifact may replace; None of one that is wholly an artifact."""
-    manifest = json_object_or_empty(Path(directory) / "manifest.json")
-    files = manifest.get("files")
-    if not is_string(manifest.get("kind")) or not is_object(files):
+    path = Path(directory) / "manifest.json"
+    try:
+        manifest = read_manifest(directory) if path.is_file() else {}
+    except InputError:  # other programs have files of this name
+        manifest = {}
+    if manifest.get("kind") not in KINDS:
         return "a directory that is no artifact"
+    files = manifest["files"]
     others = other_names(directory, lambda name: name in files or name == "manifest.json")
     return f"an artifact that also holds {others}" if others else None
 

@@ -52,7 +52,8 @@ def require_possible(path, family, arguments, shapes):
         if name in shapes and shapes[name] != shape
     ]
     faults += [f"{name} is missing" for name in expected if name not in shapes]
-    faults.append(f"num_layers is {arguments['num_layers']:,}")
+    if "num_layers" in arguments:
+        faults.append(f"num_layers is {arguments['num_layers']:,}")
     raise InputError(
         f"{path} does not hold the tensors that are needed, and config.json describes a model of "
         f"more than twice the size; {', '.join(faults)}."

@@ -7,7 +7,7 @@ class Family:
     """A published family, without state; its one instance stands in `families.FAMILIES`.
 
     A new family derives from this class in a file of its own. It provides the attributes, and every
-    method but `load_tokenizer`, which reads a WordPiece vocabulary unless overridden. Names of
+    method but `load_tokenizer`, which finds the tokenizer in a table unless overridden. Names of
     tensors are those of the bare model, without `prefix`, unless said otherwise.
 
     Attributes:
@@ -106,7 +106,7 @@ class Family:
         raise NotImplementedError
 
     def load_tokenizer(self, directory):
-        """The tokenizer in a directory."""
-        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+        """The tokenizer in a directory: the one that it names, else that of `bare_class`."""
+        from keras_attention.text.tokenizers import load_encoder_tokenizer
 
-        return WordPieceTokenizer.load(directory)
+        return load_encoder_tokenizer(directory, self.bare_class.tokenizer_class)

@@ -27,6 +27,7 @@ from keras_attention.checkpoints.safetensors_file import open_tensors, write_ten
 from keras_attention.json_file import is_string, json_object_or_empty
 from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
+from keras_attention.models.encoder import require_taken
 from keras_attention.new_directory import new_directory
 from keras_attention.problem_types import SINGLE_LABEL
 
@@ -64,7 +65,7 @@ def load_hugging_face(directory, task=None, **overrides):
         `.problem_type` is what the config says that the logits mean.
 
     Raises:
-        ValueError: if `task` is unknown.
+        ValueError: if `task` is unknown, or the encoder does not take an argument.
         InputError: if a file is missing or damaged, the config is not of a model that ours can be,
             the checkpoint lacks the head for the task, or tensors are unknown, missing or of other
             shapes, which are all named.
@@ -83,6 +84,7 @@ def load_hugging_face(directory, task=None, **overrides):
         types = {name: file.types[stored] for name, stored in names.items()}
         _require_head(path, family, task, config, shapes)
         config = _with_problem_type(config, task, directory / "config.json")
+        require_taken(family.bare_class, overrides)
         arguments = {**family.arguments(config, names), **overrides}
         require_possible(path, family, arguments, shapes)
         model = family.make(task, arguments, config, shapes)
@@ -194,7 +196,8 @@ def load_tokenizer(directory):
         directory: holds config.json and the tokenizer's files.
 
     Returns:
-        For BERT a `keras_attention.text.WordPieceTokenizer`.
+        One of `keras_attention.text.tokenizers.ENCODER_TOKENIZERS`: for BERT a
+        `keras_attention.text.WordPieceTokenizer`.
 
     Raises:
         InputError: if a file is missing or damaged, or is of another family or tokenizer.

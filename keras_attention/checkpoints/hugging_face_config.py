@@ -1,6 +1,7 @@
 """config.json of a HuggingFace directory: reading, the checks of every family, tasks and labels."""
 
 import json
+import math
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
@@ -8,6 +9,7 @@ from keras_attention.checkpoints.families import FAMILIES, family_of_config
 from keras_attention.checkpoints.family import ENCODER
 from keras_attention.json_file import is_list_of_names, read_json_object
 from keras_attention.problem_types import MULTI_LABEL, PROBLEM_TYPES, REGRESSION, SINGLE_LABEL
+from keras_attention.text.tokenizers.wordpiece_files import SETTINGS, read_sentence_settings
 
 # What the functions mean that a config may name for a head's logits.
 _FUNCTIONS = {
@@ -223,3 +225,28 @@ def labels_of(config, count, path):
             f"{path} must name {count} different labels in id2label. Received: {_received(names)}"
         )
     return labels
+
+
+def read_max_length(directory):
+    """The longest text in tokens that a HuggingFace directory speaks of; None where it does not.
+
+    Where there is a file of sentence-transformers, its `max_seq_length` counts, else the
+    `model_max_length` of tokenizer_config.json. A model may be made for less.
+
+    Raises:
+        InputError: if it is not a whole number of at least 3, or a file cannot be read.
+    """
+    path, sentence = read_sentence_settings(directory)
+    name, length = "max_seq_length", sentence.get("max_seq_length")
+    if length is None:
+        path, name = Path(directory) / SETTINGS, "model_max_length"
+        length = read_json_object(path).get(name) if path.exists() else None
+    if length is None:
+        return None
+    is_number = isinstance(length, (int, float)) and not isinstance(length, bool)
+    if not (is_number and math.isfinite(length) and length >= 3 and length == int(length)):
+        raise InputError(
+            f"{path}: `{name}` must be a whole number of at least 3, the tokens of a text. "
+            f"Received: {_received(length)}"
+        )
+    return int(length)

@@ -8,6 +8,7 @@ from keras_attention.cli.options import (
     add_options,
     custom_objects,
     read_input,
+    require_output,
     write_output,
 )
 from keras_attention.problem_types import REGRESSION
@@ -31,10 +32,7 @@ def run(options):
     """Classifies."""
     from keras_attention.tasks.load import load
 
-    if options.output:
-        from keras_attention.files import refuse_existing
-
-        refuse_existing(options.output, options.force)
+    require_output(options)
     lines = read_input(options.input)
     classifier = load(
         options.model,
@@ -47,7 +45,7 @@ def run(options):
         texts, pairs = split_pairs(lines, options.input or "standard input")
     scores = classifier.scores(texts, pairs)
     lines = [json.dumps(_answer(classifier, row), ensure_ascii=False) + "\n" for row in scores]
-    write_output(options.output, "".join(lines).encode())
+    write_output(options, "".join(lines).encode())
 
 
 def _answer(classifier, row):

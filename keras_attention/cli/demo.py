@@ -58,7 +58,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
         The report, a dict.
     """
     from keras_attention.artifacts.formats import FORMATS
-    from keras_attention.files import refuse_existing, write_atomically
+    from keras_attention.files import refuse_existing, write_output
     from keras_attention.tasks.export import export
     from keras_attention.tasks.load import load
     from keras_attention.tasks.train import train
@@ -94,7 +94,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     for source, translation in list(zip(sources, expected, strict=True))[:3]:
         print(f"  {source}\n    -> {translation}")
     attention = attention_of_sentence(keras_translator, PICTURED)
-    save_attention_plot(attention, output / PICTURE, force=True)
+    save_attention_plot(attention, output / PICTURE, force=force)
     report = {
         "exact_match": results["keras"]["32"]["exact_match"],
         "agreement": {
@@ -111,7 +111,7 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
         "runtimes": results,
         "bytes": sizes,
     }
-    write_atomically(output / REPORT, json.dumps(report, indent=2).encode())
+    write_output(output / REPORT, json.dumps(report, indent=2).encode(), force)
     print(f"\nDone in {report['seconds']:.0f} s. See {output / REPORT} and {output / PICTURE}.")
     return report
 

@@ -1,4 +1,4 @@
-"""`keras-attention inspect`: what a run or an artifact holds, and whether it is whole."""
+"""`keras-attention inspect`: what a run, an artifact or a published directory holds."""
 
 from keras_attention.cli.options import CUSTOM, add_options, custom_objects
 
@@ -9,9 +9,11 @@ def add_parser(subparsers, common, help, arguments):
         "inspect",
         parents=[common],
         help=help,
-        description="Names files that are missing, changed or truncated; then the status is 2.",
+        description="Of a run or an artifact it names files that are missing, changed or "
+        "truncated, and ends with status 2. Of a published (HuggingFace) directory it says what "
+        "it holds.",
     )
-    parser.add_argument("path", metavar="RUN|ARTIFACT")
+    parser.add_argument("path", metavar="RUN|ARTIFACT|DIR")
     add_options(parser, [CUSTOM])
     parser.set_defaults(run=run)
 

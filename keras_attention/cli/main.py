@@ -18,7 +18,7 @@ COMMANDS = {
     "classify": ("classify", "classify lines of text"),
     "evaluate": ("evaluate", "measure a model"),
     "export": ("export", "write SavedModel, TFLite and ONNX formats of a run"),
-    "inspect": ("inspect", "show what a run or an artifact holds and verify its files"),
+    "inspect": ("inspect", "show what a run, an artifact or a published directory holds"),
     "plot": ("plot", "draw a picture of a model, or of several"),
     "launch": ("launch", "train with several workers on this machine"),
 }

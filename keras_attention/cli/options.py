@@ -73,7 +73,15 @@ def spelled(message):
     >>> spelled("run already exists. Give another path, or `force` to overwrite it.")
     'run already exists. Give another path, or --force to overwrite it.'
     """
-    return re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+    message = re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+    message, received, values = message.partition(" Received: ")
+    # What was received goes by the name of the flag too, where that is another one.
+    return message + received + re.sub(r"(?:^|(?<=, ))\w+(?==)", _flag_name, values)
+
+
+def _flag_name(match):
+    name = match[0]
+    return _FLAGS.get(name, name).lstrip("-").replace("-", "_")
 
 
 def given(options, names):
@@ -100,12 +108,20 @@ def read_input(path):
     return decode_lines(sys.stdin.buffer.read(), "standard input")
 
 
-def write_output(path, data):
-    """Writes `data` (bytes) to the file `path`, or to standard output where it is None."""
-    if path:
-        from keras_attention.files import write_atomically
+def require_output(options):
+    """Raises `InputError` unless `write_output` can write `options.output` as things are now."""
+    if options.output:
+        from keras_attention.files import require_writable
 
-        write_atomically(path, data)
+        require_writable(options.output, options.force)
+
+
+def write_output(options, data):
+    """Writes `data` (bytes) to the file `options.output`, or to standard output without one."""
+    if options.output:
+        from keras_attention import files
+
+        files.write_output(options.output, data, options.force)
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -100,12 +100,11 @@ def run_attention(options):
 
 def _load(options):
     """The task and the model of a run, or of a published directory."""
-    from keras_attention.runs.run_directory import read_config
+    from keras_attention.runs.run_directory import is_published, read_config
     from keras_attention.tasks.load import load_run
 
-    config = read_config(options.model)
-    if "kind" in config:
-        task = task_of(config["kind"], f"{options.model} is a run")
+    if not is_published(options.model):
+        task = task_of(read_config(options.model)["kind"], f"{options.model} is a run")
         return task, load_run(options.model, custom_objects=custom_objects(options))
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
 

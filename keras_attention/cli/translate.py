@@ -7,6 +7,7 @@ from keras_attention.cli.options import (
     custom_objects,
     given,
     read_input,
+    require_output,
     write_output,
 )
 from keras_attention.tasks.option import Option
@@ -45,10 +46,7 @@ def run(options):
     """Translates."""
     from keras_attention.tasks.load import load
 
-    if options.output:
-        from keras_attention.files import refuse_existing
-
-        refuse_existing(options.output, options.force)
+    require_output(options)
     lines = read_input(options.input)
     translator = load(
         options.model,
@@ -63,7 +61,7 @@ def run(options):
         for hypotheses in translator.translate_n_best(lines)
         for text, score in pad(hypotheses, options.n_best or 1)
     )
-    write_output(options.output, text.encode())
+    write_output(options, text.encode())
 
 
 def pad(hypotheses, count):

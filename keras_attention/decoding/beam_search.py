@@ -10,7 +10,12 @@ from keras_attention.decoding.hypotheses import (
     flat_rows,
     is_decided,
 )
-from keras_attention.decoding.next_tokens import allowed_logits, first_tokens, is_end
+from keras_attention.decoding.next_tokens import (
+    allowed_logits,
+    first_tokens,
+    is_end,
+    require_alignment,
+)
 from keras_attention.decoding.search_loop import first_room, search_loop
 from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, require_search
 
@@ -76,6 +81,8 @@ def beam_search(
     model_state, constants = model.start(
         inputs, room, return_alignment=attends, beam_size=beam_size
     )
+    if attends:
+        require_alignment(model, model_state)
     slots = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
     state = {

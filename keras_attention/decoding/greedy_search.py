@@ -7,6 +7,7 @@ from keras_attention.decoding.next_tokens import (
     first_tokens,
     is_end,
     log_normalizer,
+    require_alignment,
     top_k,
 )
 from keras_attention.decoding.search_loop import first_room, search_loop
@@ -53,6 +54,8 @@ def greedy_search(
     fill, ends = model.special_ids.fill, model.special_ids.ends
     room = first_room(batch_size, longest, single_loop)
     model_state, constants = model.start(inputs, room, return_alignment=return_alignment)
+    if return_alignment:
+        require_alignment(model, model_state)
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
         "token": first_tokens(model, inputs, batch_size),

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 from keras import ops
 
+from keras_attention._validation import require
 from keras_attention.search_options import FORBIDDEN
 
 GROUP = 100  # about the square root of the usual vocabulary, where the two searches cost the same
@@ -117,3 +118,13 @@ def first_tokens(model, inputs, batch_size, beam_size=None):
         return ops.full(shape, tokens, dtype="int32")
     tokens = ops.cast(tokens, "int32")
     return tokens if beam_size is None else ops.repeat(tokens[:, None], beam_size, axis=1)
+
+
+def require_alignment(model, state):
+    """Raises `ValueError` unless a model's state, from `start`, says what it attends to."""
+    require(
+        isinstance(state, dict) and "alignment" in state,
+        "return_alignment` and `coverage_penalty",
+        'False and 0 for a model whose state has no entry "alignment"',
+        model=type(model).__name__,
+    )

@@ -45,3 +45,18 @@ __all__ = [
     "from_keras",
     "to_keras",
 ]
+
+# Names of Keras and KerasHub that are others here.
+_ELSEWHERE = {
+    "SinePositionEncoding": "SinusoidalPositionEncoding gives the same numbers",
+    "Attention": 'MultiplicativeAttention("dot") is keras.layers.Attention',
+    "CachedMultiHeadAttention": "MultiHeadAttention has a cache: see its `step`",
+    "ReversibleEmbedding": "TokenAndPositionEmbedding(...) is reversed by `reverse=True`, and "
+    "MaskedLMHead takes a keras.layers.ReversibleEmbedding",
+}
+
+
+def __getattr__(name):
+    if name in _ELSEWHERE:  # `from ... import` would not show the sentence of an AttributeError
+        raise ImportError(f"{__name__} has no {name}: {_ELSEWHERE[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

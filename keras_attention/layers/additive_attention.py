@@ -35,9 +35,9 @@ class AdditiveAttention(BaseAttention):
         normalize: whether v is normalised to a learned length (Salimans & Kingma 2016), which
             begins at sqrt(1 / units).
         dropout: rate on the attention weights, in [0, 1).
-        kernel_initializer: of W and U.
-        score_initializer: of v.
-        bias_initializer: of the bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of W and U.
+        score_initializer, score_regularizer, score_constraint: of v.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
         chunk_size: how many queries are scored at a time. Memory grows with it.
         seed: integer for the dropout.
 
@@ -72,6 +72,8 @@ class AdditiveAttention(BaseAttention):
     and Translate", section 3.1 and appendix A.1.2, https://arxiv.org/abs/1409.0473
     """
 
+    weight_kinds = ("kernel", "score", "bias")
+
     def __init__(
         self,
         units=None,
@@ -85,7 +87,7 @@ class AdditiveAttention(BaseAttention):
         seed=None,
         **kwargs,
     ):
-        take_words(type(self).__name__, kwargs, refused=REFUSED)
+        take_words(type(self).__name__, kwargs, refused=REFUSED, nothing=(None,))
         require(
             units is not None,
             "units",
@@ -109,20 +111,28 @@ class AdditiveAttention(BaseAttention):
             name="query_kernel",
             shape=(query_shape[-1], self.units),
             initializer=self.kernel_initializer,
+            **self.weight_rules("kernel"),
         )
         self.key_kernel = self.add_weight(
             name="key_kernel",
             shape=(key_width, self.units),
             initializer=self.kernel_initializer.clone(),
+            **self.weight_rules("kernel"),
         )
         # A column, so that the initializer sees U inputs and one output.
         self.score_vector = self.add_weight(
-            name="score_vector", shape=(self.units, 1), initializer=self.score_initializer
+            name="score_vector",
+            shape=(self.units, 1),
+            initializer=self.score_initializer,
+            **self.weight_rules("score"),
         )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer=self.bias_initializer
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                **self.weight_rules("bias"),
             )
         if self.normalize:
             self.score_length = self.add_weight(

@@ -19,8 +19,8 @@ class FeedForward(Layer):
         output_dim: width of the output; that of the input by default.
         activation: between the two: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
         dropout: rate on the intermediate activations, in [0, 1).
-        kernel_initializer: of both matrices.
-        bias_initializer: of both biases.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of both matrices.
+        bias_initializer, bias_regularizer, bias_constraint: of both biases.
         seed: integer for the dropout.
 
     Call arguments:
@@ -41,6 +41,8 @@ class FeedForward(Layer):
     Reference: Vaswani et al. 2017, "Attention Is All You Need", section 3.3,
     https://arxiv.org/abs/1706.03762
     """
+
+    weight_kinds = ("kernel", "bias")
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class FeedForward(Layer):
             activation=activation,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            **self.part_rules(),
             dtype=self.dtype_policy,
             name=name,
         )

@@ -1,33 +1,40 @@
 """Ours from a stock layer, with its weights."""
 
+import sys
+
 import keras
-import numpy as np
+from keras import ops
 
 from keras_attention._validation import require
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.counterparts import ANY, COUNTERPARTS, weight_finder
 
-# What both layers call alike.
-SHARED = (
-    *("name", "trainable", "dtype", "num_heads", "key_dim", "value_dim", "dropout", "use_bias"),
-    *("kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
-    *("kernel_constraint", "bias_constraint", "sliding_window", "seed"),
-)
+# What sums or clips each element by itself does the same on kernels of any shape.
+BY_ELEMENT = {"regularizer": ("L1", "L2", "L1L2"), "constraint": ("NonNeg",)}
 
 
 def from_keras(layer):
-    """A `MultiHeadAttention` with the weights of a `keras.layers.MultiHeadAttention`.
+    """One of our layers with the options and the weights of a stock layer.
+
+    Of `keras.layers` it takes `MultiHeadAttention`, `AdditiveAttention` and, as a
+    `MultiplicativeAttention("dot")`, `Attention`; of `keras_hub.layers` `TransformerEncoder`,
+    `TransformerDecoder`, `PositionEmbedding`, `TokenAndPositionEmbedding`, `MaskedLMHead` and, as a
+    `SinusoidalPositionEncoding`, `SinePositionEncoding`.
 
     The two give the same answers, but for a query that may attend to nothing: ours gives zeros,
-    the stock layer a mean of all values.
+    the stock layer a mean of all values. `keras.layers.AdditiveAttention` has no projections: those
+    of ours begin as identities and are trained. A `MaskedLMHead` has the same embedding, no copy.
 
     Args:
-        layer: a built `keras.layers.MultiHeadAttention` on inputs of three axes, without a gate.
+        layer: a built layer of one of these classes. What ours does not do is refused. What
+            changes no answer of a built layer need not have a counterpart: how weights begin,
+            memory, speed.
 
     Returns:
-        A built `keras_attention.layers.MultiHeadAttention`.
+        A built layer of ours.
 
     Raises:
-        ValueError: if `layer` is another layer, is not built, or does what ours does not.
+        ValueError: if `layer` is of another class, a subclass for example, is not built, or does
+            what ours does not.
 
     Example:
 
@@ -36,58 +43,133 @@ def from_keras(layer):
     >>> np.allclose(from_keras(stock)(x), expected, atol=1e-5)
     True
     """
+    found = [each for each in COUNTERPARTS if type(layer) is stock_class(each)]
     require(
-        type(layer) is keras.layers.MultiHeadAttention and layer.built,
+        found and layer.built,
         "layer",
-        "a built `keras.layers.MultiHeadAttention`; other layers of Keras have no counterpart with "
-        "the same weights",
+        "a built layer of one of "
+        + ", ".join(f"{each.package}.layers.{each.name}" for each in COUNTERPARTS)
+        + "; others, and what derives from them, have no counterpart with the same weights",
         layer=layer,
     )
-    config = layer.get_config()
-    axes, output = config.get("attention_axes"), config.get("output_shape")
-    sizes = output if isinstance(output, (list, tuple)) else [output]
-    require(
-        not config.get("use_gate") and axes in (None, 1, (1,), [1]) and len(sizes) == 1,
-        "layer",
-        "without a gate, with one axis of positions and one of the output",
-        use_gate=config.get("use_gate"),
-        attention_axes=axes,
-        output_shape=output,
-    )
-    ours = MultiHeadAttention(
-        output_dim=sizes[0], **{name: config[name] for name in SHARED if name in config}
-    )
-    parts = stock_weights(layer)
-    kernels = [parts[name, "kernel"] for name in ("query", "key", "value")]
-    query, key, value = (kernel.shape[0] for kernel in kernels)
-    shapes = [(None, None, query)]
-    if not query == key == value:
-        shapes += [(None, None, value)] + ([(None, None, key)] if key != value else [])
-    ours.build(*shapes)
-    for variable in ours.weights:
-        stored, _, kind = variable.name.rpartition("_")
-        flat = [_flat(parts[name, kind], name) for name in _names(stored)]
-        variable.assign(np.concatenate(flat, axis=-1))
+    (counterpart,) = found
+    lacking = f"keras_attention.layers.{counterpart.ours.__name__}"
+    known = set(counterpart.words.values())
+    require_limits(layer, known, counterpart.their_limits, lacking)
+    config, find = layer.get_config(), weight_finder(layer)
+    options = {our: config.get(their) for our, their in counterpart.words.items()}
+    options = {word: value for word, value in options.items() if value is not None}
+    ours = counterpart.ours(**options, **counterpart.our_options(layer))
+    if not ours.built:
+        ours.build(*counterpart.our_shapes(find))
+    moved = []
+    for their_end, our_end in counterpart.weights:
+        stock, variable = find(their_end), weight_finder(ours)(our_end)
+        if stock is not None and variable is not None:
+            variable.assign(ops.reshape(stock, variable.shape))
+            moved.append(stock)
+    for their_end, our_end in counterpart.attentions:
+        attention = getattr(ours, our_end, None) if our_end else ours
+        if attention is not None:
+            moved += _fill(attention, find, f"{their_end}/" if their_end else "")
+    require_all_moved(layer, ours, layer, moved)
     return ours
 
 
-def stock_weights(layer):
-    """The arrays of a stock layer: `{("query", "kernel"): (D, H, K), ...}`."""
-    found = {}
-    for weight in layer.weights:
-        part, kind = weight.path.split("/")[-2:]
-        found[part.removeprefix("attention_"), kind] = keras.ops.convert_to_numpy(weight)
-    return found
+def stock_class(counterpart):
+    """The stock layer's class; None if its package is not imported, so that no layer is of it."""
+    package = sys.modules.get(counterpart.package)
+    return package and getattr(package.layers, counterpart.name, None)
 
 
-def _names(stored):
-    """The parts that a kernel of ours holds, in order: "key_value" holds "key" and "value"."""
-    return ["output"] if stored == "output" else stored.split("_")
+def _fill(attention, find, prefix):
+    """Fills a `MultiHeadAttention` from stock weights, which it returns."""
+    moved = []
+    for variable in attention.weights:
+        stored, _, kind = variable.name.rpartition("_")
+        # A kernel of ours, "key_value" for example, holds several of theirs side by side.
+        names = ["attention_output"] if stored == "output" else stored.split("_")
+        parts = [find(f"{prefix}{name}/{kind}") for name in names]
+        outer = variable.shape[:-1]  # heads are one axis with their widths
+        flat = [ops.reshape(part, (*outer, -1)) for part in parts]
+        variable.assign(ops.concatenate(flat, axis=-1))
+        moved += parts
+    return moved
 
 
-def _flat(array, name):
-    """A kernel (D, H, K), or a bias (H, K), with the heads side by side; the output's is (H, K,
-    D)."""
-    if name == "output":
-        return array.reshape(-1, array.shape[-1]) if array.ndim == 3 else array
-    return array.reshape(array.shape[0], -1) if array.ndim == 3 else array.reshape(-1)
+def require_limits(layer, known, limits, lacking):
+    """Raises `ValueError` if an option of `layer` has a value that the other side lacks.
+
+    Args:
+        layer: the layer.
+        known: the options that have a word on the other side.
+        limits: dict from other options to the values that they may have; None or False if an option
+            is not in it.
+        lacking: name of the other class.
+    """
+    require(
+        all(keras.backend.is_float_dtype(weight.dtype) for weight in layer.weights),
+        "layer",
+        "one whose weights are floats: it is quantized",
+        dtypes=sorted({weight.dtype for weight in layer.weights}),
+    )
+    require(
+        not isinstance(layer.dtype_policy, keras.dtype_policies.DTypePolicyMap),
+        "layer",
+        "one with a single dtype policy: the parts of the two layers have other names",
+        dtype=layer.dtype_policy,
+    )
+    require(
+        layer.activity_regularizer is None,
+        "layer",
+        "one without `activity_regularizer`: a stock layer may hand it on to its parts, which the "
+        "two layers have others of. Set it on the new layer",
+        activity_regularizer=layer.activity_regularizer,
+    )
+    for option, value in layer.get_config().items():
+        rule = option.rpartition("_")[2]
+        if rule in BY_ELEMENT and option in known and value is not None:
+            name = value.get("class_name") if isinstance(value, dict) else value
+            require(
+                name in BY_ELEMENT[rule],
+                "layer",
+                f"one whose `{option}` is one of {BY_ELEMENT[rule]} or None: others read the axes "
+                "of a kernel, which differ between the two layers",
+                **{option: name},
+            )
+        allowed = limits.get(option, (None, False))
+        if option not in known and allowed is not ANY:
+            values = " or ".join(map(repr, allowed))
+            require(
+                value in allowed,
+                "layer",
+                f"one whose `{option}` is {values}: {lacking} has no other",
+                **{option: value},
+            )
+
+
+def require_all_moved(source, target, stock, moved):
+    """Raises `ValueError` if a weight of `stock` is not in `moved`, or one of `source` is frozen.
+
+    `source` and `target` are the two layers, one of them `stock`. A weight that both have, that of
+    an embedding, needs no move.
+    """
+    done = [*moved, *(target if stock is source else source).weights]
+    left = [w.path for w in stock.weights if not any(w is other for other in done)]
+    require(
+        not left,
+        "layer",
+        "one with no more weights than its class makes, such as those of `enable_lora`",
+        weights=left,
+    )
+    frozen = [
+        w.path
+        for w in source.weights
+        if not w.trainable and not any(w is other for other in target.weights)
+    ]
+    require(
+        not source.trainable or not frozen,
+        "layer",
+        "one that is trainable as a whole, or not at all: parts cannot be frozen on their own",
+        frozen=frozen,
+    )

@@ -28,31 +28,6 @@ PARTS = (
 )
 
 
-def side_by_side(initializer, widths):
-    """An initializer of (D, sum(widths)) whose parts are each initialised as a matrix (D, width).
-
-    >>> side_by_side(keras.initializers.GlorotUniform(), [4, 4])((8, 8)).shape
-    (8, 8)
-
-    Args:
-        initializer: `keras.initializers.Initializer`. Each part has a seed of its own, or all parts
-            would be equal.
-        widths: list of integers.
-    """
-
-    def initialize(shape, dtype=None):
-        parts = []
-        for index, width in enumerate(widths):
-            config = initializer.get_config()
-            if config.get("seed") is not None:
-                config["seed"] = config["seed"] + index
-            part = type(initializer).from_config(config)
-            parts.append(part((shape[0], width), dtype=dtype))
-        return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-
-    return initialize
-
-
 class HeadProjections(Layer):
     """Projections to queries, keys and values of H heads, and from the heads to the output.
 
@@ -64,6 +39,8 @@ class HeadProjections(Layer):
     Args: those of `MultiHeadAttention` of the same name.
     """
 
+    weight_kinds = ("kernel", "bias")
+
     def __init__(
         self,
         num_heads,
@@ -73,15 +50,17 @@ class HeadProjections(Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
         **kwargs,
     ):
         shape = kwargs.get("output_shape")
         if isinstance(shape, (list, tuple)) and len(shape) == 1:  # as Keras keeps an integer
             kwargs["output_shape"] = shape = shape[0]
+        require(
+            not isinstance(shape, (list, tuple)),
+            "output_shape",
+            "a positive integer: the output has one axis of width; `keras.ops.reshape` splits it",
+            output_shape=shape,
+        )
         if shape is not None:
             require_positive_integer("output_shape", shape)
         words = take_words(
@@ -102,10 +81,6 @@ class HeadProjections(Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.supports_masking = True
         # Widths of queries, keys and values, all heads together.
         self._widths = [num_heads * key_dim] * 2 + [num_heads * (value_dim or key_dim)]
@@ -130,9 +105,8 @@ class HeadProjections(Layer):
         kernel = self.add_weight(
             name=f"{name}_kernel",
             shape=(input_width, sum(widths)),
-            initializer=side_by_side(self.kernel_initializer, widths),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            initializer=heads.side_by_side(self.kernel_initializer, widths),
+            **heads.rules_side_by_side(**self.weight_rules("kernel"), widths=widths),
         )
         setattr(self, f"{name}_kernel", kernel)
         bias = None
@@ -141,10 +115,20 @@ class HeadProjections(Layer):
                 name=f"{name}_bias",
                 shape=(sum(widths),),
                 initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
+                **self.weight_rules("bias"),
             )
         setattr(self, f"{name}_bias", bias)
+
+    def set_weights(self, weights):
+        count = len(self.weights)
+        require(
+            not self.built or len(weights) == count,
+            "weights",
+            f"{count} arrays, as `get_weights` gives them; a stock layer has a kernel each for "
+            "query, key and value: `keras_attention.layers.from_keras` takes them over",
+            length=len(weights),
+        )
+        super().set_weights(weights)
 
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""
@@ -280,8 +264,4 @@ class HeadProjections(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }

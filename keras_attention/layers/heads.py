@@ -9,6 +9,50 @@ from keras import ops
 from keras_attention.graph.matmul import reshape_rows
 
 
+def side_by_side(initializer, widths):
+    """An initializer of (D, sum(widths)) whose parts are each initialised as a matrix (D, width).
+
+    >>> side_by_side(keras.initializers.GlorotUniform(), [4, 4])((8, 8)).shape
+    (8, 8)
+
+    Args:
+        initializer: `keras.initializers.Initializer`. Each part has a seed of its own, or all parts
+            would be equal.
+        widths: list of integers.
+    """
+
+    def initialize(shape, dtype=None):
+        parts = []
+        for index, width in enumerate(widths):
+            config = initializer.get_config()
+            if config.get("seed") is not None:
+                config["seed"] = config["seed"] + index
+            part = type(initializer).from_config(config)
+            parts.append(part((shape[0], width), dtype=dtype))
+        return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    return initialize
+
+
+def rules_side_by_side(regularizer, constraint, widths):
+    """The rules for `add_weight` of matrices side by side, which read each by itself."""
+
+    def parts(weight):
+        return ops.split(weight, [sum(widths[:n]) for n in range(1, len(widths))], axis=-1)
+
+    def regularize(weight):
+        return sum(regularizer(part) for part in parts(weight))
+
+    def constrain(weight):
+        return ops.concatenate([constraint(part) for part in parts(weight)], axis=-1)
+
+    several = len(widths) > 1
+    return {
+        "regularizer": regularize if several and regularizer else regularizer,
+        "constraint": constrain if several and constraint else constraint,
+    }
+
+
 def query_length(query):
     """How many positions a query (B, T, D), or (B, D) of one position, has."""
     return 1 if len(query.shape) == 2 else ops.shape(query)[1]

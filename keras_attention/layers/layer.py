@@ -52,9 +52,12 @@ class Layer(keras.layers.Layer):
     - `quantize` is refused, for the layer and for its parts: a layer reads the weights of its parts
       and would take int8 for numbers. A dtype policy that quantizes is refused too.
     - `keras.layers.Bidirectional` is refused.
+    - A class that names kinds of weights in `weight_kinds`, such as "kernel", takes
+      `kernel_regularizer` and `kernel_constraint`, and has both in its config.
     - A layer with weights remembers the widths that it was built for: see `known_sizes`.
     """
 
+    weight_kinds = ()
     width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
     _built_widths = ()
 
@@ -67,7 +70,10 @@ class Layer(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         refuse_bidirectional(type(self), kwargs)
+        rules = {name: kwargs.pop(name, None) for name in _rules(self.weight_kinds)}
         super().__init__(**kwargs)
+        for name, rule in rules.items():
+            setattr(self, name, _module_of(name).get(rule))
         if self.dtype_policy.quantization_mode is not None:
             raise ValueError(
                 "`dtype` must be a policy that does not quantize. "
@@ -88,8 +94,31 @@ class Layer(keras.layers.Layer):
         widths = self.built_widths()
         return {axis: widths.get(name) for name, axis in self.width_axes.items()}
 
+    def weight_rules(self, kind):
+        """The regularizer and the constraint of a weight of that kind, for `add_weight`."""
+        return {
+            "regularizer": getattr(self, f"{kind}_regularizer"),
+            "constraint": getattr(self, f"{kind}_constraint"),
+        }
+
+    def part_rules(self):
+        """The regularizers and constraints of all kinds, for a part that takes the same ones."""
+        return {name: getattr(self, name) for name in _rules(self.weight_kinds)}
+
+    def get_config(self):
+        rules = {name: _module_of(name).serialize(rule) for name, rule in self.part_rules().items()}
+        return {**super().get_config(), **rules}
+
     def quantize(self, mode=None, type_check=True, config=None):
         refuse_to_quantize(type(self).__name__, mode)
+
+
+def _rules(kinds):
+    return [f"{kind}_{rule}" for kind in kinds for rule in ("regularizer", "constraint")]
+
+
+def _module_of(name):
+    return keras.regularizers if name.endswith("_regularizer") else keras.constraints
 
 
 def refuse_time_distributed(layer, reason):

@@ -17,6 +17,8 @@ from keras_attention.keras_private import (
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
+AFTER_LOGITS = ("softmax", "log_softmax", "sigmoid")
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MaskedLMHead(Layer):
@@ -34,8 +36,9 @@ class MaskedLMHead(Layer):
         activation: "gelu" (exact), "gelu_new" (by tanh) or any of Keras; also called
             `intermediate_activation`. What comes out is logits: there is no function after them.
         layer_norm_epsilon: epsilon of the norm.
-        kernel_initializer: of W.
-        bias_initializer: of b and of the tokens' biases.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of W, and of a matrix E of the
+            head's own.
+        bias_initializer, bias_regularizer, bias_constraint: of b and of the tokens' biases.
         vocabulary_size: number of tokens V; needed without an embedding.
 
     Call arguments:
@@ -62,6 +65,8 @@ class MaskedLMHead(Layer):
     Language Understanding", section 3.1, https://arxiv.org/abs/1810.04805
     """
 
+    weight_kinds = ("kernel", "bias")
+
     def __init__(
         self,
         embedding=None,
@@ -73,15 +78,15 @@ class MaskedLMHead(Layer):
         **kwargs,
     ):
         between = kwargs.pop("intermediate_activation", None)
-        after = activation if between is not None and activation != "gelu" else None
-        if activation in ("softmax", "log_softmax", "sigmoid"):
-            after = activation
+        # KerasHub's `activation` comes after the logits; "linear", its default, asks for nothing.
+        name = getattr(activations.get(activation), "__name__", None)
+        is_after = between is not None and name not in ("exact_gelu", "linear")
         require(
-            after is None,
+            not is_after and name not in AFTER_LOGITS,
             "activation",
             "the function before the norm: the head returns logits, to which `keras.ops.softmax` "
             "can be applied",
-            activation=after,
+            activation=activation,
         )
         renamed = {"token_embedding": ("embedding", embedding)}
         embedding = take_words(type(self).__name__, kwargs, renamed)["embedding"]
@@ -138,6 +143,7 @@ class MaskedLMHead(Layer):
             activation=self.activation,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            **self.part_rules(),
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -150,6 +156,7 @@ class MaskedLMHead(Layer):
                 name="output_kernel",
                 shape=(width, self.vocabulary_size),
                 initializer=self.kernel_initializer.clone(),
+                **self.weight_rules("kernel"),
             )
         elif not self.embedding.built:
             self.embedding.build((None, None))
@@ -159,6 +166,7 @@ class MaskedLMHead(Layer):
             name="token_bias",
             shape=(self.vocabulary_size,),
             initializer=self.bias_initializer,
+            **self.weight_rules("bias"),
         )
         self.built = True
 

@@ -16,8 +16,8 @@ class Maxout(Layer):
         units: width of the output.
         pool_size: how many neighbours compete.
         use_bias: whether the linear layer has a bias.
-        kernel_initializer: of the kernel.
-        bias_initializer: of the bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Call arguments:
         inputs: (..., D).
@@ -36,6 +36,8 @@ class Maxout(Layer):
     Reference: Goodfellow et al. 2013, "Maxout Networks", https://arxiv.org/abs/1302.4389; Bahdanau,
     Cho & Bengio 2015, appendix A.2.2, https://arxiv.org/abs/1409.0473
     """
+
+    weight_kinds = ("kernel", "bias")
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Maxout(Layer):
             use_bias=use_bias,
             kernel_initializer=self.kernel_initializer,
             bias_initializer=self.bias_initializer,
+            **self.part_rules(),
             name="linear",
             dtype=self.dtype_policy,
         )

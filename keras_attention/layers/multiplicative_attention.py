@@ -37,8 +37,8 @@ class MultiplicativeAttention(BaseAttention):
         scale: whether a learned scalar, 1 at first, multiplies the scores.
         window: D of local-p, in positions; None attends to the whole source.
         dropout: rate on the attention weights, in [0, 1).
-        kernel_initializer: of every matrix.
-        score_initializer: of v and v_p.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of every matrix.
+        score_initializer, score_regularizer, score_constraint: of v and v_p.
         chunk_size: how many queries "concat" scores at a time.
         seed: integer for the dropout.
 
@@ -71,6 +71,8 @@ class MultiplicativeAttention(BaseAttention):
     Reference: Luong, Pham & Manning 2015, "Effective Approaches to Attention-based Neural Machine
     Translation", sections 3.1 and 3.2, https://arxiv.org/abs/1508.04025
     """
+
+    weight_kinds = ("kernel", "score")
 
     def __init__(
         self,
@@ -112,25 +114,23 @@ class MultiplicativeAttention(BaseAttention):
                 key_width=key_width,
             )
         elif self.score_mode == "general":
-            self._add_matrix("kernel", (key_width, query_width))
+            self._add("kernel", "kernel", (key_width, query_width))
         else:
-            self._add_matrix("query_kernel", (query_width, self.units))
-            self._add_matrix("key_kernel", (key_width, self.units))
-            self._add_vector("score_vector", self.units)
+            self._add("query_kernel", "kernel", (query_width, self.units))
+            self._add("key_kernel", "kernel", (key_width, self.units))
+            self._add("score_vector", "score", (self.units, 1))
         if self.scale:
             self.score_scale = self.add_weight(name="score_scale", shape=(), initializer="ones")
         if self.window is not None:
-            self._add_matrix("position_kernel", (query_width, query_width))
-            self._add_vector("position_vector", query_width)
+            self._add("position_kernel", "kernel", (query_width, query_width))
+            self._add("position_vector", "score", (query_width, 1))
         super().build(query_shape, value_shape, key_shape)
 
-    def _add_matrix(self, name, shape):
-        initializer = self.kernel_initializer.clone()
-        setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
-
-    def _add_vector(self, name, size):
-        initializer = self.score_initializer.clone()
-        setattr(self, name, self.add_weight(name=name, shape=(size, 1), initializer=initializer))
+    def _add(self, name, kind, shape):
+        initializer = getattr(self, f"{kind}_initializer").clone()
+        rules = self.weight_rules(kind)
+        weight = self.add_weight(name=name, shape=shape, initializer=initializer, **rules)
+        setattr(self, name, weight)
 
     def known_sizes(self):
         sizes = super().known_sizes()

@@ -52,7 +52,7 @@ class PositionEmbedding(Layer):
 
     Args:
         sequence_length: number of positions that have a vector.
-        initializer: of the vectors.
+        initializer, embeddings_regularizer, embeddings_constraint: of the vectors.
 
     Call arguments:
         inputs: (..., T, D); only its shape is used.
@@ -77,6 +77,8 @@ class PositionEmbedding(Layer):
     https://arxiv.org/abs/1706.03762
     """
 
+    weight_kinds = ("embeddings",)
+
     def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
         require_positive_integer("sequence_length", sequence_length)
@@ -91,6 +93,7 @@ class PositionEmbedding(Layer):
             name="embeddings",
             shape=(self.sequence_length, inputs_shape[-1]),
             initializer=self.initializer,
+            **self.weight_rules("embeddings"),
         )
         self.built = True
 

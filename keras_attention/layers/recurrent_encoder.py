@@ -43,8 +43,9 @@ class RecurrentEncoder(Layer):
         dropout: rate on the output of every layer, after the normalisation, in [0, 1).
         use_bias: whether the cells have biases.
         reset_after: the GRU's variant: True for cuDNN's, False for that of Cho et al. 2014.
-        kernel_initializer: of the input matrices.
-        recurrent_initializer: of the recurrent matrices.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the input matrices.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint: of the recurrent ones.
+        bias_regularizer, bias_constraint: of the biases.
         seed: integer for the dropout.
 
     Call arguments:
@@ -70,6 +71,8 @@ class RecurrentEncoder(Layer):
     Reference: Bahdanau, Cho & Bengio 2015, section 3.2, https://arxiv.org/abs/1409.0473; residual
     stacks: Wu et al. 2016, section 3.1, https://arxiv.org/abs/1609.08144
     """
+
+    weight_kinds = ("kernel", "recurrent", "bias")
 
     def __init__(
         self,
@@ -132,6 +135,7 @@ class RecurrentEncoder(Layer):
             use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer.clone(),
             recurrent_initializer=self.recurrent_initializer.clone(),
+            **self.part_rules(),
             name=name,
             dtype=self.dtype_policy,
         )

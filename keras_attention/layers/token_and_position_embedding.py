@@ -41,6 +41,8 @@ class TokenAndPositionEmbedding(Layer):
         tie_weights: whether the output projection is the embedding matrix itself; if not, it has a
             matrix of its own.
         embeddings_initializer: of the token matrix (and of the output projection).
+        embeddings_regularizer, embeddings_constraint: of both tables, as Keras has them of one: not
+            of an output projection with a matrix of its own.
         position_initializer: of learned positions; like `embeddings_initializer` by default.
         mask_zero: whether id 0 is padding: the layers downstream then find a mask, as
             `keras.layers.Embedding(mask_zero=True)` leaves one.
@@ -50,6 +52,7 @@ class TokenAndPositionEmbedding(Layer):
             out of range as V is; with `reverse` (B, T, D) or (B, D). Ids may be floats, as those of
             `keras.Input` are by default: 2.0 is id 2.
         start_index: integer or scalar tensor, the position of the first token.
+        positions: integer (T,) or (B, T), the position of every token instead.
         reverse: whether to map vectors to logits.
 
     Returns:
@@ -68,6 +71,8 @@ class TokenAndPositionEmbedding(Layer):
     Reference: Vaswani et al. 2017, "Attention Is All You Need", sections 3.4 and 3.5,
     https://arxiv.org/abs/1706.03762
     """
+
+    weight_kinds = ("embeddings",)
 
     def __init__(
         self,
@@ -106,6 +111,7 @@ class TokenAndPositionEmbedding(Layer):
             self.position_layer = PositionEmbedding(
                 sequence_length,
                 initializer=self.position_initializer,
+                **self.part_rules(),
                 name="positions",
                 dtype=self.dtype_policy,
             )
@@ -126,6 +132,7 @@ class TokenAndPositionEmbedding(Layer):
             name="token_embeddings",
             shape=(self.vocabulary_size, self.embedding_dim),
             initializer=self.embeddings_initializer,
+            **self.weight_rules("embeddings"),
         )
         if not self.tie_weights:
             self.output_kernel = self.add_weight(
@@ -136,7 +143,7 @@ class TokenAndPositionEmbedding(Layer):
         self.position_layer.build((None, None, self.embedding_dim))
         self.built = True
 
-    def call(self, inputs, start_index=0, reverse=False):
+    def call(self, inputs, start_index=0, reverse=False, positions=None):
         if reverse:
             require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
             if self.tie_weights:
@@ -152,12 +159,14 @@ class TokenAndPositionEmbedding(Layer):
         # Of one row: positions are the same in all of them.
         one_token = len(inputs.shape) == 1
         row = ops.zeros((self.embedding_dim,), tokens.dtype) if one_token else tokens[:1]
+        if positions is not None:
+            return tokens + self.position_layer(tokens, positions=positions)
         return tokens + self.position_layer(row, start_index=start_index)
 
     def compute_mask(self, inputs, mask=None):
         return ops.not_equal(inputs, 0) if self.mask_zero else mask
 
-    def compute_output_spec(self, inputs, start_index=0, reverse=False):
+    def compute_output_spec(self, inputs, start_index=0, reverse=False, positions=None):
         if reverse:
             require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
         width = self.vocabulary_size if reverse else self.embedding_dim

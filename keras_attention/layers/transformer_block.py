@@ -15,7 +15,8 @@ class TransformerBlock(Layer):
 
     A subclass may override three methods that return the parts: `make_attention(hidden_dim, name)`,
     `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`. A part is made with that
-    name and this block's `dtype_policy`; `add_sublayer` builds it.
+    name and this block's `dtype_policy`; `add_sublayer` builds it. `part_rules()` are the
+    regularizers and constraints that go to a part.
 
     A new kind of block makes its parts in `build`, each with `add_sublayer`, and runs each in
     `call` with `residual`:
@@ -37,8 +38,8 @@ class TransformerBlock(Layer):
         dropout: rate on attention weights and on each sublayer's output, in [0, 1).
         activation: of the feed-forward layer: "gelu" (exact), "gelu_new" (by tanh) or any of Keras.
         layer_norm_epsilon: epsilon of the norms.
-        kernel_initializer: of every matrix.
-        bias_initializer: of every bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of every matrix.
+        bias_initializer, bias_regularizer, bias_constraint: of every bias but those of the norms.
         normalize_first: True for pre-norm, False for the paper's post-norm.
         attention_bias: whether the attentions' projections have biases.
         key_dim: width K of a head's queries, keys and values; the input's width / H by default.
@@ -48,6 +49,8 @@ class TransformerBlock(Layer):
     Raises:
         ValueError: if a size or rate is out of range.
     """
+
+    weight_kinds = ("kernel", "bias")
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class TransformerBlock(Layer):
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            **self.part_rules(),
             sliding_window=self.sliding_window if name == "self_attention" else None,
             dtype=self.dtype_policy,
             name=name,
@@ -115,6 +119,7 @@ class TransformerBlock(Layer):
             activation=self.activation,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
+            **self.part_rules(),
             dtype=self.dtype_policy,
             name=name,
         )

@@ -1,10 +1,13 @@
 """The base class of encoders of text: what a head, a checkpoint and a training ask of one."""
 
+import inspect
+
 import keras
 
 from keras_attention._validation import require
 from keras_attention.models.model import Model
 
+_OF_MODELS = ("name", "trainable")  # arguments of every Keras model
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 
 
@@ -18,18 +21,40 @@ class Encoder(Model):
     >>> class MyEncoder(Encoder):
     ...     presets = {"tiny": dict(hidden_dim=128)}
     ...
-    ...     def __init__(self, vocabulary_size, hidden_dim, dtype=None, **kwargs):
+    ...     def __init__(
+    ...         self,
+    ...         vocabulary_size,
+    ...         hidden_dim,
+    ...         max_sequence_length=512,
+    ...         dropout=0.1,
+    ...         dtype=None,
+    ...         **kwargs,
+    ...     ):
     ...         self.embedding = TokenAndPositionEmbedding(
-    ...             vocabulary_size, 512, hidden_dim, dtype=dtype, name="embedding"
+    ...             vocabulary_size, max_sequence_length, hidden_dim, dtype=dtype, name="embedding"
     ...         )
+    ...         self.embedding_dropout = Dropout(dropout, dtype=dtype, name="embedding_dropout")
     ...         inputs = self.new_inputs()
     ...         outputs = {"sequence_output": self.encode(inputs)}
     ...         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
     ...         self.vocabulary_size = vocabulary_size
     ...         self.hidden_dim = hidden_dim
+    ...         self.max_sequence_length = max_sequence_length
+    ...         self.dropout = dropout
     ...
     ...     def encode(self, inputs):
-    ...         return self.embedding(inputs["token_ids"])
+    ...         return self.embedding_dropout(self.embedding(inputs["token_ids"]))
+
+    Its arguments have the names that trainings use:
+
+    - `vocabulary_size` and `max_sequence_length`, which every training from a preset gives;
+    - `dropout`, the rate everywhere, and `attention_dropout`, that of the attention weights, where
+      None is the same rate. A training that is asked for a rate gives `dropout`, and then None for
+      `attention_dropout` where the class has it. A class without these is trained with its own
+      rates, and another one is refused;
+    - `dtype`.
+
+    `get_config` returns all arguments: a training finds there that what it asked for is so.
 
     Inputs are `{"token_ids": (B, T), "segment_ids": (B, T), "padding_mask": (B, T)}`, integers. The
     mask is 1 at tokens and 0 at padding, and padding changes nothing. A family without segments
@@ -52,12 +77,15 @@ class Encoder(Model):
         embedding: the `TokenAndPositionEmbedding`. Its matrix is the output projection of the
             masked-LM head, and its dtype policy is that of every head.
         presets: class attribute, a dict from a name to constructor arguments.
+        tokenizer_class: class attribute, the tokenizer that a training from random weights makes: a
+            key of `keras_attention.text.tokenizers.ENCODER_TOKENIZERS`.
     """
 
     task_kind = "encoder"  # a key of `keras_attention.tasks.TASKS`
 
     input_axes = dict.fromkeys(INPUTS, "B T")
     presets = {}
+    tokenizer_class = "BertTokenizer"
     has_pooler = False
     num_segments = 1
 
@@ -70,10 +98,29 @@ class Encoder(Model):
             **overrides: arguments of this class.
 
         Raises:
-            ValueError: if there is no such preset.
+            ValueError: if there is no such preset, or the class does not take an argument.
         """
         require(preset in cls.presets, "preset", f"one of {tuple(cls.presets)}", preset=preset)
-        return cls(**{**cls.presets[preset], **overrides})
+        require_taken(cls, overrides)
+        made = cls(**{**cls.presets[preset], **overrides})
+        require_kept(made, overrides)
+        return made
+
+    def with_dropout(self, rate):
+        """The same model and weights with another dropout rate, of attention weights too.
+
+        Raises:
+            ValueError: if the class does not take one.
+        """
+        require_taken(type(self), {"dropout": rate})
+        config = self.get_config()
+        changed = {"dropout": rate}
+        if "attention_dropout" in config:
+            changed["attention_dropout"] = None
+        made = type(self).from_config({**config, **changed})
+        require_kept(made, {"dropout": rate})
+        made.set_weights(self.get_weights())
+        return made
 
     def new_inputs(self):
         """New symbolic inputs: a dict of (B, T)."""
@@ -115,6 +162,37 @@ class Encoder(Model):
             A list of (B, H, T, T), one entry a layer: row t is where token t looks.
         """
         raise NotImplementedError
+
+
+def require_taken(cls, arguments):
+    """Raises `ValueError` for arguments, a dict, that a model's class does not take."""
+    known = []
+    for base in cls.__mro__[: cls.__mro__.index(Model)]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+        known += [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if all(p.kind != p.VAR_KEYWORD for p in parameters):  # it hands nothing on
+            break
+    for name, value in arguments.items():
+        require(
+            name in (*known, *_OF_MODELS),
+            name,
+            f"an argument that {cls.__name__} takes: {', '.join(known)}",
+            **{name: value},
+        )
+
+
+def require_kept(encoder, arguments):
+    """Raises `ValueError` where an `Encoder`'s config has other numbers than it was given."""
+    config = encoder.get_config()
+    for name, value in arguments.items():
+        require(
+            not isinstance(value, (int, float)) or config.get(name) == value,
+            name,
+            f"an argument that {type(encoder).__name__} keeps: its `get_config` returns another",
+            **{name: value},
+        )
 
 
 def encoder_of(model):

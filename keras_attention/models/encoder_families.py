@@ -5,9 +5,22 @@ from keras_attention.models.bert_encoder import BertEncoder
 
 # name -> subclass of `Encoder`; its `presets` are the sizes
 ENCODER_FAMILIES = {"bert": BertEncoder}
+DEFAULT_FAMILY = "bert"
 
 
-def encoder_from_preset(preset, family="bert", **overrides):
+def encoder_family(family):
+    """The subclass of `Encoder` that is called `family`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    require(
+        family in ENCODER_FAMILIES, "family", f"one of {tuple(ENCODER_FAMILIES)}", family=family
+    )
+    return ENCODER_FAMILIES[family]
+
+
+def encoder_from_preset(preset, family=DEFAULT_FAMILY, **overrides):
     """An encoder with random weights in one of the published sizes of a family.
 
     Args:
@@ -16,9 +29,6 @@ def encoder_from_preset(preset, family="bert", **overrides):
         **overrides: arguments of the family's class.
 
     Raises:
-        ValueError: if there is no such family or preset.
+        ValueError: if there is no such family or preset, or the class does not take an argument.
     """
-    require(
-        family in ENCODER_FAMILIES, "family", f"one of {tuple(ENCODER_FAMILIES)}", family=family
-    )
-    return ENCODER_FAMILIES[family].from_preset(preset, **overrides)
+    return encoder_family(family).from_preset(preset, **overrides)

@@ -4,7 +4,7 @@ import keras
 
 from keras_attention._validation import require
 from keras_attention.models.encoder import Encoder
-from keras_attention.models.encoder_families import encoder_from_preset
+from keras_attention.models.encoder_families import DEFAULT_FAMILY, encoder_from_preset
 from keras_attention.models.model import Model
 
 
@@ -32,12 +32,12 @@ class EncoderHead(Model):
         self.output_names = sorted(outputs) if isinstance(outputs, dict) else ["logits"]
 
     @classmethod
-    def from_preset(cls, preset, family="bert", **options):
+    def from_preset(cls, preset, family=DEFAULT_FAMILY, **options):
         """A model with random weights in one of the published sizes.
 
         Args:
-            preset: name of the size: see `BertEncoder.from_preset`.
-            family: of the encoder.
+            preset: name of the size: a key of the encoder's `presets`.
+            family: of the encoder: a key of `ENCODER_FAMILIES`.
             **options: arguments of this class, and any others of the encoder's class.
         """
         head = {name: options.pop(name) for name in cls.head_config if name in options}

@@ -67,7 +67,8 @@ class Model(FirstBatch, keras.Model):
         """As `keras.Model.compile`.
 
         Args:
-            micro_batches: into how many parts each batch is split, to save memory.
+            micro_batches: into how many parts each batch is split, to save memory. With more than
+                one, the loss of a row must depend on this row alone.
             jit_gradients: whether XLA compiles the forward and backward pass alone. Under a
                 strategy of several replicas it is what takes the place of `jit_compile`.
             auto_scale_loss: whether a `LossScaleOptimizer` goes around the optimizer if a layer of

@@ -3,9 +3,10 @@
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require
+from keras_attention._validation import InputError, require
 from keras_attention.decoding.length_limits import same_limits, source_limits
 from keras_attention.decoding.step_contract import StepContract
+from keras_attention.json_file import is_size
 from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.models.model import Model
 from keras_attention.token_ids import SpecialIds
@@ -16,23 +17,31 @@ class Translator(StepContract, Model):
 
     A subclass implements `start` and `step` of `StepContract`, and `select_rows` and `extend` where
     the defaults do not fit. It calls `set_special_ids` before it makes its graph, has the attribute
-    `max_sequence_length`, and merges `special_ids_config()` into its config.
+    `max_sequence_length`, and merges `special_ids_config()` into its config. That is all that a
+    run and an artifact need. To be trained by `fit`, its inputs are `{"encoder_token_ids": (B, S),
+    "decoder_token_ids": (B, T)}` and its output the logits (B, T, V).
 
     Attributes:
+        max_sequence_length: the longest source, and the longest target, in tokens.
+        vocabulary_size: number of target tokens V; `set_special_ids` sets it.
+        source_vocabulary_size: number of source tokens; None, the default, for V.
         special_ids: a `SpecialIds` with padding, start and end. Source and target share padding.
         forbidden_ids: tuple of the token ids that are never generated: padding and start by
             default.
         extra_length: how many tokens more than its source a translation may have (Vaswani et al.
             2017, section 6.1).
+        hidden_dim: the width that the schedule "noam" scales by; None, the default, for none.
     """
 
     input_axes = {"encoder_token_ids": "B S", "decoder_token_ids": "B T"}
     task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
     extra_length = 50
+    hidden_dim = None
+    source_vocabulary_size = None
 
     def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):
-        """Sets `special_ids` and `forbidden_ids`.
+        """Sets `special_ids`, `forbidden_ids` and `vocabulary_size`.
 
         Args:
             special_ids: a `SpecialIds`, its dict, or None for the default ones.
@@ -63,6 +72,7 @@ class Translator(StepContract, Model):
         )
         self.special_ids = special_ids
         self.forbidden_ids = tuple(forbidden_ids)
+        self.vocabulary_size = vocabulary_size
 
     def special_ids_config(self):
         """What `get_config` says of the special ids."""
@@ -70,6 +80,19 @@ class Translator(StepContract, Model):
             "special_ids": self.special_ids.to_dict(),
             "forbidden_ids": list(self.forbidden_ids),
         }
+
+    def attention_scores(self, encoder_token_ids, decoder_token_ids):
+        """The attention while reading a source and a target, for pictures.
+
+        Args:
+            encoder_token_ids: (B, S).
+            decoder_token_ids: (B, T), beginning with `special_ids.start`.
+
+        Returns:
+            A dict from "encoder", "decoder" or "cross" to a list of scores (B, H, rows, columns),
+            one a layer; empty, the default, for a model that gives none.
+        """
+        return {}
 
     def inputs_shape(self, inputs):
         require_shapes(inputs=(inputs, "B S"))
@@ -91,3 +114,41 @@ class Translator(StepContract, Model):
             return same_limits(batch_size, max_length, self.max_sequence_length)
         lengths = ops.sum(ops.cast(self.inputs_mask(inputs), "int32"), axis=1)
         return source_limits(lengths, source_length, self.extra_length, self.max_sequence_length)
+
+
+def require_translator(where, model):
+    """Raises `InputError`, beginning with `where`, unless a model is a whole `Translator`.
+
+    Args:
+        where: string.
+        model: a Keras model.
+    """
+    if not isinstance(model, Translator):
+        raise InputError(
+            f"{where}: expected a translator, as config.json says. "
+            f"Received: a {type(model).__name__}"
+        )
+    size = ("a positive integer", is_size)
+    attributes = {
+        "special_ids": ("set by `set_special_ids`", lambda value: isinstance(value, SpecialIds)),
+        "forbidden_ids": ("set by `set_special_ids`", lambda value: value is not None),
+        "vocabulary_size": size,
+        "source_vocabulary_size": (
+            "a positive integer or None",
+            lambda value: value is None or is_size(value),
+        ),
+        "max_sequence_length": size,
+    }
+    for name, (expected, holds) in attributes.items():
+        value = getattr(model, name, None)
+        if not holds(value):
+            raise InputError(
+                f"{where}: a {type(model).__name__} does not have what a `Translator` needs: "
+                f"`{name}` must be {expected}. Received: {value!r}"
+            )
+    for name in ("start", "step"):
+        if getattr(type(model), name) is getattr(StepContract, name):
+            raise InputError(
+                f"{where}: a {type(model).__name__} does not have what a `Translator` needs: it "
+                f"must implement `{name}`."
+            )

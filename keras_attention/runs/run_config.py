@@ -8,7 +8,11 @@ from keras_attention._validation import (
     require_positive_integer,
     require_positive_number,
     require_rate,
+    require_seed,
+    with_article,
 )
+
+LARGEST_SEED = 2**32 - 1  # that NumPy's global generator takes
 
 
 class RunConfig:
@@ -33,6 +37,22 @@ class RunConfig:
     def to_dict(self):
         """A dict of JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def given_of(cls, **options):
+        """Those of `options` that were given: all that are not None.
+
+        Raises:
+            InputError: if one is no field of this class, whatever its value.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise InputError(
+                f"Unknown option {unknown[0]!r} of the training of {with_article(cls.kind)}; "
+                f"expected some of {', '.join(known)}."
+            )
+        return {name: value for name, value in options.items() if value is not None}
 
     @classmethod
     def of_given(cls, given, **suited):
@@ -77,11 +97,6 @@ class RunConfig:
         return cls(**values)
 
 
-def given_of(**options):
-    """Those of `options` that were given: all that are not None."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
 def _default(field):
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
@@ -97,6 +112,7 @@ def require_training(config, *sizes):
     """
     for name in ("epochs", "vocabulary_size", "max_sequence_length", "max_buckets", *sizes):
         require_positive_integer(name, getattr(config, name))
+    require_seed("seed", config.seed, LARGEST_SEED)
     require_positive_number("learning_rate", config.learning_rate)
     if config.clip_norm is not None:
         require_positive_number("clip_norm", config.clip_norm)
@@ -150,6 +166,31 @@ def require_window(config, train):
         require_positive_integer("window", config.window)
         if train is None:
             raise InputError("`window` is for files; the built-in corpus is held in memory.")
+
+
+def encoder_preset_for(preset, family, initial_weights, others=()):
+    """The preset and the family of an encoder of random weights; None and None otherwise.
+
+    Args:
+        preset: name of the preset; the first one by default.
+        family: a key of `ENCODER_FAMILIES`; that of `others` and of BERT by default.
+        initial_weights: what the training begins with, or None for random weights.
+        others: names of presets that belong to no family.
+
+    Raises:
+        InputError, ValueError: if preset or family is unknown, or given with `initial_weights`.
+    """
+    from keras_attention.models.encoder_families import DEFAULT_FAMILY, encoder_family
+
+    if initial_weights is not None and family is not None:
+        raise InputError(
+            "`family` is for random weights: with `initial_weights` the architecture is theirs."
+        )
+    of_family = encoder_family(family or DEFAULT_FAMILY).presets
+    require(of_family, "family", "one that has presets", family=family)
+    others = others if family is None else ()
+    preset = preset_for(preset, initial_weights, (*others, *of_family))
+    return preset, None if preset is None or preset in others else family or DEFAULT_FAMILY
 
 
 def preset_for(preset, initial_weights, presets):

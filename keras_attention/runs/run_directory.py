@@ -13,13 +13,14 @@ from keras_attention._validation import InputError, one_line, require
 from keras_attention.files import (
     digest,
     file_names,
+    is_temporary,
     require_entries,
     temporary_name,
     verify_entries,
     write_atomically,
     writing,
 )
-from keras_attention.json_file import read_json_object
+from keras_attention.json_file import json_object_or_empty, read_json_object
 from keras_attention.runs.run_files import changed_run
 
 CONFIG = "config.json"
@@ -33,14 +34,31 @@ def read_config(path):
     """The config of a run directory, a dict.
 
     Raises:
-        InputError: if `path` is not a run directory.
+        InputError: if `path` is not a run directory. Of a published one it says what takes it.
     """
     try:
-        return read_json_object(Path(path) / CONFIG)
+        config = read_json_object(Path(path) / CONFIG)
     except OSError as error:
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
         ) from error
+    if is_published(path):
+        raise InputError(
+            f"{path} is a published (HuggingFace) directory, not a run: `keras-attention import "
+            f"{path}` makes a run of it, and `keras-attention inspect {path}` says "
+            "what it holds."
+        )
+    if "kind" not in config:
+        raise InputError(
+            f"{path} is not a run: its config.json has no `kind`, such as 'classifier'."
+        )
+    return config
+
+
+def is_published(path):
+    """Whether a directory looks like one of HuggingFace's: its config.json says so."""
+    config = json_object_or_empty(Path(path) / CONFIG)
+    return "kind" not in config and ("model_type" in config or "architectures" in config)
 
 
 def write_config(path, config):
@@ -159,8 +177,9 @@ def save_model_atomically(model, path):
 
 def _save(model, path):
     _require_finite(f"{path.parent}: not written, for the model", model)
-    for left in path.parent.glob(f".{path.stem}.*.keras"):  # by a process killed while saving
-        left.unlink(missing_ok=True)
+    for left in path.parent.glob(".*.keras"):
+        if is_temporary(left.name) == path.name:  # by a process killed while saving
+            left.unlink(missing_ok=True)
     with writing(path):
         temporary = temporary_name(path.with_suffix(""), ".keras")
         try:

@@ -8,8 +8,13 @@ from pathlib import Path
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.files import is_temporary, writing
-from keras_attention.new_directory import new_directory, recover, refuse_existing_directory
+from keras_attention.files import writing
+from keras_attention.new_directory import (
+    new_directory,
+    recover,
+    refuse_existing_directory,
+    require_replaceable,
+)
 from keras_attention.output_lock import output_lock
 from keras_attention.runs.fingerprint import fingerprint
 from keras_attention.runs.resumed_config import resumed_config
@@ -24,7 +29,7 @@ from keras_attention.runs.run_directory import (
     write_config,
     write_digests,
 )
-from keras_attention.runs.run_files import changed_run, foreign_to_run
+from keras_attention.runs.run_files import changed_run, foreign_to_run, remove_half_written
 from keras_attention.runs.signed_json import read_signed, write_signed
 from keras_attention.training.workers import (
     decide,
@@ -95,7 +100,7 @@ class TrainingRun:
         self._lock = self._closing.enter_context(output_lock(self.output))
         if self._lock:
             with writing(self.output):
-                recover(self.output)
+                recover(self.output, self._lock, self.force)
         if not (resume and (self.output / CONFIG).exists()):
             if not (resume and _is_empty(self.output)):
                 refuse_existing_directory(self.output, self.force, _sources(config), foreign_to_run)
@@ -212,9 +217,7 @@ class TrainingRun:
                 f"`epochs` must be {epoch + bool(step)} or more: so many has {self.output} begun. "
                 f"Received: {epochs}"
             )
-        for left in [*self.output.iterdir(), *self.output.glob("snapshots/**/*")]:
-            if left.is_file() and is_temporary(left.name):  # of a process that was killed
-                left.unlink()
+        remove_half_written(self.output)
         if selection is not None:
             selection.forget_from(epoch)
             # Stopped by what has changed since: more patience.
@@ -225,6 +228,7 @@ class TrainingRun:
                 f"`epochs` {epochs} changes nothing alone. Give a greater `patience` too."
             )
         if self._is_changed:
+            require_replaceable(self.output)  # as `save` does at the end
             with writing(self.output):
                 (self.output / PENDING).parent.mkdir(exist_ok=True)
             write_signed(self.output / PENDING, self.config.to_dict())

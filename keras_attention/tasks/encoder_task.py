@@ -4,6 +4,11 @@ from keras_attention._validation import InputError, require, with_article
 from keras_attention.json_file import is_list_of_names, require_fields, shortened
 from keras_attention.tasks import kind_of_model
 from keras_attention.tasks.task import Task
+from keras_attention.text.tokenizers import (
+    encoder_tokenizer,
+    load_encoder_tokenizer,
+    require_encoder_tokenizer,
+)
 
 
 class EncoderTask(Task):
@@ -13,24 +18,22 @@ class EncoderTask(Task):
     imports = True
 
     def load_tokenizer(self, directory):
-        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
-
-        return WordPieceTokenizer.load(directory)
+        return load_encoder_tokenizer(directory)
 
     def training_texts(self, rows):
         """The texts of which a new vocabulary is made."""
         raise self._missing("training_texts")
 
     def make_tokenizer(self, config, rows, initial, say):
-        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
-        from keras_attention.text.tokenizers.wordpiece_vocabulary import train_wordpiece
+        from keras_attention.models import Encoder
+        from keras_attention.models.encoder_families import encoder_family
 
         if initial is not None:
             return initial.tokenizer
-        vocabulary = train_wordpiece(
+        family = Encoder if config.family is None else encoder_family(config.family)
+        return encoder_tokenizer(family.tokenizer_class).train(
             self.training_texts(rows), config.vocabulary_size, config.lowercase
         )
-        return WordPieceTokenizer(vocabulary, config.lowercase)
 
     def say_cut(self, config, cut, count, say):
         """Says how many of the texts are longer than the model reads."""
@@ -56,14 +59,7 @@ class EncoderTask(Task):
             )
 
     def require_fit(self, path, config, model, tokenizer):
-        from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
-
-        require(
-            isinstance(tokenizer, WordPieceTokenizer),
-            "tokenizer",
-            "a WordPieceTokenizer",
-            tokenizer=type(tokenizer).__name__,
-        )
+        require_encoder_tokenizer(tokenizer)
         if kind_of_model(model) not in (None, self.kind):
             raise InputError(
                 f"{path}/model.keras: expected {with_article(self.kind)}, as config.json says. "

@@ -78,12 +78,12 @@ def export(
     require_formats(formats)
     require_precision(precision, allow_loss, formats)
     refuse_existing_directory(output, force, (source, *options.values()), foreign_to_artifact)
-    options = {name: value for name, value in options.items() if value}
     search = dict(search or {})
     task, config, user = _user(
-        source, tokenizer, labels, search, options, custom_objects, kind, config or {}
+        source, tokenizer, labels, search, options, custom_objects, kind, config
     )
     task.require_precision(user, precision)
+    options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
     if examples is None:
         examples = task.examples(config, precision, say, **files)
@@ -127,33 +127,48 @@ def export(
 def _user(source, tokenizer, labels, search, options, custom_objects, kind, config):
     """The task, the config and the object for users of a run or of a model."""
     if isinstance(source, (str, Path)):
+        of_model = {"tokenizer": tokenizer, "labels": labels, "config": config}
+        given = [f"`{name}`" for name, value in of_model.items() if value is not None]
+        if given:
+            raise InputError(
+                f"{source} is a run, which has its own {' and '.join(of_model)}: "
+                f"{', '.join(given)} can be given with a model only."
+            )
         config = read_config(source)
         task = task_of(config.get("kind"), f"{source} is a run", kind)
-        _refuse(source, task, [*options, *search])
+        _refuse(source, task, options, search)
         # The config of the model, which may have been replaced meanwhile.
         task, config, *parts, answer = read_run(source, custom_objects, kind=task.kind, **search)
         return task, config, task.wrap(*parts, config, answer)
     from keras_attention.tasks.save_run import task_of_model
 
     task = task_of_model(source, kind)
-    _refuse(type(source).__name__, task, [*options, *search])
+    _refuse(type(source).__name__, task, options, search)
     if tokenizer is None:
         raise InputError("`tokenizer` must be given with a model; a run has its own.")
+    config = config or {}
+    task.require_config_names(config)
     config = task.run_config(source, tokenizer, labels, **config)
     answer = task.run_options(type(source).__name__, config, **search)
     task.require_fit(type(source).__name__, config, source, tokenizer)
     return task, config, task.wrap(source, tokenizer, config, answer)
 
 
-def _refuse(source, task, given):
-    """Raises `InputError` for options that do not concern the task."""
+def _refuse(source, task, options, search):
+    """Raises `InputError` for options that do not concern the task, whatever their values."""
     known = {option.name for option in task.export_options}
-    foreign = [name for name in given if name not in known]
+    foreign = [name for name in (*options, *search) if name not in known]
     if foreign:
         names = ", ".join(f"`{name}`" for name in foreign)
         verb = "does" if len(foreign) == 1 else "do"
         raise InputError(
             f"{source} is {with_article(task.kind)}, which {names} {verb} not concern."
+        )
+    misplaced = [name for name in options if name in task.decoding_names]
+    if misplaced:
+        raise InputError(
+            f"`{misplaced[0]}` says how to decode: give it in `search`, such as "
+            f"`search={{{misplaced[0]!r}: {options[misplaced[0]]!r}}}`."
         )
 
 

@@ -13,7 +13,7 @@ class IdsModel:
     """A model that gives vectors or logits for every token of a text, in batches of like length.
 
     Args:
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
         run: function of `token_ids` and `segment_ids` (B, T) to a dict of arrays (B, T, ...).
         output: name of the array that is wanted.
         max_length: the longest text in tokens, special ones included; the rest is dropped.
@@ -70,7 +70,7 @@ def keras_ids_model(model, tokenizer, ids, output, max_length):
 
     Args:
         model: the Keras model.
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
         ids: its `tf.function`, from `ids_graph`.
         output, max_length: those of `IdsModel`.
     """
@@ -90,7 +90,7 @@ def artifact_ids_model(directory, runtime, manifest, tokenizer):
         directory: path of the artifact.
         runtime: name of the format.
         manifest: the artifact's manifest, a dict.
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
     """
     fmt = format_of(directory, runtime, manifest)
     output, length = manifest["output"], manifest["max_length"]

@@ -10,6 +10,9 @@ from keras_attention.tasks.save_run import save_run
 def import_checkpoint(directory, output, task=None, force=False):
     """Makes a run of a published (HuggingFace) directory: what `keras-attention import` does.
 
+    The longest text is what the model has positions for, or less where the directory says so
+    (`model_max_length`, or `max_seq_length` of sentence-transformers).
+
     Args:
         directory: holds config.json, model.safetensors and the tokenizer's files.
         output: path of the run.
@@ -27,9 +30,18 @@ def import_checkpoint(directory, output, task=None, force=False):
     >>> import_checkpoint("all-MiniLM-L6-v2", "run", task="encoder")
     """
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+    from keras_attention.checkpoints.hugging_face_config import read_max_length
+    from keras_attention.tasks.encoder_task import own_encoder
 
     refuse_existing_directory(output, force, [directory], foreign_to_run)
     model = load_hugging_face(directory, task=task)
     tokenizer = load_tokenizer(directory)
-    name = Path(directory).resolve().name
-    return save_run(model, tokenizer, output, force=force, initial_weights=name)
+    lengths = read_max_length(directory), own_encoder(model).max_sequence_length
+    return save_run(
+        model,
+        tokenizer,
+        output,
+        force=force,
+        initial_weights=Path(directory).resolve().name,
+        max_sequence_length=min(length for length in lengths if length is not None),
+    )

@@ -93,9 +93,6 @@ def _prepared(encoder, config):
             f"positions of {config.initial_weights}."
         )
     if config.dropout is not None:
-        changed = {"dropout": config.dropout, "attention_dropout": None}
-        other = type(encoder).from_config({**encoder.get_config(), **changed})
-        other.set_weights(encoder.get_weights())
-        encoder = other
+        encoder = encoder.with_dropout(config.dropout)
     encoder.trainable = True  # a classifier's may have been frozen
     return encoder

@@ -20,7 +20,8 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         model: a translator, a classifier, a masked LM, a token classifier or an encoder of this
             package, or of a class that derives from one. With `kind` given also any functional
             model with the inputs and outputs of one of these; a translator must be a `Translator`.
-        tokenizer: a `TranslationTokenizer` for a translator, else a `WordPieceTokenizer`.
+        tokenizer: a `TranslationTokenizer` for a translator, else one of an encoder, such as a
+            `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
         force: whether an existing run may be overwritten.
@@ -34,8 +35,9 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
 
     Raises:
         ValueError: if the kind of the model is not known.
-        InputError: if model, tokenizer and labels do not belong together, `run` exists and `force`
-            is not given, or nothing could load the model, such as one with `keras.layers.Lambda`.
+        InputError: if model, tokenizer and labels do not belong together, an entry of the config is
+            unknown, `run` exists and `force` is not given, or nothing could load the model, such as
+            one with `keras.layers.Lambda`.
 
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches))
     >>> keras_attention.save_run(model, tokenizer, "run", labels=["bad", "good"])
@@ -43,6 +45,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     """
     task = task_of_model(model, kind)
     refuse_existing_directory(run, force, foreign=foreign_to_run)
+    task.require_config_names(config)
     config = task.run_config(model, tokenizer, labels, **config)
     task.run_options(run, config)
     task.require_fit(run, config, model, tokenizer)

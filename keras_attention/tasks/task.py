@@ -73,6 +73,8 @@ class Task:
             others, but for `decoding_names`.
         run_fields: the fields that the config of a run must have, for `json_file.require_fields`;
             `labels` is among them where classes have names.
+        further_fields: names of fields that such a config may have beside these and those of
+            `config_class`.
         manifest_fields: the fields that its manifests must have, likewise.
     """
 
@@ -89,6 +91,7 @@ class Task:
     example_options = ()
     no_attention = ()
     run_fields = {}
+    further_fields = ("initial_weights", "max_sequence_length")
     manifest_fields = {}
 
     # Training
@@ -138,6 +141,17 @@ class Task:
         raise self._missing("plan")
 
     # Runs
+
+    def require_config_names(self, names):
+        """Raises `InputError` unless each of `names` may be a field of `config.json` of a run."""
+        trained = dataclasses.fields(self.config_class()) if self.trains else ()
+        known = {*(field.name for field in trained), *self.run_fields, *self.further_fields}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise InputError(
+                f"Unknown field {unknown[0]!r} of the config of {with_article(self.kind)}; "
+                f"expected some of {', '.join(sorted(known))}."
+            )
 
     def run_config(self, model, tokenizer, labels=None, **config):
         """`config.json` of a run of `model` that was trained, or published, elsewhere: a dict."""

@@ -3,12 +3,15 @@
 from keras_attention._lazy import lazy_names
 
 _MODULES = {
+    "AddedToken": "tokenizers.wordpiece_vocabulary",
     "balanced_class_weights": "batches.classification_batches",
     "ClassificationBatches": "batches.classification_batches",
+    "class_names": "corpora.label_values",
     "download_multi30k": "corpora.multi30k",
     "drop_empty_pairs": "corpora.text_files",
-    "label_ids": "corpora.labelled_texts",
-    "label_names": "corpora.labelled_texts",
+    "label_ids": "corpora.label_values",
+    "label_names": "corpora.label_values",
+    "label_targets": "corpora.label_values",
     "LabelledTexts": "corpora.labelled_texts",
     "MaskedLMBatches": "batches.masked_lm_batches",
     "next_sentence_pairs": "corpora.next_sentence_pairs",

@@ -4,7 +4,11 @@ import keras  # noqa: F401 (before all modules of ours, which it brings: see _ke
 
 from keras_attention.training.best_checkpoint import BestCheckpoint
 from keras_attention.training.checkpoint_averaging import AverageCheckpoints, average_weights
-from keras_attention.training.classification_scores import classification_scores
+from keras_attention.training.classification_scores import (
+    classification_scores,
+    multi_label_scores,
+    regression_scores,
+)
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
@@ -38,6 +42,8 @@ __all__ = [
     "average_weights",
     "classification_scores",
     "layer_rate_scales",
+    "multi_label_scores",
+    "regression_scores",
     "restore_latest",
     "save_snapshot",
     "translation_scores",

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from keras_attention.files import write_atomically
-from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
+from keras_attention.training.snapshot_file import numbered_files, pack, read_epoch, weights_of
 
 KEPT = 3  # the best epochs so far, so that training can go back to an earlier one
 
@@ -45,7 +45,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def paths(self):
         """The files that exist, that of the best epoch last."""
-        return sorted(self.directory.glob("best-*.safetensors"))
+        return numbered_files(self.directory, "best")
 
     def best(self):
         """The best epoch (from 0) and its value, or None before the first."""

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_attention.files import write_atomically
-from keras_attention.training.snapshot_file import pack, read_epoch, weights_of
+from keras_attention.training.snapshot_file import numbered_files, pack, read_epoch, weights_of
 
 
 def average_weights(checkpoints):
@@ -85,7 +85,7 @@ class AverageCheckpoints(keras.callbacks.Callback):
 
     def paths(self):
         """The files that exist, oldest first."""
-        return sorted(self.directory.glob("epoch-*.safetensors"))
+        return numbered_files(self.directory, "epoch")
 
     def apply(self, model):
         """Gives `model` the mean of the files; does nothing if there is none.

@@ -169,3 +169,38 @@ def distributed_dataset(batches, **position):
         return batches.dataset(**position, shares=(range(first, first + replicas), count))
 
     return strategy.distribute_datasets_from_function(of_worker)
+
+
+def over_replicas(numbers, context):
+    """The sums over all replicas; None stays None."""
+    if context.num_replicas_in_sync == 1:
+        return numbers
+    add = tf.distribute.ReduceOp.SUM
+    return [None if number is None else context.all_reduce(add, number) for number in numbers]
+
+
+def _clip(gradients, optimizer):
+    """Clips the whole batch's gradients as `optimizer` would; they still have the loss scale."""
+    scale = 1.0
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        scale, optimizer = tf.convert_to_tensor(optimizer.dynamic_scale), optimizer.inner_optimizer
+    if optimizer.clipnorm:
+        return [tf.clip_by_norm(g, optimizer.clipnorm * scale) for g in gradients]
+    if optimizer.global_clipnorm:
+        return tf.clip_by_global_norm(gradients, optimizer.global_clipnorm * scale)[0]
+    if optimizer.clipvalue:
+        limit = optimizer.clipvalue * scale
+        return [tf.clip_by_value(g, -limit, limit) for g in gradients]
+    return gradients
+
+
+def clipped_sum(gradients, optimizer, context):
+    """The sum over replicas, clipped, divided by their number because `apply` sums once more.
+
+    After this the optimizer's own clipping finds nothing to clip. The sum is the same on every
+    replica, so all of them skip a step whose gradients are not finite.
+    """
+    present = [g for g in gradients if g is not None]
+    summed = _clip(context.all_reduce(tf.distribute.ReduceOp.SUM, present), optimizer)
+    shares = iter([g / context.num_replicas_in_sync for g in summed])
+    return [None if g is None else next(shares) for g in gradients]

@@ -7,6 +7,7 @@ more than one in a long part. It also clips gradients before the sum over replic
 `loss_terms` gives the loss of every output on a part of a batch, and this module adds them up.
 """
 
+import contextlib
 import functools
 import warnings
 
@@ -14,26 +15,29 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from keras_attention.keras_private import loss_metric, mask_of, set_mask
+from keras_attention.keras_private import kept_by_layers, loss_metric, mask_of, set_mask
+from keras_attention.training.distribution import clipped_sum, over_replicas
 from keras_attention.training.loss_terms import by_output, loss_terms
 
 
-def _regularization(model):
-    """What the layers add to the loss."""
+def _losses(model, part, rows, y_pred, is_whole):
+    """The losses of the outputs on a batch or a part of one, and what the layers add to them.
+
+    The latter counts by rows, and a part without rows adds nothing.
+    """
+    terms = loss_terms(model, part, rows, y_pred, None if is_whole else tf.init_scope)
+    if not is_whole and any(len(loss.shape) for loss in model.losses):
+        raise ValueError(
+            "`add_loss` must be given one number for micro-batches or several replicas, a mean "
+            f"over rows. Received: shapes={[tuple(loss.shape) for loss in model.losses]}"
+        )
     each = [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in model.losses]
-    return tf.add_n(each) if each else tf.zeros(())
+    return terms, tf.where(rows > 0, tf.add_n(each), 0.0) if each else tf.zeros(())
 
 
-def _number_of_rows(x):
-    return tf.cast(tf.shape(next(t for t in tree.flatten(x) if t is not None))[0], tf.float32)
-
-
-def _over_replicas(numbers, context):
-    """The sums over all replicas; None stays None."""
-    if context.num_replicas_in_sync == 1:
-        return numbers
-    add = tf.distribute.ReduceOp.SUM
-    return [None if number is None else context.all_reduce(add, number) for number in numbers]
+def _one_if(rows):
+    """What the gradients of a part count whose values add up: nothing, if it has no rows."""
+    return tf.cast(rows > 0, tf.float32)
 
 
 def _metrics(model, part, y_pred):
@@ -42,24 +46,50 @@ def _metrics(model, part, y_pred):
     return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
 
 
+@contextlib.contextmanager
+def _unchanged_without_rows(model, rows):
+    """Takes back what layers and metrics keep of a part that holds a row in the place of none."""
+    variables = [*kept_by_layers(model), *(v for m in model.metrics for v in m.variables)]
+    before = [tf.convert_to_tensor(variable) for variable in variables]
+    yield
+    for variable, old in zip(variables, before, strict=True):
+        variable.assign(tf.where(rows > 0, variable, old))
+
+
 def _share(count, total):
     """What the mean of a part counts in that of all parts; 1 where their values add up."""
     return 1.0 if count is None else tf.stop_gradient(tf.math.divide_no_nan(count, total))
 
 
-def _rows(structure, index, parts):
-    """Part `index` of `parts` of every tensor's rows."""
-
-    def take(tensor):
-        size = tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
-        return tensor[size * index // parts : size * (index + 1) // parts]
-
-    return tree.map_structure(lambda leaf: None if leaf is None else take(leaf), structure)
+def _with_a_row(tensor):
+    """A tensor, with a row of zeros if it has none: CTC, for one, cannot do without rows."""
+    if not isinstance(tensor, tf.Tensor) or tensor.shape[0]:
+        return tensor
+    shape = tf.shape(tensor)
+    missing = tf.cast(tf.equal(shape[:1], 0), tf.int32)
+    return tf.concat([tensor, tf.zeros(tf.concat([missing, shape[1:]], 0), tensor.dtype)], 0)
 
 
 def _split(data, parts):
-    """The parts of a batch: a list of `(x, y, sample_weight)`."""
-    return [data] if parts == 1 else [_rows(data, index, parts) for index in range(parts)]
+    """The parts of a batch: a list of `((x, y, sample_weight), rows)`.
+
+    In a part of 0 rows there is one in their place, which counts nothing: the next part's first.
+    """
+    leaf = next(leaf for leaf in tree.flatten(data) if leaf is not None)
+    size = tf.shape(leaf)[0] if leaf.shape[0] is None else leaf.shape[0]
+    data = tree.map_structure(_with_a_row, data)
+    if parts == 1:
+        return [(data, tf.cast(size, tf.float32))]
+    found = []
+    for index in range(parts):
+        start, end = size * index // parts, size * (index + 1) // parts
+        stop = max(end, start + 1) if isinstance(size, int) else tf.maximum(end, start + 1)
+        rows = slice(start, stop)
+        part = tree.map_structure(
+            lambda leaf, rows=rows: None if leaf is None else leaf[rows], data
+        )
+        found.append((part, tf.cast(end - start, tf.float32)))
+    return found
 
 
 def _dense(gradient, variable):
@@ -74,34 +104,8 @@ def _add(total, new):
 
 
 def _times(tensor, factor):
-    return None if tensor is None else tf.cast(tensor, tf.float32) * factor
-
-
-def _clip(gradients, optimizer):
-    """Clips the whole batch's gradients as `optimizer` would; they still have the loss scale."""
-    scale = 1.0
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        scale, optimizer = tf.convert_to_tensor(optimizer.dynamic_scale), optimizer.inner_optimizer
-    if optimizer.clipnorm:
-        return [tf.clip_by_norm(g, optimizer.clipnorm * scale) for g in gradients]
-    if optimizer.global_clipnorm:
-        return tf.clip_by_global_norm(gradients, optimizer.global_clipnorm * scale)[0]
-    if optimizer.clipvalue:
-        limit = optimizer.clipvalue * scale
-        return [tf.clip_by_value(g, -limit, limit) for g in gradients]
-    return gradients
-
-
-def _reduced(gradients, optimizer, context):
-    """The sum over replicas, clipped, divided by their number because `apply` sums once more.
-
-    After this the optimizer's own clipping finds nothing to clip. The sum is the same on every
-    replica, so all of them skip a step whose gradients are not finite.
-    """
-    present = [g for g in gradients if g is not None]
-    summed = _clip(context.all_reduce(tf.distribute.ReduceOp.SUM, present), optimizer)
-    shares = iter([g / context.num_replicas_in_sync for g in summed])
-    return [None if g is None else next(shares) for g in gradients]
+    """The product, None for None. What counts nothing is 0, even if it is not a number."""
+    return None if tensor is None else tf.math.multiply_no_nan(tf.cast(tensor, tf.float32), factor)
 
 
 def _gradients(tape, loss, variables):
@@ -121,17 +125,18 @@ def _whole(model, context, batch, rows, all_rows):
     """
     with tf.GradientTape() as tape:
         y_pred = model(batch[0], training=True)
-        terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
-        regularization = _regularization(model)
+        is_whole = context.num_replicas_in_sync == 1
+        terms, regularization = _losses(model, batch, rows, y_pred, is_whole)
         loss = _share(rows, all_rows) * regularization
-        totals = _over_replicas([count for _, _, count in terms], context)
+        totals = over_replicas([count for _, _, count in terms], context)
         for (weight, mean, count), total in zip(terms, totals, strict=True):
             loss += weight * _share(count, total) * mean
         loss = model.optimizer.scale_loss(loss)
-    return _gradients(tape, loss, model.trainable_variables), terms, regularization, y_pred
+    gradients = _gradients(tape, loss, model.trainable_variables)
+    return [_times(g, _one_if(rows)) for g in gradients], terms, regularization, y_pred
 
 
-def _part(model, part):
+def _part(model, part, rows):
     """As `_whole`, for a part whose share in the batch is not known before its backward pass.
 
     What is differentiated is a mean, whose gradient half precision can hold.
@@ -142,8 +147,7 @@ def _part(model, part):
     """
     with tf.GradientTape(persistent=True) as tape:
         y_pred = model(part[0], training=True)
-        terms = loss_terms(model, part, y_pred, is_whole=False)
-        regularization = _regularization(model)
+        terms, regularization = _losses(model, part, rows, y_pred, is_whole=False)
         losses = [weight * mean for weight, mean, _ in terms]
         losses += [regularization] if model.losses else []
         losses = [model.optimizer.scale_loss(loss) for loss in losses]
@@ -174,15 +178,16 @@ def _in_parts(model, context, parts, rows, all_rows):
     """As `_whole`, from the parts of a batch, with the metrics in the place of the outputs."""
     run = _compiled(functools.partial(_part, model), model.jit_gradients)
     sums = None
-    for x, y, sample_weight in parts:
+    for (x, y, sample_weight), own_rows in parts:
         if sums is not None:
             # One part after the other, or nothing of the memory would be saved.
             with tf.control_dependencies([g for g in tree.flatten(sums) if g is not None]):
                 x = tree.map_structure(tf.identity, x)
-        found, terms, regularization, y_pred = run((x, y, sample_weight))
-        metrics = _metrics(model, (x, y, sample_weight), y_pred)
+        with _unchanged_without_rows(model, own_rows):
+            found, terms, regularization, y_pred = run((x, y, sample_weight), own_rows)
+            metrics = _metrics(model, (x, y, sample_weight), y_pred)
         counts = [count for _, _, count in terms]
-        factors = [*(1.0 if count is None else count for count in counts), _number_of_rows(x)]
+        factors = [*(_one_if(own_rows) if n is None else n for n in counts), own_rows]
         new = (
             [[_times(g, f) for g in each] for each, f in zip(found, factors, strict=False)],
             [mean * factor for (_, mean, _), factor in zip(terms, factors, strict=False)],
@@ -191,7 +196,7 @@ def _in_parts(model, context, parts, rows, all_rows):
         )
         sums = new if sums is None else tree.map_structure(_add, sums, new)
     gradients, means, counts, regularization = sums
-    totals = [*_over_replicas(counts, context), all_rows]
+    totals = [*over_replicas(counts, context), all_rows]
     factors = [1.0 if n is None else tf.math.divide_no_nan(1.0, n) for n in totals]
     gradients = [[_times(g, f) for g in each] for each, f in zip(gradients, factors, strict=False)]
     gradients = [functools.reduce(_add, each) for each in zip(*gradients, strict=True)]
@@ -204,9 +209,7 @@ def _in_parts(model, context, parts, rows, all_rows):
 
 def _log(model, context, terms, regularization, rows):
     """Adds a batch to the losses of the epoch."""
-    sums = _over_replicas(
-        [None if count is not None else mean for _, mean, count in terms], context
-    )
+    sums = over_replicas([None if count is not None else mean for _, mean, count in terms], context)
     loss_metric(model).update_state(
         [
             term if total is None else (term[0], total, rows)
@@ -236,20 +239,22 @@ def exact_train_step(model, data):
     batch = keras.utils.unpack_x_y_sample_weight(data)
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
-    rows = _number_of_rows(batch[0])
-    (all_rows,) = _over_replicas([rows], context)
     parts = _split(batch, model.micro_batches)
+    rows = tf.add_n([rows for _, rows in parts])
+    (all_rows,) = over_replicas([rows], context)
     if len(parts) == 1 and (replicas == 1 or not model.jit_gradients):
         run = _compiled(functools.partial(_whole, model, context), model.jit_gradients)
-        gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
-        metrics = _metrics(model, batch, y_pred)
+        ((batch, _),) = parts
+        with _unchanged_without_rows(model, rows):
+            gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
+            metrics = _metrics(model, batch, y_pred)
     else:
         gradients, terms, regularization, metrics = _in_parts(model, context, parts, rows, all_rows)
     if not gradients:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
     else:
         if replicas > 1:
-            gradients = _reduced(gradients, model.optimizer, context)
+            gradients = clipped_sum(gradients, model.optimizer, context)
         variables = model.trainable_variables
         model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
     _log(model, context, terms, regularization, rows)
@@ -258,9 +263,12 @@ def exact_train_step(model, data):
 
 def exact_test_step(model, data):
     """The metrics of `model` on `data`, with the loss averaged over tokens."""
-    batch = keras.utils.unpack_x_y_sample_weight(data)
     context = tf.distribute.get_replica_context()
-    y_pred = model(batch[0], training=False)
-    terms = loss_terms(model, batch, y_pred, context.num_replicas_in_sync == 1)
-    _log(model, context, terms, _regularization(model), _number_of_rows(batch[0]))
-    return _metrics(model, batch, y_pred)
+    is_whole = context.num_replicas_in_sync == 1
+    ((batch, rows),) = _split(keras.utils.unpack_x_y_sample_weight(data), 1)
+    with _unchanged_without_rows(model, rows):
+        y_pred = model(batch[0], training=False)
+        terms, regularization = _losses(model, batch, rows, y_pred, is_whole)
+        metrics = _metrics(model, batch, y_pred)
+    _log(model, context, terms, regularization, rows)
+    return {**metrics, **model.get_metrics_result()}

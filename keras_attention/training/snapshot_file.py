@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -53,6 +54,12 @@ def unpack(data, path):
     if metadata.get("sha256") != _digest(arrays, position):
         raise InputError(f"{path}: the snapshot's checksum does not match its contents.")
     return arrays, json.loads(position)
+
+
+def numbered_files(directory, name):
+    """The files `NAME-NUMBER.safetensors` of a directory, the lowest number first; no others."""
+    form = re.compile(re.escape(name) + r"-\d+\.safetensors")
+    return sorted(path for path in Path(directory).glob(f"{name}-*") if form.fullmatch(path.name))
 
 
 def read_snapshot(path):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.files import write_atomically, writing
+from keras_attention.files import is_temporary, write_atomically, writing
 from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.snapshot_file import (
@@ -60,8 +60,10 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
         directory.mkdir(parents=True, exist_ok=True)
     path = _path(directory, position["step"])
     write_atomically(path, pack({**arrays, **(extra or {})}, position))
-    # Also removes what a killed process left half written.
-    for old in [*snapshot_paths(directory)[:-keep], *directory.glob(".step-*")]:
+    half_written = [  # by a process that was killed
+        left for left in directory.glob(".step-*") if _NAME.match(is_temporary(left.name) or "")
+    ]
+    for old in [*snapshot_paths(directory)[:-keep], *half_written]:
         old.unlink(missing_ok=True)
     return path
 

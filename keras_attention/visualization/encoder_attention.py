@@ -4,14 +4,11 @@ import numpy as np
 
 from keras_attention._validation import InputError, require, warn_of_truncation
 from keras_attention.visualization.attention_plot import (
-    WORD_START,
     AttentionMap,
     choose_attention,
     merge_words,
 )
 from keras_attention.visualization.save_figure import save_figure
-
-CONTINUES = "##"  # WordPiece's mark of a piece that is not a word's first
 
 
 def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
@@ -19,7 +16,7 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
 
     Args:
         model: an encoder or a classifier with a method `attention_scores`.
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
         text: string.
         pair: string, a second text, or None.
         max_length: tokens at most.
@@ -46,20 +43,12 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
         "segment_ids": np.array([segments], "int32"),
         "padding_mask": np.ones((1, len(ids)), "int32"),
     }
-    vocabulary = tokenizer.vocabulary
-    pieces = [_marked(vocabulary[token]) for token in ids]
+    pieces = tokenizer.pieces(ids)
     layers = []
     for scores in model.attention_scores(inputs):
         merged = [merge_words(head, pieces, pieces) for head in np.asarray(scores, "float32")[0]]
         layers.append(np.stack([weights for weights, _, _ in merged]))
     return layers, merged[0][1]
-
-
-def _marked(token):
-    """A WordPiece token with SentencePiece's mark at the beginning of a word."""
-    if token.startswith(CONTINUES) and token != CONTINUES:
-        return token.removeprefix(CONTINUES)
-    return WORD_START + token
 
 
 def attention_of_text(model, tokenizer, text, pair=None, layer=None, head=None, max_length=512):

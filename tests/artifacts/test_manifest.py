@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -9,9 +10,11 @@ from keras_attention.artifacts.manifest import (
     foreign_to_artifact,
     package_versions,
     read_manifest,
+    signed,
     verify_files,
     write_manifest,
 )
+from keras_attention.problem_types import KINDS
 
 
 @pytest.fixture
@@ -117,20 +120,42 @@ def test_the_manifest_is_plain_json(artifact):
     assert json.loads(text)["kind"] == "translator" and "für" in text
 
 
+FILES = {"thesis.txt": {}}
+
+
 @pytest.mark.parametrize(
-    "text", ["{}", "[1]", '{"kind": "a"}', '{"kind": "a", "files": []}', '{"files": {}}', "\xff"]
+    "text",
+    [
+        *("{}", "[1]", '{"kind": "a"}', '{"kind": "a", "files": []}', '{"files": {}}', "\xff"),
+        json.dumps({"kind": "backup", "files": FILES}),
+        json.dumps({"kind": "classifier", "files": FILES}),
+        json.dumps({"kind": "classifier", "formats": ["onnx"], "files": {}}),
+        json.dumps({"kind": "classifier", "formats": [], "files": {}, "manifest_sha256": "0" * 64}),
+        json.dumps(signed({"kind": "backup", "formats": ["onnx"], "files": {}})),
+        json.dumps(signed({"kind": ["classifier"], "formats": ["onnx"], "files": {}})),
+        json.dumps(signed({"kind": "classifier", "formats": ["onnx"], "files": FILES})),
+        json.dumps(signed({"kind": "classifier", "files": {}})),
+    ],
 )
 def test_the_name_of_a_file_makes_no_artifact(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
+    (tmp_path / "thesis.txt").write_text("mine")
     assert foreign_to_artifact(tmp_path) == "a directory that is no artifact"
 
 
-def test_an_artifact_with_what_is_not_its_own(tmp_path):
+def test_a_pipe_is_no_manifest(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")  # which nobody writes to
+    assert foreign_to_artifact(tmp_path) == "a directory that is no artifact"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_artifact_with_what_is_not_its_own(tmp_path, kind):
     (tmp_path / "saved_model" / "2").mkdir(parents=True)
-    (tmp_path / "manifest.json").write_text('{"kind": "encoder", "files": {"model.onnx": {}}}')
-    assert foreign_to_artifact(tmp_path) is None  # a file that is missing is nobody else's
     (tmp_path / "model.onnx").write_text("")
+    write_manifest(tmp_path, {"kind": kind, "formats": ["onnx"]})
     assert foreign_to_artifact(tmp_path) is None
+    (tmp_path / "model.onnx").unlink()
+    assert foreign_to_artifact(tmp_path) is None  # a file that is missing is nobody else's
     (tmp_path / "saved_model" / "2" / "saved_model.pb").write_text("")
     assert foreign_to_artifact(tmp_path) == (
         "an artifact that also holds saved_model/2/saved_model.pb"

@@ -131,14 +131,20 @@ def test_an_existing_output_is_kept_without_force(fails, tmp_path, run_directory
     (existing / "mine.txt").write_text("mine")
     text = tmp_path / "in.txt"
     text.write_text("three\n")
-    for command in (
-        train("--output", existing),
-        ("export", "--model", run_directory, "--output", existing, "--quiet"),
-        ("translate", "--model", run_directory, "--input", text, "--output", existing / "mine.txt"),
-        ("plot", "attention", "--model", run_directory, "--text", "three", "--output", existing),
+    kept = "{} already exists and is {}; it is not overwritten. Give another path."
+    plot = ("plot", "attention", "--model", run_directory, "--text", "three")
+    translate = ("translate", "--model", run_directory, "--input", text)
+    export = ("export", "--model", run_directory, "--quiet")
+    advice = "{} already exists. Give another path, or --force to overwrite it."
+    for command, output, expected in (
+        (train(), existing, kept.format(existing, "a directory that is no run")),
+        (export, existing, kept.format(existing, "a directory that is no artifact")),
+        (plot, existing, f"{existing} is a directory; the output needs the name of a file."),
+        # Advised only where it works.
+        (translate, existing / "mine.txt", advice.format(existing / "mine.txt")),
+        (plot, existing / "mine.txt", advice.format(existing / "mine.txt")),
     ):
-        said = fails(*command)
-        assert "already exists. Give another path, or --force to overwrite it." in said
+        assert fails(*command, "--output", output) == expected
     assert (existing / "mine.txt").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.txt", "kept"]
 
@@ -245,3 +251,20 @@ def test_no_layer_or_head_of_that_number(fails, tmp_path, run_directory):
     assert "There is no head 9" in fails(*plot, tmp_path / "a.png", "--head", 9)
     assert fails(*plot[:-2], " ", "--output", tmp_path / "a.png") == "The text to plot is empty."
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("translator", ()), ("classifier", ("--train", "a.csv")), ("masked-lm", ("--train", "a"))],
+)
+@pytest.mark.parametrize("seed", [-3, 2**32])
+def test_a_seed_out_of_range(fails, tmp_path, kind, options, seed):
+    said = fails("train", kind, *options, "--seed", seed, "--output", tmp_path / "run")
+    assert said == f"--seed must be an integer from 0 to 4294967295. Received: seed={seed}"
+
+
+def test_a_seed_of_masks_below_0(fails, tmp_path):
+    (tmp_path / "texts").write_text("three\n")
+    options = ("--data", tmp_path / "texts", "--seed", -3)
+    said = fails("evaluate", "masked-lm", "--model", tmp_path / "run", *options)
+    assert said == "--seed must be an integer of at least 0. Received: seed=-3"

@@ -101,7 +101,7 @@ def test_evaluate_refuses_pairs_of_which_it_knows_nothing(
 def test_inspect(capfd, model_of):
     status, out, err = run_here(capfd, "inspect", model_of("onnx"))
     assert status == 0, err
-    assert out.startswith("classifier, tiny, float32\n")
+    assert out.startswith("classifier, bert tiny, float32\n")
     assert f"labels: {', '.join(LABELS)}\n" in out
     assert "the same as Keras on 100.0% of" in out
 

@@ -1,18 +1,21 @@
 """`--force` overwrites runs and artifacts, and nothing else: not even what the command reads."""
 
+import importlib
 import json
 import os
+import re
 import shutil
 
 import pytest
 
+from keras_attention.artifacts.manifest import write_manifest
 from keras_attention.checkpoints import save_hugging_face
 from keras_attention.new_directory import refuse_existing_directory
 from keras_attention.runs.run_files import foreign_to_run
 from tests.cli.command import run_here
 from tests.labelled_sentences import labelled_sentences, write_table
 from tests.runs.mutations import contents
-from tests.runs.small_runs import make_classifier_run, word_piece
+from tests.runs.small_runs import make_classifier_run, make_translator_run, word_piece
 from tests.tasks.small_models import small_model
 
 CLASSIFIER = ("train", "classifier", "--epochs", 1, "--quiet", "--force")
@@ -135,12 +138,52 @@ def test_a_run_and_an_artifact_are_not_of_one_kind(refused, checkpoint, run, tmp
     assert said == f"{other} is a directory that is no artifact; it is not overwritten."
     artifact = tmp_path / "artifact"
     artifact.mkdir()
-    (artifact / "manifest.json").write_text('{"kind": "classifier", "files": {}}')
+    write_manifest(artifact, {"kind": "classifier", "formats": ["onnx"]})
     said = refused("import", checkpoint, "--output", artifact, "--force")
     assert said == f"{artifact} is a directory that is no run; it is not overwritten."
     (artifact / "letter.txt").write_text("dear")
     said = refused("export", "--model", run, "--output", artifact, "--force", "--quiet")
     assert said == f"{artifact} is an artifact that also holds letter.txt; it is not overwritten."
+
+
+def test_folders_of_other_programs_with_our_names(refused, checkpoint, run, table, tmp_path):
+    deployment = tmp_path / "deployment"
+    (deployment / "tokenizer").mkdir(parents=True)
+    (deployment / "config.json").write_text('{"kind": "Deployment"}')
+    for name in ("data.json", "tokenizer/thesis.txt", "scores.json"):
+        (deployment / name).write_text("mine")
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    (backup / "manifest.json").write_text('{"kind": "backup", "files": {"thesis.txt": {}}}')
+    (backup / "thesis.txt").write_text("mine")
+    said = refused(*CLASSIFIER, "--train", table, "--valid", table, "--output", deployment)
+    assert said == f"{deployment} is a directory that is no run; it is not overwritten."
+    refused("import", checkpoint, "--output", deployment, "--force")
+    said = refused("export", "--model", run, "--output", backup, "--force", "--quiet")
+    assert said == f"{backup} is a directory that is no artifact; it is not overwritten."
+
+
+def test_advice_to_force_is_given_only_where_it_works(refused, checkpoint, run, table, tmp_path):
+    commands = (
+        ("import", checkpoint),
+        ("export", "--model", run, "--formats", "onnx", "--quiet"),
+        (*CLASSIFIER[:-1], "--train", table, "--valid", table),
+        ("classify", "--model", run, "--input", table),
+    )
+    home, pipe, link = (tmp_path / name for name in ("home", "pipe", "link"))
+    home.mkdir()
+    (home / "letter").write_text("dear")
+    os.mkfifo(pipe)
+    link.symlink_to("nowhere")
+    for command in commands:
+        for path in (home, pipe, link, table):
+            if command[0] == "classify" and path in (home, table):
+                continue
+            said = refused(*command, "--output", path)
+            forced = refused(*command, "--output", path, "--force")
+            assert "--force" not in said + forced
+            made_from_it = "cannot be overwritten by what is made from"
+            assert said.startswith(f"{path} already exists and is ") or made_from_it in said
 
 
 def test_the_run_that_is_exported(refused, run, tmp_path, monkeypatch):
@@ -202,3 +245,41 @@ def test_a_file_of_translations_may_be_overwritten(capfd, run, tmp_path):
     status, _, err = run_here(capfd, *command, run)
     assert status == 2
     assert err == f"keras-attention: {run} is a directory; the output needs the name of a file.\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+@pytest.mark.parametrize("make", [make_classifier_run, make_translator_run])
+def test_what_appears_while_a_command_computes(capfd, tmp_path, monkeypatch, kind, make):
+    """Minutes after the command has looked: a file without --force, a pipe with it."""
+    name = "classify" if make is make_classifier_run else "translate"
+    command = importlib.import_module(f"keras_attention.cli.{name}")
+    lines, output = tmp_path / "in.txt", tmp_path / "out"
+    lines.write_text("three\n")
+    read = command.read_input
+
+    def slowly(path):
+        if kind == "file":
+            output.write_text("precious")
+        else:
+            os.mkfifo(output)
+        return read(path)
+
+    monkeypatch.setattr(command, "read_input", slowly)
+    force = ["--force"] if kind == "pipe" else []
+    arguments = ("--model", make(tmp_path / "run"), "--input", lines, "--output", output, *force)
+    status, out, err = run_here(capfd, name, *arguments)
+    assert (status, out) == (2, "")
+    kept = re.fullmatch(r"keras-attention: .* What was to be written is (\S+)\.\n", err)[1]
+    with open(kept) as opened:
+        assert len(opened.readlines()) == 1
+    assert output.is_fifo() if kind == "pipe" else output.read_text() == "precious"
+
+
+def test_a_command_looks_for_the_directory_of_its_output_first(capfd, run, tmp_path):
+    lines, output = tmp_path / "in.txt", tmp_path / "missing" / "out"
+    lines.write_text("three\n")
+    status, out, err = run_here(
+        capfd, "classify", "--model", run, "--input", lines, "--output", output
+    )
+    assert (status, out) == (2, "")
+    assert err == f"keras-attention: {output}: there is no directory {output.parent}.\n"

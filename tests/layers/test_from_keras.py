@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.layers import AdditiveAttention, MultiHeadAttention, from_keras, to_keras
+from keras_attention.layers import (
+    AdditiveAttention,
+    MultiHeadAttention,
+    MultiplicativeAttention,
+    from_keras,
+    to_keras,
+)
 from tests.backend import to_numpy
 
 B, T, S, D = 2, 5, 7, 8
@@ -64,3 +70,114 @@ def test_what_has_no_counterpart_is_refused():
     for layer in (other, MultiHeadAttention(2, 4), AdditiveAttention(4)):
         with pytest.raises(ValueError, match="`layer` must be"):
             to_keras(layer)
+
+
+LISTS = {
+    "scaled": lambda: keras.layers.Attention(use_scale=True, dropout=0.1, seed=3),
+    "dot": lambda: keras.layers.Attention(dtype="float32", name="dot"),
+    "additive": lambda: keras.layers.AdditiveAttention(dropout=0.1),
+    "frozen": lambda: keras.layers.AdditiveAttention(trainable=False),
+}
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+@pytest.mark.parametrize("name", LISTS)
+def test_attention_on_lists_there_and_back(name, with_key):
+    stock = LISTS[name]()
+    inputs = [X.astype("float32"), LONG.astype("float32")]
+    inputs += [RNG.normal(size=(B, S, D)).astype("float32")] if with_key else []
+    stock(inputs)
+    stock.set_weights([RNG.normal(size=w.shape) for w in stock.get_weights()])
+    ours = from_keras(stock)
+    again = to_keras(ours)
+    assert type(again) is type(stock)
+    assert again.get_config() == stock.get_config()
+    masks = [np.arange(n) < np.array([[n], [n - 3]]) for n in (T, S)]
+    for mask in (None, masks):
+        for causal in (False, True):
+            call = dict(mask=mask, use_causal_mask=causal, return_attention_scores=True)
+            expected, scores = to_numpy(stock(inputs, **call))
+            for layer in (ours, again):
+                found, found_scores = to_numpy(layer(inputs, **call))
+                np.testing.assert_allclose(found, expected, atol=1e-5)
+                seen = slice(None) if mask is None else masks[0]  # ours has zeros elsewhere
+                np.testing.assert_allclose(found_scores[seen], scores[seen], atol=1e-5)
+    for one, other in zip(again.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def built(layer, *inputs):
+    layer(*inputs)
+    return layer
+
+
+def partly_frozen():
+    layer = built(keras.layers.MultiHeadAttention(2, 4), X, X)
+    layer.query_dense.trainable = False
+    return layer
+
+
+def of_low_rank():
+    layer = built(keras.layers.MultiHeadAttention(2, 4), X, X)
+    layer.trainable = False
+    layer.query_dense.enable_lora(2)
+    return layer
+
+
+def quantized():
+    layer = built(keras.layers.MultiHeadAttention(2, 4), X, X)
+    layer.query_dense.quantize("int8")
+    return layer
+
+
+def of_several_dtypes():
+    policies = keras.dtype_policies.DTypePolicyMap()
+    policies["several/query"] = "mixed_bfloat16"
+    return built(keras.layers.MultiHeadAttention(2, 4, dtype=policies, name="several"), X, X)
+
+
+STOCK_ALONE = {
+    "activity_regularizer": lambda: built(
+        keras.layers.MultiHeadAttention(2, 4, activity_regularizer="l2"), X, X
+    ),
+    "score_mode": lambda: built(keras.layers.Attention(score_mode="concat"), [X, X]),
+    "use_scale": lambda: built(keras.layers.AdditiveAttention(use_scale=False), [X, X]),
+    "use_gate": lambda: built(keras.layers.MultiHeadAttention(2, 4, use_gate=True), X, X),
+    "kernel_constraint": lambda: built(
+        keras.layers.MultiHeadAttention(2, 4, kernel_constraint="max_norm"), X, X
+    ),
+    "frozen": partly_frozen,
+    "enable_lora": of_low_rank,
+    "quantized": quantized,
+    "dtype policy": of_several_dtypes,
+    "others": lambda: built(keras.layers.GroupQueryAttention(4, 2, 1), X, X),
+}
+
+
+@pytest.mark.parametrize("option", STOCK_ALONE)
+def test_what_only_keras_does_is_refused(option):
+    with pytest.raises(ValueError, match=f"`layer` must be .*{option}") as error:
+        from_keras(STOCK_ALONE[option]())
+    assert "\n" not in str(error.value)
+
+
+OURS_ALONE = {
+    "activity_regularizer": lambda: built(MultiHeadAttention(2, 4, activity_regularizer="l2"), X),
+    "score_mode": lambda: built(MultiplicativeAttention("general"), X, X),
+    "window": lambda: built(MultiplicativeAttention("dot", window=2), X, X),
+    "use_bias": lambda: built(AdditiveAttention(D, use_bias=True), X, X),
+    "normalize": lambda: built(AdditiveAttention(D, normalize=True), X, X),
+    "score_regularizer": lambda: built(AdditiveAttention(D, score_regularizer="l2"), X, X),
+    "projections are identities": lambda: built(AdditiveAttention(D), X, X),
+    "identities": lambda: built(AdditiveAttention(4), X, X),
+    "kernel_regularizer": lambda: built(
+        MultiHeadAttention(2, 4, kernel_regularizer="orthogonal_regularizer"), X[:, :4]
+    ),
+}
+
+
+@pytest.mark.parametrize("option", OURS_ALONE)
+def test_what_only_ours_does_is_refused(option):
+    with pytest.raises(ValueError, match=f"`layer` must be .*{option}") as error:
+        to_keras(OURS_ALONE[option]())
+    assert "\n" not in str(error.value)

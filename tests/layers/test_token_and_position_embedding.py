@@ -126,3 +126,20 @@ def test_no_sinusoidal_position_is_below_0():
             SinusoidalPositionEncoding()(np.zeros((2, 3, 4)), start_index=start)
         with pytest.raises(ValueError, match="`start_index` must be an integer of at least 0"):
             TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal")(TOKENS, start_index=start)
+
+
+@pytest.mark.parametrize("kind", ["learned", "sinusoidal"])
+def test_positions_of_every_token(kind):
+    layer = TokenAndPositionEmbedding(5, 9, 4, positions=kind)
+    row = np.array([3, 0, 8], "int32")
+    rows = np.stack([row, row[::-1]])
+    table = to_numpy(layer(np.arange(5, dtype="int32")) - layer.position_layer(np.zeros((4,))))
+    places = to_numpy(layer.position_layer(np.zeros((9, 4))))
+    for given in (row, row[None], rows):
+        expected = table[TOKENS] + places[given]
+        np.testing.assert_allclose(to_numpy(layer(TOKENS, positions=given)), expected, atol=1e-5)
+    inputs = [keras.Input((3,), dtype="int32") for _ in range(2)]
+    model = keras.Model(inputs, layer(inputs[0], positions=inputs[1]))
+    np.testing.assert_allclose(to_numpy(model([TOKENS, rows])), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="`positions` must be one for each token"):
+        layer(TOKENS, positions=np.zeros((4,), "int32"))

@@ -1,5 +1,7 @@
 """What TransformerEncoder and TransformerDecoder promise beside the contract."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import ops
 
 from keras_attention.layers import MultiHeadAttention, TransformerDecoder, TransformerEncoder
 from keras_attention.layers.attention_cache import cache_slots
+from keras_attention.layers.require_decoder_arguments import require_decoder_arguments
 from tests.backend import to_numpy
 
 B, T, S, D, F, H = 3, 5, 7, 12, 14, 2
@@ -266,3 +269,34 @@ def test_the_dropout_of_attention_may_be_another():
         TransformerEncoder(F, H, attention_dropout=1.0)
     with pytest.raises(ValueError, match="`key_dim` must be a positive integer"):
         TransformerEncoder(F, H, key_dim=0)
+
+
+def test_the_arguments_of_a_decoder_call_are_listed_once():
+    """What is checked by name is an argument of the call, and every tensor of it is checked."""
+
+    class Noting(dict):
+        def get(self, name, default=None):
+            self.setdefault("noted", set()).add(name)
+            return super().get(name, default)
+
+    block = TransformerDecoder(F, H)
+    block(X, MEMORY)
+    noting = Noting(decoder_sequence=X, encoder_sequence=MEMORY)
+    require_decoder_arguments(H, True, noting)
+    parameters = set(inspect.signature(block.call).parameters)
+    options = {"use_causal_mask", "return_attention_scores", "training"}
+    assert noting["noted"] | {"decoder_sequence"} == parameters - options
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_every_mask_of_a_decoder_call_is_checked(symbolic):
+    block = TransformerDecoder(F, H)
+    block(X, MEMORY)
+    x, memory = (keras.Input(a.shape[1:]) for a in (X, MEMORY)) if symbolic else (X, MEMORY)
+    masks = [name for name in inspect.signature(block.call).parameters if name.endswith("_mask")]
+    for name in masks:
+        if name != "use_causal_mask":
+            wrong = np.ones((B, T + S, T + S), bool)
+            wrong = wrong[..., 0] if "padding" in name else wrong
+            with pytest.raises(ValueError, match=f"`{name}` must be of shape"):
+                block(x, memory, **{name: keras.Input(wrong.shape[1:]) if symbolic else wrong})

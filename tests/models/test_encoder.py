@@ -6,7 +6,14 @@ import pytest
 
 from keras_attention import activations
 from keras_attention.layers import TokenAndPositionEmbedding, TransformerEncoder
-from keras_attention.models import Classifier, Encoder, MaskedLM, TokenClassifier
+from keras_attention.models import (
+    BertEncoder,
+    Classifier,
+    Encoder,
+    LessonEncoder,
+    MaskedLM,
+    TokenClassifier,
+)
 from keras_attention.models.encoder import encoder_of
 from keras_attention.models.encoder_families import ENCODER_FAMILIES
 from tests.backend import to_numpy
@@ -94,3 +101,66 @@ def test_what_a_family_lacks_is_refused():
         Classifier(encoder, 3)
     with pytest.raises(ValueError, match="`preset` must be one of .*eight.*Received: preset='big'"):
         Small.from_preset("big", vocabulary_size=V)
+
+
+# The arguments that trainings give
+
+TINY = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=8, num_segments=3)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Forgetful(Small):
+    """Takes a rate, does nothing with it, and says nothing of it."""
+
+    def __init__(self, vocabulary_size, hidden_dim, dropout=0.1, **kwargs):
+        super().__init__(vocabulary_size, hidden_dim, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Forwarding(BertEncoder):
+    """Hands its arguments on."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+def test_arguments_that_a_family_does_not_take_are_refused_in_one_sentence():
+    takes = "vocabulary_size, hidden_dim, dtype. Received:"
+    for name, value in dict(dropout=0.3, max_sequence_length=9).items():
+        said = f"`{name}` must be an argument that Small takes: {takes} {name}={value}$"
+        with pytest.raises(ValueError, match=said):
+            Small.from_preset("eight", vocabulary_size=V, **{name: value})
+    named = Small.from_preset("eight", vocabulary_size=V, name="mine", dtype="float32")
+    assert named.name == "mine"
+
+
+def test_a_rate_that_is_not_kept_is_refused():
+    said = "`dropout` must be an argument that Forgetful keeps: .*Received: dropout=0.3"
+    with pytest.raises(ValueError, match=said):
+        Forgetful.from_preset("eight", vocabulary_size=V, dropout=0.3)
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (BertEncoder, dict(TINY, dropout=0.1, attention_dropout=0.2)),
+        (Forwarding, TINY),
+        (LessonEncoder, dict(hidden_dim=8, max_sequence_length=20)),  # no `attention_dropout`
+    ],
+)
+def test_the_same_model_with_another_dropout(make, arguments):
+    model = make(vocabulary_size=V, **arguments)
+    other = model.with_dropout(0.3)
+    assert type(other) is make and other.get_config()["dropout"] == 0.3
+    assert other.get_config().get("attention_dropout") is None
+    np.testing.assert_array_equal(
+        to_numpy(other(INPUTS)["sequence_output"]), to_numpy(model(INPUTS)["sequence_output"])
+    )
+    once, again = (to_numpy(other(INPUTS, training=True)["sequence_output"]) for _ in range(2))
+    assert np.abs(once - again).max() > 1e-3
+
+
+@pytest.mark.parametrize("make", [Small, Forgetful])
+def test_another_dropout_of_a_family_without(make):
+    with pytest.raises(ValueError, match=f"`dropout` must be an argument that {make.__name__} "):
+        make(V, 8).with_dropout(0.3)

@@ -33,7 +33,7 @@ class TinyConfig(RunConfig):
     size: int = 1
     patience: int | None = None
     decoding: dict = dataclasses.field(default_factory=dict)
-    kind: str = "tiny"
+    kind: str = "encoder"
 
     changeable = frozenset({"patience", "decoding"})
 

@@ -140,6 +140,12 @@ def test_an_artifact_that_exists(run_of, tmp_path):
         ("encoder", dict(valid_source="a", valid_target="b"), "`valid_source`, `valid_target`"),
         ("translator", dict(valid="valid.tsv"), "`valid`"),
         ("translator", dict(poem=True), "`poem`"),
+        # Whatever their values: a misspelled option is never taken for one that was left out.
+        ("translator", dict(with_aligments=False), "`with_aligments`"),
+        ("translator", dict(valid_sourse=None), "`valid_sourse`"),
+        ("translator", dict(search={"beam_sise": None}), "`beam_sise`"),
+        ("classifier", dict(valid_source=None, single_loop=0), "`valid_source`, `single_loop`"),
+        ("encoder", dict(valid=""), "`valid`"),
     ],
 )
 def test_options_of_other_tasks(name, options, named, run_of, tmp_path):
@@ -153,6 +159,37 @@ def test_options_of_other_tasks(name, options, named, run_of, tmp_path):
     with pytest.raises(InputError) as caught:
         keras_attention.export(model, tmp_path / "a", tokenizer_of(name), **options)
     assert str(caught.value) == f"{type(model).__name__} {said}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [dict(beam_size=4), dict(sample=False), dict(n_best=None)])
+def test_how_to_decode_is_said_in_search(options, run_of, tmp_path):
+    (name,) = options
+    model = small_model("translator"), tmp_path / "a", tokenizer_of("translator")
+    for source in ((run_of("translator"), tmp_path / "a"), model):
+        with pytest.raises(InputError, match=f"`{name}` says how to decode: give it in `search`"):
+            keras_attention.export(*source, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options", [dict(labels=["a", "b", "c"]), dict(config={"pair_column": None}), dict(labels=[])]
+)
+def test_what_a_run_has_of_its_own(options, run_of, tmp_path):
+    (name,) = options
+    with pytest.raises(InputError, match=f"has its own .*: `{name}` can be given with a model on"):
+        keras_attention.export(run_of("classifier"), tmp_path / "a", **options)
+    with pytest.raises(InputError, match="`tokenizer` can be given with a model only"):
+        keras_attention.export(run_of("classifier"), tmp_path / "a", tokenizer_of("classifier"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_entries_of_a_config(tmp_path):
+    with pytest.raises(InputError, match="Unknown field 'decodng' of the config of a translator"):
+        keras_attention.export(
+            *(small_model("translator"), tmp_path / "a", tokenizer_of("translator")),
+            config={"decodng": {"beam_size": 4}},
+        )
     assert list(tmp_path.iterdir()) == []
 
 

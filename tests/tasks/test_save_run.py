@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_attention
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.models import Classifier
 from keras_attention.runs import run_directory
@@ -118,13 +118,30 @@ def test_further_entries_of_the_config(tmp_path):
     assert keras_attention.load(tmp_path / "short").max_length == 5
 
 
-def refused(path, save, kind=InputError):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("translator", dict(decodng={"beam_size": 4})),
+        ("translator", dict(pair_column=None)),
+        ("classifier", dict(pair_colum="other")),
+        ("masked-lm", dict(problem_type=None)),
+        ("encoder", dict(preset=None)),
+        ("token-classifier", dict(decoding={})),
+    ],
+)
+def test_unknown_entries_of_the_config(name, options, tmp_path):
+    (field,) = options
+    said = refused(tmp_path, lambda: save_small_run(name, tmp_path / "run", **options), sizes=900)
+    assert said.startswith(f"Unknown field {field!r} of the config of {with_article(name)}; expec")
+
+
+def refused(path, save, kind=InputError, sizes=400):
     """The one sentence with which `save()` is refused; it leaves nothing."""
     before = sorted(path.iterdir())
     with pytest.raises(kind) as caught:
         save()
     said = str(caught.value)
-    assert "\n" not in said and len(said) < 400
+    assert "\n" not in said and len(said) < sizes
     assert sorted(path.iterdir()) == before
     return said
 

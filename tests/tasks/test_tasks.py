@@ -235,8 +235,9 @@ def _needed(task):
 
 
 def test_messages_name_arguments_in_python_and_flags_on_the_command_line(tmp_path):
+    (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught:
-        refuse_existing(tmp_path, force=False)
+        refuse_existing(tmp_path / "file", force=False)
     said = str(caught.value)
     assert said.endswith("Give another path, or `force` to overwrite it.")
     assert spelled(said).endswith("Give another path, or --force to overwrite it.")

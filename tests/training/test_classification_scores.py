@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_attention.training import classification_scores
+from keras_attention.training import (
+    classification_scores,
+    multi_label_scores,
+    regression_scores,
+)
 
 
 def by_counting(labels, predictions, names):
@@ -79,3 +83,81 @@ def test_by_hand():
 def test_bad_arguments(labels, predictions, message):
     with pytest.raises(ValueError, match=message):
         classification_scores(labels, predictions, ["a", "b"])
+
+
+# scikit-learn 1.x's and SciPy's figures of the same rows, made once.
+TARGETS = (
+    "0010 0000 0000 0100 0000 1100 0000 0000 1000 1000 0000 1000 1000 0100 1000 1100 1000 1100 "
+    "1000 0000 0000 1000 1000 1000 1000 1000 1000 1000 0100 0100 1000 1000 1000 0000 0000 0000 "
+    "1010 1010 1000 0100"
+)
+PREDICTIONS = (
+    "1000 0000 0000 1100 0000 0100 0100 0000 0100 1000 1100 0000 1000 1000 0000 0100 0000 0000 "
+    "0000 1000 1000 0000 1000 0000 0100 0000 1000 1100 1000 0000 0000 0000 0100 1000 1000 0010 "
+    "0000 0000 0000 0100"
+)
+SCIKIT = {
+    "micro_f1": 0.3050847457627119,
+    "macro_f1": 0.23823823823823823,  # of the labels that occur, as for one label a text
+    "exact_match": 0.225,
+    "hamming_loss": 0.25625,
+}
+PER_LABEL = {
+    "precision": [0.35714285714285715, 0.4, 0.0, 0.0],
+    "recall": [0.21739130434782608, 0.5, 0.0, 0.0],
+    "f1": [0.2702702702702703, 0.4444444444444444, 0.0, 0.0],
+    "support": [23, 8, 3, 0],
+}
+
+
+def test_several_labels_at_once():
+    targets, predictions = (
+        np.array([list(map(int, row)) for row in rows.split()]) for rows in (TARGETS, PREDICTIONS)
+    )
+    scores = multi_label_scores(targets, predictions, list("abcd"))
+    assert {name: scores[name] for name in SCIKIT} == pytest.approx(SCIKIT)
+    for name, values in PER_LABEL.items():
+        found = [scores["per_label"][label][name] for label in "abcd"]
+        assert found == pytest.approx(values)
+    assert json.loads(json.dumps(scores)) == scores
+    nothing = multi_label_scores([[0, 0]], [[0, 0]], ["a", "b"])
+    assert (nothing["micro_f1"], nothing["macro_f1"], nothing["exact_match"]) == (0.0, 0.0, 1.0)
+
+
+STARS = [2, 4, 3, 2, 2.5, 2, 3.5, 3.5, 2.5, 2, 3.5, 4, 3, 3.5, 2.5, 3, 2.5, 3.5, 1.5, 3.5, 3, 3.5]
+STARS += [2.5, 3.5, 2]
+TOLD = [2.8, 2.8, 2.3, 2.2, 3.5, 2.2, 3.3, 2.5, 2.4, 2.0, 4.7, 4.4, 1.9, 4.9, 2.2, 2.4, 3.5, 3.5]
+TOLD += [1.2, 3.7, 3.6, 4.2, 1.5, 4.9, 2.7]
+SCIPY = {
+    "pearson": 0.6605600918210006,
+    "spearman": 0.6733328866015221,
+    "mse": 0.6140000000000001,
+    "mae": 0.652,
+}
+
+
+def test_a_regression():
+    targets, predictions = np.array(STARS)[:, None], np.array(TOLD)[:, None]
+    scores = regression_scores(targets, predictions, ["stars"])
+    assert scores == pytest.approx(SCIPY)
+    both = regression_scores(
+        np.hstack([targets, targets]), np.hstack([predictions, targets]), ["stars", "same"]
+    )
+    assert both["per_label"]["stars"] == scores
+    assert both["per_label"]["same"] == dict(
+        pearson=pytest.approx(1), spearman=pytest.approx(1), mse=0, mae=0
+    )
+    assert both["mae"] == pytest.approx(0.326)
+    assert both["pearson"] == pytest.approx((1 + SCIPY["pearson"]) / 2)
+    constant = regression_scores(targets, 0 * targets + 3, ["stars"])
+    assert constant["pearson"] is None and constant["spearman"] is None and constant["mae"] > 0
+    assert json.loads(json.dumps(constant)) == constant
+
+
+@pytest.mark.parametrize("scores", [multi_label_scores, regression_scores])
+def test_rows_that_do_not_fit(scores):
+    for targets, predictions in (([], []), ([[1]], [[1, 2]]), ([1, 2], [1, 2])):
+        with pytest.raises(ValueError, match="`targets` must be as many rows as `predictions`"):
+            scores(targets, predictions, ["a"])
+    with pytest.raises(ValueError, match="`names` must be one for each of 1 columns"):
+        scores([[1]], [[1]], ["a", "b"])

@@ -6,7 +6,7 @@ They do not change either with padding, or with how rows are spread over batches
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keras import layers, losses, ops
 
@@ -14,7 +14,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the exact step is for the TensorFlow backend", allow_module_level=True)
 
 from keras_attention.models import Model
-from keras_attention.training import LabelSmoothedCrossEntropy
+from keras_attention.training import LabelSmoothedCrossEntropy, TokenLoss
 
 SIZE = 5
 REDUCTIONS = ["sum", "sum_over_batch_size", "mean", "mean_with_sample_weight"]
@@ -80,11 +80,20 @@ def cases(draw):
         weighted=weighted,
         mask=draw(st.booleans()),
         loss_weights=draw(st.sampled_from([None, [0.5, 3.0, 2.0]])),
-        regularizer=draw(st.sampled_from([None, "kernel", "activity"])),
+        regularizer=draw(st.sampled_from([None, "kernel", "activity", "added"])),
         rows=draw(st.integers(2, 6)),
+        micro_batches=draw(st.sampled_from([2, 3, 8])),
         length=draw(st.integers(2, 5)),
         seed=draw(st.integers(0, 10**6)),
     )
+
+
+class Adds(layers.Layer):
+    """A loss of a layer, which is a mean over rows."""
+
+    def call(self, inputs):
+        self.add_loss(ops.mean(ops.square(inputs)))
+        return inputs
 
 
 def make_model(cls, case):
@@ -92,13 +101,15 @@ def make_model(cls, case):
     names, pack = STRUCTURES[case["structure"]]
     ids = keras.Input((None,), dtype="int32", name="ids")
     options = {}
-    if case["regularizer"]:
+    if case["regularizer"] in ("kernel", "activity"):
         options = {f"{case['regularizer']}_regularizer": keras.regularizers.L2(0.1)}
     x = layers.Embedding(SIZE, 4, mask_zero=case["mask"])(ids)
     x = layers.Dense(4, "tanh", **({} if case["regularizer"] == "activity" else options))(x)
     pooled = layers.GlobalAveragePooling1D()(x)
     if case["regularizer"] == "activity":  # of rows, which Keras divides by their number
         pooled = layers.Dense(4, **options)(pooled)
+    if case["regularizer"] == "added":
+        pooled = Adds()(pooled)
     heads = {
         "tokens": lambda: layers.Dense(SIZE, name="tokens")(x),
         "vector": lambda: layers.Dense(3, name="vector")(pooled),
@@ -173,15 +184,31 @@ def adds_up(loss):
     return getattr(loss, "reduction", None) == "sum"
 
 
+FEW_ROWS = dict(  # more parts than rows
+    structure="vector",
+    chosen=[one_number],
+    weighted=None,
+    mask=False,
+    loss_weights=None,
+    regularizer=None,
+    rows=2,
+    micro_batches=5,
+    length=3,
+    seed=0,
+)
+
+
 @settings(max_examples=20, deadline=None)
 @given(cases())
+@example(FEW_ROWS)
+@example({**FEW_ROWS, "chosen": ["mse"], "regularizer": "added"})
 def test_evaluation_and_gradients_are_those_of_keras_however_rows_are_spread(case):
     data = make_data(case)
     stock, whole = run(keras.Model, case, data), run(Model, case, data)
     for expected, found in zip(stock[:2], whole[:2], strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
     np.testing.assert_allclose(whole[2], stock[2], atol=1e-5, rtol=1e-4)
-    parts = run(Model, case, data, micro_batches=3, batch_size=2)
+    parts = run(Model, case, data, case["micro_batches"], batch_size=2)
     np.testing.assert_allclose(parts[2], whole[2], atol=1e-5, rtol=1e-4)
     assert parts[1] == pytest.approx(whole[1], rel=1e-4, abs=1e-5)
     if not any(map(adds_up, case["chosen"])):  # which depend on the batches, in Keras too
@@ -190,3 +217,160 @@ def test_evaluation_and_gradients_are_those_of_keras_however_rows_are_spread(cas
         padded = run(Model, case, make_data(case, padding=3))
         assert padded[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-5)
         np.testing.assert_allclose(padded[2], whole[2], atol=1e-5, rtol=1e-4)
+
+
+NAMES = sorted(
+    name
+    for name, value in vars(losses).items()
+    if isinstance(value, type) and issubclass(value, losses.Loss) and value is not losses.Loss
+)
+JOINS_NO_PARTS = ["Circle", "Dice", "Tversky"]  # they take rows together
+OF_IDS = ["CategoricalGeneralizedCrossEntropy", "SparseCategoricalCrossentropy"]
+ROWS = 5
+
+
+def train_every_loss(cls, reduction, weighted, **options):
+    """The logs of an evaluation and of an update, and the weights: an output for each loss."""
+    keras.utils.set_random_seed(1)
+    random = np.random.default_rng(0)
+    x, ids = random.normal(size=(ROWS, 3)).astype("float32"), random.integers(0, 4, ROWS)
+    names = [name for name in NAMES if name not in JOINS_NO_PARTS]
+    inputs, outputs, targets = keras.Input((3,)), {}, {}
+    for name in names:
+        outputs[name] = layers.Dense(4, "softmax", name=name)(inputs)
+        targets[name] = ids if name in OF_IDS else np.eye(4, dtype="float32")[ids]
+    outputs["CTC"] = layers.Reshape((5, 4), name="CTC")(layers.Dense(20)(inputs))
+    targets["CTC"] = random.integers(1, 4, (ROWS, 2))
+    model = cls(inputs, outputs)
+    model.compile(
+        keras.optimizers.SGD(0.5),
+        loss={name: getattr(losses, name)(reduction=reduction) for name in names},
+        run_eagerly=True,
+        **options,
+    )
+    weight = random.choice([0.5, 1.0, 3.0], ROWS).astype("float32")
+    data = x, targets, dict.fromkeys(names, weight) if weighted else None
+    size = 2 if options else ROWS
+    evaluated = model.evaluate(*data[:2], size, 0, sample_weight=data[2], return_dict=True)
+    logs = model.train_on_batch(*data, return_dict=True)
+    return evaluated, logs, np.concatenate([np.ravel(w) for w in model.get_weights()])
+
+
+@pytest.mark.parametrize(
+    "reduction, weighted", [("sum_over_batch_size", False), ("mean_with_sample_weight", True)]
+)
+def test_every_loss_of_keras(reduction, weighted):
+    assert set(JOINS_NO_PARTS + OF_IDS) < set(NAMES) and len(NAMES) > 20
+    expected = train_every_loss(keras.Model, reduction, weighted)
+    assert np.isfinite(expected[2]).all()
+    for options in ({}, {"micro_batches": 3}, {"micro_batches": ROWS + 2}):
+        found = train_every_loss(Model, reduction, weighted, **options)
+        assert found[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
+        assert found[1] == pytest.approx(expected[1], rel=1e-4, abs=1e-5)
+        np.testing.assert_allclose(found[2], expected[2], atol=1e-5, rtol=1e-4)
+
+
+class Contrastive(losses.Loss):
+    """A value for each row, which depends on all rows: each is told from the others."""
+
+    def call(self, y_true, y_pred):
+        likeness = ops.matmul(y_pred, ops.transpose(y_pred))
+        return ops.logsumexp(likeness, axis=-1) - ops.diagonal(likeness)
+
+
+class CenteredTokens(TokenLoss):
+    def call(self, y_true, y_pred):
+        return ops.square(y_true - y_pred + ops.mean(y_pred))
+
+
+def train_once(loss, cls=Model, labels=False, weight=None, **options):
+    keras.utils.set_random_seed(1)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(6, 3)).astype("float32")
+    y = random.integers(0, 2, 6) if labels else random.random((6, 4)).astype("float32")
+    inputs = keras.Input((3,))
+    model = cls(inputs, layers.Dense(4, "sigmoid")(inputs))
+    model.compile(keras.optimizers.SGD(0.5), loss, run_eagerly=True, **options)
+    logs = model.train_on_batch(x, y, weight, return_dict=True)
+    return logs["loss"], np.concatenate([np.ravel(w) for w in model.get_weights()])
+
+
+@pytest.mark.parametrize(
+    "loss, options",
+    [
+        (losses.Dice(), {}),
+        ("dice", {}),
+        (losses.Dice(axis=(0, 1)), {}),
+        (losses.Tversky(), {}),
+        (losses.Circle(), {"labels": True}),
+        (losses.circle, {"labels": True}),
+        (Contrastive(), {}),
+        (CenteredTokens(), {}),
+        (lambda y_true, y_pred: ops.sum(ops.square(y_true - y_pred)), {}),
+        (lambda y_true, y_pred: ops.max(ops.abs(y_true - y_pred), axis=0), {}),
+        (one_number, {"weight": np.array([1, 2, 3, 4, 5, 6], "float32")}),
+        (lambda _, y_pred: ops.mean(y_pred) / (y_pred.shape[0] != 4), {}),  # cannot be tried
+    ],
+)
+def test_losses_that_take_rows_together_need_whole_batches(loss, options):
+    found, expected = train_once(loss, **options), train_once(loss, keras.Model, **options)
+    assert found[0] == pytest.approx(expected[0], rel=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-6)
+    with pytest.raises(ValueError, match=r"must have a value for each row .* Received: loss="):
+        train_once(loss, micro_batches=2, **options)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        one_number,
+        losses.Dice(axis=1),
+        losses.MeanSquaredError(dtype="float16"),
+        lambda y_true, y_pred: ops.mean(ops.square(y_pred + 0.0 * ops.reshape(y_true, (-1, 4))), 1),
+        lambda y_true, y_pred: ops.mean(ops.log(y_true - y_pred - 2.0), 1) * 0.0,  # not a number
+    ],
+)
+def test_losses_of_rows_are_joined(loss):
+    whole, parts = train_once(loss), train_once(loss, micro_batches=4)
+    assert parts[0] == pytest.approx(whole[0], rel=1e-3, nan_ok=True)
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-3, atol=1e-5)
+
+
+def test_losses_of_layers_must_be_one_number_to_be_joined():
+    class AddsValues(layers.Layer):
+        def call(self, inputs):
+            self.add_loss(ops.square(inputs))
+            return inputs
+
+    inputs = keras.Input((3,))
+    model = Model(inputs, AddsValues()(layers.Dense(3)(inputs)))
+    model.compile("sgd", "mse", micro_batches=2)
+    with pytest.raises(ValueError, match=r"`add_loss` must be given one number .*Received: shapes"):
+        model.train_on_batch(np.ones((4, 3)), np.ones((4, 3)))
+
+
+def kept_model(cls):
+    """A model whose layers and metrics keep a mean over rows, and a gradient that has one."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((3,))
+    x = layers.BatchNormalization(momentum=0.5)(layers.Dense(4)(inputs))
+    model = cls(inputs, layers.Dense(3)(x))
+    return model, dict(optimizer=keras.optimizers.SGD(0.1), loss="mse", metrics=[one_number])
+
+
+@pytest.mark.parametrize("loss", ["mse", one_number])
+def test_a_part_without_rows_leaves_nothing_behind(loss):
+    random = np.random.default_rng(0)
+    batches = [random.normal(size=(2, 1, 3)).astype("float32") for _ in range(2)]
+
+    def train(**options):
+        model, compiled = kept_model(Model)
+        model.compile(**{**compiled, "loss": loss}, **options)
+        for batch in batches:
+            logs = model.train_on_batch(*batch, return_dict=True)
+        return logs, np.concatenate([np.ravel(w) for w in model.get_weights()])
+
+    (logs, weights), (expected_logs, expected) = train(micro_batches=4), train()
+    assert np.isfinite(weights).all()
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
+    assert logs == pytest.approx(expected_logs, rel=1e-5)

@@ -199,11 +199,15 @@ def test_overflow_in_half_precision_skips_the_update(micro_batches):
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
-def test_half_precision_is_near_single():
+@pytest.mark.parametrize("micro_batches", [1, 3, 8])
+def test_half_precision_is_near_single(micro_batches):
     options = dict(loss=LabelSmoothedCrossEntropy(), optimizer="sgd")
-    half = trained_weights(token_model(dtype="mixed_float16"), BATCHES, **options)[0]
-    single = trained_weights(token_model(), BATCHES, **options)[0]
+    model = token_model(dtype="mixed_float16")
+    half, logs = trained_weights(model, BATCHES, **options, micro_batches=micro_batches)
+    single, expected = trained_weights(token_model(), BATCHES, **options)
     np.testing.assert_allclose(half, single, atol=2e-3)
+    assert logs["loss"] == pytest.approx(expected["loss"], rel=2e-3)
+    assert float(model.optimizer.dynamic_scale) == 2.0**15  # nothing overflowed
 
 
 @pytest.mark.parametrize("micro_batches", [1, 2])

@@ -1,5 +1,8 @@
 """A step without rows, as of a replica that gets none, changes neither weights nor logs."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -56,3 +59,10 @@ def test_a_step_without_rows_changes_nothing(name):
     model.set_weights(before)
     assert model.fit(batch, shuffle=False, verbose=0).history == both
     assert both["loss"][0] > 0.5
+
+
+def test_replicas_without_rows_change_nothing():
+    """Losses of tokens, vectors, batches and layers, several outputs, batch normalization."""
+    command = [sys.executable, "-m", "tests.training.no_rows_run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]

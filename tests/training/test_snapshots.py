@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.files import temporary_name
 from keras_attention.training import (
     PreemptionHandler,
     Snapshots,
@@ -83,11 +84,24 @@ def test_nothing_to_restore(tmp_path):
 
 def test_keeps_the_last_and_sweeps_what_was_half_written(tmp_path):
     model = trained()
-    (tmp_path / ".step-000000001.safetensors.abc").write_bytes(b"half")
+    temporary_name(tmp_path / "step-000000001.safetensors").write_bytes(b"half")
     for step in (1, 2, 30):
         save_snapshot(tmp_path, model, {"step": step}, keep=2)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["step-000000002.safetensors", "step-000000030.safetensors"]
+
+
+def test_files_of_other_people_beside_snapshots_are_kept(tmp_path):
+    own = {
+        ".step-by-step.md",
+        ".step-000000001.safetensors.mybackup",
+        ".step-1.keras-attention-aaaaaaaa",
+    }
+    for name in own:
+        (tmp_path / name).write_text("mine")
+    save_snapshot(tmp_path, trained(), {"step": 1})
+    assert {path.name for path in tmp_path.iterdir()} - own == {"step-000000001.safetensors"}
+    assert all((tmp_path / name).read_text() == "mine" for name in own)
 
 
 def torn(data):

@@ -7,12 +7,13 @@ import numpy as np
 from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.artifacts.precision_loss import Measure
-from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from keras_attention.problem_types import HALF, MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from keras_attention.tasks.comparison import Comparison
+from keras_attention.text.corpora.label_values import label_targets
 from keras_attention.text.corpora.labelled_texts import LabelledTexts
+from keras_attention.training.classification_scores import SUMMARY, scores_of_answers
 
 TOLERANCE = 1e-4  # of a probability in float32
-HALF = 0.5  # from which on a label holds, where several may
 SANE = 0.5  # of the texts, which a format in lower precision must label as Keras does
 
 
@@ -114,7 +115,7 @@ class ClassificationComparison(Comparison):
 
     A float32 format must give Keras' labels, and its probabilities to 1e-4; a regression's numbers
     to 1e-4 of those above 1. A format in lower precision may differ; what it loses is measured in
-    points of accuracy where a text has one label.
+    points of accuracy where a text has one label. Otherwise its scores are told, and not bounded.
     """
 
     measure = Measure("points of accuracy", {"float16": 0.1, "int8": 0.5}, "labels (`valid`)")
@@ -125,10 +126,12 @@ class ClassificationComparison(Comparison):
         if not len(examples):
             raise InputError("There is no text to compare the exported formats with Keras on.")
         self._examples = examples
-        self._labels = user.labels
+        self._labels, self._problem_type = user.labels, user.problem_type
         if user.problem_type != SINGLE_LABEL:
             self.measure = None  # accuracy is of one label a text
-        self._has_accuracy = examples.labels is not None and self.measure is not None
+        self._targets = None
+        if examples.labels is not None:
+            self._targets = label_targets(examples, user.labels, user.problem_type)
         self._reference = scores_of(user, examples.texts, examples.pairs)
         self._found = {}
         self.count = len(examples)
@@ -140,11 +143,12 @@ class ClassificationComparison(Comparison):
         return reports
 
     def scores(self, candidate=None):
-        if not self._has_accuracy:
+        if self._targets is None:
             return None
         found = self._reference if candidate is None else self._found[id(candidate)]
-        predicted = np.array(self._labels)[found.argmax(axis=1)]
-        return {"accuracy": float(np.mean(predicted == np.array(self._examples.labels)))}
+        scores = scores_of_answers(self._problem_type, self._targets, found, self._labels)
+        names = SUMMARY[self._problem_type] if self.measure is None else ("accuracy",)
+        return {name: scores[name] for name in names}
 
     def points(self, scores):
         return 100 * scores["accuracy"]

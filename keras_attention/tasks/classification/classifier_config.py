@@ -3,21 +3,20 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require, require_positive_integer
-from keras_attention.models.bert_presets import PRESETS as BERT_PRESETS
+from keras_attention.problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from keras_attention.runs.run_config import (
     RunConfig,
-    given_of,
-    preset_for,
+    encoder_preset_for,
     require_encoder_training,
     require_random_weights,
 )
 
-PRESETS = ("lesson", *BERT_PRESETS)
 POOLINGS = ("pooled", "mean")
 
-# What suits a preset from random weights, where it differs from the defaults below, which suit
-# pretrained ones (Devlin et al. 2018, appendix A.3).
+# What suits a preset from random weights, whatever its family, where it differs from the defaults
+# below, which suit pretrained ones (Devlin et al. 2018, appendix A.3).
 SMALL = dict(learning_rate=1e-3, epochs=5)
+OTHER = dict(learning_rate=1e-4, epochs=5)
 PRESET_OPTIONS = {
     "lesson": dict(
         learning_rate=3e-3,
@@ -30,7 +29,7 @@ PRESET_OPTIONS = {
     "mini": SMALL,
     "small": dict(learning_rate=5e-4, epochs=5),
     "medium": dict(learning_rate=3e-4, epochs=5),
-    "base": dict(learning_rate=1e-4, epochs=5),
+    "base": OTHER,
     "large": dict(learning_rate=5e-5, epochs=5),
 }
 
@@ -47,7 +46,9 @@ class ClassifierConfig(RunConfig):
     text_column: str = "text"
     label_column: str = "label"
     pair_column: str | None = None
+    problem_type: str = SINGLE_LABEL
     preset: str | None = None  # None: the architecture of `initial_weights`
+    family: str | None = "bert"  # of the preset; None of lesson and with `initial_weights`
     initial_weights: str | None = None
     epochs: int = 3
     seed: int = 0
@@ -80,24 +81,27 @@ class ClassifierConfig(RunConfig):
     )
 
     @classmethod
-    def for_preset(cls, preset=None, initial_weights=None, **options):
+    def for_preset(cls, preset=None, initial_weights=None, family=None, **options):
         """The options that suit what training begins with, changed by `options`.
 
         Args:
             preset: a size for random weights, "lesson" by default.
             initial_weights: directory of weights to begin with, or None for random ones.
+            family: of the preset, a key of `ENCODER_FAMILIES`; "bert" by default.
             **options: fields of this class; those that are None are left alone.
 
         Raises:
             InputError: if the preset is unknown, or an option does not concern it or the weights.
+            ValueError: if the family is unknown.
         """
-        asked = given_of(preset=preset, initial_weights=initial_weights)
-        preset = preset_for(preset, initial_weights, PRESETS)
-        given = given_of(**options)
+        asked = cls.given_of(preset=preset, initial_weights=initial_weights, family=family)
+        preset, family = encoder_preset_for(preset, family, initial_weights, ("lesson",))
+        given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
             raise InputError("`pooling` concerns BERT: lesson has the mean of all tokens.")
-        suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset}
+        suited = {} if preset is None else PRESET_OPTIONS.get(preset, OTHER)
+        suited = {**suited, "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)
 
     def __post_init__(self):
@@ -120,6 +124,14 @@ class ClassifierConfig(RunConfig):
             raise InputError(
                 "`freeze_encoder` is for `initial_weights`: random weights would stay random."
             )
+        require(
+            self.problem_type in PROBLEM_TYPES,
+            "problem_type",
+            f"one of {PROBLEM_TYPES}",
+            problem_type=self.problem_type,
+        )
+        if self.problem_type != SINGLE_LABEL and self.class_weights != "none":
+            raise InputError("`class_weights` are for texts of one label each.")
         weights = ("none", "balanced")
         require(
             self.class_weights in weights,

@@ -1,9 +1,10 @@
 """The labelled texts that a classifier is trained and validated on."""
 
 from keras_attention._validation import InputError
+from keras_attention.tasks.classification.stated_problem_type import stated_problem_type
+from keras_attention.text.corpora.label_values import label_targets
 from keras_attention.text.corpora.labelled_texts import (
     LabelledTexts,
-    label_ids,
     read_labelled,
     split_labelled,
 )
@@ -15,7 +16,8 @@ PHRASES = 200  # of the built-in corpus, where there are no labelled texts
 
 def read_examples(config, path):
     """The `LabelledTexts` in a file with the columns of `config`."""
-    return read_labelled(path, config.text_column, config.label_column, config.pair_column)
+    columns = config.text_column, config.label_column, config.pair_column
+    return read_labelled(path, *columns, config.problem_type)
 
 
 def load_examples(config, say=print):
@@ -42,19 +44,20 @@ def examples_to_compare_on(config, valid=None):
     if valid is None and not config.get("train"):
         return _phrases(config)
     columns = [config.get(name) for name in ("text_column", "label_column", "pair_column")]
+    kind = stated_problem_type("config.json", config)
     own = valid or config.get("valid")
     try:
         if own is not None:
-            data = read_labelled(own, columns[0] or "text", columns[1] or "label", columns[2])
+            data = read_labelled(own, columns[0] or "text", columns[1] or "label", columns[2], kind)
         else:  # some of the training texts were set aside
             data = split_labelled(
-                read_labelled(config["train"], *columns), VALIDATION_FRACTION, config["seed"]
+                read_labelled(config["train"], *columns, kind), VALIDATION_FRACTION, config["seed"]
             )[1]
     except InputError as error:
         if valid is not None:
             raise
         raise InputError(f"{error} Give `valid` a file of labelled texts to compare on.") from error
-    label_ids(data, config["labels"])  # every label is a known one
+    label_targets(data, config["labels"], kind)  # every label is a known one
     return data
 
 

@@ -1,6 +1,7 @@
 """The options of classifiers, as data."""
 
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
+from keras_attention.problem_types import PROBLEM_TYPES
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
 from keras_attention.tasks.option import Option
 
 _PAIRS = "of the second texts, where pairs are classified"
@@ -11,12 +12,18 @@ TRAIN_OPTIONS = (
     Option("text_column", "text by default", metavar="NAME"),
     Option("label_column", "label by default", metavar="NAME"),
     Option("pair_column", _PAIRS, metavar="NAME"),
+    Option(
+        "problem_type",
+        "what a label is: one a text (default), several with | between them, or a number",
+        choices=PROBLEM_TYPES,
+    ),
     INITIAL_WEIGHTS,
     Option(
         "preset",
         "of random weights: lesson (default), tiny, mini, small, medium, base, large",
         metavar="NAME",
     ),
+    FAMILY,
     *ENCODER_OPTIONS,
     Option("pooling", "pooled (default) or mean", metavar="NAME"),
     Option("freeze_encoder", "train the head alone", bool, const=True),
@@ -34,7 +41,12 @@ TRAIN_OPTIONS = (
 EXPORT_OPTIONS = (Option("valid", "labelled texts to compare a classifier on", metavar="F"),)
 
 EVALUATE_OPTIONS = (
-    Option("data", "labelled texts: .csv, .tsv, .jsonl; .gz", metavar="F", required=True),
+    Option(
+        "data",
+        "labelled texts: .csv, .tsv, .jsonl; .gz; several labels with | between them",
+        metavar="F",
+        required=True,
+    ),
     Option("text_column", "text by default", metavar="NAME", default="text"),
     Option("label_column", "label by default", metavar="NAME", default="label"),
     Option("pair_column", _PAIRS, metavar="NAME"),

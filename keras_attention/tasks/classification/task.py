@@ -1,12 +1,10 @@
 """The task of classifiers: texts, or pairs of texts, to labels."""
 
 import dataclasses
-import json
-import time
 
 from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.json_file import NAMES, is_boolean, is_size
-from keras_attention.problem_types import output_name
+from keras_attention.problem_types import SINGLE_LABEL, output_name
 from keras_attention.tasks.classification.options import (
     EVALUATE_OPTIONS,
     EXPORT_OPTIONS,
@@ -16,7 +14,6 @@ from keras_attention.tasks.classification.stated_problem_type import (
     describe_problem_type,
     problem_type_field,
     require_same,
-    require_single_label,
     stated_problem_type,
 )
 from keras_attention.tasks.encoder_task import (
@@ -42,13 +39,14 @@ class ClassificationTask(EncoderTask):
     method = "classify"
     train_help = "a classifier of texts, or of pairs of texts, from labelled ones"
     train_description = "Files are .csv, .tsv or .jsonl, optionally .gz."
-    evaluate_help = "accuracy and macro F1"
+    evaluate_help = "accuracy and F1, or what suits several labels and regressions"
     trains = True
     train_options = TRAIN_OPTIONS
     export_options = EXPORT_OPTIONS
     evaluate_options = EVALUATE_OPTIONS
     example_options = ("valid",)
     run_fields = RUN_FIELDS
+    further_fields = (*EncoderTask.further_fields, "problem_type")
     manifest_fields = {
         "labels": NAMES,
         "takes_pairs": ("true or false", is_boolean),
@@ -64,12 +62,13 @@ class ClassificationTask(EncoderTask):
 
     def read_data(self, config, run):
         from keras_attention.tasks.classification.labelled_examples import load_examples
-        from keras_attention.text.corpora.labelled_texts import label_ids, label_names
+        from keras_attention.text.corpora.label_values import class_names, label_targets
 
         train, valid = load_examples(config, run.say)
+        kind = config.problem_type
         if config.labels is None:
-            config.labels = label_names(train.labels, config.train)
-        rows = [_Labelled(data, label_ids(data, config.labels)) for data in (train, valid)]
+            config.labels = class_names(train, kind, config.label_column)
+        rows = [_Labelled(d, label_targets(d, config.labels, kind)) for d in (train, valid)]
         return Rows(*rows, len(train))
 
     def read_initial(self, config, custom_objects=None):
@@ -94,13 +93,17 @@ class ClassificationTask(EncoderTask):
         from keras_attention.tasks.classification.training import class_weights, make_batches
 
         train, valid = rows.train, rows.valid
-        weights = class_weights(config, train.ids)
+        weights = class_weights(config, train.targets)
         batches, cut = make_batches(
-            config, tokenizer, train.data, train.ids, config.seed, class_weights=weights
+            config, tokenizer, train.data, train.targets, config.seed, class_weights=weights
         )
         # XLA compiles the validation step for each of its shapes, which takes longer than padding.
         valid_batches, valid_cut = make_batches(
-            config, tokenizer, valid.data, valid.ids, max_buckets=1 if config.jit_compile else None
+            config,
+            tokenizer,
+            valid.data,
+            valid.targets,
+            max_buckets=1 if config.jit_compile else None,
         )
         self.say_cut(config, cut + valid_cut, len(train.data) + len(valid.data), say)
         return batches, valid_batches
@@ -117,34 +120,28 @@ class ClassificationTask(EncoderTask):
         compile_classifier(model, config, total_steps)
 
     def plan(self, run, model, tokenizer, rows, batches, valid_batches):
-        from keras_attention.files import write_atomically
-        from keras_attention.training import BestCheckpoint, classification_scores
-        from keras_attention.visualization import save_confusion_plot
+        from keras_attention.tasks.classification.evaluation import write_scores
+        from keras_attention.training import BestCheckpoint
 
         config, valid = run.config, rows.valid
-        names = config.labels
+        names, kind = config.labels, config.problem_type
         classifier = self.wrap(model, tokenizer, config.to_dict())
 
         def finish(directory):
             with truncation_is_known():  # it has been said
-                found = classifier.probabilities(valid.data.texts, valid.data.pairs)
-            scores = classification_scores(valid.ids, found.argmax(axis=1), names)
-            run.say(
-                f"validation: accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}"
-            )
-            write_atomically(directory / "scores.json", json.dumps(scores, indent=2).encode())
-            picture = directory / "confusion.png"
-            save_confusion_plot(scores["confusion"], names, picture, force=True)
+                found = classifier.scores(valid.data.texts, valid.data.pairs)
+            run.say(f"validation: {write_scores(directory, kind, valid.targets, found, names)}")
 
+        has_accuracy = kind == SINGLE_LABEL
         return Plan(
             classifier,
             f"{rows.count:,} texts of {len(names)} labels, {tokenizer.vocabulary_size:,} tokens in "
             f"the vocabulary, {len(batches)} updates an epoch, {batches.padding:.0%} padding",
-            # Validation accuracy decides which epoch is kept.
+            # Validation decides which epoch is kept.
             selection=BestCheckpoint(
                 run.output / "snapshots" / "best",
-                monitor="val_accuracy",
-                mode="max",
+                monitor="val_accuracy" if has_accuracy else "val_loss",
+                mode="max" if has_accuracy else "min",
                 patience=config.patience,
                 final_epoch=config.epochs,
             ),
@@ -191,8 +188,6 @@ class ClassificationTask(EncoderTask):
     def examples(self, config, precision, say, valid=None):
         from keras_attention.tasks.classification.labelled_examples import examples_to_compare_on
 
-        if valid is not None:
-            require_single_label(stated_problem_type("config.json", config), "`valid` is")
         return examples_to_compare_on(config, valid)
 
     def graph(self, user):
@@ -206,7 +201,7 @@ class ClassificationTask(EncoderTask):
         return Graph(
             ids,
             graph_functions.text_function(ids, in_graph, labels, user.max_length, takes_pairs),
-            {"wordpiece": in_graph},
+            {"tokenizer": in_graph},
             graph_functions.signatures(len(labels), takes_pairs, FORMATS, kind),
             {
                 "labels": labels,
@@ -247,48 +242,24 @@ class ClassificationTask(EncoderTask):
         force=False,
     ):
         from keras_attention.files import require_writable
+        from keras_attention.tasks.classification.evaluation import Evaluation
         from keras_attention.text.corpora.labelled_texts import read_labelled
 
         if confusion:
             require_writable(confusion, force)
-        texts = read_labelled(data, text_column, label_column, pair_column)
-        return _Evaluation(texts, confusion, bool(force))
+        texts = read_labelled(data, text_column, label_column, pair_column, problem_type=None)
+        return Evaluation(texts, label_column, confusion, bool(force))
 
     def evaluate(self, user, data):
-        from keras_attention.text.corpora.labelled_texts import label_ids
-        from keras_attention.training.classification_scores import classification_scores
+        from keras_attention.tasks.classification.evaluation import evaluate
 
-        texts = data.texts
-        require_single_label(user.problem_type, "Accuracy and F1 are")
-        if user.takes_pairs != (texts.pairs is not None):
-            raise InputError(
-                "The model classifies pairs: name the column of the second texts by `pair_column`."
-                if user.takes_pairs
-                else "The model classifies single texts, which `pair_column` does not concern."
-            )
-        expected = label_ids(texts, user.labels)
-        started = time.perf_counter()
-        predicted = user.probabilities(texts.texts, texts.pairs).argmax(axis=1)
-        seconds = time.perf_counter() - started
-        scores = classification_scores(expected, predicted, user.labels)
-        if data.confusion:
-            from keras_attention.visualization import save_confusion_plot
-
-            save_confusion_plot(scores["confusion"], user.labels, data.confusion, force=data.force)
-        return {**scores, "texts": len(texts), "seconds": seconds}
+        return evaluate(user, data)
 
 
 @dataclasses.dataclass
 class _Labelled:
     data: object  # LabelledTexts
-    ids: object  # int32 (N,)
-
-
-@dataclasses.dataclass
-class _Evaluation:
-    texts: object  # LabelledTexts
-    confusion: str | None
-    force: bool
+    targets: object  # of `label_targets`
 
 
 TASK = ClassificationTask()

@@ -8,7 +8,7 @@ from keras_attention._validation import InputError, require, warn_of_truncation,
 from keras_attention.artifacts.formats import format_of
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
-from keras_attention.text.tokenizers.wordpiece_tokenizer import WordPieceTokenizer
+from keras_attention.text.tokenizers import load_encoder_tokenizer
 from keras_attention.token_ids import pad
 
 
@@ -16,7 +16,7 @@ class TextClassifier:
     """Classifies lists of strings, or of pairs of strings, in batches of similar length.
 
     Args:
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
         run: function `(texts, pairs, token_ids, segment_ids) -> scores (B, C)` for one batch:
             lists of B strings (`pairs` is None where single texts are classified) and of their
             ids. Wrap a function of padded ids with `ids_to_probabilities`.
@@ -142,7 +142,7 @@ def keras_classifier(model, tokenizer, labels, max_length, takes_pairs=False, pr
 
     Args:
         model: a Keras model with the inputs of an encoder, whose output is logits (B, C).
-        tokenizer: a `WordPieceTokenizer`.
+        tokenizer: of an encoder, such as a `WordPieceTokenizer`.
         labels: names of its labels.
         max_length: the longest text in tokens.
         takes_pairs: whether it classifies pairs of texts.
@@ -222,7 +222,7 @@ def artifact_classifier(directory, runtime, manifest):
         InputError: if the artifact does not hold that format.
     """
     fmt = format_of(directory, runtime, manifest)
-    tokenizer = WordPieceTokenizer.load(Path(directory) / "tokenizer")
+    tokenizer = load_encoder_tokenizer(Path(directory) / "tokenizer")
     takes_pairs, labels = manifest["takes_pairs"], manifest["labels"]
     problem_type = problem_type_of(manifest.get("problem_type"), len(labels))
     output = output_name(problem_type)

@@ -3,7 +3,9 @@
 import keras
 
 from keras_attention._validation import require
-from keras_attention.models import BertEncoder, Classifier, LessonClassifier
+from keras_attention.models import Classifier, LessonClassifier
+from keras_attention.models.encoder_families import encoder_from_preset
+from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from keras_attention.text.batches.classification_batches import (
     ClassificationBatches,
     balanced_class_weights,
@@ -26,13 +28,15 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             max_sequence_length=config.max_sequence_length,
             dropout=dropout,
             labels=config.labels,
+            problem_type=config.problem_type,
         )
     if encoder is None:
-        encoder = BertEncoder.from_preset(
+        encoder = encoder_from_preset(
             config.preset,
+            config.family,
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
-            dropout=dropout,
+            **config.given_of(dropout=config.dropout),
         )
     encoder.trainable = not config.freeze_encoder
     return Classifier(
@@ -41,33 +45,39 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
         pooling=config.pooling,
         classifier_dropout=dropout,
         labels=config.labels,
+        problem_type=config.problem_type,
     )
 
 
-def class_weights(config, ids):
-    """What each class counts, or None for 1; `ids` are the labels of the training texts."""
+def class_weights(config, targets):
+    """What each class counts, or None for 1; `targets` are the labels of the training texts."""
     if config.class_weights == "balanced":
-        return balanced_class_weights(ids, len(config.labels))
+        return balanced_class_weights(targets, len(config.labels))
     return None
 
 
-def make_batches(config, tokenizer, data, ids, seed=0, max_buckets=None, class_weights=None):
+def make_batches(config, tokenizer, data, targets, seed=0, max_buckets=None, class_weights=None):
     """The batches of labelled texts, and how many of these were cut."""
     encoded = tokenizer.encode(data.texts, data.pairs, config.max_sequence_length)
     batches = ClassificationBatches(
         encoded.token_ids,
         encoded.segment_ids,
-        ids,
+        targets,
         batch_size=config.batch_size,
         max_buckets=max_buckets or config.max_buckets,
         seed=seed,
         class_weights=class_weights,
+        padding_id=tokenizer.padding_id,
     )
     return batches, sum(encoded.truncated)
 
 
 def compile_classifier(model, config, total_steps):
-    """AdamW with warm-up and linear decay, the cross-entropy, and the accuracy."""
+    """AdamW with warm-up and linear decay, and the loss; the accuracy where a text has one label.
+
+    The loss is a cross-entropy, of each label on its own where several may hold, or the squared
+    error of a regression.
+    """
     warmup = max(1, round(config.warmup_share * total_steps))
     rate_scales = None
     if config.layer_decay is not None:
@@ -85,9 +95,19 @@ def compile_classifier(model, config, total_steps):
             global_clipnorm=config.clip_norm,
             rate_scales=rate_scales,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        loss=_loss(config.problem_type),
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        if config.problem_type == SINGLE_LABEL
+        else None,
         **jit_options(config.jit_compile),
     )
+
+
+def _loss(problem_type):
+    """The loss of a row of logits; rows count as their weights say."""
+    reduction = "mean_with_sample_weight"
+    if problem_type == REGRESSION:
+        return keras.losses.MeanSquaredError(reduction=reduction)
+    if problem_type == MULTI_LABEL:
+        return keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)

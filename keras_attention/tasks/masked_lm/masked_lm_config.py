@@ -3,24 +3,21 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require
-from keras_attention.models.bert_presets import PRESETS
 from keras_attention.runs.run_config import (
     RunConfig,
-    given_of,
-    preset_for,
+    encoder_preset_for,
     require_encoder_training,
     require_random_weights,
     require_window,
 )
 
-# Wider models want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
+# What suits a preset, whatever its family, where it differs from the defaults below. Wider models
+# want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
 PRESET_OPTIONS = {
     "tiny": dict(learning_rate=1e-3),
     "mini": dict(learning_rate=1e-3),
     "small": dict(learning_rate=5e-4),
     "medium": dict(learning_rate=3e-4),
-    "base": {},
-    "large": {},
 }
 
 
@@ -35,6 +32,7 @@ class MaskedLMConfig(RunConfig):
     valid: str | None = None
     text_column: str = "text"
     preset: str | None = "tiny"
+    family: str | None = "bert"  # of the preset; None with `initial_weights`
     initial_weights: str | None = None
     epochs: int = 10
     seed: int = 0
@@ -62,17 +60,18 @@ class MaskedLMConfig(RunConfig):
     changeable = frozenset({"warmup_share", "weight_decay", "masked_share", "whole_words"})
 
     @classmethod
-    def for_preset(cls, preset=None, initial_weights=None, **options):
+    def for_preset(cls, preset=None, initial_weights=None, family=None, **options):
         """The options that suit a preset, changed by `options`; those that are None are left alone.
 
         Raises:
             InputError: if the preset is unknown, or an option does not concern the weights.
+            ValueError: if the family is unknown.
         """
-        asked = given_of(preset=preset, initial_weights=initial_weights)
-        preset = preset_for(preset, initial_weights, PRESETS)
-        given = given_of(**options)
+        asked = cls.given_of(preset=preset, initial_weights=initial_weights, family=family)
+        preset, family = encoder_preset_for(preset, family, initial_weights)
+        given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
-        suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset}
+        suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)
 
     def __post_init__(self):

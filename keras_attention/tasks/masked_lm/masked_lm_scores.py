@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_attention.tasks.masked_lm.pretraining_texts import nothing_masked
 from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
 
 BATCH_SIZE = 8  # logits of every position and token are large
@@ -24,16 +25,16 @@ def masked_lm_scores(user, texts, masked_share=0.15, whole_words=True, seed=0):
         cross-entropy of a masked token in nats, and "most_frequent" the accuracy of always
         predicting the most frequent one.
 
+    Raises:
+        InputError: if no token of the texts is masked.
+
     Reference: Devlin et al. 2018, section 3.1, https://arxiv.org/abs/1810.04805
     """
     tokenizer = user.tokenizer
-    batches = MaskedLMBatches(
+    batches = MaskedLMBatches.of_tokenizer(
+        tokenizer,
         tokenizer.encode(texts, max_length=user.max_length).token_ids,
-        None,
         BATCH_SIZE,
-        mask_id=tokenizer.mask_id,
-        special_ids=[tokenizer.padding_id, tokenizer.start_id, tokenizer.end_id],
-        is_continuation=[token.startswith("##") for token in tokenizer.vocabulary],
         whole_words=whole_words,
         rate=masked_share,
         max_buckets=4,
@@ -51,6 +52,8 @@ def masked_lm_scores(user, texts, masked_share=0.15, whole_words=True, seed=0):
         losses.append(normalizer - found[np.arange(len(found)), expected])
         hits.append(found.argmax(axis=1) == expected)
         counts += np.bincount(expected, minlength=len(counts))
+    if not counts.any():
+        raise nothing_masked("the texts")
     loss = float(np.concatenate(losses).mean())
     return {
         "loss": loss,

@@ -1,6 +1,6 @@
 """The options of masked-LM pretraining, as data."""
 
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, INITIAL_WEIGHTS
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
 from keras_attention.tasks.option import Option
 
 TRAIN_OPTIONS = (
@@ -14,6 +14,7 @@ TRAIN_OPTIONS = (
         metavar="N",
     ),
     Option("preset", "tiny (default), mini, small, medium, base, large", metavar="NAME"),
+    FAMILY,
     INITIAL_WEIGHTS,
     *ENCODER_OPTIONS,
     Option("masked_share", "share of the tokens that are masked; 0.15", float, metavar="X"),

@@ -33,6 +33,15 @@ def _read_shards(pattern, text_column):
     return [text for path in find_shards(pattern) for text in read_texts(path, text_column)]
 
 
+def nothing_masked(texts):
+    """The `InputError` for `texts`, which says what they are, where no token can be masked."""
+    return InputError(
+        f"No token of {texts} can be masked: they hold nothing but special tokens, or words of "
+        "more pieces than `masked_share` of a text. Give longer texts, or mask pieces of words one "
+        "by one (`whole_words`)."
+    )
+
+
 def stream_texts(config, run):
     """The training texts of `config` as a `StreamedCorpus`, and the validation texts."""
     from keras_attention.runs.streamed_corpus import StreamedCorpus

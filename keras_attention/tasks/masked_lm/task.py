@@ -55,7 +55,11 @@ class MaskedLMTask(IdsTask):
         return rows.train or rows.corpus.sample[0]
 
     def make_batches(self, config, tokenizer, rows, say):
-        from keras_attention.tasks.masked_lm.training import make_batches, stream_batches
+        from keras_attention.tasks.masked_lm.training import (
+            make_batches,
+            require_masked,
+            stream_batches,
+        )
 
         if rows.corpus is None:
             batches, cut = make_batches(config, tokenizer, rows.train, config.seed)
@@ -65,6 +69,8 @@ class MaskedLMTask(IdsTask):
         valid_batches, valid_cut = make_batches(
             config, tokenizer, rows.valid, max_buckets=1 if config.jit_compile else None
         )
+        require_masked(batches, "the training texts")
+        require_masked(valid_batches, "the validation texts")
         self.say_cut(config, cut + valid_cut, rows.count + len(rows.valid), say)
         return batches, valid_batches
 
@@ -95,7 +101,7 @@ class MaskedLMTask(IdsTask):
     def read_evaluation(
         self, data, text_column="text", masked_share=0.15, whole_words=True, mask_seed=0
     ):
-        from keras_attention._validation import InputError, require, require_positive_integer
+        from keras_attention._validation import InputError, require, require_seed
         from keras_attention.text.corpora.labelled_texts import read_texts
         from keras_attention.text.corpora.tabular_files import tabular_format
 
@@ -107,8 +113,7 @@ class MaskedLMTask(IdsTask):
             "a number between 0 and 1",
             masked_share=masked_share,
         )
-        if mask_seed:
-            require_positive_integer("mask_seed", mask_seed)
+        require_seed("mask_seed", mask_seed)
         return _Evaluation(read_texts(data, text_column), masked_share, whole_words, mask_seed)
 
     def evaluate(self, user, data):

@@ -5,6 +5,7 @@ import collections
 import keras
 
 from keras_attention.models import MaskedLM
+from keras_attention.tasks.masked_lm.pretraining_texts import nothing_masked
 from keras_attention.text.batches.encoder_batches import LengthBuckets
 from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
 from keras_attention.training import LayerwiseAdamW, TokenAccuracy, WarmupLinearSchedule
@@ -15,9 +16,10 @@ def make_model(config, vocabulary_size):
     """The untrained model of `config`."""
     return MaskedLM.from_preset(
         config.preset,
+        family=config.family,
         vocabulary_size=vocabulary_size,
         max_sequence_length=config.max_sequence_length,
-        dropout=0.1 if config.dropout is None else config.dropout,
+        **config.given_of(dropout=config.dropout),
     )
 
 
@@ -43,13 +45,10 @@ def stream_batches(config, tokenizer, corpus):
 
 
 def _batches_of_ids(config, tokenizer, token_ids, seed, max_buckets=None, buckets=None):
-    return MaskedLMBatches(
+    return MaskedLMBatches.of_tokenizer(
+        tokenizer,
         token_ids,
-        None,
         config.batch_size,
-        mask_id=tokenizer.mask_id,
-        special_ids=[tokenizer.padding_id, tokenizer.start_id, tokenizer.end_id],
-        is_continuation=[token.startswith("##") for token in tokenizer.vocabulary],
         whole_words=config.whole_words,
         rate=config.masked_share,
         max_buckets=max_buckets or config.max_buckets,
@@ -70,9 +69,15 @@ def compile_masked_lm(model, config, total_steps):
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        weighted_metrics=[TokenAccuracy()],
+        weighted_metrics=[TokenAccuracy(ignore_class=None)],  # weights say what counts
         **jit_options(config.jit_compile),
     )
+
+
+def require_masked(batches, texts):
+    """Raises `InputError` if no token is masked in an epoch; `texts` says what the batches hold."""
+    if not any(weights.any() for _, _, weights in batches.epochs(epochs=1)):
+        raise nothing_masked(texts)
 
 
 def most_frequent_rate(batches):

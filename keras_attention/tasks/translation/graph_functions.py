@@ -32,7 +32,7 @@ def ids_function(model, options=GREEDY, with_alignments=False, single_loop=False
     return ids
 
 
-def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
+def text_function(ids, tokenizers, max_source_length, n_best=1):
     """`text (N,) string -> {"text" (N,) string, "score" (N,)}` around an `ids_function`.
 
     With several hypotheses both outputs are (N, n_best). It takes a second argument `seed` (N,)
@@ -40,10 +40,9 @@ def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
 
     Args:
         ids: from `ids_function`.
-        tokenizers: those of source and target, for graphs.
+        tokenizers: those of source and target, for graphs. The source's padding fills rows of ids.
         max_source_length: tokens that are read.
         n_best: how many hypotheses `ids` gives.
-        padding_id: what fills the rows of ids.
     """
     import tensorflow as tf
 
@@ -54,7 +53,7 @@ def text_function(ids, tokenizers, max_source_length, n_best=1, padding_id=0):
     def serving_default(text, seed=None):
         rows = source.tokenize(text, max_length=max_source_length)
         seeds = [] if seed is None else [seed]
-        outputs = ids(rows.to_tensor(default_value=padding_id), *seeds)
+        outputs = ids(rows.to_tensor(default_value=source.special_ids.padding), *seeds)
         # END is always there; a tokenizer may make tokens of blanks.
         has_text = (rows.row_lengths() > 1) & ~tf.strings.regex_full_match(text, BLANK)
         token_ids, score = outputs["token_ids"], outputs["score"]

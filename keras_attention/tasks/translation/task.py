@@ -56,11 +56,12 @@ class TranslationTask(Task):
 
     def read_initial(self, config, custom_objects=None):
         from keras_attention.tasks.load import load_run
+        from keras_attention.tasks.translation.training import continued_model
 
         if config.initial_weights is None:
             return None
         user = load_run(config.initial_weights, kind=self.kind, custom_objects=custom_objects)
-        return Initial(user.model, user.tokenizer)
+        return Initial(continued_model(user.model, config, custom_objects), user.tokenizer)
 
     def load_tokenizer(self, directory):
         from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
@@ -93,12 +94,12 @@ class TranslationTask(Task):
         return batches, valid_batches
 
     def make_model(self, config, tokenizer, initial):
-        from keras_attention.tasks.translation.training import copy_weights, make_model
+        from keras_attention.tasks.translation.training import make_model
 
-        model = make_model(config, tokenizer.target.vocabulary_size)
         if initial is not None:
-            copy_weights(initial.model, model, config.initial_weights)
-        return model
+            return initial.model
+        size = tokenizer.target.vocabulary_size
+        return make_model(config, size, special_ids=tokenizer.special_ids)
 
     def compile(self, model, config, total_steps):
         from keras_attention.tasks.translation.training import compile_translator
@@ -127,9 +128,10 @@ class TranslationTask(Task):
     # Runs
 
     def run_config(self, model, tokenizer, labels=None, **config):
+        from keras_attention.models.translator import require_translator
         from keras_attention.search_options import SearchOptions, require_defaults
 
-        _require_translator(type(model).__name__, model)
+        require_translator(type(model).__name__, model)
         self.refuse_labels(labels)
         decoding = config.pop("decoding", {})
         require_defaults("", decoding)
@@ -147,24 +149,17 @@ class TranslationTask(Task):
         return decoding_of_run(path, config, seed, **search)
 
     def require_fit(self, path, config, model, tokenizer):
+        from keras_attention.models.translator import require_translator
         from keras_attention.text import TranslationTokenizer
 
-        _require_translator(f"{path}/model.keras", model)
+        require_translator(f"{path}/model.keras", model)
         require(
             isinstance(tokenizer, TranslationTokenizer),
             "tokenizer",
             "a TranslationTokenizer",
             tokenizer=type(tokenizer).__name__,
         )
-        for size, processor in (
-            (model.vocabulary_size, tokenizer.target),
-            (model.source_vocabulary_size or model.vocabulary_size, tokenizer.source),
-        ):
-            if size != processor.vocabulary_size:
-                raise InputError(
-                    f"{path}: the tokenizer has {processor.vocabulary_size:,} tokens and the model "
-                    f"{size:,}; they do not belong together."
-                )
+        tokenizer.require_fit(path, model)
 
     def wrap(self, model, tokenizer, config, options=None):
         from keras_attention.tasks.translation.text_translator import keras_translator
@@ -225,15 +220,11 @@ class TranslationTask(Task):
         return Graph(
             ids,
             graph_functions.text_function(
-                ids,
-                tokenizers,
-                model.max_sequence_length,
-                search.n_best,
-                model.special_ids.padding or 0,
+                ids, tokenizers, model.max_sequence_length, search.n_best
             ),
             dict(zip(("source", "target"), tokenizers, strict=True)),
             graph_functions.signatures(search, with_alignments, FORMATS),
-            {"decoding": decoding, "special_ids": model.special_ids.to_dict()},
+            {"decoding": decoding, "special_ids": user.tokenizer.special_ids.to_dict()},
         )
 
     def comparison(self, user, examples):
@@ -275,16 +266,6 @@ class TranslationTask(Task):
             "sentences": len(data.sources),
             "seconds": seconds,
         }
-
-
-def _require_translator(where, model):
-    from keras_attention.models import Translator
-
-    if not isinstance(model, Translator):
-        raise InputError(
-            f"{where}: expected a translator, as config.json says. "
-            f"Received: a {type(model).__name__}"
-        )
 
 
 @dataclasses.dataclass

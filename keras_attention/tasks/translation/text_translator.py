@@ -125,7 +125,7 @@ def keras_translator(model, tokenizer, search=GREEDY, seed=0):
             it becomes `.search`.
         seed: of the first text where it samples: see `TextTranslator`.
     """
-    run = ids_to_ids(tokenizer, compiled_generate(model, search), model.special_ids.padding or 0)
+    run = ids_to_ids(tokenizer, compiled_generate(model, search))
     seed = seed if search.is_sampling else None
     translator = TextTranslator(tokenizer, run, model.max_sequence_length, seed=seed)
     translator.model, translator.search = model, search
@@ -174,10 +174,12 @@ def artifact_translator(directory, runtime, manifest, seed=None):
         run = strings_to_strings(fmt.signature(directory, "serving_default"))
     else:
         outputs = fmt.signature(directory, "ids", OUTPUTS)
-        padding_id = (manifest.get("special_ids") or {}).get("padding") or 0
-        run = ids_to_ids(
-            tokenizer, lambda **ids: [outputs(**ids)[name] for name in OUTPUTS], padding_id
-        )
+
+        def generate(**ids):
+            found = outputs(**ids)
+            return [found[name] for name in OUTPUTS]
+
+        run = ids_to_ids(tokenizer, generate)
     return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"], seed=seed)
 
 
@@ -192,16 +194,16 @@ def strings_to_strings(translate):
     return run
 
 
-def ids_to_ids(tokenizer, generate, padding_id=0):
+def ids_to_ids(tokenizer, generate):
     """`run` for `TextTranslator` from `generate(source_ids (B, S)[, seed (B,)])`.
 
     It gives token ids (B, T) and scores (B,), or with several hypotheses (B, N, T) and (B, N).
 
     Args:
-        tokenizer: a `TranslationTokenizer`.
+        tokenizer: a `TranslationTokenizer`, whose padding fills the rows of `source_ids`.
         generate: the function of ids.
-        padding_id: what fills the rows of `source_ids`.
     """
+    padding_id = tokenizer.source.special_ids.padding
 
     def run(texts, rows, **seeds):
         token_ids, scores = generate(source_ids=pad(rows, value=padding_id), **seeds)

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention._validation import require
+from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.text.batches.translation_batches import PairBuckets, TranslationBatches
 from keras_attention.text.tokenizers.sentencepiece_vocabulary import train_sentencepiece
@@ -43,6 +43,7 @@ def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
         max_buckets=max_buckets or config.max_buckets,
         max_length=config.max_sequence_length,
         seed=seed,
+        special_ids=tokenizer.special_ids,
     )
 
 
@@ -53,18 +54,32 @@ def stream_batches(config, tokenizer, corpus):
         return (tokenizer.source.encode_all(sources), tokenizer.target.encode_all(targets)), 0
 
     options = dict(max_length=config.max_sequence_length)
+    special_ids = tokenizer.special_ids
 
     def make(sources, targets, buckets):
         return TranslationBatches(
-            sources, targets, config.batch_tokens, seed=config.seed, buckets=buckets, **options
+            sources,
+            targets,
+            config.batch_tokens,
+            seed=config.seed,
+            buckets=buckets,
+            special_ids=special_ids,
+            **options,
         )
 
     return corpus.batches(encode, PairBuckets, config.batch_tokens, make, **options)
 
 
-def make_model(config, vocabulary_size):
-    """The untrained model of `config`."""
+def make_model(config, vocabulary_size, **vocabulary):
+    """The untrained model of `config`.
+
+    Args:
+        config: with a preset.
+        vocabulary_size: V.
+        **vocabulary: what else the model is told of it, such as `special_ids`.
+    """
     options = dict(
+        **vocabulary,
         vocabulary_size=vocabulary_size,
         dropout=config.dropout,
         max_sequence_length=config.max_sequence_length,
@@ -76,23 +91,89 @@ def make_model(config, vocabulary_size):
     )
 
 
-def copy_weights(initial, model, name):
-    """Gives `model` the weights of another one of the same shapes, from the run `name`."""
-    weights = initial.get_weights()
-    shapes = [tuple(w.shape) for w in model.get_weights()]
-    require(
-        [w.shape for w in weights] == shapes,
-        "initial_weights",
-        "a run of the same preset",
-        initial_weights=str(name),
-    )
-    model.set_weights(weights)
+def continued_model(model, config, custom_objects=None):
+    """The model that a training begins with, ready to be trained.
+
+    Its class, its layers and its vocabulary are those of the initial weights. The dropout and the
+    longest sentence are the config's.
+
+    Args:
+        model: that of the run `config.initial_weights`.
+        config: its preset is the one that the model is of, or None for any other model.
+        custom_objects: as that of `keras_attention.load`.
+
+    Raises:
+        InputError: if the preset is of another model, or the model cannot be changed so.
+    """
+    if config.preset is None:
+        other = _changed(model, config, custom_objects)
+    else:
+        names = ("vocabulary_size", "source_vocabulary_size", "special_ids", "forbidden_ids")
+        other = make_model(config, **{name: getattr(model, name) for name in names})
+        if type(other) is not type(model) or _architecture(other) != _architecture(model):
+            raise InputError(
+                f"`preset` {config.preset!r} of architecture {config.architecture!r} is not what "
+                f"{config.initial_weights} holds: it is for random weights. Leave both out to go "
+                f"on with the {type(model).__name__} there."
+            )
+    if other is not model:
+        other.set_weights(model.get_weights())
+    return other
+
+
+def _changed(model, config, custom_objects):
+    """A model of any class, with the dropout and the longest sentence of a config."""
+    own, changed = model.get_config(), {}
+    for name in ("dropout", "max_sequence_length"):
+        value, known = getattr(config, name), getattr(model, name, None)
+        if name in own and value not in (None, own[name]):
+            changed[name] = value
+        elif name not in own and value is not None and (known is None or value > known):
+            raise InputError(
+                f"`{name}` {value} is not possible with {config.initial_weights}: the config of "
+                f"its {type(model).__name__} has no `{name}`. Leave it out."
+            )
+    if not changed:
+        return model
+    with keras.saving.custom_object_scope(custom_objects or {}):
+        other = type(model).from_config({**own, **changed})
+    if [w.shape for w in other.weights] != [w.shape for w in model.weights]:
+        told = " and ".join(f"`{name}` {value}" for name, value in changed.items())
+        raise InputError(
+            f"{told} is not possible with {config.initial_weights}: the weights of its "
+            f"{type(model).__name__} would have other shapes. Leave it out."
+        )
+    return other
+
+
+# What does not tell architectures apart, or what a training says itself.
+_OTHERWISE = {
+    *("name", "trainable", "dtype", "dropout", "rate", "max_sequence_length", "seed"),
+    *("build_config", "shared_object_id"),
+}
+
+
+def _architecture(model):
+    """The config of a model and of the layers in it, without what may differ."""
+
+    def cleaned(value):
+        if isinstance(value, dict):
+            return {name: cleaned(v) for name, v in value.items() if name not in _OTHERWISE}
+        return [cleaned(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    return cleaned(model.get_config())
 
 
 def compile_translator(model, config, total_steps):
     """Adam with the config's schedule, the smoothed loss and the token metrics."""
+    padding = model.special_ids.padding
     warmup = min(config.warmup_steps, max(1, total_steps // 4))
     if config.schedule == "noam":
+        if model.hidden_dim is None:
+            raise InputError(
+                f"`schedule` 'noam' needs a model with `hidden_dim`, its width. A "
+                f"{type(model).__name__} has none; take 'linear'."
+            )
         # The same peak as the linear schedule: scale / sqrt(D * warmup) = peak.
         scale = config.learning_rate * (model.hidden_dim * warmup) ** 0.5
         schedule = NoamSchedule(model.hidden_dim, warmup, scale)
@@ -102,7 +183,7 @@ def compile_translator(model, config, total_steps):
         optimizer=keras.optimizers.Adam(
             schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9, global_clipnorm=config.clip_norm
         ),
-        loss=LabelSmoothedCrossEntropy(config.label_smoothing),
-        metrics=[TokenAccuracy(), Perplexity()],
+        loss=LabelSmoothedCrossEntropy(config.label_smoothing, ignore_class=padding),
+        metrics=[TokenAccuracy(ignore_class=padding), Perplexity(ignore_class=padding)],
         **jit_options(config.jit_compile),
     )

@@ -1,11 +1,13 @@
 """Everything that is needed to repeat the training of a translator."""
 
 import dataclasses
+from pathlib import Path
 
 from keras_attention._validation import InputError, require, require_rate
+from keras_attention.json_file import is_boolean, is_size, json_object_or_empty
 from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
 from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.runs.run_config import RunConfig, given_of, require_training, require_window
+from keras_attention.runs.run_config import RunConfig, require_training, require_window
 from keras_attention.search_options import SearchOptions
 from keras_attention.training.translation_scores import require_bleu_tokenizer
 
@@ -47,8 +49,8 @@ class TranslatorConfig(RunConfig):
     >>> TranslatorConfig.for_preset("tiny", train_source="train.en", train_target="train.de")
     """
 
-    preset: str = "tiny"
-    architecture: str = "transformer"
+    preset: str | None = "tiny"  # None: a model of its own in `initial_weights`
+    architecture: str | None = "transformer"
     epochs: int = 15
     train_source: str | None = None
     train_target: str | None = None
@@ -68,7 +70,7 @@ class TranslatorConfig(RunConfig):
     window: int | None = None  # rows in memory at a time; None for all
     max_sequence_length: int = 256
     # model
-    dropout: float = 0.1
+    dropout: float | None = 0.1  # None: that of a model of its own
     normalize_first: bool = True
     # optimisation
     learning_rate: float = 3e-3
@@ -101,14 +103,24 @@ class TranslatorConfig(RunConfig):
         """The options that suit a preset, changed by `options`; those that are None are left alone.
 
         Args:
-            preset: one of the architecture's, or None for its default.
-            architecture: "transformer" (None) or "rnn".
+            preset: one of the architecture's, or None for its default, or for that of the initial
+                weights.
+            architecture: "transformer" or "rnn"; None for "transformer", or for that of the initial
+                weights.
             **options: fields of this class.
 
         Raises:
-            InputError: if the architecture or the preset is unknown.
+            InputError: if the architecture, the preset or an option is unknown, or
+                `normalize_first` is given for initial weights that are of no preset.
         """
         asked = dict(preset=preset, architecture=architecture)
+        given = cls.given_of(**asked, **{**options, "decoding": options.get("decoding") or None})
+        theirs = {}
+        if not given.keys() & asked.keys():
+            theirs = _of_initial_weights(options.get("initial_weights"))
+            preset, architecture = theirs.get("preset"), theirs.get("architecture")
+            if theirs and preset is None:
+                return cls._of_own_model(given, theirs)
         architecture = architecture or "transformer"
         if architecture not in ARCHITECTURES:
             raise InputError(
@@ -125,9 +137,20 @@ class TranslatorConfig(RunConfig):
         if options.get("train_source") is None and options.get("train_target") is None:
             built_in = BUILT_IN_CORPUS_RNN if architecture == "rnn" else BUILT_IN_CORPUS
             suited = {**suited, **built_in}
-        given = given_of(**asked, **{**options, "decoding": options.get("decoding") or None})
         made = dict(preset=preset, architecture=architecture)
-        return cls.of_given(given, **{**suited, **made})
+        return cls.of_given(given, **{**suited, **theirs, **made})
+
+    @classmethod
+    def _of_own_model(cls, given, theirs):
+        """The config of initial weights whose model is of no preset: its architecture stays."""
+        if "normalize_first" in given:
+            raise InputError(
+                "`normalize_first` is for random weights: with `initial_weights` the architecture "
+                "is theirs."
+            )
+        built_in = not given.keys() & {"train_source", "train_target"}
+        suited = {**(BUILT_IN_CORPUS if built_in else {}), **theirs, "dropout": None}
+        return cls.of_given(given, **suited)
 
     def __post_init__(self):
         require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")
@@ -139,3 +162,22 @@ class TranslatorConfig(RunConfig):
         require(
             self.schedule in schedules, "schedule", f"one of {schedules}", schedule=self.schedule
         )
+
+
+def _of_initial_weights(run):
+    """What the config of a run says of its model; nothing where there is no such run.
+
+    The preset is None for a model that was made otherwise. Then the longest sentence is said too.
+    """
+    if run is None:
+        return {}
+    values = json_object_or_empty(Path(run) / "config.json")
+    if values.get("kind") != TranslatorConfig.kind:
+        return {}  # which is said when the weights are read
+    sizes = {name: values.get(name) for name in ("preset", "architecture")}
+    if isinstance(sizes["preset"], str) and isinstance(sizes["architecture"], str):
+        others = {"normalize_first": is_boolean}
+    else:
+        sizes, others = dict.fromkeys(sizes), {"max_sequence_length": is_size}
+    known = {name: values.get(name) for name, holds in others.items() if holds(values.get(name))}
+    return {**sizes, **known}

@@ -197,7 +197,7 @@ def id_arrays(rows):
     return arrays, np.array([len(array) for array in arrays], int)
 
 
-def padded(arrays, indices, shape, padding_id=0):
+def padded(arrays, indices, shape, padding_id):
     """The rows `indices` of `arrays` as int32 of `shape`, filled with `padding_id`."""
     result = np.full(shape, padding_id, np.int32)
     for row, index in enumerate(indices):

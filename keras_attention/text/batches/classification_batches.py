@@ -29,11 +29,14 @@ class ClassificationBatches(EncoderBatches):
     Args:
         token_ids: list of N id lists, special tokens included.
         segment_ids: list of N lists of segments, one for each token; None for 0 throughout.
-        labels: integers (N,), the class of each text.
+        labels: integers (N,), the class of each text; or numbers (N, C), what the C scores of each
+            text should be: see `label_targets`.
         batch_size: rows of a batch.
         max_buckets: maximum number of shapes.
         seed: integer.
-        class_weights: the weight of each class, numbers (C,); None for 1.
+        class_weights: the weight of each class, numbers (C,); None for 1. Only where each text has
+            one class.
+        padding_id: the id that fills rows to equal length: the tokenizer's.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -53,9 +56,25 @@ class ClassificationBatches(EncoderBatches):
         max_buckets=4,
         seed=0,
         class_weights=None,
+        padding_id=0,
     ):
-        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed)
-        self._labels = class_ids("labels", labels, len(token_ids))
+        super().__init__(
+            token_ids, segment_ids, batch_size, max_buckets, seed, padding_id=padding_id
+        )
+        rows = len(token_ids)
+        if np.ndim(labels) == 2:
+            self._labels = np.asarray(labels, np.float32)
+            require(
+                len(self._labels) == rows and np.isfinite(self._labels).all(),
+                "labels",
+                f"{rows} rows of numbers, one for each row of `token_ids`",
+                shape=self._labels.shape,
+            )
+            is_none = class_weights is None
+            require(is_none, "class_weights", "None for rows of numbers", value=class_weights)
+            self._weights = np.ones(rows, np.float32)
+            return
+        self._labels = class_ids("labels", labels, rows)
         classes = int(self._labels.max()) + 1
         weights = np.asarray(np.ones(classes) if class_weights is None else class_weights)
         require(
@@ -65,14 +84,18 @@ class ClassificationBatches(EncoderBatches):
             class_weights=class_weights,
             classes=classes,
         )
-        self._class_weights = weights.astype(np.float32)
+        self._weights = weights.astype(np.float32)[self._labels]
 
     def batch(self, bucket, indices):
-        """The arrays of one batch: `(x, y, sample_weight)`, y int32 (B,), the weight float32."""
-        rows = self.shapes[bucket][0]
-        labels, weights = np.zeros(rows, np.int32), np.zeros(rows, np.float32)
-        labels[: len(indices)] = self._labels[indices]
-        weights[: len(indices)] = self._class_weights[self._labels[indices]]
+        """The arrays of one batch: `(x, y, sample_weight)`.
+
+        y is int32 (B,), or float32 (B, C) where labels are numbers; the weight is float32 (B,).
+        """
+        rows, count = self.shapes[bucket][0], len(indices)
+        labels = np.zeros((rows, *self._labels.shape[1:]), self._labels.dtype)
+        weights = np.zeros(rows, np.float32)
+        labels[:count] = self._labels[indices]
+        weights[:count] = self._weights[indices]
         return self.inputs(bucket, indices), labels, weights
 
 

@@ -58,6 +58,7 @@ class EncoderBatches(BucketedBatches):
         seed: integer.
         buckets: `LengthBuckets` that are larger than these rows need, such as those of a corpus of
             which they are a part; None chooses the best `max_buckets`.
+        padding_id: the id that fills rows to equal length.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -67,9 +68,12 @@ class EncoderBatches(BucketedBatches):
         ValueError: if there is no row, or a row is empty or has another number of segments.
     """
 
-    def __init__(self, token_ids, segment_ids, batch_size, max_buckets, seed, buckets=None):
+    def __init__(
+        self, token_ids, segment_ids, batch_size, max_buckets, seed, buckets=None, padding_id=0
+    ):
         require_positive_integer("batch_size", batch_size)
         require_positive_integer("max_buckets", max_buckets)
+        self.padding_id = padding_id
         self._tokens, lengths = id_arrays(token_ids)
         self._lengths = lengths
         require(
@@ -107,11 +111,11 @@ class EncoderBatches(BucketedBatches):
     def inputs(self, bucket, indices):
         """What the encoder reads: a dict of int32 (B, T); rows that fill the batch are padding."""
         shape = self.shapes[bucket]
-        token_ids = padded(self._tokens, indices, shape)
+        token_ids = padded(self._tokens, indices, shape, self.padding_id)
         if self._segments is None:
             segment_ids = np.zeros(shape, np.int32)
         else:
-            segment_ids = padded(self._segments, indices, shape)
+            segment_ids = padded(self._segments, indices, shape, 0)
         padding_mask = np.zeros(shape, np.int32)
         padding_mask[: len(indices)] = np.arange(shape[1]) < self._lengths[indices][:, None]
         return {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask}

@@ -21,14 +21,15 @@ class MaskedLMBatches(EncoderBatches):
     tokens, and training can resume at any step of any epoch.
 
     Compile the model with a loss and metrics that are means over the tokens to predict. (Keras' own
-    accuracy gives tokens less weight in shapes with many slots.)
+    accuracy gives tokens less weight in shapes with many slots.) No label is ignored: the weights
+    say which slots count.
 
-    >>> batches = MaskedLMBatches(ids, None, 64, tokenizer.mask_id, special_ids, is_continuation)
+    >>> batches = MaskedLMBatches.of_tokenizer(tokenizer, ids, 64)
     >>> model.compile(
     ...     loss=keras.losses.SparseCategoricalCrossentropy(
     ...         from_logits=True, reduction="mean_with_sample_weight"
     ...     ),
-    ...     weighted_metrics=[TokenAccuracy()],
+    ...     weighted_metrics=[TokenAccuracy(ignore_class=None)],
     ... )
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches), epochs=3, shuffle=False)
 
@@ -48,6 +49,7 @@ class MaskedLMBatches(EncoderBatches):
         seed: integer.
         buckets: `LengthBuckets` to use, such as those of a whole corpus for a part of it; None
             chooses the best `max_buckets`.
+        padding_id: the id that fills rows to equal length.
 
     Attributes:
         shapes: list of `(rows, T)`, one a bucket.
@@ -73,8 +75,9 @@ class MaskedLMBatches(EncoderBatches):
         max_buckets=4,
         seed=0,
         buckets=None,
+        padding_id=0,
     ):
-        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed, buckets)
+        super().__init__(token_ids, segment_ids, batch_size, max_buckets, seed, buckets, padding_id)
         self._continues = np.asarray(is_continuation, bool) & whole_words
         size = len(self._continues)
         largest = max(int(row.max()) for row in self._tokens)
@@ -89,8 +92,7 @@ class MaskedLMBatches(EncoderBatches):
         )
         require(0 < rate < 1, "rate", "a number between 0 and 1", rate=rate)
         self._is_text = np.ones(size, bool)
-        no_label = 0  # what a label of an empty slot is; padding in every common vocabulary, too
-        self._is_text[[no_label, mask_id, *special_ids]] = False
+        self._is_text[[mask_id, *special_ids]] = False
         require(
             self._is_text.any(), "special_ids", "not the whole vocabulary", special_ids=special_ids
         )
@@ -103,6 +105,27 @@ class MaskedLMBatches(EncoderBatches):
             self._next_sentence_labels = class_ids(
                 "next_sentence_labels", next_sentence_labels, len(token_ids)
             )
+
+    @classmethod
+    def of_tokenizer(cls, tokenizer, token_ids, batch_size, segment_ids=None, **options):
+        """The batches of texts that a tokenizer has encoded, with its special ids and its words.
+
+        Args:
+            tokenizer: of an encoder, such as a `WordPieceTokenizer`.
+            token_ids, batch_size, segment_ids, **options: those of this class.
+        """
+        special = tokenizer.special_ids
+        ids = [special.padding, special.start, *special.ends]
+        return cls(
+            token_ids,
+            segment_ids,
+            batch_size,
+            mask_id=tokenizer.mask_id,
+            special_ids=[token_id for token_id in ids if token_id is not None],
+            is_continuation=tokenizer.is_continuation,
+            padding_id=tokenizer.padding_id,
+            **options,
+        )
 
     def batch_at(self, epoch, step, bucket, indices):
         """The arrays of one batch: `(x, y, sample_weight)`."""

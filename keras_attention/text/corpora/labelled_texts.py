@@ -2,27 +2,27 @@
 
 import dataclasses
 import json
-import math
-import re
 
 import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.json_file import has_half_a_pair
+from keras_attention.problem_types import SINGLE_LABEL
+from keras_attention.text.corpora.label_values import parse_labels
 from keras_attention.text.corpora.tabular_files import (
     json_row,
-    listed,
     read_columns,
     tabular_format,
 )
 from keras_attention.text.corpora.text_files import read_lines
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-
 
 @dataclasses.dataclass
 class LabelledTexts:
-    """N examples: `texts`, `pairs` (second texts, or None) and `labels`, lists of N strings.
+    """N examples: `texts`, `pairs` (second texts, or None) and `labels`, lists of N.
+
+    Texts are strings. So are labels, but for those of `parse_labels` where a text may have several
+    or is given numbers.
 
     `lines` holds the line of each example in the file `path`, for error messages. Both are None for
     texts that are not from a file.
@@ -53,7 +53,13 @@ class LabelledTexts:
         )
 
 
-def read_labelled(path, text_column="text", label_column="label", pair_column=None):
+def read_labelled(
+    path,
+    text_column="text",
+    label_column="label",
+    pair_column=None,
+    problem_type=SINGLE_LABEL,
+):
     """Texts and their labels from a `.csv`, `.tsv` or `.jsonl` file, optionally `.gz`.
 
     Labels are text without space around it. The JSON number 1 is the label "1". For the three
@@ -64,6 +70,8 @@ def read_labelled(path, text_column="text", label_column="label", pair_column=No
         text_column: name of the column of the texts.
         label_column: name of the column of the labels.
         pair_column: name of the column of the second texts, if a label belongs to a pair of texts.
+        problem_type: what a label is, one of `keras_attention.problem_types.PROBLEM_TYPES`: see
+            `label_values.parse_labels`. None leaves labels as the file has them.
 
     Returns:
         `LabelledTexts`.
@@ -76,7 +84,8 @@ def read_labelled(path, text_column="text", label_column="label", pair_column=No
     data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
     for column, values in ((text_column, texts), *zip([pair_column], pairs, strict=False)):
         _require_strings(data, column, values)
-    data.labels = [_label(data, index, label_column) for index in range(len(data))]
+    if problem_type is not None:
+        data.labels = parse_labels(data.labels, problem_type, data.place, label_column)
     return data
 
 
@@ -88,25 +97,6 @@ def _require_strings(data, column, values):
             )
         if has_half_a_pair(value):
             raise InputError(f"{data.place(index)}: {column!r} holds half a surrogate pair.")
-
-
-def _label(data, index, column):
-    value = data.labels[index]
-    # A data frame writes a missing label as NaN.
-    is_missing = value is None or (isinstance(value, float) and not math.isfinite(value))
-    if isinstance(value, (list, dict)) or is_missing:
-        raise InputError(
-            f"{data.place(index)}: the label ({column!r}) is {json.dumps(value)}; expected a "
-            "string or a number."
-        )
-    label = (value if isinstance(value, str) else json.dumps(value)).strip()
-    if not label:
-        raise InputError(f"{data.place(index)}: the label ({column!r}) is empty.")
-    if has_half_a_pair(label):
-        raise InputError(
-            f"{data.place(index)}: the label ({column!r}) holds half a surrogate pair."
-        )
-    return label
 
 
 def read_texts(path, text_column="text"):
@@ -161,53 +151,11 @@ def text_of_line(line, number, path, text_column="text"):
     return values[0]
 
 
-def label_names(labels, source="the training data"):
-    """The different labels in order: by value if all are numbers, else alphabetically.
-
-    Args:
-        labels: list of strings.
-        source: where they come from, for the error message.
-
-    Raises:
-        InputError: if there are fewer than two.
-
-    >>> label_names(["10", "9", "10"])
-    ['9', '10']
-    """
-    names = sorted(set(labels))
-    if len(names) < 2:
-        raise InputError(
-            f"{source}: all {len(labels):,} labels are {listed(names) or 'missing'}; a classifier "
-            "needs two different labels or more."
-        )
-    if all(_NUMBER.fullmatch(name) for name in names):
-        names.sort(key=float)
-    return names
-
-
-def label_ids(data, names):
-    """The index of each example's label in `names`, int32 (N,).
-
-    Args:
-        data: `LabelledTexts`.
-        names: list of strings, from `label_names`.
-
-    Raises:
-        InputError: if a label is not among `names`. The message says where it is and lists them.
-    """
-    index_of = {name: index for index, name in enumerate(names)}
-    for index, label in enumerate(data.labels):
-        if label not in index_of:
-            raise InputError(
-                f"{data.place(index)}: unknown label {label!r}; the known ones are {listed(names)}."
-            )
-    return np.array([index_of[label] for label in data.labels], np.int32)
-
-
 def split_labelled(data, share=0.1, seed=0):
     """Splits off validation data in which each label is as frequent as in `data`.
 
-    Every label keeps at least one row for training.
+    Every label keeps at least one row for training. Where a text may have several labels, or is
+    given numbers, any rows are split off.
 
     Args:
         data: `LabelledTexts`.
@@ -221,7 +169,8 @@ def split_labelled(data, share=0.1, seed=0):
         InputError: if no label has two rows.
     """
     require(0 < share < 1, "share", "a number between 0 and 1", share=share)
-    names, which, counts = np.unique(data.labels, return_inverse=True, return_counts=True)
+    labels = ["" if isinstance(label, list) else label for label in data.labels]
+    names, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.max(initial=0) < 2:
         raise InputError(
             f"{data.path or 'the data'}: no label has two rows or more, so that one could be left "

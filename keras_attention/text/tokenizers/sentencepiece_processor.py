@@ -1,6 +1,5 @@
 """SentencePiece without TensorFlow, for runtimes whose inputs and outputs are ids."""
 
-import dataclasses
 import math
 import struct
 
@@ -24,21 +23,21 @@ class SentencePieceProcessor:
     Half a surrogate pair is read as U+FFFD.
 
     Args:
-        model: a SentencePiece model, as bytes, with this package's four special ids. The scores of
-            a unigram model are rounded to multiples of 1/32: see `exact_scores`.
+        model: a SentencePiece model, as bytes, with padding, start and end. The scores of a
+            unigram model are rounded to multiples of 1/32: see `exact_scores`.
 
     Attributes:
         model: the model that it uses, as bytes.
+        special_ids: the `SpecialIds` that the model says: its `pad_id`, `unk_id`, `bos_id` and
+            `eos_id`.
 
     Raises:
-        ValueError: if `model` is not such a model.
+        ValueError: if `model` is not such a model, or lacks one of these ids.
 
     >>> processor = SentencePieceProcessor(model)
     >>> processor.decode(processor.encode("three hundred"))
     'three hundred'
     """
-
-    special_ids = SpecialIds()
 
     def __init__(self, model):
         import sentencepiece  # here, so that classifiers run where it is missing
@@ -52,11 +51,13 @@ class SentencePieceProcessor:
             ) from error
         ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         require(
-            ids == dataclasses.astuple(self.special_ids),
+            min(ids) >= 0,  # -1 where there is none
             "model",
-            "a SentencePiece model trained with pad_id=0, unk_id=1, bos_id=2, eos_id=3",
+            "a SentencePiece model trained with all four special ids, such as pad_id=0, unk_id=1, "
+            "bos_id=2, eos_id=3",
             ids=ids,
         )
+        self.special_ids = SpecialIds(*ids)
         self.model = exact_scores(model)
         if self.model != model:
             processor = sentencepiece.SentencePieceProcessor(model_proto=self.model)

@@ -15,10 +15,10 @@ class SentencePieceTokenizer(GraphModule):
     It gives the same ids and texts as `SentencePieceProcessor`, which needs no TensorFlow.
 
     Args:
-        model: a SentencePiece model, as bytes, with this package's four special ids.
+        model: a SentencePiece model, as bytes, with padding, start and end.
 
     Raises:
-        ValueError: if `model` is not such a model.
+        ValueError: see `SentencePieceProcessor`.
         InputError: if it is a unigram model with user-defined pieces. TensorFlow's operator finds
             other ids with these than the `sentencepiece` package does.
 
@@ -53,6 +53,11 @@ class SentencePieceTokenizer(GraphModule):
         """Number of tokens V, special ones included."""
         return self._processor.vocabulary_size
 
+    @property
+    def special_ids(self):
+        """The `SpecialIds` of the model."""
+        return self._processor.special_ids
+
     def tokenize(self, texts, max_length=None, add_start=False, add_end=True):
         """The ids of each text.
 
@@ -71,7 +76,7 @@ class SentencePieceTokenizer(GraphModule):
         if max_length is not None:
             ids = ids[:, : max_length - add_start - add_end]
         column = tf.ones_like(texts, tf.int32)[:, None]  # (N, 1)
-        special = self._processor.special_ids
+        special = self.special_ids
         parts = [column * special.start] * add_start + [ids] + [column * special.end] * add_end
         return tf.concat(parts, axis=1) if len(parts) > 1 else ids
 
@@ -86,7 +91,7 @@ class SentencePieceTokenizer(GraphModule):
         """
         import tensorflow as tf
 
-        special = self._processor.special_ids
+        special = self.special_ids
         ended = tf.cumsum(tf.cast(token_ids == special.end, tf.int32), axis=1) > 0
         is_special = (token_ids == special.padding) | (token_ids == special.start)
         kept = tf.ragged.boolean_mask(token_ids, ~(ended | is_special))

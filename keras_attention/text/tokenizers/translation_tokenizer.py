@@ -34,6 +34,49 @@ class TranslationTokenizer:
         self.source = SentencePieceProcessor(source_model)
         self.target = self.source if self.shared else SentencePieceProcessor(target_model)
 
+    @property
+    def special_ids(self):
+        """The `SpecialIds` of the target. In a model the source shares padding and end."""
+        return self.target.special_ids
+
+    def require_fit(self, where, model):
+        """Raises `InputError`, beginning with `where`, unless it is the tokenizer of a model.
+
+        Args:
+            where: string.
+            model: a `keras_attention.models.Translator`.
+        """
+        for size, processor in (
+            (model.vocabulary_size, self.target),
+            (model.source_vocabulary_size or model.vocabulary_size, self.source),
+        ):
+            if size != processor.vocabulary_size:
+                raise InputError(
+                    f"{where}: the tokenizer has {processor.vocabulary_size:,} tokens and the "
+                    f"model {size:,}; they do not belong together."
+                )
+        own, theirs = self.special_ids, model.special_ids
+        end = theirs.ends[0] if len(theirs.ends) == 1 else theirs.end
+        compared = [
+            ("padding", own.padding, theirs.padding),
+            ("start", own.start, theirs.start),
+            ("end", own.end, end),
+            ("the source's padding", self.source.special_ids.padding, theirs.padding),
+            ("the source's end", self.source.special_ids.end, end),
+        ]
+        if theirs.unknown is not None:  # which no model needs to know
+            compared.append(("unknown", own.unknown, theirs.unknown))
+        differing = [
+            f"{name} is {mine} in the tokenizer and {other} in the model"
+            for name, mine, other in compared
+            if mine != other
+        ]
+        if differing:
+            raise InputError(
+                f"{where}: the special ids differ: {', '.join(differing)}. A model takes those of "
+                "its tokenizer: `special_ids=tokenizer.special_ids`."
+            )
+
     def in_graph(self):
         """Two `SentencePieceTokenizer`s with the same ids, of source and target, for graphs."""
         from keras_attention.text.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer

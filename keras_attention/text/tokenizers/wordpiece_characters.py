@@ -93,21 +93,35 @@ def rewrite(character, lowercase, strip_accents=None):
     return "".join(f" {part} " if stands_alone(part) else part for part in text)
 
 
-class _Rewriting(dict):
+class _Table(dict):
     """A table for `str.translate` that computes entries when they are first used."""
 
-    def __init__(self, lowercase, strip_accents):
+    def __init__(self, change):
         super().__init__()
-        self._how = lowercase, strip_accents
+        self._change = change
 
     def __missing__(self, code):
-        self[code] = rewrite(chr(code), *self._how)
+        self[code] = self._change(chr(code))
         return self[code]
 
 
 @functools.cache
 def _rewriting(lowercase, strip_accents):
-    return _Rewriting(lowercase, strip_accents)
+    return _Table(lambda character: rewrite(character, lowercase, strip_accents))
+
+
+@functools.cache
+def _normalizing(lowercase, strip_accents):
+    def change(character):
+        text = rewrite(character, lowercase, strip_accents)
+        return text if text == " " else text.replace(" ", "")
+
+    return _Table(change)
+
+
+_SETTING_APART = _Table(
+    lambda character: f" {character} " if stands_alone(character) else character
+)
 
 
 def split_words(text, lowercase, strip_accents=None):
@@ -117,3 +131,17 @@ def split_words(text, lowercase, strip_accents=None):
     ['naive', ',', 'isn', "'", 't', 'it', '?']
     """
     return text.translate(_rewriting(bool(lowercase), strip_accents)).split()
+
+
+def normalize(text, lowercase, strip_accents=None):
+    """The text in which BERT looks for normalized tokens: `split_normalized` gives its words.
+
+    >>> normalize("Naïve, isn't it?", lowercase=True)
+    "naive, isn't it?"
+    """
+    return text.translate(_normalizing(bool(lowercase), strip_accents))
+
+
+def split_normalized(text):
+    """`split_words` of a text that `normalize` gave."""
+    return text.translate(_SETTING_APART).split()

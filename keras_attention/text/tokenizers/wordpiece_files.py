@@ -5,27 +5,36 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
+from keras_attention.json_file import shortened
 from keras_attention.text.corpora.text_files import decode_lines
 from keras_attention.text.tokenizers.wordpiece_settings import (
     DESCRIBED_CLASSES,
     SPECIAL_NAMES,
+    added_tokens_of,
+    mention,
     post_processor,
-    require_added_tokens,
-    require_known_settings,
+    read_settings,
     require_plain_row,
     require_value,
-    token_text,
 )
-from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
+from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS, AddedToken
 
 VOCABULARY, SETTINGS, TOKENIZER = "vocab.txt", "tokenizer_config.json", "tokenizer.json"
 
 # Older files, which are read where there are such, and config.json of the model.
 SPECIAL_MAP, ADDED, MODEL = "special_tokens_map.json", "added_tokens.json", "config.json"
 
+# What sentence-transformers adds: the first of these that exists.
+SENTENCE_SETTINGS = tuple(
+    f"sentence_{name}_config.json"
+    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
 
-def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
+
+def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None, added_tokens=()):
     """Writes the three files, and makes the directory if it is missing.
+
+    `vocabulary` is a list of strings, and `added_tokens` one of `AddedToken`.
 
     A write that is interrupted leaves the whole tokenizer, or a directory that does not load.
     """
@@ -41,30 +50,38 @@ def write_tokenizer(directory, vocabulary, lowercase, strip_accents=None):
         "tokenize_chinese_chars": True,
         **SPECIAL_NAMES,
     }
-    tokenizer = _tokenizer_json(vocabulary, lowercase, strip_accents)
+    tokenizer = _tokenizer_json(vocabulary, lowercase, strip_accents, added_tokens)
+    if added_tokens:  # HuggingFace's tokenizer without tokenizer.json reads them here
+        added = {str(token["id"]): dict(token) for token in tokenizer["added_tokens"]}
+        for token in added.values():
+            del token["id"]
+        settings["added_tokens_decoder"] = added
+        special = [token.content for token in added_tokens if token.special]
+        settings["additional_special_tokens"] = special
     write_atomically(directory / SETTINGS, json.dumps(settings, indent=2).encode())
     write_atomically(directory / TOKENIZER, json.dumps(tokenizer, ensure_ascii=False).encode())
     write_atomically(directory / VOCABULARY, "".join(f"{t}\n" for t in vocabulary).encode())
 
 
-def _tokenizer_json(vocabulary, lowercase, strip_accents):
+def _tokenizer_json(vocabulary, lowercase, strip_accents, added_tokens):
     """The tokenizer in the format of the `tokenizers` package."""
     ids = {token: i for i, token in enumerate(vocabulary)}
+    special = [AddedToken(token, ids[token], special=True) for token in SPECIAL_TOKENS]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
             {
-                "id": ids[token],
-                "content": token,
+                "id": token.id,
+                "content": token.content,
                 "single_word": False,
                 "lstrip": False,
                 "rstrip": False,
-                "normalized": False,
-                "special": True,
+                "normalized": token.normalized,
+                "special": token.special,
             }
-            for token in sorted(SPECIAL_TOKENS, key=ids.get)
+            for token in sorted([*special, *added_tokens], key=lambda token: token.id)
         ],
         "normalizer": {
             "type": "BertNormalizer",
@@ -90,11 +107,12 @@ def read_tokenizer(directory):
     """The tokenizer of a HuggingFace directory: vocab.txt, tokenizer.json, or both.
 
     Any other file may be missing. If two files give the same setting, the value in
-    `tokenizer_config.json` counts. If two files give the vocabulary, they must agree. Whatever else
-    a file says about ids must be so here: see `wordpiece_settings`.
+    `tokenizer_config.json` counts. If two files give the vocabulary, they must agree. Where a file
+    of sentence-transformers lowercases texts, the tokenizer does. Whatever else a file says about
+    ids must be so here: see `wordpiece_settings`.
 
     Returns:
-        Dictionary of `vocabulary`, `lowercase` and `strip_accents`.
+        Dictionary of `vocabulary`, `lowercase`, `strip_accents` and `added_tokens`.
 
     Raises:
         InputError: if a file is missing or cannot be read, or if it describes a tokenizer whose ids
@@ -122,10 +140,20 @@ def read_tokenizer(directory):
         for name in (MODEL, SPECIAL_MAP, ADDED, SETTINGS)
     }
     kind = files[SETTINGS].get("tokenizer_class") or files[MODEL].get("tokenizer_class")
-    require_known_settings(directory / MODEL, _only(files[MODEL], "tokenizer_class"), ids)
-    require_known_settings(directory / SPECIAL_MAP, files[SPECIAL_MAP], ids)
-    require_known_settings(directory / SETTINGS, files[SETTINGS], ids)
-    require_added_tokens(directory / ADDED, ADDED, list(files[ADDED].items()), ids)
+    read_settings(directory / MODEL, _only(files[MODEL], "tokenizer_class"))
+    older = [
+        *read_settings(directory / SPECIAL_MAP, files[SPECIAL_MAP]),
+        *(mention(directory / ADDED, ADDED, *item) for item in files[ADDED].items()),
+    ]
+    added = [*found.pop("added", ()), *read_settings(directory / SETTINGS, files[SETTINGS])]
+    if "added_tokens_decoder" in files[SETTINGS]:  # then HuggingFace passes over the older files
+        known = {*SPECIAL_TOKENS, *(token.content for token in added)}
+        for token in older:
+            if token.content not in known:
+                raise InputError(
+                    f"{token} adds the token {shortened(token.content)}, which the "
+                    f"`added_tokens_decoder` of {SETTINGS} lacks."
+                )
     own = _read_choices(
         directory / SETTINGS,
         files[SETTINGS],
@@ -137,14 +165,31 @@ def read_tokenizer(directory):
         own = {}  # this class does not read them
         named = {**files[SPECIAL_MAP], **files[SETTINGS]}
         unnamed = {token for name, token in SPECIAL_NAMES.items() if name not in named}
-        missing = sorted(unnamed - found["added"])
+        missing = sorted(unnamed - {token.content for token in added})
         if missing:
             raise InputError(
                 f"{directory}: a {kind} must name {' '.join(SPECIAL_TOKENS)} as special tokens. "
                 f"Missing: {' '.join(missing)}"
             )
-    found.pop("added", None)
-    return {"vocabulary": vocabulary, "lowercase": True, "strip_accents": None, **found, **own}
+    path, sentence = read_sentence_settings(directory)
+    found = {"lowercase": True, "strip_accents": None, **found, **own}
+    if _read_choices(path, sentence, {"do_lower_case": "lowercase"}).get("lowercase"):
+        if found["strip_accents"] is None and not found["lowercase"]:
+            found["strip_accents"] = False  # as it was before
+        found["lowercase"] = True
+    added_tokens = added_tokens_of([*added, *older], ids)
+    return {"vocabulary": vocabulary, "added_tokens": added_tokens, **found}
+
+
+def read_sentence_settings(directory):
+    """The path and the content of a directory's file for sentence-transformers.
+
+    The content is empty where there is none.
+    """
+    for name in SENTENCE_SETTINGS:
+        if (Path(directory) / name).exists():
+            return Path(directory) / name, _read_json(Path(directory) / name)
+    return Path(directory) / SENTENCE_SETTINGS[0], {}
 
 
 def _only(content, name):
@@ -234,12 +279,11 @@ def _read_tokenizer_json(path):
     added = content.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         raise InputError(f"{path}: `added_tokens` must be a list of objects.")
-    tokens = [(token_text(path, "added_tokens", token), token.get("id")) for token in added]
-    require_added_tokens(path, "added_tokens", tokens, ids)
+    tokens = [mention(path, "added_tokens", token, token.get("id")) for token in added]
     require_plain_row(path, content.get("post_processor"), ids)
     truncation = content.get("truncation")
     if isinstance(truncation, dict):
         require_value(path, "truncation.direction", truncation.get("direction"), ("Right", None))
     names = {"lowercase": "lowercase", "strip_accents": "strip_accents"}
     found = _read_choices(path, normalizer, names)
-    return sorted(ids, key=ids.get), {**found, "added": {token for token, _ in tokens}}
+    return sorted(ids, key=ids.get), {**found, "added": tokens}

@@ -1,13 +1,18 @@
 """WordPiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
 from keras_attention.text.tokenizers.graph_module import GraphModule
-from keras_attention.text.tokenizers.wordpiece_splitter import DROPPED, MARKS, WordSplitter
+from keras_attention.text.tokenizers.wordpiece_splitter import (
+    ADDED_MARKS,
+    DROPPED,
+    MARKS,
+    WordSplitter,
+)
 from keras_attention.text.tokenizers.wordpiece_tokenizer import require_room
 from keras_attention.text.tokenizers.wordpiece_vocabulary import LONGEST_WORD
 
 # Characters that no word has. A token may have them, but the operator must not see it: it takes no
 # NUL, and a mark must find its special token.
-_NEVER = {"\x00", DROPPED, *MARKS.values()}
+_NEVER = {"\x00", DROPPED, *MARKS.values(), *ADDED_MARKS}
 
 
 class WordPieceGraph(GraphModule):
@@ -35,10 +40,14 @@ class WordPieceGraph(GraphModule):
         super().__init__(name="wordpiece_tokenizer")
         self.padding_id = tokenizer.padding_id
         self._start_id, self._end_id = tokenizer.start_id, tokenizer.end_id
-        self._splitter = WordSplitter(tokenizer.lowercase, tokenizer.strip_accents)
+        added = tokenizer.added_tokens
+        self._splitter = WordSplitter(tokenizer.lowercase, tokenizer.strip_accents, added)
+        # An added token may be a word of the vocabulary too, so that its mark has an id of its own.
+        self._words, self._added_ids = tokenizer.word_count, tuple(t.id for t in added)
+        words = tokenizer.vocabulary[: self._words]
         try:
             self._pieces = tensorflow_text.FastWordpieceTokenizer(
-                [_key(token, i) for i, token in enumerate(tokenizer.vocabulary)],
+                [*map(_key, words, range(len(words))), *ADDED_MARKS[: len(added)]],
                 max_bytes_per_word=4 * LONGEST_WORD,  # the splitter counts in characters
                 token_out_type=tf.int32,
                 unknown_token=MARKS["[UNK]"],
@@ -61,7 +70,11 @@ class WordPieceGraph(GraphModule):
         words = self._splitter.split(strings)
         pieces = self._pieces.tokenize(words.values)
         splits = tf.gather(pieces.row_splits, words.row_splits)
-        return tf.RaggedTensor.from_row_splits(pieces.values, splits, validate=False)
+        ids = pieces.values
+        if self._added_ids:
+            added = tf.gather(self._added_ids, tf.maximum(ids - self._words, 0))
+            ids = tf.where(ids < self._words, ids, added)
+        return tf.RaggedTensor.from_row_splits(ids, splits, validate=False)
 
     def pack(self, strings, pair_strings=None, max_length=512):
         """The inputs of a BERT encoder: `WordPieceTokenizer.pack` of tensors.

@@ -1,14 +1,17 @@
 """What the JSON files of a published directory say about ids: applied, or refused by name.
 
 `WordPieceTokenizer` gives the ids of HuggingFace's BertTokenizer with five special tokens. A
-directory may ask for others in any of its files: by tokens that were added to the vocabulary, by
-special tokens of other names, by another kind of tokenizer, or by another row around a text. Each
-function here raises `InputError`, which names file and setting, where the ids would be others.
+directory may ask for others in any of its files: by tokens that were added to the vocabulary, which
+are applied, by special tokens of other names, by another kind of tokenizer, or by another row
+around a text. Each function here raises `InputError`, which names file and setting, where the ids
+would be others.
 """
 
-from keras_attention._validation import InputError
+import dataclasses
+
+from keras_attention._validation import InputError, one_line
 from keras_attention.json_file import shortened
-from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
+from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS, AddedToken
 
 SPECIAL_NAMES = dict(
     zip(
@@ -39,10 +42,37 @@ _FIXED_SETTINGS = {
     "do_subword_tokenize": (True, None),
     "split_special_tokens": (False, None),
     "truncation_side": ("right", None),
+    "token_type_ids_pattern": ("bert_style", None),
+    "add_special_tokens": (True, None),
+    "add_cls_token": (True, None),
+    "add_sep_token": (True, None),
+    "add_bos_token": (False, None),
+    "add_eos_token": (False, None),
 }
-_ADDED = ("additional_special_tokens", "extra_special_tokens")
-# Options of a token that change ids. Blanks beside it (lstrip, rstrip) are dropped all the same.
-_PLAIN_OPTIONS = {"single_word": (False, None), "normalized": (False, None)}
+# Lists of further tokens, or objects that name them.
+_ADDED = (
+    "additional_special_tokens",
+    "extra_special_tokens",
+    "model_specific_special_tokens",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mention:
+    """What one setting of a file says of a token; None where it says nothing.
+
+    Blanks beside a token are dropped, whether lstrip and rstrip say so or not.
+    """
+
+    path: object
+    name: str
+    content: str
+    id: int | None = None
+    normalized: bool | None = None
+    special: bool | None = None
+
+    def __str__(self):
+        return f"{self.path}: `{self.name}`"
 
 
 def require_value(path, name, value, expected):
@@ -55,59 +85,147 @@ def require_value(path, name, value, expected):
         )
 
 
-def require_known_settings(path, settings, ids):
-    """Raises `InputError` where a file of settings asks for other ids.
+def read_settings(path, settings):
+    """The tokens that a file of settings names beside the vocabulary's: a list of `Mention`.
 
     Args:
         path: of tokenizer_config.json or special_tokens_map.json, for the message.
         settings: its content, a dict.
-        ids: dict from each token of the vocabulary to its id.
+
+    Raises:
+        InputError: if it asks for other ids.
     """
     for name, expected in _FIXED_SETTINGS.items():
         if name in settings:
             require_value(path, name, settings[name], expected)
+    inputs = settings.get("model_input_names")
+    if inputs is not None and not (isinstance(inputs, list) and "token_type_ids" in inputs):
+        raise InputError(
+            f"{path}: `model_input_names` must hold 'token_type_ids' here, which tell the second "
+            f"text of a pair from the first. Received: {shortened(inputs)}"
+        )
+    found = []
     for name, value in settings.items():
         if name in SPECIAL_NAMES:
-            require_value(path, name, token_text(path, name, value), (SPECIAL_NAMES[name],))
-        elif name.endswith("_token") and value not in (None, False):
-            _require_special(path, name, [value])
+            content = mention(path, name, value).content if isinstance(value, dict) else value
+            require_value(path, name, content, (SPECIAL_NAMES[name],))
+        elif name.endswith("_token") and name not in _FIXED_SETTINGS and value is not None:
+            found.append(mention(path, name, value, special=True))
     for name in _ADDED:
-        if name in settings:
-            value = settings[name]
-            value = list(value.values()) if isinstance(value, dict) else value
-            _require_special(path, name, value or [])
+        value = settings.get(name) or []
+        value = list(value.values()) if isinstance(value, dict) else value
+        if not isinstance(value, list):
+            raise InputError(
+                f"{path}: `{name}` must be a list of tokens. Received: {shortened(value)}"
+            )
+        found += [mention(path, name, token, special=True) for token in value]
     added = settings.get("added_tokens_decoder") or {}
     if not isinstance(added, dict):
         raise InputError(
             f"{path}: `added_tokens_decoder` must be an object of tokens by their ids."
         )
-    require_added_tokens(
-        path,
-        "added_tokens_decoder",
-        [
-            (token_text(path, "added_tokens_decoder", token), _id(token_id))
-            for token_id, token in added.items()
-        ],
-        ids,
-    )
+    for token_id, token in added.items():
+        found.append(mention(path, "added_tokens_decoder", token, _id(token_id)))
+    return found
 
 
-def require_added_tokens(path, name, tokens, ids):
-    """Raises `InputError` unless tokens that are called added are special ones with their own ids.
+def mention(path, name, token, token_id=None, special=None):
+    """The `Mention` of a token, which is given as a string or as an object with options.
 
     Args:
         path: of the file, for the message.
         name: of the setting.
-        tokens: list of `(token, id)`.
-        ids: dict from each token of the vocabulary to its id.
+        token: string, or object with "content".
+        token_id: what the file gives as its id.
+        special: whether the setting is of special tokens; None where the token says it.
+
+    Raises:
+        InputError: if an option cannot be applied: a token of whole words alone (single_word), or
+            a special one that is normalized.
     """
-    _refuse_others(path, name, [token for token, _ in tokens])
-    for token, token_id in tokens:
-        if token_id != ids[token]:
+    options = token if isinstance(token, dict) else {"content": token}
+    content = options.get("content")
+    if not isinstance(content, str) or not content:
+        raise InputError(
+            f"{path}: `{name}` must hold tokens, as strings or by their content. Received: "
+            f"{shortened(token)}"
+        )
+    allowed = (False, None) if content in SPECIAL_TOKENS else (False, True, None)
+    for option, expected in (
+        ("single_word", (False, None)),
+        ("normalized", allowed),
+        ("special", (False, True, None)),
+    ):
+        require_value(
+            path, f"{name}: {option} of {one_line(content, 100)}", options.get(option), expected
+        )
+    special = special or options.get("special")
+    normalized = options.get("normalized")
+    if isinstance(token, dict) and normalized is None:
+        normalized = not special
+    return Mention(path, name, content, token_id, normalized, special)
+
+
+def added_tokens_of(mentions, ids):
+    """The `AddedToken`s that files name, the special tokens left out; a list.
+
+    A token that is named without options is looked for as it is where it is special, and else in
+    the normalized text, as HuggingFace's tokenizers do.
+
+    Args:
+        mentions: list of `Mention`.
+        ids: dict from each token of the vocabulary to its id.
+
+    Raises:
+        InputError: if two settings say different things of a token, or one has no id, or another
+            one than it can have.
+    """
+    told = {}
+    for one in mentions:
+        told.setdefault(one.content, []).append(one)
+    found = []
+    for content, said in told.items():
+        token_id = _agreed(said, "id")
+        own = ids.get(content)
+        if own is not None and token_id not in (None, own):
             raise InputError(
-                f"{path}: `{name}` must give {token} the id that it has in the vocabulary, "
-                f"{ids[token]}. Received: {shortened(token_id)}"
+                f"{next(one for one in said if one.id is not None)} must give {content} the id "
+                f"that it has in the vocabulary, {own}. Received: {shortened(token_id)}"
             )
+        if content in SPECIAL_TOKENS:
+            continue
+        token_id = own if token_id is None else token_id
+        if type(token_id) is not int:
+            raise InputError(
+                f"{said[0]} names the token {shortened(content)}; expected an integer as its id in "
+                f"one of the files. Received: {shortened(token_id)}"
+            )
+        special = any(one.special for one in said)
+        normalized = _agreed(said, "normalized")
+        normalized = not special if normalized is None else normalized
+        found.append(AddedToken(content, token_id, normalized, special))
+    beyond = [token for token in found if token.content not in ids]
+    for expected, token in enumerate(sorted(beyond, key=lambda token: token.id), start=len(ids)):
+        if token.id != expected:
+            raise InputError(
+                f"{told[token.content][0]} must give added tokens the ids that follow those of the "
+                f"vocabulary, {len(ids)} and so on. Received: {token.id} for "
+                f"{shortened(token.content)}"
+            )
+    return found
+
+
+def _agreed(said, attribute):
+    """What the mentions of one token say in common; None where they say nothing."""
+    values = [one for one in said if getattr(one, attribute) is not None]
+    for one in values[1:]:
+        if getattr(one, attribute) != getattr(values[0], attribute):
+            raise InputError(
+                f"{values[0]} and {one} say different things of {shortened(one.content)}: "
+                f"{attribute} is {shortened(getattr(values[0], attribute))} and "
+                f"{shortened(getattr(one, attribute))}."
+            )
+    return getattr(values[0], attribute) if values else None
 
 
 def require_plain_row(path, processor, ids):
@@ -149,35 +267,7 @@ def post_processor(ids):
     }
 
 
-def _require_special(path, name, tokens):
-    if not isinstance(tokens, list):
-        raise InputError(
-            f"{path}: `{name}` must be a list of tokens. Received: {shortened(tokens)}"
-        )
-    _refuse_others(path, name, [token_text(path, name, token) for token in tokens])
-
-
-def _refuse_others(path, name, tokens):
-    others = [token for token in tokens if token not in SPECIAL_TOKENS]
-    if others:
-        raise InputError(
-            f"{path}: added tokens are not supported. Received: {shortened(others)} in `{name}`"
-        )
-
-
-def token_text(path, name, token):
-    """The text of a token, given as it is or as an object with options.
-
-    Raises:
-        InputError: if an option would change ids.
-    """
-    if not isinstance(token, dict):
-        return token
-    content = token.get("content")
-    for option, expected in _PLAIN_OPTIONS.items():
-        require_value(path, f"{name}: {option} of {content}", token.get(option), expected)
-    return content
-
-
 def _id(text):
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else text
+    """The id that an object's key gives, or what else it is."""
+    is_id = text.isascii() and text.isdigit() and len(text) <= 9
+    return int(text) if is_id else text

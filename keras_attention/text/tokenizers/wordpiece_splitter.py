@@ -9,16 +9,21 @@ so an exported tokenizer never changes.
 """
 
 import functools
-import re
 
 import numpy as np
 
-from keras_attention.text.tokenizers.wordpiece_characters import IDEOGRAPHS, rewrite
-from keras_attention.text.tokenizers.wordpiece_vocabulary import LONGEST_WORD, SPECIAL_TOKENS
+from keras_attention.text.tokenizers.wordpiece_characters import IDEOGRAPHS, normalize, rewrite
+from keras_attention.text.tokenizers.wordpiece_vocabulary import (
+    LONGEST_WORD,
+    MOST_ADDED,
+    SPECIAL_TOKENS,
+)
 
-# The characters that stand for the special tokens between text and ids. They are for private use:
-# BERT drops them from every text, so no text can contain them by itself.
+# The characters that stand for special and added tokens between text and ids. They are for private
+# use: BERT drops them from every text, so no text can contain them by itself.
 MARKS = {token: chr(0x10FFF8 + i) for i, token in enumerate(SPECIAL_TOKENS)}
+ADDED_MARKS = [chr(0x10FFF5 - i) for i in range(MOST_ADDED)]
+_BEFORE, _AFTER = "\U0010fff6", "\U0010fff7"  # around a token that is found
 DROPPED = "\U0010fffd"  # for private use as well
 
 _CODES = 0x110000
@@ -48,8 +53,8 @@ def _look_up(table, codes):
 
 
 @functools.cache
-def character_tables(lowercase, strip_accents):
-    """The rewriting of each character as arrays.
+def character_tables(lowercase, strip_accents, added=0):
+    """The rewriting of each character as arrays; `added` is the number of added tokens.
 
     Returns:
         `(rewriting, rewritten, kinds)`. In `rewriting`, 0 drops the character, 1 keeps it, and
@@ -73,23 +78,30 @@ def character_tables(lowercase, strip_accents):
     for first, last in IDEOGRAPHS:
         kinds[first : last + 1] = _ALONE
     kinds[ord(" ")] = _BLANK
-    for mark in MARKS.values():
+    for mark in [*MARKS.values(), *ADDED_MARKS[:added]]:
         rewriting[ord(mark)], kinds[ord(mark)] = 1, _ALONE
     return _paged(rewriting), np.array(rewritten, np.int32), _paged(kinds)
 
 
 class WordSplitter:
-    """Texts to words: those of `split_words`, and a mark for each special token.
+    """Texts to words: those of `split_words`, and a mark for each special or added token.
 
     Args:
         lowercase: whether the vocabulary is uncased.
         strip_accents: whether accents are dropped; None means the same as `lowercase`.
+        added_tokens: list of `AddedToken`.
     """
 
-    def __init__(self, lowercase, strip_accents=None):
+    def __init__(self, lowercase, strip_accents=None, added_tokens=()):
         import tensorflow as tf
 
-        rewriting, rewritten, kinds = character_tables(lowercase, strip_accents)
+        self._exact, self._normalized = dict(MARKS), {}
+        for token, mark in zip(added_tokens, ADDED_MARKS, strict=False):
+            if token.normalized:
+                self._normalized[normalize(token.content, lowercase, strip_accents)] = mark
+            else:
+                self._exact[token.content] = mark
+        rewriting, rewritten, kinds = character_tables(lowercase, strip_accents, len(added_tokens))
         self._rewriting = [tf.constant(table) for table in rewriting]
         self._rewritten = tf.constant(rewritten)
         self._kinds = [tf.constant(table) for table in kinds]
@@ -101,12 +113,18 @@ class WordSplitter:
             texts: string (B,), UTF-8; other bytes are dropped.
 
         Returns:
-            string RaggedTensor (B, None). A special token of the text is given as its mark, and a
-            word of more than 100 characters as the mark of the unknown token.
+            string RaggedTensor (B, None). A special or added token of the text is given as its
+            mark, and a word of more than 100 characters as the mark of the unknown token.
         """
         import tensorflow as tf
 
-        codes, text_splits = self._rewrite(_mark(texts))
+        texts = tf.strings.regex_replace(texts, f"[{ADDED_MARKS[-1]}-{DROPPED}]", DROPPED)
+        texts = tf.strings.join([_mark(texts, self._exact), " "])
+        codes, text_splits = self._rewrite(texts)
+        if self._normalized:
+            texts = tf.strings.unicode_encode(_ragged(codes, text_splits), "UTF-8")
+            decoded = tf.strings.unicode_decode(_mark(texts, self._normalized), "UTF-8")
+            codes, text_splits = decoded.values, decoded.row_splits
         kinds = _look_up(self._kinds, codes)
         is_kept = kinds != _BLANK
         # Every text ends with a blank, so no word continues in the next text.
@@ -136,15 +154,19 @@ class WordSplitter:
         return rewritten, tf.gather(places.row_splits, decoded.row_splits)
 
 
-def _mark(texts):
-    """Texts with marks for special tokens, and a blank at the end."""
+def _mark(texts, marks):
+    """Texts with marks in the place of tokens: `marks` is a dict from a token to its mark.
+
+    All tokens are looked for at once, for they may overlap.
+    """
     import tensorflow as tf
 
-    marks = "".join(MARKS.values())
-    texts = tf.strings.regex_replace(texts, f"[{marks}]", DROPPED)
-    for token, mark in MARKS.items():
-        texts = tf.strings.regex_replace(texts, re.escape(token), mark)
-    return tf.strings.join([texts, " "])
+    literals = {token: "".join(f"\\x{{{ord(c):x}}}" for c in token) for token in marks}
+    longest_first = [literals[token] for token in sorted(marks, key=len, reverse=True)]
+    texts = tf.strings.regex_replace(texts, "|".join(longest_first), rf"{_BEFORE}\0{_AFTER}")
+    for token, mark in marks.items():
+        texts = tf.strings.regex_replace(texts, f"{_BEFORE}{literals[token]}{_AFTER}", mark)
+    return texts
 
 
 def _ragged(values, row_splits):

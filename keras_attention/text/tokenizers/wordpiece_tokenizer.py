@@ -12,6 +12,8 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_TOKEN,
     LONGEST_WORD,
     SPECIAL_TOKENS,
+    require_added_tokens,
+    train_wordpiece,
 )
 from keras_attention.token_ids import SpecialIds, pad
 
@@ -50,13 +52,17 @@ class WordPieceTokenizer:
         lowercase: whether the vocabulary is uncased. If so, texts are lowercased and lose their
             accents.
         strip_accents: whether texts lose their accents; None means the same as `lowercase`.
+        added_tokens: list of `AddedToken`, which are found before a text is split into words. Those
+            that are not in `vocabulary` have the ids that follow it.
 
     Attributes:
+        word_count: number of tokens that words are made of: the length of `vocabulary` as given.
         padding_id, unknown_id, start_id, end_id, mask_id: ids of [PAD], [UNK], [CLS], [SEP] and
             [MASK].
 
     Raises:
-        ValueError: if `vocabulary` is not such a list, or a token has more than 256 bytes.
+        ValueError: if `vocabulary` is not such a list, a token has more than 256 bytes, or an added
+            one holds a blank or has another id.
 
     >>> tokenizer = WordPieceTokenizer(train_wordpiece(["low lower lowest"] * 9, 30))
     >>> tokenizer.encode(["Lowest!"]).token_ids
@@ -65,8 +71,8 @@ class WordPieceTokenizer:
     'lowest'
     """
 
-    def __init__(self, vocabulary, lowercase=True, strip_accents=None):
-        vocabulary = list(vocabulary)
+    def __init__(self, vocabulary, lowercase=True, strip_accents=None, added_tokens=()):
+        vocabulary, added_tokens = list(vocabulary), sorted(added_tokens, key=lambda t: t.id)
         require(
             all(isinstance(token, str) and token for token in vocabulary),
             "vocabulary",
@@ -90,12 +96,16 @@ class WordPieceTokenizer:
             "operator",
             others=unfit[:5],
         )
-        self._vocabulary = tuple(vocabulary)
+        require_added_tokens(added_tokens, vocabulary, lowercase, strip_accents)
+        self.added_tokens, self.word_count = tuple(added_tokens), len(vocabulary)
+        beyond = [token.content for token in added_tokens if token.content not in ids]
+        self._vocabulary = (*vocabulary, *beyond)
+        self._hidden = {*SPECIAL_TOKENS, *(t.content for t in added_tokens if t.special)}
         self.lowercase, self.strip_accents = bool(lowercase), strip_accents
         self.padding_id, self.unknown_id, self.start_id, self.end_id, self.mask_id = (
             ids[token] for token in SPECIAL_TOKENS
         )
-        self._chunks = ChunkIds(ids, self.lowercase, strip_accents)
+        self._chunks = ChunkIds(ids, self.lowercase, strip_accents, added_tokens)
 
     @property
     def vocabulary(self):
@@ -104,8 +114,24 @@ class WordPieceTokenizer:
 
     @property
     def vocabulary_size(self):
-        """Number of tokens V, special ones included."""
+        """Number of tokens V, special and added ones included."""
         return len(self._vocabulary)
+
+    @property
+    def is_continuation(self):
+        """Whether each token continues the word of the token before it: a list of V booleans."""
+        return [token.startswith("##") for token in self._vocabulary]
+
+    def pieces(self, token_ids):
+        """The tokens as SentencePiece writes them: the first of each word begins with "▁"."""
+        tokens = [self._vocabulary[token_id] for token_id in token_ids]
+        return [t[2:] if t.startswith("##") and t != "##" else f"▁{t}" for t in tokens]
+
+    def describe(self):
+        """What it is, in a few words."""
+        added = f", {len(self.added_tokens)} added" if self.added_tokens else ""
+        case = "uncased" if self.lowercase else "cased"
+        return f"WordPiece, {case}, {self.vocabulary_size:,} tokens{added}"
 
     @property
     def special_ids(self):
@@ -192,7 +218,7 @@ class WordPieceTokenizer:
             known = f"ids below {self.vocabulary_size}"
             require(0 <= token_id < self.vocabulary_size, "token_ids", known, token_id=token_id)
             token = self._vocabulary[token_id]
-            if token in SPECIAL_TOKENS:
+            if token in self._hidden:
                 continue
             if text and token.startswith("##"):
                 token = token.removeprefix("##")
@@ -210,7 +236,13 @@ class WordPieceTokenizer:
         `tokenizers` package and its JavaScript build. A save that is interrupted leaves this
         tokenizer or a directory that does not load.
         """
-        write_tokenizer(directory, self._vocabulary, self.lowercase, self.strip_accents)
+        words = self._vocabulary[: self.word_count]
+        write_tokenizer(directory, words, self.lowercase, self.strip_accents, self.added_tokens)
+
+    @classmethod
+    def train(cls, texts, vocabulary_size, lowercase=True):
+        """A tokenizer whose vocabulary is made of texts: see `train_wordpiece`."""
+        return cls(train_wordpiece(texts, vocabulary_size, lowercase), lowercase)
 
     @classmethod
     def load(cls, directory):

@@ -1,17 +1,96 @@
-"""WordPiece vocabularies: special tokens and training (Schuster and Nakajima 2012)."""
+"""WordPiece vocabularies: special and added tokens, training (Schuster and Nakajima 2012)."""
 
+import dataclasses
 import heapq
 from collections import Counter, defaultdict
 
-from keras_attention._validation import InputError, require_positive_integer
-from keras_attention.text.tokenizers.wordpiece_characters import split_words, stands_alone
+from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention.text.tokenizers.wordpiece_characters import (
+    normalize,
+    split_words,
+    stands_alone,
+)
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LONGEST_WORD = 100  # characters; a longer word is unknown
 LONGEST_TOKEN = 256  # bytes in UTF-8, the limit of TensorFlow's operator
 
+MOST_ADDED = 1000  # tokens, each of which the graph looks for by itself
+
 _LONGEST_PIECE = LONGEST_TOKEN // 4  # characters, which have four bytes at most
 _LEAST_COUNT = 2  # a pair that occurs only once tells nothing about other texts
+
+
+@dataclasses.dataclass(frozen=True)
+class AddedToken:
+    """A token that is found in a text before the text is split into words.
+
+    It may stand within a word. Where several fit, the one that begins first is found, and of these
+    the longest.
+
+    Attributes:
+        content: string, the token.
+        id: integer, that of the vocabulary where the token is in it.
+        normalized: whether it is looked for in the text without capitals, accents and control
+            characters, as far as the vocabulary is. Otherwise the text must hold it as it is, and
+            it is looked for before those that are normalized.
+        special: whether `decode` leaves it out.
+    """
+
+    content: str
+    id: int
+    normalized: bool = False
+    special: bool = False
+
+
+def require_added_tokens(added_tokens, vocabulary, lowercase, strip_accents):
+    """Raises `ValueError` unless every tokenizer here finds these tokens in the same places.
+
+    Args:
+        added_tokens: list of `AddedToken`.
+        vocabulary: list of strings, without those that only `added_tokens` hold.
+        lowercase, strip_accents: those of the tokenizer.
+    """
+    known = {token: i for i, token in enumerate(vocabulary)}
+    beyond = sorted(token.id for token in added_tokens if token.content not in known)
+    wrong = [t for t in added_tokens if t.content in known and t.id != known[t.content]]
+    if not wrong and beyond != list(range(len(known), len(known) + len(beyond))):
+        wrong = [token for token in added_tokens if token.content not in known]
+    require(
+        not wrong,
+        "added_tokens",
+        f"tokens with the ids of the vocabulary, or those that follow, from {len(known)} on",
+        others=[(token.content, token.id) for token in wrong[:5]],
+    )
+    require(
+        len(added_tokens) <= MOST_ADDED,
+        "added_tokens",
+        f"at most {MOST_ADDED:,} tokens",
+        count=len(added_tokens),
+    )
+    unfit = [t.content for t in added_tokens if not _can_be_found(t, lowercase, strip_accents)]
+    require(
+        not unfit,
+        "added_tokens",
+        "tokens without blanks, control characters and characters for private use",
+        others=unfit[:5],
+    )
+    contents = Counter([*SPECIAL_TOKENS, *(token.content for token in added_tokens)])
+    normalized = Counter(
+        normalize(t.content, lowercase, strip_accents) for t in added_tokens if t.normalized
+    )
+    twice = [content for content, count in [*contents.items(), *normalized.items()] if count > 1]
+    require(not twice, "added_tokens", "different tokens, none of them special", others=twice[:5])
+
+
+def _can_be_found(token, lowercase, strip_accents):
+    """Whether a token can stand in a text, within one of the parts between blanks."""
+    content = token.content
+    if any(c < " " or c in " \x7f\ufffd" or "\ud800" <= c <= "\udfff" for c in content):
+        return False
+    if token.normalized:
+        content = normalize(content, lowercase, strip_accents)
+    return bool(content) and not any(c == " " or c >= "\U000f0000" for c in content)
 
 
 def train_wordpiece(lines, vocabulary_size, lowercase=True):

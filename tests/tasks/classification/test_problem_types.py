@@ -123,13 +123,98 @@ def test_programs_without_this_package(case, name):
     case.require_lines(program.stdout.decode().splitlines())
 
 
-def test_what_is_of_one_label_a_text_is_refused(case, tmp_path):
-    table = write_table(tmp_path / "data.jsonl", text=TEXTS, label=["LABEL_0"] * len(TEXTS))
-    with pytest.raises(InputError, match="Accuracy and F1 are of one label a text"):
+def labels_of(case):
+    """Labels for the texts, of which the model tells some and not others, and what they are."""
+    random = np.random.default_rng(5)
+    if case.kind == "regression":
+        numbers = case.scores + random.normal(0, 0.3, case.scores.shape)
+        rows = [row[0] if len(row) == 1 else row for row in numbers.tolist()]
+        return rows, numbers
+    holds = (case.scores >= 0.5) ^ (random.random(case.scores.shape) < 0.2)
+    rows = [[label for label, one in zip(case.labels, row, strict=True) if one] for row in holds]
+    return rows, holds
+
+
+def expected_scores(case, targets):
+    """By Keras' metrics."""
+    if case.kind == "regression":
+        squared = keras.metrics.MeanSquaredError()(targets, case.scores)
+        correlation = keras.metrics.PearsonCorrelation(axis=0)
+        correlation.update_state(np.float32(targets), np.float32(case.scores))
+        return {
+            "mse": float(squared),
+            "mae": float(keras.metrics.MeanAbsoluteError()(targets, case.scores)),
+            "pearson": float(correlation.result()),
+        }
+    micro = keras.metrics.F1Score(average="micro", threshold=0.49999)
+    micro.update_state(targets.astype("float32"), (case.scores >= 0.5).astype("float32"))
+    right = targets == (case.scores >= 0.5)
+    return {
+        "micro_f1": float(micro.result()),
+        "exact_match": right.all(axis=1).mean(),
+        "hamming_loss": 1 - right.mean(),
+    }
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_evaluation(case, runtime, tmp_path):
+    rows, targets = labels_of(case)
+    table = write_table(tmp_path / "data.jsonl", review=TEXTS, said=rows)
+    path = case.run if runtime == "keras" else case.artifact
+    columns = dict(text_column="review", label_column="said")
+    scores = evaluate("classifier", path, runtime, data=table, **columns)
+    expected = expected_scores(case, targets)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+    assert scores["texts"] == len(TEXTS) and scores["seconds"] > 0
+    if case.kind == "regression":
+        assert len(case.labels) == 1 and "per_label" not in scores
+    else:
+        support = {name: each["support"] for name, each in scores["per_label"].items()}
+        assert support == dict(zip(case.labels, targets.sum(axis=0), strict=True))
+    with pytest.raises(InputError, match="`confusion` is a picture of one label a text"):
+        picture = tmp_path / "picture.png"
+        evaluate("classifier", path, runtime, data=table, confusion=picture, **columns)
+    assert not (tmp_path / "picture.png").exists()
+
+
+def test_the_command_that_evaluates(case, tmp_path, capfd):
+    rows, _ = labels_of(case)
+    cells = ["|".join(row) if isinstance(row, list) else str(row) for row in rows]
+    table = tmp_path / "data.tsv"
+    lines = [f"{text}\t{cell}\n" for text, cell in zip(TEXTS, cells, strict=True)]
+    table.write_text("text\tlabel\n" + "".join(lines), encoding="utf-8")
+    status, out, err = run_here(
+        capfd, "evaluate", "classifier", "--model", case.artifact, "--data", table
+    )
+    assert status == 0, err
+    jsonl = write_table(tmp_path / "data.jsonl", text=TEXTS, label=rows)
+    expected = evaluate("classifier", case.artifact, data=jsonl)
+    found = json.loads(out)
+    assert {**found, "seconds": 0} == {**expected, "seconds": 0}
+
+
+def test_labels_of_another_kind(case, tmp_path):
+    wrong = "LABEL_9" if case.kind != "regression" else "LABEL_0"
+    table = write_table(tmp_path / "data.jsonl", text=TEXTS, label=[wrong] * len(TEXTS))
+    message = "unknown label 'LABEL_9'" if case.kind != "regression" else "of a regression is 'LAB"
+    with pytest.raises(InputError, match=f"data.jsonl, line 1: .*{message}"):
         evaluate("classifier", case.artifact, "onnx", data=table)
-    with pytest.raises(InputError, match="`valid` is of one label a text"):
+    with pytest.raises(InputError, match=f"data.jsonl, line 1: .*{message}"):
         export(case.run, tmp_path / "artifact", valid=table)
     assert not (tmp_path / "artifact").exists()
+
+
+def test_export_on_labelled_texts(case, tmp_path):
+    rows, targets = labels_of(case)
+    table = write_table(tmp_path / "data.jsonl", text=TEXTS, label=rows)
+    export(case.run, tmp_path / "artifact", valid=table, formats=("onnx",), precision="int8")
+    manifest = read_manifest(tmp_path / "artifact")
+    assert manifest["parity"]["onnx"][0]["sentences"] == len(TEXTS)
+    expected = evaluate("classifier", tmp_path / "artifact", data=table)
+    scores = manifest["scores"]["onnx"]
+    assert scores == pytest.approx({name: expected[name] for name in scores})
+    assert "micro_f1" in scores or "pearson" in scores
+    assert f"{scores.get('micro_f1', scores.get('mse')):.2f}" in describe(tmp_path / "artifact")
 
 
 def test_lower_precision(case, tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_attention._validation import InputError
-from keras_attention.tasks.translation.translator_config import TranslatorConfig
+from keras_attention.tasks import ClassifierConfig, MaskedLMConfig, TranslatorConfig
 
 FILES = dict(train_source="train.en", train_target="train.de")
 
@@ -42,6 +42,21 @@ def test_what_must_be_a_positive_integer(name, value):
 def test_numbers_out_of_range(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be a number .*Received: {name}={value}"):
         TranslatorConfig.for_preset("tiny", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [
+        (TranslatorConfig, "a translator"),
+        (ClassifierConfig, "a classifier"),
+        (MaskedLMConfig, "a masked-lm"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, False, 3])
+def test_unknown_options_are_refused_whatever_their_values(config, kind, value):
+    said = f"Unknown option 'valid_sourse' of the training of {kind}; expected some of "
+    with pytest.raises(InputError, match=said):
+        config.for_preset(valid_sourse=value)
 
 
 def test_unknown_schedule():

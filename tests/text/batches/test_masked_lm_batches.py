@@ -7,7 +7,7 @@ import pytest
 from keras import ops, tree
 
 from keras_attention.models import Model
-from keras_attention.text import MaskedLMBatches
+from keras_attention.text import MaskedLMBatches, WordPieceTokenizer
 from keras_attention.training import TokenAccuracy
 
 PADDING, UNKNOWN, START, END, MASK = SPECIAL = [0, 1, 2, 3, 4]
@@ -104,11 +104,35 @@ def test_the_rates_are_those_of_the_paper():
         assert kept / selected == pytest.approx(0.1 + 0.1 / (SIZE - 5), abs=3 * deviation)
 
 
-def test_what_stands_for_no_label_is_never_one():
-    for _, labels, weights in batches([[2, 5, 0, 6, 0, 3]] * 50, None, special_ids=[2, 3]).epochs(
-        epochs=1
-    ):
-        assert (labels[weights == 1] != 0).all()
+def test_a_word_of_id_0_is_masked_and_replaces_others_where_0_is_not_special():
+    special, padding = [2, 3, 299], 299
+    found = batches(
+        [[2, *([0] * 9), 5, 3], [2, 0, 3]] * 50, None, special_ids=special, padding_id=padding
+    )
+    expected, seen = [], []
+    for x, labels, weights in found.epochs(epochs=40):
+        expected += labels[weights == 1].tolist()
+        seen += x["token_ids"][x["padding_mask"] == 1].tolist()
+        assert (x["token_ids"][x["padding_mask"] == 0] == padding).all()
+    assert set(expected) == {0, 5} and padding not in seen
+    ones = [[2, *([5] * 30), 3]] * 50
+    others = batches(ones, None, special_ids=special, padding_id=padding).epochs(epochs=40)
+    assert any((x["token_ids"] == 0).any() for x, _, _ in others)
+
+
+def test_special_ids_and_words_are_those_of_the_tokenizer():
+    tokenizer = WordPieceTokenizer(["low", "##er", "[MASK]", "[SEP]", "[CLS]", "[UNK]", "[PAD]"])
+    ids = tokenizer.encode(["lower low", "low"]).token_ids
+    found = MaskedLMBatches.of_tokenizer(tokenizer, ids, 2, rate=0.7, max_buckets=1)
+    whole = 0
+    for x, labels, weights in found.epochs(epochs=60):
+        assert (x["token_ids"] == 6).sum() == 2  # the shorter row's end
+        for row in range(2):
+            chosen = labels[row][weights[row] == 1].tolist()
+            assert set(chosen) <= {0, 1}
+            whole += chosen.count(1)
+            assert chosen.count(1) <= chosen.count(0)  # never the end of a word alone
+    assert whole
 
 
 def test_every_epoch_masks_other_tokens():

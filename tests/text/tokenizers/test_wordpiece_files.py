@@ -223,7 +223,7 @@ def without_special_tokens(content):
 
 
 def with_added_tokens(content):
-    content["added_tokens"].append({"id": 9, "content": "<extra>"})
+    content["added_tokens"].append({"id": 11, "content": "<extra>"})
 
 
 def with_another_vocabulary(content):
@@ -236,7 +236,7 @@ def with_another_vocabulary(content):
         (without_ids, "tokenizer.json: `model.vocab` must give tokens the ids 0, 1, 2 and so on"),
         (with_an_empty_token, "tokenizer.json: `model.vocab` holds an empty token"),
         (without_special_tokens, "tokenizer.json: the vocabulary lacks [CLS] [SEP] [MASK]"),
-        (with_added_tokens, "tokenizer.json: added tokens are not supported. Received: ['<ext"),
+        (with_added_tokens, "`added_tokens` must give added tokens the ids that follow those of"),
         (with_another_vocabulary, "hold different vocabularies (9 and 10 tokens)"),
         (lambda content: content.pop("normalizer"), "not a WordPiece tokenizer; expected model"),
     ],

@@ -35,50 +35,6 @@ def added(content, token_id, **options):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "setting"),
-    [
-        ("added_tokens.json", {"<url>": 14}, "added_tokens.json"),
-        ("added_tokens.json", {"[unused1]": 5}, "added_tokens.json"),
-        (
-            "tokenizer_config.json",
-            {"added_tokens_decoder": {"14": added("<url>", 14)}},
-            "added_tokens_decoder",
-        ),
-        (
-            "tokenizer_config.json",
-            {"additional_special_tokens": ["[unused1]"]},
-            "additional_special_tokens",
-        ),
-        (
-            "tokenizer_config.json",
-            {"extra_special_tokens": {"url_token": "<url>"}},
-            "extra_special_tokens",
-        ),
-        ("tokenizer_config.json", {"extra_special_tokens": ["<url>"]}, "extra_special_tokens"),
-        ("tokenizer_config.json", {"eos_token": "<url>"}, "eos_token"),
-        (
-            "special_tokens_map.json",
-            {"additional_special_tokens": [added("[unused1]", 5)]},
-            "additional_special_tokens",
-        ),
-        ("special_tokens_map.json", {"bos_token": {"content": "<url>", **PLAIN}}, "bos_token"),
-    ],
-)
-def test_added_tokens(tmp_path, name, content, setting):
-    said = refusal(tmp_path, {name: content})
-    assert said.startswith(f"{name}: added tokens are not supported. Received: ['")
-    assert said.endswith(f"in `{setting}`")
-
-
-def test_an_added_token_in_tokenizer_json(tmp_path):
-    WordPieceTokenizer(VOCABULARY).save(tmp_path)
-    content = json.loads((tmp_path / "tokenizer.json").read_text())
-    content["added_tokens"].append(added("[unused1]", 5))
-    said = refusal(tmp_path, {"tokenizer.json": content})
-    assert said.startswith("tokenizer.json: added tokens are not supported. Received: ['[unused1]'")
-
-
-@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         (
@@ -136,6 +92,26 @@ def test_an_added_token_in_tokenizer_json(tmp_path):
             "must be a list of tokens",
         ),
         ("added_tokens.json", ["<url>"], "expected a JSON object"),
+        ("tokenizer_config.json", {"add_cls_token": False}, "`add_cls_token` must be True"),
+        ("tokenizer_config.json", {"add_eos_token": True}, "`add_eos_token` must be False"),
+        ("tokenizer_config.json", {"add_special_tokens": False}, "`add_special_tokens` must"),
+        ("tokenizer_config.json", {"token_type_ids_pattern": "all_zeros"}, "must be 'bert_style'"),
+        (
+            "tokenizer_config.json",
+            {"model_input_names": ["input_ids", "attention_mask"]},
+            "`model_input_names` must hold 'token_type_ids'",
+        ),
+        (
+            "tokenizer_config.json",
+            {"model_specific_special_tokens": {"url_token": "<url>"}},
+            "`model_specific_special_tokens` names the token '<url>'",
+        ),
+        ("tokenizer_config.json", {"bos_token": 0}, "`bos_token` must hold tokens"),
+        (
+            "tokenizer_config.json",
+            {"added_tokens_decoder": {"9" * 5000: added("[MASK]", 4)}},
+            "must give [MASK] the id that it has in the vocabulary, 4",
+        ),
     ],
 )
 def test_other_ids(tmp_path, name, content, message):

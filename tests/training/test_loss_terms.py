@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.training.mean_and_count import mean_and_count
+from keras_attention.training.loss_terms import mean_and_count
 
 RANDOM = np.random.default_rng(0)
 TARGETS = RANDOM.integers(0, 5, (3, 4)).astype("int32")
