@@ -142,6 +142,27 @@ def layers_within(model):
     return model._flatten_layers(include_self=False)
 
 
+def operations_before(tensor):
+    """The operations that a symbolic tensor of a functional model is made by, the last one first.
+
+    A layer that is made anew for a graph finds there the layer that it shares weights with.
+    """
+    found, tensors = {}, [tensor]
+    while tensors:
+        operation, node_index, _ = tensors.pop()._keras_history
+        if id(operation) not in found:
+            found[id(operation)] = operation
+            tensors += operation._inbound_nodes[node_index].input_tensors if node_index >= 0 else []
+    return list(found.values())
+
+
+def replace_part(layer, name, part):
+    """Puts `part` in the place of the layer `layer.<name>`, also where `layer` is built."""
+    if part is not getattr(layer, name):
+        layer._tracker.replace_tracked_value("layers", getattr(layer, name), part)
+        setattr(layer, name, part)
+
+
 def kept_by_layers(model):
     """The variables that layers made as not trainable: what they keep, such as moving means.
 

@@ -15,14 +15,12 @@ def scan(step, state, inputs, reverse=False):
     Args:
         step: function of the state and of one time step of `inputs`.
         state: nested structure of tensors.
-        inputs: nested structure of tensors (T, ...), T > 0.
+        inputs: nested structure of tensors (T, ...); on JAX T > 0.
         reverse: whether to begin with the last time step; outputs keep the order of the inputs.
 
     Returns:
         The last state, and the outputs as tensors (T, ...).
 
-    Raises:
-        tf.errors.InvalidArgumentError: if T is 0, on TensorFlow.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -34,9 +32,6 @@ def scan(step, state, inputs, reverse=False):
     flat_state = [tf.convert_to_tensor(tensor) for tensor in tree.flatten(state)]
     flat_inputs = [tf.convert_to_tensor(tensor) for tensor in tree.flatten(inputs)]
     length = tf.shape(flat_inputs[0])[0]
-    message = "A sequence must have at least one time step to train on."
-    with tf.control_dependencies([tf.debugging.assert_positive(length, message)]):
-        length = tf.identity(length)
     structure = None
 
     def flat_step(flat_state, flat_input):
@@ -54,16 +49,16 @@ def scan(step, state, inputs, reverse=False):
         [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in flat_state],
         [tf.TensorSpec(tensor.shape[1:], tensor.dtype) for tensor in flat_inputs],
     )
+    # Over no time step there is one of zeros, which tells the shapes of results: it is cut away.
+    steps, first_state = tf.maximum(length, 1), flat_state
     readers = [
-        tf.TensorArray(tensor.dtype, length, element_shape=tensor.shape[1:]).unstack(tensor)
-        for tensor in flat_inputs
+        tf.TensorArray(tensor.dtype, steps, element_shape=tensor.shape[1:]).unstack(tensor)
+        for tensor in _at_least_one(flat_inputs, length)
     ]
-    writers = [
-        tf.TensorArray(spec.dtype, length, element_shape=spec.shape) for spec in result_specs
-    ]
+    writers = [tf.TensorArray(spec.dtype, steps, element_shape=spec.shape) for spec in result_specs]
 
     def body(count, flat_state, writers):
-        index = length - 1 - count if reverse else count
+        index = steps - 1 - count if reverse else count
         flat_state, output = flat_step(flat_state, [reader.read(index) for reader in readers])
         writers = [writer.write(index, x) for writer, x in zip(writers, output, strict=True)]
         return count + 1, flat_state, writers
@@ -73,11 +68,31 @@ def scan(step, state, inputs, reverse=False):
         for tensor, spec in zip(flat_state, state_specs, strict=True)
     ]
     _, flat_state, writers = tf.while_loop(
-        lambda count, *_: count < length,
+        lambda count, *_: count < steps,
         body,
         (tf.constant(0), flat_state, writers),
         shape_invariants=(tf.TensorShape(()), shapes, [tf.TensorShape(None)] * len(writers)),
-        maximum_iterations=length,
+        maximum_iterations=steps,
     )
-    outputs = [writer.stack() for writer in writers]
+    outputs = [writer.stack()[:length] for writer in writers]
+    pairs = zip(flat_state, first_state, strict=True)
+    flat_state = [tf.where(length > 0, last, first) for last, first in pairs]
     return tree.pack_sequence_as(state, flat_state), tree.pack_sequence_as(structure, outputs)
+
+
+def _at_least_one(tensors, length):
+    """`tensors` (T, ...), or one time step of zeros where T is 0. Nothing is copied."""
+    import tensorflow as tf
+
+    if tensors[0].shape[0]:
+        return tensors
+
+    def zeros():
+        shapes = [tf.shape(tensor)[1:] for tensor in tensors]
+        shapes = [tf.concat([[1], shape], axis=0) for shape in shapes]
+        return [tf.zeros(shape, x.dtype) for shape, x in zip(shapes, tensors, strict=True)]
+
+    found = tf.cond(length > 0, lambda: [tf.identity(tensor) for tensor in tensors], zeros)
+    for tensor, original in zip(found, tensors, strict=True):
+        tensor.set_shape([None, *original.shape[1:]])
+    return found

@@ -142,6 +142,9 @@ class AdditiveAttention(BaseAttention):
             )
         super().build(query_shape, value_shape, key_shape)
 
+    def known_sizes(self):
+        return {**super().known_sizes(), "U": self.units}
+
     def project_query(self, query, matmul=matmul):
         """W s_i for every query (B, T, D): (B, T, U)."""
         return matmul(query, self.query_kernel, self.compute_dtype)

@@ -1,5 +1,7 @@
 """The base class of attention with one score for each pair of query and key."""
 
+import inspect
+
 import keras
 from keras import ops
 
@@ -120,7 +122,8 @@ class BaseAttention(ListOfInputs, Layer):
         query_mask = masks.implicit_mask(query) if query_mask is None else query_mask
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
         key_mask = masks.implicit_mask(key) if key_mask is None else key_mask
-        self.require_shapes(query, value, key, query_mask, value_mask, key_mask, attention_mask)
+        given = query, value, key, query_mask, value_mask, key_mask, attention_mask
+        self.require_shapes(*given, projected_keys=projected_keys)
         if projected_keys is None:
             projected_keys = self.project_keys(value if key is None else key)
         mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
@@ -131,18 +134,33 @@ class BaseAttention(ListOfInputs, Layer):
         context, weights = self._attend(query, value, projected_keys, mask, may_be_empty, training)
         return (context, weights) if return_attention_scores else context
 
+    def known_sizes(self):
+        widths = self.built_widths()
+        return {"D": widths.get("query"), "K": widths.get("key", widths.get("value"))}
+
     def require_shapes(
-        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, mask=None
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        projected_keys=None,
+        **options,
     ):
         """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
         require_shapes(
+            self.known_sizes(),
             query=(query, "B T D"),
-            value=(value, "B S V"),
+            value=(value, "B S K" if key is None and projected_keys is None else "B S V"),
             key=(key, "B S K"),
+            projected_keys=(projected_keys, "B S U"),
             query_mask=(query_mask, "B T"),
             value_mask=(value_mask, "B S"),
             key_mask=(key_mask, "B S"),
-            attention_mask=(mask, "T? S? | B? T? S?"),
+            attention_mask=(attention_mask, "T? S? | B? T? S?"),
         )
 
     def _attend(
@@ -211,16 +229,18 @@ class BaseAttention(ListOfInputs, Layer):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        return (*query_shape[:-1], value_shape[-1])
+        shapes = query_shape, value_shape, key_shape
+        query, value, key = (shape and tuple(shape) for shape in shapes)
+        self.require_shapes(query, value, key)
+        return (*query[:-1], value[-1])
 
-    def compute_output_spec(
-        self, query, value, key=None, *args, return_attention_scores=False, **kwargs
-    ):
-        names = ("query_mask", "value_mask", "key_mask", "attention_mask")
-        self.require_shapes(query, value, key, *(kwargs.get(name) for name in names))
-        shape = self.compute_output_shape(query.shape, value.shape)
+    def compute_output_spec(self, *args, **kwargs):
+        given = inspect.signature(self.call).bind(*args, **kwargs).arguments
+        self.require_shapes(**given)
+        query, value = given["query"], given["value"]
+        shape = (*query.shape[:-1], value.shape[-1])
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
+        if not given.get("return_attention_scores"):
             return context
         shape = (*query.shape[:-1], value.shape[1])
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.graph.random_bits import random_bits
+from keras_attention.layers.layer import refuse_bidirectional
 
 
 def drop_threshold(rate):
@@ -56,6 +57,11 @@ class Dropout(keras.layers.Dropout):
     Reference: Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", https://jmlr.org/papers/v15/srivastava14a.html
     """
+
+    @classmethod
+    def from_config(cls, config):
+        refuse_bidirectional(cls, config)
+        return super().from_config(config)
 
     def call(self, inputs, training=False):
         if not training or not self.rate or self.noise_shape is not None:

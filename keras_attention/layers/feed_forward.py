@@ -7,6 +7,7 @@ from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.matmul import flatten, unflatten
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.layer import Layer
+from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -68,6 +69,8 @@ class FeedForward(Layer):
         self.seed = seed
         self.supports_masking = True
 
+    width_axes = {"inputs": "D"}
+
     def build(self, inputs_shape):
         width = inputs_shape[-1]
         self.intermediate = self._dense(self.intermediate_dim, self.activation, "intermediate")
@@ -89,6 +92,7 @@ class FeedForward(Layer):
         )
 
     def call(self, inputs, training=None):
+        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
         # One row a token: with more dimensions `Dense` goes through a general contraction.
         x = self.intermediate(flatten(inputs))
         if self.dropout:
@@ -96,6 +100,7 @@ class FeedForward(Layer):
         return unflatten(self.output_projection(x), inputs)
 
     def compute_output_shape(self, inputs_shape):
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
         return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])
 
     def get_config(self):

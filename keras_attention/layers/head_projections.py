@@ -1,5 +1,7 @@
 """The matrices of multi-head attention, and how they are stored."""
 
+import inspect
+
 import keras
 from keras import ops
 
@@ -7,7 +9,7 @@ from keras_attention._validation import require, require_positive_integer, take_
 from keras_attention.graph.matmul import linear, split_to_axis
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.layer import Layer
-from keras_attention.layers.require_shapes import pairs, require_like_value, require_shapes
+from keras_attention.layers.require_shapes import require_head_shapes
 
 REFUSED = {
     "attention_axes": "it attends over the second of three axes; move others into the batch with "
@@ -225,39 +227,32 @@ class HeadProjections(Layer):
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
         shapes = query_shape, value_shape, key_shape
         query, value, key = (shape and tuple(shape) for shape in shapes)
-        require_like_value(key, value)
-        require_shapes(query=(query, "B T D"), value=(value, "B S V"), key=(key, "B S K"))
+        self.require_shapes(query, value, key)
         return (*query[:-1], self.output_dim or query[-1])
 
-    def compute_output_spec(
-        self, query, value=None, key=None, *others, return_attention_scores=False, **arguments
-    ):
-        names = ("query_mask", "value_mask", "key_mask", "attention_mask")
-        given = {**dict(zip(names, others, strict=False)), **arguments}
-        self.require_shapes(query, value, key, *(given.get(name) for name in names))
-        output = keras.KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
-        if not return_attention_scores:
+    def compute_output_spec(self, *args, **kwargs):
+        given = inspect.signature(self.call).bind(*args, **kwargs).arguments
+        self.require_shapes(**given)
+        query, value = given["query"], given.get("value")
+        shape = (*query.shape[:-1], self.output_dim or query.shape[-1])
+        output = keras.KerasTensor(shape, self.compute_dtype)
+        if not given.get("return_attention_scores"):
             return output
         source_length = (query if value is None else value).shape[1]
         shape = (query.shape[0], self.num_heads, query.shape[1], source_length)
         return output, keras.KerasTensor(shape, self.compute_dtype)
 
-    def require_shapes(
-        self, query, value, key, query_mask=None, value_mask=None, key_mask=None, mask=None
-    ):
+    def known_sizes(self):
+        # What was not given to `build` is made from what comes before it.
+        widths = {"query": None, **self.built_widths()}
+        widths = {"value": widths["query"], **widths}
+        widths = {"key": widths["value"], **widths}
+        letters = {"query": "D", "value": "V", "key": "K"}
+        return {"H": self.num_heads, **{letters[name]: size for name, size in widths.items()}}
+
+    def require_shapes(self, *arguments, **named):
         """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_like_value(key, value)
-        source = "T" if value is None else "S"
-        require_shapes(
-            {"H": self.num_heads},
-            query=(query, "B T D"),
-            value=(value, "B S V"),
-            key=(key, f"B {source} K"),
-            query_mask=(query_mask, "B T"),
-            value_mask=(value_mask, f"B {source}"),
-            key_mask=(key_mask, f"B {source}"),
-            attention_mask=(mask, pairs("T", source)),
-        )
+        require_head_shapes(self.known_sizes(), *arguments, **named)
 
     def get_config(self):
         return {

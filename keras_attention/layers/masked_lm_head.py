@@ -1,12 +1,19 @@
 """From vectors to logits over the vocabulary, at masked positions (Devlin et al. 2018)."""
 
+import warnings
+
 import keras
 from keras import ops
 
 from keras_attention import activations, masks
 from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import flatten, linear, reshape_rows
-from keras_attention.keras_private import set_mask
+from keras_attention.keras_private import (
+    layers_within,
+    operations_before,
+    replace_part,
+    set_mask,
+)
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
@@ -18,9 +25,10 @@ class MaskedLMHead(Layer):
     """LayerNorm(activation(x W + b)) E^T + a bias for each token, E being the embedding matrix.
 
     The embedding's matrix is the output projection, not a copy of it: both uses train it. Without
-    an embedding, E is a matrix of the head's own. A file of Keras keeps that, and so does
-    `type(model).from_config(model.get_config())`. `keras.models.clone_model` makes each layer anew
-    by itself: it gives the head an embedding of its own.
+    an embedding, E is a matrix of the head's own. Files of Keras keep that, and so do `from_config`
+    and `keras.models.clone_model` of a functional model: a head that they make anew takes, in its
+    first symbolic call, the embedding of the same name and config among the layers before it. If
+    there is none, it warns.
 
     Args:
         embedding: the model's `TokenAndPositionEmbedding` or `keras.layers.ReversibleEmbedding`;
@@ -97,6 +105,7 @@ class MaskedLMHead(Layer):
         self.vocabulary_size = vocabulary_size
         self.embedding = embedding
         self.supports_masking = True
+        self._is_made_anew = False  # with an embedding that was made for it: see `from_config`
         self.activation = activations.get(activation if between is None else between)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -105,6 +114,27 @@ class MaskedLMHead(Layer):
         self.dense = None if embedding is None else self._make_dense(width)
         self.normalization = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="normalization"
+        )
+
+    def __call__(self, inputs, *args, **kwargs):
+        if self._is_made_anew and isinstance(inputs, keras.KerasTensor):
+            self._is_made_anew = False
+            self._share_embedding(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _share_embedding(self, inputs):
+        """Takes the embedding of the graph that `inputs` belong to, instead of a copy of it."""
+        own = self.embedding
+        for operation in operations_before(inputs):
+            layers = layers_within(operation) if isinstance(operation, keras.Model) else [operation]
+            for layer in layers:
+                if type(layer) is type(own) and layer.get_config() == own.get_config():
+                    replace_part(self, "embedding", layer)
+                    return
+        warnings.warn(
+            f"The output projection of {self.name!r} is a matrix of its own: it was that of an "
+            f"embedding named {own.name!r}, and none of the layers before it is that one.",
+            stacklevel=4,
         )
 
     def _make_dense(self, width):
@@ -141,15 +171,18 @@ class MaskedLMHead(Layer):
         self.built = True
 
     def call(self, inputs, mask_positions=None):
-        require_shapes(inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P"))
+        self.require_shapes(inputs, mask_positions)
         positions = inputs if mask_positions is None else mask_positions
         rows = flatten(inputs)  # (B * T, D)
         if mask_positions is not None:
             # One flat gather: its gradient is one flat scatter.
-            batch_size, length, _ = ops.shape(inputs)
+            batch_size, length, width = ops.shape(inputs)
             first = ops.expand_dims(ops.arange(batch_size, dtype="int32") * length, 1)
-            positions = ops.clip(ops.cast(mask_positions, "int32"), 0, length - 1)
+            positions = _clip(mask_positions, length)
             indices = positions + first
+            if inputs.shape[1] in (0, None):  # where there is no row, one of zeros is read
+                missing = ops.maximum(1 - batch_size * length, 0) if inputs.shape[1] is None else 1
+                rows = ops.concatenate([rows, ops.zeros((missing, width), rows.dtype)])
             rows = ops.take(rows, ops.reshape(indices, (-1,)), axis=0)  # (B * P, D)
         x = self.normalization(self.dense(rows))
         if self.embedding is None:
@@ -162,14 +195,23 @@ class MaskedLMHead(Layer):
         _leave_mask_at(logits, inputs, mask_positions)
         return logits
 
+    width_axes = {"inputs": "D"}
+
+    def require_shapes(self, inputs, mask_positions=None):
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_shapes(
+            self.known_sizes(), inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P")
+        )
+
     def compute_output_spec(self, inputs, mask_positions=None):
-        require_shapes(inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P"))
         shapes = (None if x is None else x.shape for x in (inputs, mask_positions))
         logits = keras.KerasTensor(self.compute_output_shape(*shapes), self.compute_dtype)
         _leave_mask_at(logits, inputs, mask_positions)
         return logits
 
     def compute_output_shape(self, inputs_shape, mask_positions_shape=None):
+        shapes = inputs_shape, mask_positions_shape
+        self.require_shapes(*(shape and tuple(shape) for shape in shapes))
         shape = inputs_shape if mask_positions_shape is None else mask_positions_shape
         return (*shape[:2], self.vocabulary_size)
 
@@ -189,7 +231,9 @@ class MaskedLMHead(Layer):
         embedding = config["embedding"] and keras.saving.deserialize_keras_object(
             config["embedding"], custom_objects=custom_objects
         )
-        return cls(**{**config, "embedding": embedding})
+        layer = cls(**{**config, "embedding": embedding})
+        layer._is_made_anew = embedding is not None
+        return layer
 
 
 def _sizes(embedding):
@@ -203,5 +247,12 @@ def _leave_mask_at(logits, inputs, positions):
     """Leaves the mask of `inputs` (B, T, D) at `positions` (B, P) on the logits (B, P, V)."""
     mask = masks.implicit_mask(inputs)
     if mask is not None and positions is not None:
-        positions = ops.clip(ops.cast(positions, "int32"), 0, ops.shape(inputs)[1] - 1)
-        set_mask(logits, ops.take_along_axis(mask, positions, axis=1))
+        none = ops.zeros((ops.shape(mask)[0], 1), "bool")  # read where a row is empty
+        positions = _clip(positions, ops.shape(inputs)[1])
+        set_mask(logits, ops.take_along_axis(ops.concatenate([mask, none], 1), positions, axis=1))
+
+
+def _clip(positions, length):
+    """`positions` within a row of that length; 0 in an empty one."""
+    last = max(length - 1, 0) if isinstance(length, int) else ops.maximum(length - 1, 0)
+    return ops.clip(ops.cast(positions, "int32"), 0, last)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention._validation import require_positive_integer
 from keras_attention.layers.layer import Layer
+from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -66,11 +67,14 @@ class Maxout(Layer):
             dtype=self.dtype_policy,
         )
 
+    width_axes = {"inputs": "D"}
+
     def build(self, inputs_shape):
         self.linear.build(inputs_shape)
         self.built = True
 
     def call(self, inputs):
+        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
         # t_j = max(t~_{2j-1}, t~_{2j}): neighbours, not halves.
         candidates = self.linear(inputs)
         if 0 in candidates.shape:  # of nothing Keras takes no maximum
@@ -79,6 +83,7 @@ class Maxout(Layer):
         return ops.max(ops.reshape(candidates, shape), axis=-1)
 
     def compute_output_shape(self, inputs_shape):
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
         return (*inputs_shape[:-1], self.units)
 
     def get_config(self):

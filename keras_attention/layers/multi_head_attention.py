@@ -9,7 +9,7 @@ from keras_attention.graph.matmul import matmul, scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.head_projections import HeadProjections
-from keras_attention.layers.require_shapes import require_shapes
+from keras_attention.layers.require_shapes import require_step_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -29,9 +29,8 @@ class MultiHeadAttention(HeadProjections):
     stock layer upstream.
 
     A subclass may override `score`, and `build` for the weights that its scores need. `score` sees
-    positions, so it works in calls and in steps alike; in a recurrent decoder, which does not count
-    its steps, a query's position is 0. It casts its weights to `query.dtype`, which only a call
-    would do by itself.
+    positions, so it works in calls and in steps alike, those of a recurrent decoder too. It casts
+    its weights to `query.dtype`, which only a call would do by itself.
 
     Args:
         num_heads: number of heads H.
@@ -50,7 +49,7 @@ class MultiHeadAttention(HeadProjections):
         query: (B, T, D).
         value: (B, S, Dv), or None for self-attention.
         key: (B, S, Dk) if keys are not made from `value`.
-        query_mask: boolean (B, T).
+        query_mask: boolean (B, T); Keras' tools pass it, and that of self-attention, as `mask`.
         value_mask, key_mask: boolean (B, S).
         attention_mask: boolean, broadcasts to (T, S), (B, T, S) or (B, H, T, S).
         use_causal_mask: whether query i sees the keys up to position i only.
@@ -135,11 +134,12 @@ class MultiHeadAttention(HeadProjections):
         use_causal_mask=False,
         return_attention_scores=False,
         training=None,
+        mask=None,
     ):
-        if query_mask is None:
-            query_mask = masks.implicit_mask(query)
+        mask = masks.implicit_mask(query) if mask is None else mask
         if value_mask is None:
-            value_mask = masks.implicit_mask(query if value is None else value)
+            value_mask = mask if value is None else masks.implicit_mask(value)
+        query_mask = mask if query_mask is None else query_mask
         self.require_shapes(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         projected = self.project_all(query, value, key)
         length, source_length = ops.shape(query)[1], ops.shape(projected[1])[2]
@@ -171,7 +171,7 @@ class MultiHeadAttention(HeadProjections):
             The output (B, T, output_dim), or (B, output_dim); the scores (B, H, T, S) or None; and
             the cache that holds the new positions too.
         """
-        require_shapes(query=(query, "B D | B T D"))
+        require_step_shapes(self.known_sizes(), query, cache)
         query_heads, key, value = self.project_all(query)
         cache = attention_cache.write_cache(cache, {"key": key, "value": value}, slots)
         projected = query_heads, *attention_cache.read_cache(cache, slots)
@@ -209,7 +209,9 @@ class MultiHeadAttention(HeadProjections):
         Returns:
             The output (B, T, output_dim), or (B, output_dim); and the scores (B, H, T, S) or None.
         """
-        require_shapes(query=(query, "B D | B T D"))
+        require_step_shapes(
+            self.known_sizes(), query, None, memory, value_mask, attention_mask, queries_per_source
+        )
         grouped, length = query, heads.query_length(query)
         if query_positions is None:
             query_positions = ops.arange(length, dtype="int32")
@@ -255,9 +257,8 @@ class MultiHeadAttention(HeadProjections):
 
         `state` counts the steps, so `score` and the sliding window get the positions of a call.
         """
-        options = dict(return_attention_scores=True, training=training)
         output, scores = self.cross_step(
-            query, projected_keys, value_mask, query_positions=state["position"], **options
+            query, projected_keys, value_mask, None, state["position"], 1, True, training
         )
         return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
 

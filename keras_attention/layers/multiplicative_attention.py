@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers.base_attention import BaseAttention
+from keras_attention.layers.require_shapes import require_shapes
 
 SCORE_MODES = ("dot", "general", "concat")
 CHUNK_SIZE = 16
@@ -130,6 +131,17 @@ class MultiplicativeAttention(BaseAttention):
         rules = self.weight_rules(kind)
         weight = self.add_weight(name=name, shape=shape, initializer=initializer, **rules)
         setattr(self, name, weight)
+
+    def known_sizes(self):
+        sizes = super().known_sizes()
+        return {**sizes, "U": self.units if self.score_mode == "concat" else sizes["D"]}
+
+    def require_shapes(self, query, value, key=None, *others, projected_keys=None, **named):
+        super().require_shapes(query, value, key, *others, projected_keys=projected_keys, **named)
+        if self.score_mode == "dot":
+            keys = {"projected_keys": projected_keys, "key": key, "value": value}
+            name = next(name for name, tensor in keys.items() if tensor is not None)
+            require_shapes(query=(query, "B T D"), **{name: (keys[name], "B S D")})
 
     def project_query(self, query, matmul=matmul):
         """The queries (B, T, D) as `score` takes them: W_1 h_t for "concat", else h_t."""

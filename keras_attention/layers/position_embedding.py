@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.layer import Layer
-from keras_attention.layers.require_shapes import static_shape
+from keras_attention.layers.require_shapes import require_shapes, static_shape
 
 
 def token_positions(inputs, start_index=0, positions=None):
@@ -86,6 +86,8 @@ class PositionEmbedding(Layer):
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 
+    width_axes = {"inputs": "D"}
+
     def build(self, inputs_shape):
         self.position_embeddings = self.add_weight(
             name="embeddings",
@@ -96,6 +98,7 @@ class PositionEmbedding(Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
+        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
         length = 1 if len(inputs.shape) == 1 else inputs.shape[-2]
         if positions is None and length is not None and length > self.sequence_length:
             raise ValueError(
@@ -111,6 +114,7 @@ class PositionEmbedding(Layer):
         return ops.broadcast_to(vectors, ops.shape(inputs))
 
     def compute_output_shape(self, inputs_shape):
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
         return inputs_shape
 
     def get_config(self):

@@ -82,16 +82,16 @@ class RecurrentDecoder(Layer):
 
     def __init__(self, cell, attention=None, readout=None, bridge=None, **kwargs):
         super().__init__(**kwargs)
-        self.cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
-        if isinstance(cell, keras.layers.StackedRNNCells):
-            self.cells = list(cell.cells)
+        stacked = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else cell
+        self.cells = list(stacked) if isinstance(stacked, (list, tuple)) else [stacked]
         are_cells = [hasattr(x, "state_size") and hasattr(x, "output_size") for x in self.cells]
-        expected = "a Keras RNN cell or a list of such"
-        require(self.cells and all(are_cells), "cell", expected, cell=cell)
+        require(all(are_cells or [False]), "cell", "a Keras RNN cell or a list of such", cell=cell)
         self.attention = attention
         self.readout = readout
         self.bridge = bridge
         self.supports_masking = True
+
+    width_axes = {"inputs": "E", "value": "W"}
 
     def inputs_of(self, index, widths):
         """The widths of the parts that cell `index` reads; the first part of cell 0 is the token.
@@ -237,9 +237,9 @@ class RecurrentDecoder(Layer):
             _build(cell, (None, sum(self.inputs_of(index, widths))))
         self._output_width = self.cells[-1].output_size
         if self.readout is not None:
-            shape = (None, None, self._output_width + self.context_width + self._token_width)
-            _build(self.readout, shape)
-            self._output_width = self.readout.compute_output_shape(shape)[-1]
+            width = self._output_width + self.context_width + self._token_width
+            _build(self.readout, (None, None, width))
+            self._output_width = self.readout.compute_output_shape((None, None, width))[-1]
         if self.bridge is not None:
             summary = keras.KerasTensor((None, value_shape[-1]))
             _build(self.bridge, self.bridged(summary).shape)
@@ -255,39 +255,39 @@ class RecurrentDecoder(Layer):
         training=None,
     ):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
-        require_recurrent_shapes(inputs, value, summary, value_mask)
+        require_recurrent_shapes(self.known_sizes(), inputs, value, summary, value_mask)
         constants = self.constants(value, summary, value_mask)
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
         found = run_steps(self, tokens, constants, return_attention_scores, training)
         output = ops.transpose(self.read(found["features"], tokens), (1, 0, 2))
-        if return_attention_scores:
-            return output, ops.transpose(found["alignment"], (1, 0, 2))
-        return output
+        if not return_attention_scores:
+            return output
+        return output, ops.transpose(found["alignment"], (1, 0, 2))
 
     def compute_mask(self, inputs, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
     def compute_output_shape(self, inputs_shape, value_shape, summary_shape=None):
+        shapes = (x and tuple(x) for x in (inputs_shape, value_shape, summary_shape))
+        require_recurrent_shapes(self.known_sizes(), *shapes)
         return (*inputs_shape[:-1], self._output_width)
 
     def compute_output_spec(
         self, inputs, value, summary=None, value_mask=None, return_attention_scores=False, **kwargs
     ):
-        require_recurrent_shapes(inputs, value, summary, value_mask)
+        require_recurrent_shapes(self.known_sizes(), inputs, value, summary, value_mask)
         output = keras.KerasTensor((*inputs.shape[:-1], self._output_width), self.compute_dtype)
         if not return_attention_scores:
             return output
-        shape = (*inputs.shape[:-1], value.shape[1])
-        return output, keras.KerasTensor(shape, self.compute_dtype)
+        return output, keras.KerasTensor((*inputs.shape[:-1], value.shape[1]), self.compute_dtype)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
+        parts = {name: getattr(self, name) for name in ("attention", "readout", "bridge")}
         return {
             **super().get_config(),
             "cell": [serialize(cell) for cell in self.cells],
-            "attention": serialize(self.attention),
-            "readout": serialize(self.readout),
-            "bridge": serialize(self.bridge),
+            **{name: serialize(part) for name, part in parts.items()},
         }
 
     @classmethod

@@ -8,10 +8,11 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.layer import Layer
+from keras_attention.layers.layer import Layer, refuse_time_distributed
 from keras_attention.layers.require_shapes import require_shapes
 
 CELLS = ("gru", "lstm")
+TWO_OUTPUTS = "it returns annotations and a summary, and a wrapper takes one output"
 
 
 def reverse_time(tensor):
@@ -127,6 +128,8 @@ class RecurrentEncoder(Layer):
                 epsilon=1e-5, name="normalization", dtype=self.dtype_policy
             )
 
+    width_axes = {"inputs": "E"}
+
     def _make_cell(self, name):
         options = dict(
             use_bias=self.use_bias,
@@ -152,9 +155,10 @@ class RecurrentEncoder(Layer):
         self.built = True
 
     def call(self, inputs, padding_mask=None, training=None):
+        refuse_time_distributed(self, TWO_OUTPUTS)
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
-        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
+        self.require_shapes(inputs, padding_mask)
         # Time comes first from here on: (S, B, ...).
         x = ops.transpose(inputs, (1, 0, 2))
         mask = None
@@ -228,11 +232,19 @@ class RecurrentEncoder(Layer):
     def compute_mask(self, inputs, mask=None):
         return mask, None
 
+    def require_shapes(self, inputs, padding_mask=None):
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
+        require_shapes(
+            self.known_sizes(), inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S")
+        )
+
     def compute_output_shape(self, inputs_shape):
+        refuse_time_distributed(self, TWO_OUTPUTS)
+        self.require_shapes(tuple(inputs_shape))
         return (*inputs_shape[:-1], self._width()), (inputs_shape[0], self._width())
 
     def compute_output_spec(self, inputs, padding_mask=None, training=None):
-        require_shapes(inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S"))
+        self.require_shapes(inputs, padding_mask)
         return tuple(
             keras.KerasTensor(shape, dtype=self.compute_dtype)
             for shape in self.compute_output_shape(inputs.shape)

@@ -1,42 +1,70 @@
-"""What layers say of shapes that they do not take, on arrays and on symbolic tensors alike."""
+"""What layers say of shapes that they do not take: on arrays, on symbolic tensors and in graphs."""
 
+import contextlib
+import contextvars
+
+import keras
 import numpy as np
 
 from keras_attention._validation import require
 
+_sizes_fit = contextvars.ContextVar("sizes_fit", default=False)
 
-def pairs(query, key):
+
+@contextlib.contextmanager
+def sizes_fit():
+    """In the block, graphs make no assertions of sizes: who called has made them, or needs none."""
+    token = _sizes_fit.set(True)
+    try:
+        yield
+    finally:
+        _sizes_fit.reset(token)
+
+
+def pairs(query, key, batch="B"):
     """The shapes of an attention mask, for `require_shapes`, whose axes may also be 1.
 
     Args:
         query: name of the axis of queries.
         key: name of the axis of keys.
+        batch: name of the axis of rows.
     """
-    return f"{query}? {key}? | B? {query}? {key}? | B? H? {query}? {key}?"
+    return f"{query}? {key}? | {batch}? {query}? {key}? | {batch}? H? {query}? {key}?"
 
 
-def require_shapes(sizes=None, **arguments):
+def require_shapes(sizes=None, at_run_time=True, **arguments):
     """Raises `ValueError` unless tensors have the ranks and sizes that the names of their axes say.
 
-    Axes of one name are of one size. A size that is not known yet is not checked.
+    Axes of one name are of one size. Sizes that a graph of TensorFlow knows only when it runs are
+    compared then, by one assertion: its `InvalidArgumentError` shows all shapes. TFLite and ONNX
+    drop assertions, and so does XLA.
 
     Args:
         sizes: dict of sizes that are known already, by the names of their axes.
+        at_run_time: whether a graph makes the assertion; not in a step of a loop.
         **arguments: for each argument a pair of the tensor, or its shape as a tuple, or None, and
             its axes: "B T D", or several such separated by "|". An axis with "?" may also be 1.
+            "... D" is any number of axes before D.
 
     >>> require_shapes(query=((3, 5, 8), "B T D"), value=((3, 7, 8), "B S D"))
     """
-    known = {axis: (size, None, None) for axis, size in (sizes or {}).items()}
+    known = {axis: (size, None, None) for axis, size in (sizes or {}).items() if size is not None}
+    in_a_graph = False  # whether it knows a size only when it runs
+    met = {}  # axis -> where it stands: (argument, its place among the axes, size, may it be 1)
     for name, (tensor, expected) in arguments.items():
         shape = None if tensor is None else static_shape(tensor)
         if shape is None:
             continue
         choices = [axes.split() for axes in expected.split("|")]
-        axes = next((axes for axes in choices if len(axes) == len(shape)), None)
+        axes = next((axes for axes in choices if _fits(axes, len(shape))), None)
         require(axes is not None, name, f"of shape {_written(choices)}", **{f"{name}.shape": shape})
-        for axis, size in zip(axes, shape, strict=True):
-            letter = axis.rstrip("?")
+        first_place = len(shape) - len(axes)
+        for place, axis in enumerate(axes, first_place):
+            if axis == "...":
+                continue
+            letter, size = axis.rstrip("?"), shape[place]
+            in_a_graph |= size is None and not isinstance(tensor, (tuple, keras.KerasTensor))
+            met.setdefault(letter, []).append((name, place, size, axis != letter))
             if size is None or (axis != letter and size == 1):
                 continue
             first, other, other_shape = known.setdefault(letter, (size, name, shape))
@@ -51,6 +79,15 @@ def require_shapes(sizes=None, **arguments):
                     **received,
                     **{f"{name}.shape": shape},
                 )
+    if in_a_graph and at_run_time and not _sizes_fit.get():
+        from keras_attention.graph.assert_sizes import assert_sizes
+
+        sizes = {axis: size for axis, (size, _, _) in known.items()}
+        assert_sizes({name: tensor for name, (tensor, _) in arguments.items()}, sizes, met)
+
+
+def _fits(axes, rank):
+    return len(axes) == rank or (axes[0] == "..." and rank >= len(axes) - 1)
 
 
 def require_like_value(key, value):
@@ -72,9 +109,72 @@ def require_like_value(key, value):
     )
 
 
-def require_recurrent_shapes(inputs, value, summary=None, value_mask=None):
+def require_head_shapes(
+    sizes,
+    query,
+    value=None,
+    key=None,
+    query_mask=None,
+    value_mask=None,
+    key_mask=None,
+    attention_mask=None,
+    **options,
+):
+    """`require_shapes` of a call of a `MultiHeadAttention`."""
+    require_like_value(key, value)
+    source = "T" if value is None else "S"
+    require(
+        key is not None or None in (sizes["V"], sizes["K"]) or sizes["V"] == sizes["K"],
+        "key",
+        "given: the layer was built for keys and values of different widths",
+        widths=[sizes["K"], sizes["V"]],
+    )
+    require_shapes(
+        sizes,
+        query=(query, "B T D"),
+        value=(value, "B S V"),
+        key=(key, f"B {source} K"),
+        query_mask=(query_mask, "B T"),
+        value_mask=(value_mask, f"B {source}"),
+        key_mask=(key_mask, f"B {source}"),
+        attention_mask=(attention_mask, pairs("T", source)),
+    )
+    if value is None:
+        require_shapes({"V": sizes["V"]}, query=(query, "B T V"))
+
+
+def require_step_shapes(
+    sizes, query, cache, memory=None, value_mask=None, attention_mask=None, queries_per_source=1
+):
+    """`require_shapes` of a step of a `MultiHeadAttention`, on a cache or on a projected source."""
+    batch_size, rows = (static_shape(query) or [None])[0], "B"
+    if queries_per_source != 1 and batch_size is not None:
+        sizes, rows = {**sizes, "B/G": batch_size // queries_per_source}, "B/G"
+    require_shapes(
+        sizes,
+        at_run_time=False,
+        query=(query, "B D | B T D"),
+        **{f"cache['{n}']": (x, f"B H_cache slots W_{n}") for n, x in (cache or {}).items()},
+        **{f"memory['{n}']": (x, f"{rows} H_memory S W_{n}") for n, x in (memory or {}).items()},
+        value_mask=(value_mask, f"{rows} S"),
+        attention_mask=(attention_mask, pairs("queries", "S", rows)),
+    )
+
+
+def require_sequences(sizes, decoder_sequence, encoder_sequence=None):
+    """`require_shapes` of what a `TransformerDecoder` reads."""
+    require_shapes(
+        sizes,
+        at_run_time=False,
+        decoder_sequence=(decoder_sequence, "B T D"),
+        encoder_sequence=(encoder_sequence, "B S E"),
+    )
+
+
+def require_recurrent_shapes(sizes, inputs, value, summary=None, value_mask=None):
     """`require_shapes` of a call of a `RecurrentDecoder`."""
     require_shapes(
+        sizes,
         inputs=(inputs, "B T E"),
         value=(value, "B S W"),
         summary=(summary, "B W"),

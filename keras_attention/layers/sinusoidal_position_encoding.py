@@ -73,6 +73,12 @@ class SinusoidalPositionEncoding(Layer):
         self.built = True
 
     def call(self, inputs, start_index=0, positions=None):
+        require(
+            not isinstance(start_index, int) or start_index >= 0,
+            "start_index",
+            "an integer of at least 0",
+            start_index=start_index,
+        )
         positions = token_positions(inputs, start_index, positions)
         encoding = sinusoidal_encoding(positions, inputs.shape[-1], self.max_wavelength)
         return ops.broadcast_to(ops.cast(encoding, self.compute_dtype), ops.shape(inputs))

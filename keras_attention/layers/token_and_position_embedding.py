@@ -5,11 +5,14 @@ import math
 import keras
 from keras import ops
 
+from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.graph.matmul import linear
+from keras_attention.keras_private import set_mask
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import PositionEmbedding
+from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 
 POSITIONS = ("learned", "sinusoidal")
@@ -45,8 +48,9 @@ class TokenAndPositionEmbedding(Layer):
             `keras.layers.Embedding(mask_zero=True)` leaves one.
 
     Call arguments:
-        inputs: integer (B, T), or (B,) for one token of each sequence, each from 0 to V - 1: -1 is
-            out of range as V is; with `reverse` (B, T, D) or (B, D).
+        inputs: ids (B, T), or (B,) for one token of each sequence, each from 0 to V - 1: -1 is
+            out of range as V is; with `reverse` (B, T, D) or (B, D). Ids may be floats, as those of
+            `keras.Input` are by default: 2.0 is id 2.
         start_index: integer or scalar tensor, the position of the first token.
         positions: integer (T,) or (B, T), the position of every token instead.
         reverse: whether to map vectors to logits.
@@ -83,7 +87,8 @@ class TokenAndPositionEmbedding(Layer):
         mask_zero=False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Ids may be floats, as `keras.Input` has them by default: bfloat16 would change them.
+        super().__init__(**{"autocast": False, **kwargs})
         require_positive_integer("vocabulary_size", vocabulary_size)
         require_positive_integer("sequence_length", sequence_length)
         require_positive_integer("embedding_dim", embedding_dim)
@@ -115,6 +120,13 @@ class TokenAndPositionEmbedding(Layer):
                 name="positions", dtype=self.dtype_policy
             )
 
+    def __call__(self, inputs, *args, **kwargs):
+        outputs = super().__call__(inputs, *args, **kwargs)
+        if kwargs.get("reverse"):
+            # Keras asked `compute_mask`, which takes vectors for ids.
+            set_mask(outputs, masks.implicit_mask(inputs))
+        return outputs
+
     def build(self, inputs_shape):
         self.token_embeddings = self.add_weight(
             name="token_embeddings",
@@ -133,6 +145,7 @@ class TokenAndPositionEmbedding(Layer):
 
     def call(self, inputs, start_index=0, reverse=False, positions=None):
         if reverse:
+            require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
             if self.tie_weights:
                 kernel = ops.transpose(ops.cast(self.token_embeddings, self.compute_dtype))
             else:
@@ -151,10 +164,11 @@ class TokenAndPositionEmbedding(Layer):
         return tokens + self.position_layer(row, start_index=start_index)
 
     def compute_mask(self, inputs, mask=None):
-        is_ids = keras.backend.is_int_dtype(inputs.dtype)
-        return ops.not_equal(inputs, 0) if self.mask_zero and is_ids else mask
+        return ops.not_equal(inputs, 0) if self.mask_zero else mask
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False, positions=None):
+        if reverse:
+            require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
         width = self.vocabulary_size if reverse else self.embedding_dim
         shape = inputs.shape[:-1] if reverse else inputs.shape
         return keras.KerasTensor((*shape, width), dtype=self.compute_dtype)

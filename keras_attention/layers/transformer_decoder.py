@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention import masks
 from keras_attention.layers.attention_cache import cache_slots
 from keras_attention.layers.require_decoder_arguments import require_decoder_arguments
+from keras_attention.layers.require_shapes import require_sequences, sizes_fit
 from keras_attention.layers.transformer_block import TransformerBlock
 
 
@@ -33,7 +34,7 @@ class TransformerDecoder(TransformerBlock):
         decoder_sequence: (B, T, D).
         encoder_sequence: (B, S, D).
         decoder_padding_mask: boolean (B, T), True at tokens; over the cache's slots if there is
-            one.
+            one. Keras' tools pass it as `mask`.
         decoder_attention_mask: boolean, broadcasts to (T, T), (B, T, T) or (B, H, T, T); with a
             cache the last axis is that of its slots.
         encoder_padding_mask: boolean (B, S), True at tokens.
@@ -105,11 +106,14 @@ class TransformerDecoder(TransformerBlock):
         return_attention_scores=False,
         training=None,
         cross_attention_cache_update_index=None,
+        mask=None,
     ):
+        require_sequences(self.known_sizes(), decoder_sequence, encoder_sequence)
         if encoder_padding_mask is None:
             encoder_padding_mask = masks.implicit_mask(encoder_sequence)
         if decoder_padding_mask is None and self_attention_cache is None:
-            decoder_padding_mask = masks.implicit_mask(decoder_sequence)
+            implicit = masks.implicit_mask(decoder_sequence)
+            decoder_padding_mask = implicit if mask is None else mask
         # All that this call was given, by name, so that the list of arguments stands once.
         require_decoder_arguments(self.num_heads, self.has_cross_attention, locals())
         memory, new_memory = cross_attention_cache, ()
@@ -162,9 +166,10 @@ class TransformerDecoder(TransformerBlock):
             result = self.cross_attention(x, encoder_sequence, **options)
             return result if return_attention_scores else (result, None)
 
-        x, scores = self.run_sublayers(
-            decoder_sequence, attend_to_itself, attend_to_encoder, training
-        )
+        with sizes_fit():
+            x, scores = self.run_sublayers(
+                decoder_sequence, attend_to_itself, attend_to_encoder, training
+            )
         results = (x, *scores.values(), *new_memory)
         return results if len(results) > 1 else x
 
@@ -256,7 +261,11 @@ class TransformerDecoder(TransformerBlock):
         """The cross-attention's keys and values of `encoder_sequence` (B, S, D), made once."""
         return self.cross_attention.project(encoder_sequence)
 
+    width_axes = {"decoder_sequence": "D", "encoder_sequence": "E"}
+
     def compute_output_shape(self, decoder_sequence_shape, encoder_sequence_shape=None):
+        shapes = decoder_sequence_shape, encoder_sequence_shape
+        require_sequences(self.known_sizes(), *(shape and tuple(shape) for shape in shapes))
         return decoder_sequence_shape
 
     def compute_output_spec(self, *args, **kwargs):
@@ -264,6 +273,8 @@ class TransformerDecoder(TransformerBlock):
         x, memory = arguments["decoder_sequence"], arguments.get("cross_attention_cache")
         cache = arguments.get("self_attention_cache")
         require_decoder_arguments(self.num_heads, self.has_cross_attention, arguments)
+
+        require_sequences(self.known_sizes(), x, arguments.get("encoder_sequence"))
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)

@@ -3,7 +3,7 @@
 import keras
 
 from keras_attention import masks
-from keras_attention.layers.require_shapes import pairs, require_shapes
+from keras_attention.layers.require_shapes import pairs, require_shapes, sizes_fit
 from keras_attention.layers.transformer_block import TransformerBlock
 
 
@@ -21,7 +21,7 @@ class TransformerEncoder(TransformerBlock):
 
     Call arguments:
         inputs: (B, T, D).
-        padding_mask: boolean (B, T), True at tokens.
+        padding_mask: boolean (B, T), True at tokens; Keras' tools pass it as `mask`.
         attention_mask: boolean, broadcasts to (T, T), (B, T, T) or (B, H, T, T).
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
@@ -59,9 +59,10 @@ class TransformerEncoder(TransformerBlock):
         attention_mask=None,
         return_attention_scores=False,
         training=None,
+        mask=None,
     ):
         if padding_mask is None:
-            padding_mask = masks.implicit_mask(inputs)
+            padding_mask = masks.implicit_mask(inputs) if mask is None else mask
         self.require_shapes(inputs, padding_mask, attention_mask)
 
         def attend(x):
@@ -74,22 +75,26 @@ class TransformerEncoder(TransformerBlock):
             )
             return result if return_attention_scores else (result,)
 
-        x, *scores = self.residual(inputs, "self_attention", attend, training)
-        (x,) = self.residual(
-            x, "feed_forward", lambda x: (self.feed_forward(x, training=training),), training
-        )
+        with sizes_fit():
+            x, *scores = self.residual(inputs, "self_attention", attend, training)
+            (x,) = self.residual(
+                x, "feed_forward", lambda x: (self.feed_forward(x, training=training),), training
+            )
         return (x, *scores) if return_attention_scores else x
+
+    width_axes = {"inputs": "D"}
 
     def require_shapes(self, inputs, padding_mask=None, attention_mask=None):
         """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
         require_shapes(
-            {"H": self.num_heads},
+            {"H": self.num_heads, **self.known_sizes()},
             inputs=(inputs, "B T D"),
             padding_mask=(padding_mask, "B T"),
             attention_mask=(attention_mask, pairs("T", "T")),
         )
 
     def compute_output_shape(self, inputs_shape):
+        self.require_shapes(tuple(inputs_shape))
         return inputs_shape
 
     def compute_output_spec(
@@ -99,6 +104,7 @@ class TransformerEncoder(TransformerBlock):
         attention_mask=None,
         return_attention_scores=False,
         training=None,
+        mask=None,
     ):
         self.require_shapes(inputs, padding_mask, attention_mask)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

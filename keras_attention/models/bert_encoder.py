@@ -184,7 +184,8 @@ class BertEncoder(Encoder):
 
     def pool(self, sequence):
         """The pooler's output (B, D) for the first token of `encode`'s output."""
-        return self.pooler(sequence[:, 0])
+        # A sum of at most one token, so that a text of none has an answer too.
+        return self.pooler(ops.sum(sequence[:, :1], axis=1))
 
     def layer_names(self):
         bottom = ["embedding", "segment_embedding", "embedding_normalization"]

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require, with_python_numbers
+from keras_attention.graph.checked_ids import narrowed
 from keras_attention.keras_private import (
     FirstBatch,
     layers_within,
@@ -10,7 +11,7 @@ from keras_attention.keras_private import (
     set_loss_metric,
 )
 from keras_attention.layers.layer import refuse_to_quantize
-from keras_attention.layers.require_shapes import require_shapes
+from keras_attention.layers.require_shapes import require_shapes, sizes_fit
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -29,8 +30,17 @@ class Model(FirstBatch, keras.Model):
     input_axes = {}  # the axes of each input, as `require_shapes` takes them
 
     def call(self, inputs, training=None, mask=None):
+        if not self.input_axes:
+            return super().call(inputs, training=training, mask=mask)
         self._require_inputs(inputs)
-        return super().call(inputs, training=training, mask=mask)
+        if isinstance(inputs, dict):
+            axes = self.input_axes
+            inputs = {
+                n: narrowed(x) if n in axes and x is not None else x for n, x in inputs.items()
+            }
+        # That the inputs fit says the same of all that the layers make of them.
+        with sizes_fit():
+            return super().call(inputs, training=training, mask=mask)
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         self._require_inputs(inputs)

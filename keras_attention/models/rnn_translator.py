@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.require_shapes import sizes_fit
 from keras_attention.models.rnn_presets import PRESETS
 from keras_attention.models.translator import Translator
 
@@ -198,7 +199,8 @@ class RNNTranslator(Translator):
             "False for a model without attention",
             return_alignment=return_alignment,
         )
-        encoded, summary, mask = self.encode(inputs)
+        with sizes_fit():  # the mask is made of the ids
+            encoded, summary, mask = self.encode(inputs)
         constants = self.decoder.constants(encoded, summary, mask)
         state = {"decoder": self.decoder.initial_state(constants)}
         if return_alignment:

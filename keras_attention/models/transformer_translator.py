@@ -7,6 +7,7 @@ from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.attention_cache import cache_slots, extend_cache
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.require_shapes import sizes_fit
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
@@ -223,7 +224,9 @@ class TransformerTranslator(Translator):
 
     def start(self, inputs, room, return_alignment=False, beam_size=1):
         """The source side and empty caches for `room` steps: see `StepContract`."""
-        encoded, mask = self.encode(inputs)
+        inputs = ops.convert_to_tensor(inputs)
+        with sizes_fit():  # the mask is made of the ids
+            encoded, mask = self.encode(inputs)
         batch_size, source_length = ops.shape(inputs)
         rows = batch_size * beam_size
         state = {"cache": [block.empty_cache(rows, room) for block in self.decoder_blocks]}

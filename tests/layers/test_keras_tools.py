@@ -7,18 +7,24 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention import layers
 from keras_attention.layers import (
     AdditiveAttention,
+    BaseAttention,
     Dropout,
     FeedForward,
+    GNMTDecoder,
+    MaskedLMHead,
     Maxout,
     MultiHeadAttention,
     MultiplicativeAttention,
     PositionEmbedding,
     RecurrentDecoder,
     RecurrentEncoder,
+    RNNSearchDecoder,
     SinusoidalPositionEncoding,
     TokenAndPositionEmbedding,
+    TransformerBlock,
     TransformerDecoder,
     TransformerEncoder,
 )
@@ -175,11 +181,136 @@ def test_the_call_form_of_keras_with_wrong_lists():
         AdditiveAttention(4)([x, x], x)
 
 
-@pytest.mark.parametrize("name", ["encoder", "maxout", "additive", "recurrent_encoder"])
+def of_other_inputs():
+    """The layers that `of_one_input` and `of_two_inputs` lack."""
+    cells = [keras.layers.LSTMCell(4) for _ in range(3)]
+    return {
+        "recurrent_encoder": RecurrentEncoder(4),
+        "rnn_search": RNNSearchDecoder(keras.layers.GRUCell(4), AdditiveAttention(3)),
+        "gnmt": GNMTDecoder(cells, AdditiveAttention(3)),
+        "embedding": TokenAndPositionEmbedding(9, 9, 9),
+        "head": MaskedLMHead(vocabulary_size=9),
+    }
+
+
+EVERY = {
+    *("additive", "decoder", "dropout", "embedding", "encoder", "feed_forward", "gnmt", "head"),
+    *("maxout", "multi_head", "multiplicative", "positions", "recurrent", "recurrent_encoder"),
+    *("rnn_search", "sinusoidal"),
+}
+
+
+def every_layer():
+    return {**of_one_input(), **of_two_inputs(), **of_other_inputs()}
+
+
+def test_every_layer_is_named():
+    found = every_layer()
+    assert set(found) == EVERY
+    public = {x for x in vars(layers).values() if isinstance(x, type)}
+    public = {
+        x
+        for x in public
+        if issubclass(x, keras.layers.Layer) and x not in (BaseAttention, TransformerBlock)
+    }
+    assert public == {type(layer) for layer in found.values()}
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
 def test_bidirectional_is_refused(name):
-    layers = {**of_one_input(), **of_two_inputs(), "recurrent_encoder": RecurrentEncoder(4)}
     with pytest.raises(ValueError, match=r"^keras.layers.Bidirectional cannot wrap \w+: of these"):
-        keras.layers.Bidirectional(layers[name])
+        keras.layers.Bidirectional(every_layer()[name])
+
+
+SEVERAL = ("additive", "multiplicative", "recurrent", "rnn_search", "gnmt", "recurrent_encoder")
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_time_distributed_is_refused_where_one_input_or_output_is_not_all(name):
+    for x in (np.zeros((2, 3, 5, 6), "float32"), keras.Input((3, 5, 6)), keras.Input((None, 5, 6))):
+        layer = every_layer()[name]
+        with pytest.raises(
+            ValueError, match=r"keras.layers.TimeDistributed.* cannot wrap"
+        ) as error:
+            keras.layers.TimeDistributed(layer)(x)
+        assert type(layer).__name__ in str(error.value)
+
+
+ONE_OF_EACH = {
+    "encoder": lambda: TransformerEncoder(7, num_heads=2),
+    "multi_head": lambda: MultiHeadAttention(2, key_dim=3),
+    "decoder": lambda: TransformerDecoder(7, num_heads=3),
+    "stock": lambda: keras.layers.LSTM(4, return_sequences=True),
+}
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("length", [3, None])
+def test_time_distributed_hands_over_the_mask(name, length):
+    if BACKEND != "tensorflow" and length is None:
+        pytest.skip("shapes are static on JAX")
+    ids = np.random.default_rng(4).integers(1, 9, (2, 3, 5))
+    ids[0, 1, 3:], ids[1, 0, 2:] = 0, 0
+    embedding, layer = keras.layers.Embedding(9, 6, mask_zero=True), ONE_OF_EACH[name]()
+    inputs = keras.Input((length, 5), dtype="int32")
+    model = keras.Model(inputs, keras.layers.TimeDistributed(layer)(embedding(inputs)))
+    found = to_numpy(model(ids))
+    for index in range(3):
+        expected = to_numpy(layer(embedding(ids[:, index])))
+        seen = ids[:, index] != 0
+        np.testing.assert_allclose(found[:, index][seen], expected[seen], atol=1e-5)
+
+
+def tied_model(nested=False):
+    inputs = keras.Input((None,), dtype="int32")
+    embedding = TokenAndPositionEmbedding(11, 9, 6, name="embedding")
+    encoder = keras.Sequential([keras.Input((None,), dtype="int32"), embedding, FeedForward(8)])
+    x = encoder(inputs) if nested else TransformerEncoder(8, 2)(embedding(inputs))
+    return keras.Model(inputs, MaskedLMHead(embedding, name="head")(x))
+
+
+def through_keras(model, path):
+    model.save(path / "model.keras")
+    return keras.models.load_model(path / "model.keras")
+
+
+def through_h5(model, path):
+    model.save(path / "model.h5")
+    return keras.models.load_model(path / "model.h5", compile=False)
+
+
+COPIES = {
+    "from_config": lambda model, path: type(model).from_config(model.get_config()),
+    "clone_model": lambda model, path: keras.models.clone_model(model),
+    "json": lambda model, path: keras.models.model_from_json(model.to_json()),
+    "keras": through_keras,
+    "h5": through_h5,
+}
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_of_a_functional_model_keeps_a_head_tied(how, nested, tmp_path):
+    model = tied_model(nested)
+    copy = COPIES[how](model, tmp_path)
+    assert copy.count_params() == model.count_params()
+    assert [w.shape for w in copy.weights] == [w.shape for w in model.weights]
+    again = COPIES[how](copy, tmp_path)  # a copy of a copy
+    for each in (copy, again):
+        each.set_weights(model.get_weights())
+        ids = np.array([[1, 4, 7]])
+        np.testing.assert_allclose(to_numpy(each(ids)), to_numpy(model(ids)), atol=1e-6)
+        inner = each.layers[1] if nested else each
+        assert each.get_layer("head").embedding is inner.get_layer("embedding")
+
+
+def test_a_head_without_its_embedding_says_so():
+    embedding = TokenAndPositionEmbedding(11, 9, 6, name="embedding")
+    head = MaskedLMHead.from_config(MaskedLMHead(embedding, name="head").get_config())
+    with pytest.warns(UserWarning, match="of 'head' is a matrix of its own: .* named 'embedding'"):
+        head(keras.Input((None, 6)))
+    assert head.embedding is not embedding
 
 
 def test_quantize_leaves_no_layer_half_quantized(model, data):

@@ -199,15 +199,57 @@ def test_sizes_of_0_in_a_graph_that_trains(name):
 
     for batch_size, length, source_length in SIZES:
         arrays = cut(inputs, batch_size, length, source_length).values()
-        if "Recurrent" in name or name in ("RNNSearchDecoder", "GNMTDecoder"):
-            if length == 0:
-                with pytest.raises(tf.errors.InvalidArgumentError, match="assert"):
-                    train(*arrays)
-                continue
         output, gradients = train(*arrays)
         assert tuple(output.shape) == (batch_size, length, *shape[2:])
         for gradient in gradients:
             assert np.isfinite(tf.convert_to_tensor(gradient)).all()
+            if 0 in (batch_size, length):  # of no output there is nothing to learn
+                assert not np.any(tf.convert_to_tensor(gradient))
+    output, gradients = train(*inputs.values())  # the same graph, over something
+    np.testing.assert_allclose(first_of(call(layer, inputs)), output, atol=1e-5)
+    assert all(np.any(tf.convert_to_tensor(gradient)) for gradient in gradients)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="shapes are static on JAX")
+def test_the_summary_of_no_token_in_a_graph_that_trains():
+    import tensorflow as tf
+
+    layer = layers.RecurrentEncoder(4)
+    layer(X)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, D))], autograph=False)
+    def train(inputs):
+        with tf.GradientTape() as tape:
+            annotations, summary = layer(inputs, training=True)
+            loss = tf.reduce_sum(annotations) + tf.reduce_sum(summary)
+        return annotations, summary, tape.gradient(loss, layer.trainable_variables)
+
+    annotations, summary, gradients = train(X[:, :0])
+    assert annotations.shape == (B, 0, 8)
+    np.testing.assert_array_equal(summary, np.zeros((B, 8)))  # the state before the first token
+    assert not any(np.any(gradient) for gradient in gradients)
+    for found, expected in zip(train(X)[:2], layer(X), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_masked_positions_of_empty_rows():
+    layer = layers.MaskedLMHead(vocabulary_size=11)
+    positions = np.array([[0, 2, 4]] * B)
+    expected = to_numpy(layer(np.zeros_like(X), positions))
+    np.testing.assert_allclose(to_numpy(layer(X[:, :0], positions)), expected, atol=1e-6)
+    assert layer(X[:0], positions[:0]).shape == (0, 3, 11)
+    assert layer(X[:, :0], positions[:, :0]).shape == (B, 0, 11)
+    embedded = keras.layers.Embedding(5, D, mask_zero=True)(np.array([[3, 0, 1], [2, 2, 2]]))
+    assert masks.implicit_mask(layer(embedded, positions[:2, :2])).shape == (2, 2)
+    found = masks.implicit_mask(layer(embedded, np.array([[0, 1, 9], [-1, 1, 2]])))
+    np.testing.assert_array_equal(to_numpy(found), [[1, 0, 1], [1, 1, 1]])
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec((None, None, D)), tf.TensorSpec((None, None), tf.int32)]
+        graph = tf.function(layer, input_signature=signature)
+        np.testing.assert_allclose(graph(X[:, :0], positions), expected, atol=1e-6)
+        np.testing.assert_allclose(graph(X, positions), layer(X, positions), atol=1e-6)
 
 
 def test_attention_to_no_key_at_all_yields_zeros():
@@ -326,12 +368,7 @@ def test_a_window_is_the_same_in_calls_and_in_steps(window, first):
     np.testing.assert_allclose(np.concatenate(found, 1), expected, atol=1e-5)
 
 
-def test_a_window_needs_positions():
-    layer = layers.RecurrentDecoder(
-        keras.layers.GRUCell(8), layers.MultiHeadAttention(H, K, sliding_window=2)
-    )
-    with pytest.raises(ValueError, match="`sliding_window` must be None in a recurrent decoder"):
-        layer(X, MEMORY)
+def test_a_window_is_a_positive_integer():
     for window in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="`sliding_window` must be a positive integer"):
             layers.MultiHeadAttention(H, K, sliding_window=window)

@@ -6,8 +6,10 @@ from keras_attention.layers import (
     PositionEmbedding,
     SinusoidalPositionEncoding,
     TokenAndPositionEmbedding,
+    TransformerEncoder,
 )
-from tests.backend import to_numpy
+from keras_attention.masks import implicit_mask
+from tests.backend import BACKEND, to_numpy
 
 TOKENS = np.array([[1, 4, 0], [2, 2, 3]], "int32")
 
@@ -60,6 +62,70 @@ def test_what_is_out_of_range_is_refused():
             TokenAndPositionEmbedding(**sizes)
     with pytest.raises(ValueError, match="`positions` must be one of.*Received: positions='none'"):
         TokenAndPositionEmbedding(5, 9, 4, positions="none")
+
+
+WORDS = np.array([[257, 301, 999], [2, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "uint16", "float32", "float64", "float16"])
+def test_ids_of_any_type_are_ids(kind):
+    layer = TokenAndPositionEmbedding(1000, 9, 4, dtype="mixed_bfloat16", mask_zero=True)
+    expected, found = layer(WORDS), layer(WORDS.astype(kind))
+    np.testing.assert_array_equal(to_numpy(found), to_numpy(expected))
+    np.testing.assert_array_equal(to_numpy(implicit_mask(found)), WORDS != 0)
+    stock = keras.layers.Embedding(1000, 4, dtype="mixed_bfloat16", mask_zero=True)
+    np.testing.assert_array_equal(to_numpy(stock(WORDS.astype(kind))), to_numpy(stock(WORDS)))
+
+
+def test_a_model_whose_ids_are_floats_by_default_keeps_the_mask():
+    """`keras.Sequential` and `keras.Input` take float32 unless told otherwise."""
+    embedding = TokenAndPositionEmbedding(1000, 9, 6, mask_zero=True)
+    stack = keras.Sequential(
+        [embedding, TransformerEncoder(8, 2), keras.layers.GlobalAveragePooling1D()]
+    )
+    inputs = keras.Input((3,))
+    assert inputs.dtype == "float32"
+    model = keras.Model(inputs, stack.layers[2](stack.layers[1](embedding(inputs))))
+    for each in (stack, model):
+        alone = to_numpy(each(np.array([[2]]))) if each is stack else to_numpy(each(WORDS[1:]))
+        np.testing.assert_allclose(to_numpy(each(WORDS))[1:], alone, atol=1e-6)
+    assert implicit_mask(embedding(inputs)) is not None
+
+
+def test_the_way_back_makes_no_mask_of_vectors():
+    layer = TokenAndPositionEmbedding(5, 9, 3, mask_zero=True)
+    vectors = layer(TOKENS)
+    np.testing.assert_array_equal(
+        to_numpy(implicit_mask(layer(vectors, reverse=True))), TOKENS != 0
+    )
+    zeros = np.zeros((2, 3), "float32")  # (B, D) of one token; as ids they would be padding
+    assert implicit_mask(layer(zeros, reverse=True)) is None
+    assert implicit_mask(layer(keras.Input((2, 3)), reverse=True)) is None
+    with pytest.raises(ValueError, match="`inputs` must be .* D must be equal to the D, 3, of the"):
+        layer(np.zeros((2, 3, 4)), reverse=True)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX has no 64 bits by default, and no errors")
+@pytest.mark.parametrize(
+    "ids",
+    [np.array([2**32 + 3]), np.array([-(2**32) + 3]), np.array([1e10]), np.array([np.nan])],
+    ids=["above", "below", "float", "nan"],
+)
+def test_an_id_that_int32_cannot_hold_is_out_of_range(ids):
+    import tensorflow as tf
+
+    layer = TokenAndPositionEmbedding(5, 9, 4)
+    layer.build((None, None))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"= 5 is not in \[0, 5\)"):
+        layer(ids[None])
+
+
+def test_no_sinusoidal_position_is_below_0():
+    for start in (-1, -3):
+        with pytest.raises(ValueError, match="`start_index` must be an integer of at least 0"):
+            SinusoidalPositionEncoding()(np.zeros((2, 3, 4)), start_index=start)
+        with pytest.raises(ValueError, match="`start_index` must be an integer of at least 0"):
+            TokenAndPositionEmbedding(5, 9, 4, positions="sinusoidal")(TOKENS, start_index=start)
 
 
 @pytest.mark.parametrize("kind", ["learned", "sinusoidal"])

@@ -89,6 +89,84 @@ def test_a_batch_of_no_rows(name):
         assert one.shape == (0, *other.shape[1:])
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_of_no_tokens(name):
+    """A text of nothing has the pooled output of a vector of zeros, in a graph too."""
+    make, inputs_of = MODELS[name]
+    model = make()
+    full, empty = arrays(model(inputs_of(IDS))), arrays(model(inputs_of(IDS[:, :0])))
+    for one, other in zip(empty, full, strict=True):
+        sizes = [0 if size == 4 else size for size in other.shape]  # T
+        assert list(one.shape) == sizes and np.isfinite(one).all()
+    if name == "encoder":
+        pooled = to_numpy(model(inputs_of(IDS[:, :0]))["pooled_output"])
+        expected = to_numpy(model.pooler(np.zeros((2, 8), "float32")))
+        np.testing.assert_allclose(pooled, expected, atol=1e-6)
+        sequence = model(inputs_of(IDS))["sequence_output"]
+        pooled = to_numpy(model(inputs_of(IDS))["pooled_output"])
+        np.testing.assert_allclose(pooled, to_numpy(model.pooler(sequence[:, 0])), atol=1e-6)
+    if BACKEND == "tensorflow":
+        graph = in_a_graph(model, inputs_of(IDS))
+        for one, other in zip(arrays(graph(inputs_of(IDS[:, :0]))), empty, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def in_a_graph(model, inputs):
+    """`model` as a graph that does not know the sizes of its inputs."""
+    import tensorflow as tf
+
+    signature = [{name: tf.TensorSpec((None, None), x.dtype) for name, x in inputs.items()}]
+    return tf.function(lambda given: model(given), input_signature=signature, autograph=False)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="shapes are static on JAX")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_graph_compares_the_sizes_of_inputs(name):
+    import tensorflow as tf
+
+    make, inputs_of = MODELS[name]
+    model, inputs = make(), inputs_of(IDS)
+    graph = in_a_graph(model, inputs)
+    for one, other in zip(arrays(graph(inputs)), arrays(model(inputs)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    first, *others = inputs
+    for argument in others:
+        wrong = [inputs[argument][:1]]
+        if argument != "decoder_token_ids":  # its length is its own
+            wrong.append(inputs[argument][:, :1])
+        for array in wrong:
+            with pytest.raises(tf.errors.InvalidArgumentError, match="must fit each other in thei"):
+                graph({**inputs, argument: array})
+    operations = graph.get_concrete_function().graph.get_operations()
+    assert sum(operation.type == "Assert" for operation in operations) == 1
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX has no 64 bits by default")
+@pytest.mark.parametrize("name", MODELS)
+def test_ids_that_int32_cannot_hold_have_no_answer(name):
+    import tensorflow as tf
+
+    make, inputs_of = MODELS[name]
+    model, inputs = make(), inputs_of(IDS.astype("int64"))
+    for one, other in zip(arrays(model(inputs)), arrays(model(inputs_of(IDS))), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for argument in inputs:
+        if argument != "padding_mask":
+            for wrong in (2**32 + 1, -(2**32) + 1, 2**31):
+                ids = inputs[argument].copy()
+                ids[0, 1] = wrong
+                with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+                    model({**inputs, argument: ids})
+
+
+@pytest.mark.parametrize("make", [transformer, rnn])
+def test_generation_from_a_list(make):
+    model = make()
+    expected = to_numpy(model.generate(IDS, max_length=5))
+    found = to_numpy(model.generate(IDS.tolist(), max_length=5))
+    np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
+
+
 @pytest.mark.parametrize("make", [transformer, rnn])
 def test_generation_for_no_rows_and_for_empty_rows(make):
     model = make()
