@@ -64,10 +64,10 @@ class Vocabulary:
 
 
 SELECTIONS = {
-    None: lambda folder, config: None,
-    "average": lambda folder, config: AverageCheckpoints(folder, 2, config.epochs),
-    "best": lambda folder, config: BestCheckpoint(
-        folder, patience=config.patience, final_epoch=config.epochs
+    None: lambda folder, config, run: None,
+    "average": lambda folder, config, run: AverageCheckpoints(folder, 2, config.epochs, run),
+    "best": lambda folder, config, run: BestCheckpoint(
+        folder, patience=config.patience, final_epoch=config.epochs, run=run
     ),
 }
 
@@ -93,7 +93,7 @@ def tiny_train(
             Numbers(data, run.config.seed),
             Numbers(DATA, 0),
             "tiny",
-            SELECTIONS[selection](run.output / "snapshots" / (selection or ""), run.config),
+            SELECTIONS[selection](run.output / "snapshots" / (selection or ""), run.config, run.id),
             scores=callbacks,
             finish=lambda directory: write_atomically(directory / "scores.json", b"{}"),
         )
