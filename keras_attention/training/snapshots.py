@@ -262,7 +262,8 @@ class Snapshots(keras.callbacks.Callback):
     def _save(self):
         epoch, step_in_epoch = divmod(self.step, self.steps_per_epoch)
         position = {"step": self.step, "epoch": epoch, "step_in_epoch": step_in_epoch}
-        position["run"] = self.run
+        if self.run is not None:
+            position["run"] = self.run
         extra = {}
         if step_in_epoch:  # read by all workers, because it is a sum over them
             for i, variable in enumerate(self.model.metrics_variables):
