@@ -210,7 +210,7 @@ class Snapshots(keras.callbacks.Callback):
             if len(self.model.metrics_variables) < len(saved):
                 build_metrics(self.model, self._batch)
             variables = self.model.metrics_variables
-            if [a.shape for a in saved] != [tuple(v.shape) for v in variables]:
+            if not saved or [a.shape for a in saved] != [tuple(v.shape) for v in variables]:
                 raise self._lacks(position, f"{len(variables)} variables of metrics", len(saved))
             for variable, array in zip(variables, saved, strict=True):
                 variable.assign(array)
