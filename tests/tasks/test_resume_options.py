@@ -11,7 +11,9 @@ from keras_attention.cli.train import CONFIG_OPTIONS
 from keras_attention.runs.run_directory import read_config, save_model_atomically, verify_digests
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import TASKS, task_of
+from keras_attention.tasks import train as module
 from keras_attention.tasks.train import asked_config
+from tests.cli.command import run_here
 from tests.runs.tiny_training import Vocabulary
 
 KINDS = [kind for kind in TASKS if task_of(kind).trains]
@@ -179,3 +181,33 @@ def test_what_a_new_run_needs_may_be_left_out(kind, finished, tmp_path):
     if kind != "translator":  # which has a corpus of its own
         with pytest.raises(InputError, match="give `train` a file"):
             asked_config(kind, tmp_path / "nothing", resume=True)
+
+
+def test_the_command_line(finished, tmp_path, capfd, monkeypatch):
+    """What its messages advise works, and they name flags."""
+    monkeypatch.setattr(module, "load_run", lambda *arguments, **options: None)
+    runs = {kind: shutil.copytree(finished[kind], tmp_path / kind) for kind in KINDS}
+
+    def command(kind, *flags):
+        given = ("train", kind, "--output", runs[kind], "--resume", *flags)
+        status, out, err = run_here(capfd, *given)
+        return status, out + err
+
+    for kind in ("classifier", "masked-lm"):
+        status, said = command(kind, "--train", "moved.jsonl")
+        assert status == 2 and "so --train would change nothing. Leave it out, or give" in said
+        assert command(kind) == (0, f"{runs[kind]} is finished: nothing to do.\n")
+    status, said = command("classifier", "--pooling", "pooled")
+    assert status == 2 and "was begun with --pooling 'mean', not 'pooled'; " in said
+    assert command("classifier", "--pooling", "mean")[0] == 0
+    for flag in ("--freeze-encoder", "--cased"):
+        status, said = command("classifier", flag)
+        assert status == 2 and f"was begun with another {flag}; a training that goes on" in said
+    status, said = command("translator", "--window", 40, "--preset", "small", "--beam-size", 4)
+    assert (status, said) == (0, f"{runs['translator']} is finished: its config is changed.\n")
+    status, said = command("translator", "--beam-size", 2, "--learning-rate", 1)
+    assert status == 2 and "so --learning-rate would change nothing" in said
+    status, said = run_here(capfd, "train", "classifier", "--output", tmp_path / "new")[::2]
+    assert status == 2 and said.endswith(
+        "A classifier needs labelled texts: give --train a file.\n"
+    )
