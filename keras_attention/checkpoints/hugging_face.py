@@ -24,8 +24,7 @@ from keras_attention.checkpoints.hugging_face_config import (
 )
 from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
-from keras_attention.files import listed, whole_read
-from keras_attention.json_file import is_string, json_object_or_empty
+from keras_attention.json_file import is_string, json_object_or_empty, listed, whole_read
 from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
 from keras_attention.new_directory import new_directory

@@ -109,7 +109,7 @@ def _load(options):
         return task, load_run(options.model, custom_objects=custom, kind=task.kind)
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import hugging_face_files
-    from keras_attention.files import whole_read
+    from keras_attention.json_file import whole_read
 
     model, tokenizer = whole_read(
         options.model,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_attention import files
+from keras_attention import files, json_file
 from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.runs.run_directory import is_published
 from keras_attention.tasks.load import read_artifact, read_run, whole_read
@@ -35,7 +35,7 @@ def describe(path, custom_objects=None):
     elif is_published(path):
         from keras_attention.checkpoints.hugging_face import hugging_face_files
 
-        lines = files.whole_read(
+        lines = json_file.whole_read(
             path, lambda found: list(_describe_published(found, path)), hugging_face_files
         )
     else:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_attention.files import whole_read
+from keras_attention.json_file import whole_read
 from keras_attention.new_directory import refuse_existing_directory
 from keras_attention.runs.run_files import foreign_to_run
 from keras_attention.tasks.save_run import save_run

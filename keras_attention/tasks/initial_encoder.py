@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_attention import files
+from keras_attention import json_file
 from keras_attention._validation import InputError
 from keras_attention.json_file import read_json_object
 from keras_attention.runs.run_directory import TOKENIZER, read_model
@@ -51,7 +51,7 @@ def initial_masked_lm(config, custom_objects=None):
 def _read(config, with_head, custom_objects):
     """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
     directory = Path(config.initial_weights)
-    model, tokenizer = files.whole_read(
+    model, tokenizer = json_file.whole_read(
         directory, lambda path: _parts(path, with_head, custom_objects), _names
     )
     # Published embeddings may have rows to spare, never too few.

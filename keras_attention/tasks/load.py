@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from keras_attention import files
+from keras_attention import json_file
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.artifacts.manifest import (
@@ -150,13 +150,13 @@ def _read_run(path, custom_objects, *, seed, kind, **options):
 
 
 def whole_read(path, read):
-    """`files.whole_read` of a run or an artifact."""
-    return files.whole_read(path, read, names_of_run)
+    """`json_file.whole_read` of a run or an artifact."""
+    return json_file.whole_read(path, read, names_of_run)
 
 
 def names_of_run(path):
     """The files of a run or an artifact that loading it reads."""
-    tokenizer = [f"{TOKENIZER}/{name}" for name in files.listed(path / TOKENIZER)]
+    tokenizer = [f"{TOKENIZER}/{name}" for name in json_file.listed(path / TOKENIZER)]
     others = json_object_or_empty(path / "manifest.json").get("files")
     others = others if isinstance(others, dict) else ()
     inside = [name for name in others if _is_inside(name)]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_attention import files as module
+from keras_attention import json_file as module
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import foreign_to_artifact
 from keras_attention.new_directory import _exchange, new_directory

@@ -6,7 +6,7 @@ import itertools
 import os
 
 from keras_attention._validation import InputError
-from keras_attention.files import stamp
+from keras_attention.json_file import stamp
 from keras_attention.text.corpora.shards import decode_row, raw_rows
 from keras_attention.text.corpora.text_files import open_bytes, reading
 
@@ -170,7 +170,7 @@ def is_blank(row):
 
 
 def file_stamp(path):
-    """`files.stamp` of a file that can be read, as a list."""
+    """`json_file.stamp` of a file that can be read, as a list."""
     with reading(path):
         os.stat(path)
     return list(stamp(path))
