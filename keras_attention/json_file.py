@@ -1,10 +1,16 @@
-"""Reads JSON objects from files that cannot be trusted."""
+"""Reads what cannot be trusted: JSON objects, and directories that others replace meanwhile."""
 
 import json
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
 
+ATTEMPTS = 20  # to read a directory that others replace
 LARGEST = 1 << 24  # bytes: parsed JSON takes many times the file's size in memory
 
 
@@ -127,3 +133,112 @@ def has_half_a_pair(text):
 
 
 NAMES = ("a list of different names", is_list_of_names)  # a field, for `require_fields`
+
+
+def whole_read(path, read, names):
+    """`read(directory)` of a directory whose files are of each other.
+
+    A directory may be replaced while its files are read one after the other. So it is opened once:
+    whatever takes its name later, `read` goes on in the old one. Where its files are removed or
+    overwritten meanwhile, their inodes, sizes and times show it. Then all is read again, from a
+    copy: to make that takes less time than to load it, so that even a directory that is replaced
+    all the time is read.
+
+    Args:
+        path: of the directory.
+        read: function of a path that leads there to whatever it makes of the files. What it has
+            made needs them no more.
+        names: function of such a path to the paths below it of the files that `read` may read.
+
+    Returns:
+        What `read` returns.
+
+    Raises:
+        Whatever `read` raises of files that do not change.
+        InputError: if they change whenever they are read.
+    """
+    path = Path(path)
+    with _pinned(path) as source:
+        before = _state(source, names)
+        try:
+            found = _read(source, path, read)
+            if _state(source, names) == before:
+                return found
+        except Exception:
+            if _state(source, names) == before:
+                raise
+    for _ in range(ATTEMPTS):
+        with _copy(path, names) as copy:
+            if copy is not None:
+                return _read(copy, path, read)
+    raise InputError(f"{path} is being replaced again and again; it could not be read whole.")
+
+
+def _read(source, path, read):
+    """`read(source)`, whose errors name `path`."""
+    try:
+        return read(source)
+    except InputError as error:
+        if type(error) is not InputError or str(source) not in str(error):
+            raise
+        raise InputError(str(error).replace(str(source), str(path))) from error
+
+
+def _state(path, names):
+    """What changes when a file that is read is replaced or written."""
+    return {name: stamp(path / name) for name in ("", *names(path))}
+
+
+def stamp(path):
+    """Numbers that change when a file is replaced or written, whatever sets its times back; None
+    where there is no file.
+    """
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # names of another's may be anything
+        return None
+    if stat.S_ISDIR(found.st_mode):  # whose times change with files that nobody reads
+        return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def listed(path):
+    """The names in a directory; none where it cannot be read."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+@contextmanager
+def _copy(path, names):
+    """The directory of a copy of the files that are read; None if they have changed meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="keras_attention-") as folder, _pinned(path) as source:
+        copy = Path(folder) / (path.name or "copy")
+        copy.mkdir()
+        before = _state(source, names)
+        for name in names(source):
+            if (source / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                with suppress(OSError):  # it is being removed, which the state shows
+                    shutil.copyfile(source / name, copy / name)
+        yield copy if _state(source, names) == before else None
+
+
+@contextmanager
+def _pinned(path):
+    """A path that leads to the directory that is at `path` now, whatever takes its name later."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except (OSError, AttributeError):  # it is not there, or this is not POSIX
+        yield path
+        return
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}") if _is_pinned() else path
+    finally:
+        os.close(descriptor)
+
+
+def _is_pinned():
+    """Whether the system has paths of open directories, as Linux has."""
+    return os.path.isdir("/proc/self/fd")

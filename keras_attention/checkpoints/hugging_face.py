@@ -24,7 +24,7 @@ from keras_attention.checkpoints.hugging_face_config import (
 )
 from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
-from keras_attention.json_file import is_string, json_object_or_empty
+from keras_attention.json_file import is_string, json_object_or_empty, listed, whole_read
 from keras_attention.models import Classifier, ClassifierHead
 from keras_attention.models.classifier_head import require_labels
 from keras_attention.models.encoder import require_taken
@@ -72,7 +72,10 @@ def load_hugging_face(directory, task=None, **overrides):
 
     >>> encoder = load_hugging_face("bert-base-uncased", task="encoder", dropout=0.2)
     """
-    directory = Path(directory)
+    return whole_read(directory, lambda path: _load(path, task, overrides), hugging_face_files)
+
+
+def _load(directory, task, overrides):
     config, family = read_config(directory)
     if task is None:
         task = task_of_config(config, family, directory / "config.json")
@@ -178,8 +181,11 @@ def has_head(directory, task):
         InputError: if config.json or the tensors cannot be read. Where there are no tensors, there
             is no head.
     """
+    return whole_read(directory, lambda path: _has_head(path, task), hugging_face_files)
+
+
+def _has_head(directory, task):
     config, family = read_config(directory)
-    directory = Path(directory)
     if not any((directory / name).exists() for name in (WEIGHTS, INDEX)):
         return False
     with open_tensors(_weights_path(directory)) as file:
@@ -205,7 +211,14 @@ def load_tokenizer(directory):
     >>> load_tokenizer("bert-base-uncased").encode(["hello world"]).token_ids
     [[101, 7592, 2088, 102]]
     """
-    return read_family(directory).load_tokenizer(directory)
+    return whole_read(
+        directory, lambda path: read_family(path).load_tokenizer(path), hugging_face_files
+    )
+
+
+def hugging_face_files(directory):
+    """The names of the files that may be read of a HuggingFace directory, for `whole_read`."""
+    return [name for name in listed(directory) if name.endswith((".json", ".safetensors", ".txt"))]
 
 
 def save_hugging_face(model, tokenizer, directory, labels=None, force=False):

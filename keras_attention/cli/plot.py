@@ -105,11 +105,18 @@ def _load(options):
 
     if not is_published(options.model):
         task = task_of(read_config(options.model)["kind"], f"{options.model} is a run")
-        return task, load_run(options.model, custom_objects=custom_objects(options))
+        custom = custom_objects(options)
+        return task, load_run(options.model, custom_objects=custom, kind=task.kind)
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+    from keras_attention.checkpoints.hugging_face import hugging_face_files
+    from keras_attention.json_file import whole_read
 
-    model = load_hugging_face(options.model, task="encoder")
-    tokenizer, task = load_tokenizer(options.model), task_of("encoder")
+    model, tokenizer = whole_read(
+        options.model,
+        lambda path: (load_hugging_face(path, task="encoder"), load_tokenizer(path)),
+        hugging_face_files,
+    )
+    task = task_of("encoder")
     return task, task.wrap(model, tokenizer, task.run_config(model, tokenizer))
 
 

@@ -45,18 +45,20 @@ def add_parser(subparsers, common, help, arguments):
 
 def run(options):
     """Trains."""
-    from keras_attention.tasks.train import train
+    from keras_attention.tasks.train import asked_config, train
 
     task = task_of(options.kind)
     values = given(options, [o.name for o in (*task.train_options, *CONFIG_OPTIONS)])
     if "jit_compile" in values:
         values["jit_compile"] = values["jit_compile"] == "yes"
-    config = task.make_config(**values)
+    resume = bool(options.resume)
+    # A wrong option of a new run shows before the workers wait for each other.
+    config = None if resume else task.make_config(**values)
     with distributed(options.distribute):
         train(
-            config,
+            config or asked_config(options.kind, options.output, resume, **values),
             options.output,
-            resume=bool(options.resume),
+            resume=resume,
             force=bool(options.force),
             quiet=bool(options.quiet),
             custom_objects=custom_objects(options),

@@ -41,6 +41,7 @@ def fit(run, model, batches, valid_batches, description, selection=None, scores=
         run.config.snapshot_every,
         keep=3,
         state_of=[history] if is_chief() else [],
+        run=run.id,
     )
     first_epoch, first_step = 0, 0
     if run.resumes:
@@ -53,7 +54,7 @@ def fit(run, model, batches, valid_batches, description, selection=None, scores=
     run.say(f"{model.count_params():,} parameters, {description}")
     rate = InputPipelineMonitor()
     batches = rate.watch(batches)
-    callbacks = [rate, StopAtNaN(directory, steps, snapshots.step, batches.describe)]
+    callbacks = [rate, StopAtNaN(directory, steps, snapshots.step, batches.describe, run.id)]
     if is_chief():
         history.go_back_to(first_epoch)
         callbacks += [

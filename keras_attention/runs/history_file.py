@@ -29,8 +29,6 @@ class HistoryFile(keras.callbacks.Callback):
 
     def go_back_to(self, epoch):
         """Writes the rows before `epoch` (from 0); those of later epochs are trained anew."""
-        if not self.text and self.path.exists():  # the snapshot is of a former version
-            self.text = self.path.read_text(encoding="utf-8", errors="replace")
         self.text = rows_before(self.text, epoch)
         if self.text or self.path.exists():
             write_atomically(self.path, self.text.encode())

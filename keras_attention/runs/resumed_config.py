@@ -19,7 +19,8 @@ def resumed_config(config, asked, output, is_finished=False):
         is_finished: whether the run has trained all its epochs.
 
     Returns:
-        The new config, and whether there is more to train than the run was to.
+        The new config, the names of the fields that change, and whether there is more to do for a
+        finished run than to write the config.
 
     Raises:
         InputError: if an option is given that cannot change any more; it names all of these.
@@ -30,7 +31,7 @@ def resumed_config(config, asked, output, is_finished=False):
     }
     fixed = [name for name, value in changed.items() if not _may_change(config, name, value)]
     if fixed:
-        told = [f"`{name}` {getattr(config, name)!r}, not {given[name]!r}" for name in fixed]
+        told = [_told(name, getattr(config, name), given[name]) for name in fixed]
         raise InputError(
             f"{output} was begun with {', '.join(told)}; a training that goes on cannot change "
             "that. Leave it out, or give another path."
@@ -40,14 +41,22 @@ def resumed_config(config, asked, output, is_finished=False):
         if isinstance(value, dict):
             values[name] = {**getattr(config, name), **value}
     more = [name for name in ("epochs", "patience") if _is_more(config, changed, name)]
-    if is_finished and changed and not more:
-        names = ", ".join(f"`{name}`" for name in changed)
+    more += [name for name in changed if name in config.of_kept_weights]
+    late = [name for name in changed if name not in config.of_answers]
+    if is_finished and late and not more:
+        names = ", ".join(f"`{name}`" for name in late)
         raise InputError(
             f"{output} is finished after {config.epochs} epochs, so {names} would change nothing. "
             f"Leave it out, or give `epochs` more than {config.epochs} to train on."
         )
     new = type(config).from_dict(values)
-    return new, bool(more)
+    return new, list(changed), bool(more)
+
+
+def _told(name, own, value):
+    if isinstance(value, bool):  # a flag may say it the other way round
+        return f"another `{name}`"
+    return f"`{name}` {own!r}, not {value!r}"
 
 
 def _differs(config, name, value, data):

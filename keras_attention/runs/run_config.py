@@ -25,11 +25,16 @@ class RunConfig:
     Attributes:
         changeable: names of the fields that a training which resumes may change, beside those that
             all trainings have: see `keras_attention.runs.resumed_config`.
+        of_kept_weights: names of those that choose among the weights of epochs: a finished run may
+            change them too.
+        of_answers: names of those that say how the model answers: a finished run takes them without
+            training.
         normalized: the defaults of fields that a subclass writes out in full.
         data: names of the fields that say where the data are. They may change where these do not.
     """
 
     changeable = frozenset()
+    of_kept_weights = of_answers = frozenset()
     normalized = {}
     data = ("train", "valid", "text_column", "label_column", "initial_weights")
     _given = None
@@ -58,6 +63,16 @@ class RunConfig:
     def of_given(cls, given, **suited):
         """The config of the options that a user gives, over those that suit a preset."""
         config = cls(**{**suited, **given})
+        config._given = (dict(given), config.to_dict())
+        return config
+
+    @classmethod
+    def of_run(cls, values, given):
+        """The config of a run, a dict, that asks for the options that a user gives to train on.
+
+        They are not applied yet: see `keras_attention.runs.resumed_config`.
+        """
+        config = cls.from_dict(values)
         config._given = (dict(given), config.to_dict())
         return config
 

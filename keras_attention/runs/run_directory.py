@@ -223,7 +223,7 @@ def write_digests(path, model=None):
     write_atomically(path / DIGESTS, json.dumps(entries, indent=2).encode())
 
 
-def verify_digests(path, is_finished=True):
+def verify_digests(path, is_finished=True, needed=()):
     """Raises `InputError`, naming them all, unless a run's files are as they were written.
 
     A file in the tokenizer's directory that is not listed would be read with the others: it is
@@ -232,6 +232,7 @@ def verify_digests(path, is_finished=True):
     Args:
         path: the run directory.
         is_finished: whether it has a model.
+        needed: names of further files that it must have.
     """
     path = Path(path)
     try:
@@ -244,8 +245,10 @@ def verify_digests(path, is_finished=True):
     require_entries(entries, path / DIGESTS)
     if not is_finished:  # a model that was about to appear is saved again
         entries.pop(MODEL, None)
-    elif MODEL not in entries:
-        raise InputError(f"{path / DIGESTS}: expected an entry of {MODEL}.")
+    needed = [CONFIG, *([MODEL] if is_finished else []), *needed]
+    absent = [name for name in needed if name not in entries]
+    if absent:
+        raise InputError(f"{path / DIGESTS}: expected an entry of {' and '.join(absent)}.")
     verify_entries(path, entries, f"its {DIGESTS} says")
     others = [
         name

@@ -9,6 +9,7 @@ from keras_attention.files import write_atomically
 from keras_attention.json_file import parse_json_object
 
 SIGNATURE = "sha256"
+RUN = "run"  # the id of the run that a file belongs to: see `TrainingRun`
 
 
 def write_signed(path, values):
@@ -17,11 +18,15 @@ def write_signed(path, values):
     write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
 
 
-def read_signed(path):
+def read_signed(path, run=None):
     """The dict that `write_signed` wrote.
 
+    Args:
+        path: of the file.
+        run: the id that it must have under `RUN`, and that is left out; None for any.
+
     Raises:
-        InputError: if the file cannot be read, is torn, or has been changed.
+        InputError: if the file cannot be read, is torn, has been changed or is of another run.
     """
     try:
         values = parse_json_object(Path(path).read_bytes(), path)
@@ -30,6 +35,8 @@ def read_signed(path):
     signature = values.pop(SIGNATURE, None)
     if signature != _digest(values):
         raise InputError(f"{path} has been changed: it is not as its {SIGNATURE} says.")
+    if run is not None and values.pop(RUN, None) != run:
+        raise InputError(f"{path} is of another run than the files beside it.")
     return values
 
 

@@ -5,11 +5,15 @@ import dataclasses
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.runs.signed_json import read_signed, write_signed
+from keras_attention.runs.fingerprint import fingerprint
+from keras_attention.runs.signed_json import RUN, read_signed, write_signed
 from keras_attention.text.batches.corpus_measure import CorpusMeasure, measure_corpus, row_lengths
 from keras_attention.text.batches.windowed_batches import WindowedBatches
 from keras_attention.text.corpora.scan_shards import scan_shards
 from keras_attention.text.corpora.sharded_corpus import ShardedCorpus
+from keras_attention.training.workers import decide
+
+CORPUS = "corpus.json"
 
 
 class StreamedCorpus:
@@ -21,8 +25,10 @@ class StreamedCorpus:
         shards: list of tuples of paths, one a side.
         hold_out: whether rows are set aside to validate on.
         parse: see `scan_shards`.
+        column: name of the column that `parse` takes from a line; None for the whole line.
 
     Attributes:
+        fingerprint: of all rows, wherever the files are.
         sample: rows to train a vocabulary on, a list of strings for each side; None where the run
             resumes, which has one, and when `batches` were made.
         held_out: rows to validate on, likewise; empty if none were set aside.
@@ -33,11 +39,11 @@ class StreamedCorpus:
         InputError: if a file is unusable, or is not what it was when the run began.
     """
 
-    def __init__(self, run, shards, hold_out, parse=None):
-        self._run, self._path = run, run.output / "corpus.json"
+    def __init__(self, run, shards, hold_out, parse=None, column=None):
+        self._run = run
         self._buckets = self._measure = None
-        if run.resumes and self._path.exists():
-            known = read_signed(self._path)
+        known = decide(self._read)
+        if known:
             self._corpus = ShardedCorpus(**known["corpus"]).parsed_by(parse)
             self._corpus.require_unchanged(shards)
             self._buckets, self._measure = known["buckets"], CorpusMeasure(**known["measure"])
@@ -49,6 +55,12 @@ class StreamedCorpus:
             )
             self._say_what_was_found()
         self.rows = self._corpus.lines - self._corpus.blank - len(self._corpus.held_out)
+        self.fingerprint = fingerprint([self._corpus.digests, column])
+
+    def _read(self):
+        """What the run knows of the corpus; None of a new run, and where the file is gone."""
+        path = self._run.output / CORPUS
+        return read_signed(path, self._run.id) if self._run.resumes and path.exists() else None
 
     def _say_what_was_found(self):
         corpus, say = self._corpus, self._run.say
@@ -101,14 +113,13 @@ class StreamedCorpus:
             pass_on,
         )
 
-    def save(self):
-        """Writes `corpus.json` into the run directory, which must be there, unless it has one."""
-        if self._path.exists():
-            return
+    def save(self, directory):
+        """Writes `corpus.json` into a run directory; it says where the files are now."""
         known = {
+            RUN: self._run.id,
             "corpus": self._corpus.to_dict(),
             "buckets": self._buckets,
             "measure": dataclasses.asdict(self._measure),
             "held_out": self.held_out,
         }
-        write_signed(self._path, known)
+        write_signed(directory / CORPUS, known)

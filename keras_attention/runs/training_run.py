@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.files import writing
+from keras_attention.files import file_digests, writing
 from keras_attention.new_directory import (
     new_directory,
     recover,
@@ -21,7 +21,6 @@ from keras_attention.runs.resumed_config import resumed_config
 from keras_attention.runs.run_directory import (
     CONFIG,
     DATA,
-    DIGESTS,
     MODEL,
     read_config,
     save_model_atomically,
@@ -30,7 +29,7 @@ from keras_attention.runs.run_directory import (
     write_digests,
 )
 from keras_attention.runs.run_files import changed_run, foreign_to_run, remove_half_written
-from keras_attention.runs.signed_json import read_signed, write_signed
+from keras_attention.runs.signed_json import RUN, read_signed, write_signed
 from keras_attention.training.workers import (
     decide,
     is_chief,
@@ -63,6 +62,8 @@ class TrainingRun:
         config: that of the directory where it resumes, with the options that are given.
         resumes: whether the directory was begun before.
         is_finished: whether it is complete: there is nothing to do.
+        id: a fingerprint of config, data and tokenizer that the run was begun with, which its files
+            hold; of a new run known after `start`.
 
     Raises:
         InputError: if `output` exists and neither `resume` nor `force` is given, `force` would
@@ -82,10 +83,12 @@ class TrainingRun:
             self._closing.close()
             raise
         self.resumes, self.is_finished = found["resumes"], found["is_finished"]
-        self._is_changed, self._is_asked = found["is_changed"], found["is_asked"]
+        self.id = found["id"]
+        self._is_changed, self._asked = found["is_changed"], found["asked"]
         self.config = type(config).from_dict(found["config"])
         if self.is_finished:
-            self.say(f"{output} is finished: nothing to do.")
+            done = "its config is changed" if self._asked else "nothing to do"
+            self.say(f"{output} is finished: {done}.")
             return
         keras.utils.set_random_seed(self.config.seed)
 
@@ -105,21 +108,26 @@ class TrainingRun:
             if not (resume and _is_empty(self.output)):
                 refuse_existing_directory(self.output, self.force, _sources(config), foreign_to_run)
             values = config.to_dict()
-            unchanged = dict(is_changed=False, is_asked=False)
+            unchanged = dict(is_changed=False, asked=[], id=None)
             return dict(resumes=False, is_finished=False, **unchanged, config=values)
         has_model = (self.output / MODEL).exists()
-        if has_model or (self.output / DIGESTS).exists():  # former versions wrote it at the end
-            verify_digests(self.output, has_model)
+        verify_digests(self.output, has_model, needed=[DATA])
+        run = read_signed(self.output / DATA).get(RUN)
         pending = self.output / PENDING  # of a training that went on with other options
         is_finished = has_model and not pending.exists()
-        values = read_signed(pending) if pending.exists() else read_config(self.output)
+        values = read_signed(pending, run) if pending.exists() else read_config(self.output)
         own = type(config).from_dict(values)
-        new, has_more = resumed_config(own, config, self.output, is_finished)
+        new, asked, has_more = resumed_config(own, config, self.output, is_finished)
+        if is_finished and asked and not has_more:
+            with changed_run(self.output, lock=self._lock) as directory:
+                write_config(directory, new.to_dict())
+                write_digests(directory, directory / MODEL)
         return dict(
             resumes=True,
+            id=run,
             is_finished=is_finished and not has_more,
             is_changed=new != own or pending.exists(),
-            is_asked=new != own,
+            asked=asked,
             config=new.to_dict(),
         )
 
@@ -161,19 +169,17 @@ class TrainingRun:
         """Remembers what the training reads, and on resuming requires that it is the same.
 
         Args:
-            **data: by a name for messages, values for `fingerprint`; None where there are none, or
-                where something else looks after them.
+            **data: by a name for messages, values for `fingerprint`; None where there are none.
 
         Raises:
             InputError: if the run was begun with other data, or a worker reads others than the
                 chief.
         """
         own = {name: fingerprint(value) for name, value in data.items() if value is not None}
-        path = self.output / DATA
 
         def find():
-            known = read_signed(path) if self.resumes and path.exists() else own
-            others = [name for name in own if known.get(name, own[name]) != own[name]]
+            known = read_signed(self.output / DATA, self.id) if self.resumes else own
+            others = [name for name in data if known.get(name) != own.get(name)]
             if others:
                 given = [
                     f"`{name}` {value}"
@@ -194,20 +200,33 @@ class TrainingRun:
                 f"{' and '.join(name for name in own if own[name] != self._data.get(name))} differ."
             )
 
-    def start(self, tokenizer):
-        """Makes the directory with what does not change while training, unless it resumes."""
+    def start(self, tokenizer, save=None):
+        """Makes the directory with what does not change while training, unless it resumes.
+
+        Args:
+            tokenizer: of the run.
+            save: function of a path that writes what else is known of the data, or None.
+        """
 
         def make():
             force = self.force or _is_empty(self.output)
             with new_directory(self.output, force, foreign_to_run, self._lock) as directory:
                 tokenizer.save(directory / "tokenizer")
                 write_config(directory, self.config.to_dict())
-                if self._data is not None:
-                    write_signed(directory / DATA, self._data)
+                files = file_digests(directory)
+                self.id = fingerprint([self._data, {name: files[name] for name in sorted(files)}])
+                write_signed(directory / DATA, {RUN: self.id, **self._data})
                 write_digests(directory)
+                if save is not None:
+                    save(directory)
+            return self.id
 
-        if not self.resumes:
-            decide(make)
+        def renew():
+            if save is not None:
+                save(self.output)
+            return self.id
+
+        self.id = decide(renew if self.resumes else make)
 
     def go_on(self, epoch, step, is_stopped, selection):
         """Prepares the directory for training on from a step; whether training is over."""
@@ -222,7 +241,9 @@ class TrainingRun:
             selection.forget_from(epoch)
             # Stopped by what has changed since: more patience.
             is_stopped = is_stopped and getattr(selection, "is_over", lambda epoch: True)(epoch)
-        if is_stopped and self._is_asked and epoch < epochs:
+        if "average_checkpoints" in self._asked:
+            self._require_kept(selection, epoch)
+        if is_stopped and self._asked and epoch < epochs:
             raise InputError(
                 f"{self.output} has ended after {epoch} epochs, because no better one came: "
                 f"`epochs` {epochs} changes nothing alone. Give a greater `patience` too."
@@ -231,8 +252,20 @@ class TrainingRun:
             require_replaceable(self.output)  # as `save` does at the end
             with writing(self.output):
                 (self.output / PENDING).parent.mkdir(exist_ok=True)
-            write_signed(self.output / PENDING, self.config.to_dict())
+            write_signed(self.output / PENDING, {RUN: self.id, **self.config.to_dict()})
         return is_stopped
+
+    def _require_kept(self, selection, epoch):
+        """Raises `InputError` where a mean of more epochs needs weights that were not kept."""
+        lacking = selection.lacking(epoch)
+        if lacking:
+            most = selection.final_epoch - lacking[-1] - 1
+            less = f"at most {most}, or " if most else ""
+            raise InputError(
+                f"`average_checkpoints` {selection.last} takes the weights of epoch "
+                f"{', '.join(str(number + 1) for number in lacking)} too, which {self.output} has "
+                f"not kept. Give {less}`epochs` {lacking[-1] + 1 + selection.last} or more."
+            )
 
     def save(self, model, finish):
         """Writes the model and what belongs to it."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_attention import files, json_file
 from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.runs.run_directory import is_published
 from keras_attention.tasks.load import read_artifact, read_run, whole_read
@@ -32,15 +33,17 @@ def describe(path, custom_objects=None):
 
         lines = whole_read(path, read)
     elif is_published(path):
-        lines = _describe_published(path)
+        from keras_attention.checkpoints.hugging_face import hugging_face_files
+
+        lines = json_file.whole_read(
+            path, lambda found: list(_describe_published(found, path)), hugging_face_files
+        )
     else:
         lines = _describe_run(path, custom_objects)
     return "\n".join(map(_printable, lines))
 
 
 def _describe_run(path, custom_objects):
-    from keras_attention.files import file_digests
-
     task, config, model, _, _ = read_run(path, custom_objects)
     origin = [config[name] for name in ORIGIN if config.get(name)]
     lines = [
@@ -57,15 +60,16 @@ def _describe_run(path, custom_objects):
         shown.append("decoding")
     settings = {k: v for k, v in config.items() if v is not None and k not in shown}
     lines.append(f"config: {_pairs(settings)}")
-    files = file_digests(path)
-    size = sum(entry["bytes"] for entry in files.values()) / 1e6
+    found = files.file_digests(path)
+    size = sum(entry["bytes"] for entry in found.values()) / 1e6
     lines.append(
-        f"files: {len(files)}, {size:.1f} MB, model, config and tokenizer as digests.json says"
+        f"files: {len(found)}, {size:.1f} MB, model, config and tokenizer as digests.json says"
     )
     return lines
 
 
-def _describe_published(path):
+def _describe_published(path, name):
+    """The lines on the directory `path`, which the user calls `name`."""
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import has_head
     from keras_attention.checkpoints.hugging_face_config import (
@@ -95,7 +99,7 @@ def _describe_published(path):
     yield f"weights: {size:.1f} MB"
     heads = [task for task in family.heads if has_head(path, task)]
     yield (
-        f"`keras-attention import {path}` makes a run of it, as one of "
+        f"`keras-attention import {name}` makes a run of it, as one of "
         f"{', '.join([*heads, 'encoder'])}"
     )
 

@@ -88,6 +88,11 @@ def export(
     if examples is None:
         examples = task.examples(config, precision, say, **files)
     comparison = task.comparison(user, examples)
+    if allow_loss is not None and comparison.measure is None:
+        raise InputError(
+            "`allow_loss` is of BLEU or of points of accuracy, of which this model has neither: "
+            "what a lower precision may lose of it is bounded by its agreement with Keras alone."
+        )
     with new_directory(output, force, foreign_to_artifact) as directory:
         user.tokenizer.save(directory / "tokenizer")
         graph = task.graph(user, **options)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_attention.json_file import whole_read
 from keras_attention.new_directory import refuse_existing_directory
 from keras_attention.runs.run_files import foreign_to_run
 from keras_attention.tasks.save_run import save_run
@@ -30,13 +31,21 @@ def import_checkpoint(directory, output, task=None, force=False):
     >>> import_checkpoint("all-MiniLM-L6-v2", "run", task="encoder")
     """
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+    from keras_attention.checkpoints.hugging_face import hugging_face_files
     from keras_attention.checkpoints.hugging_face_config import read_max_length
     from keras_attention.tasks.encoder_task import own_encoder
 
     refuse_existing_directory(output, force, [directory], foreign_to_run)
-    model = load_hugging_face(directory, task=task)
-    tokenizer = load_tokenizer(directory)
-    lengths = read_max_length(directory), own_encoder(model).max_sequence_length
+    model, tokenizer, longest = whole_read(
+        directory,
+        lambda path: (
+            load_hugging_face(path, task=task),
+            load_tokenizer(path),
+            read_max_length(path),
+        ),
+        hugging_face_files,
+    )
+    lengths = longest, own_encoder(model).max_sequence_length
     return save_run(
         model,
         tokenizer,

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from keras_attention import json_file
 from keras_attention._validation import InputError
 from keras_attention.json_file import read_json_object
 from keras_attention.runs.run_directory import TOKENIZER, read_model
 from keras_attention.tasks import task_of
 from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
-from keras_attention.tasks.load import whole_read
+from keras_attention.tasks.load import names_of_run
 from keras_attention.tasks.task import Initial
 
 
@@ -50,6 +51,20 @@ def initial_masked_lm(config, custom_objects=None):
 def _read(config, with_head, custom_objects):
     """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
     directory = Path(config.initial_weights)
+    model, tokenizer = json_file.whole_read(
+        directory, lambda path: _parts(path, with_head, custom_objects), _names
+    )
+    # Published embeddings may have rows to spare, never too few.
+    rows = own_encoder(model).vocabulary_size
+    if tokenizer.vocabulary_size > rows:
+        raise InputError(
+            f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "
+            f"embedding {rows:,} rows; they do not belong together."
+        )
+    return model, tokenizer
+
+
+def _parts(directory, with_head, custom_objects):
     try:
         values = read_json_object(directory / "config.json")
     except OSError as error:
@@ -62,27 +77,23 @@ def _read(config, with_head, custom_objects):
             raise InputError(
                 f"{directory} is a run of another kind: {kind.kind!r}, not one with an encoder."
             )
-        model, tokenizer = whole_read(
-            directory,
-            lambda path: (read_model(path, custom_objects), kind.load_tokenizer(path / TOKENIZER)),
-        )
+        model = read_model(directory, custom_objects)
         if own_encoder(model) is None:
             raise InputError(f"{directory}: its model has no encoder to begin with.")
-    else:
-        from keras_attention.checkpoints import load_hugging_face, load_tokenizer
-        from keras_attention.checkpoints.hugging_face import has_head
+        return model, kind.load_tokenizer(directory / TOKENIZER)
+    from keras_attention.checkpoints import load_hugging_face, load_tokenizer
+    from keras_attention.checkpoints.hugging_face import has_head
 
-        has_masked_lm = with_head and has_head(directory, "masked-lm")
-        model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
-        tokenizer = load_tokenizer(directory)
-    # Published embeddings may have rows to spare, never too few.
-    rows = own_encoder(model).vocabulary_size
-    if tokenizer.vocabulary_size > rows:
-        raise InputError(
-            f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "
-            f"embedding {rows:,} rows; they do not belong together."
-        )
-    return model, tokenizer
+    has_masked_lm = with_head and has_head(directory, "masked-lm")
+    model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
+    return model, load_tokenizer(directory)
+
+
+def _names(directory):
+    """The files of either kind of directory."""
+    from keras_attention.checkpoints.hugging_face import hugging_face_files
+
+    return {*names_of_run(directory), *hugging_face_files(directory)}
 
 
 def _prepared(encoder, config):

@@ -106,7 +106,11 @@ class Task:
         Raises:
             InputError: if they do not fit each other.
         """
-        return self.config_class().for_preset(**options)
+        return self.config_class().for_preset(**self.config_fields(options))
+
+    def config_fields(self, options):
+        """`options`, of `train_options` and of the run, as fields of the config."""
+        return options
 
     def read_data(self, config, run):
         """The `Rows` that `config` names; `run` is the `TrainingRun`."""

@@ -1,10 +1,37 @@
 """Training, whatever the task: from a config to a run directory."""
 
+from pathlib import Path
+
 from keras_attention.runs.fit import fit
+from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load_run
-from keras_attention.training.workers import is_chief
+from keras_attention.training.workers import decide, is_chief
+
+
+def asked_config(kind, output, resume=False, **options):
+    """The config that asks for options, for `train`.
+
+    A training that goes on begins with those of its run. So an option that suits the run need not
+    suit a new one, and those that a new one needs may be left out.
+
+    Args:
+        kind: of the task, such as "classifier".
+        output, resume: those of `train`.
+        **options: by the names of the task's `train_options`.
+
+    Raises:
+        InputError: if they do not fit each other, or the run is of another kind.
+
+    >>> train(asked_config("translator", "run", resume=True, epochs=20), "run", resume=True)
+    """
+    task = task_of(kind)
+    path = Path(output)
+    begun = decide(lambda: read_config(path) if resume and (path / CONFIG).exists() else None)
+    if begun is None:
+        return task.make_config(**options)
+    return task.config_class().of_run(begun, task.config_fields(options))
 
 
 def train(config, output, resume=False, force=False, quiet=False, custom_objects=None):
@@ -43,7 +70,7 @@ def _train(task, run, custom_objects):
     initial = task.read_initial(config, custom_objects)
     run.require_data(
         **{
-            "training data": rows.train,
+            "training data": rows.train if rows.corpus is None else rows.corpus.fingerprint,
             "validation data": rows.valid,
             "initial weights": None if initial is None else initial.model.get_weights(),
         }
@@ -54,9 +81,7 @@ def _train(task, run, custom_objects):
     batches, valid_batches = task.make_batches(config, tokenizer, rows, run.say)
     model = task.make_model(config, tokenizer, initial)
     task.compile(model, config, config.epochs * len(batches))
-    run.start(tokenizer)
-    if rows.corpus is not None and is_chief():
-        rows.corpus.save()
+    run.start(tokenizer, None if rows.corpus is None else rows.corpus.save)
     plan = task.plan(run, model, tokenizer, rows, batches, valid_batches)
     fit(
         run,

@@ -24,13 +24,21 @@ class BestCheckpoint(keras.callbacks.Callback):
         mode: "max" or "min": which value is better. Of equal values the first is kept.
         patience: training stops after this many epochs in a row without a better one; None never
             stops it.
-        final_epoch: see `AverageCheckpoints`.
+        final_epoch, run: see `AverageCheckpoints`.
 
     >>> best = BestCheckpoint("run/snapshots/best", monitor="val_accuracy", patience=3)
     >>> model.fit(x, y, epochs=20, validation_data=valid, callbacks=[best])
     """
 
-    def __init__(self, directory, monitor="val_loss", mode="min", patience=None, final_epoch=None):
+    def __init__(
+        self,
+        directory,
+        monitor="val_loss",
+        mode="min",
+        patience=None,
+        final_epoch=None,
+        run=None,
+    ):
         super().__init__()
         if mode not in ("min", "max"):
             raise ValueError(f"`mode` must be 'min' or 'max'. Received: mode={mode!r}")
@@ -39,6 +47,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.mode = mode
         self.patience = patience
         self.final_epoch = final_epoch
+        self.run = run
         self.epochs_seen = 0
         self._best = None
         self._is_known = False
@@ -69,7 +78,9 @@ class BestCheckpoint(keras.callbacks.Callback):
     def _read(self):
         """The weights of the best epoch, and its note; an `InputError` if the file is damaged."""
         paths = self.paths()
-        return read_epoch(paths[-1], "the best epoch before it") if paths else (None, None)
+        if not paths:
+            return None, None
+        return read_epoch(paths[-1], "the best epoch before it", self.run)
 
     def forget_from(self, epoch):
         """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""
@@ -84,7 +95,9 @@ class BestCheckpoint(keras.callbacks.Callback):
         best = self.best()
         if best is None or self._is_better(value, best[1]):
             self.directory.mkdir(parents=True, exist_ok=True)
-            data = pack(weights_of(self.model), {"epoch": epoch, "value": repr(value)})
+            data = pack(
+                weights_of(self.model), {"epoch": epoch, "value": repr(value), "run": self.run}
+            )
             write_atomically(self.directory / f"best-{epoch + 1:04d}.safetensors", data)
             self._best, self._is_known = (epoch, value), True
             for old in self.paths()[:-KEPT]:

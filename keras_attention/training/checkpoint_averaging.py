@@ -63,6 +63,7 @@ class AverageCheckpoints(keras.callbacks.Callback):
         final_epoch: the model gets the mean when this many epochs have ended, or when a callback
             stops training. By default it gets it whenever `fit` ends. Give this number if one
             training takes several calls of `fit`.
+        run: name of the training, which its files hold. Those of another are refused.
 
     Example:
 
@@ -76,11 +77,12 @@ class AverageCheckpoints(keras.callbacks.Callback):
     5
     """
 
-    def __init__(self, directory, last=5, final_epoch=None):
+    def __init__(self, directory, last=5, final_epoch=None, run=None):
         super().__init__()
         self.directory = Path(directory)
         self.last = last
         self.final_epoch = final_epoch
+        self.run = run
         self.epochs_seen = 0
 
     def paths(self):
@@ -91,12 +93,21 @@ class AverageCheckpoints(keras.callbacks.Callback):
         """Gives `model` the mean of the files; does nothing if there is none.
 
         Raises:
-            InputError: if a file is torn or has been changed; it names the file.
+            InputError: if a file is torn, changed, or of another training or epoch; names it.
         """
         paths = self.paths()[-self.last :]
         if paths:
             without = "the mean of the other epochs"
-            model.set_weights(average_weights(read_epoch(path, without)[0] for path in paths))
+            read = (read_epoch(path, without, self.run)[0] for path in paths)
+            model.set_weights(average_weights(read))
+
+    def lacking(self, epoch):
+        """The epochs before `epoch` (from 0) that the mean at `final_epoch` takes and that have no
+        file.
+        """
+        kept = {int(path.stem.split("-")[1]) - 1 for path in self.paths()}
+        needed = range(max(0, self.final_epoch - self.last), min(self.final_epoch, epoch))
+        return [number for number in needed if number not in kept]
 
     def forget_from(self, epoch):
         """Deletes the files of `epoch` (from 0) and later ones, which are trained anew."""
@@ -107,7 +118,7 @@ class AverageCheckpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.epochs_seen = epoch + 1
         self.directory.mkdir(parents=True, exist_ok=True)
-        data = pack(weights_of(self.model), {"epoch": epoch})
+        data = pack(weights_of(self.model), {"epoch": epoch, "run": self.run})
         write_atomically(self.directory / f"epoch-{epoch + 1:04d}.safetensors", data)
         for old in self.paths()[: -self.last]:
             old.unlink()

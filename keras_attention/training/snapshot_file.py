@@ -4,12 +4,16 @@ import hashlib
 import json
 import re
 import struct
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_attention._validation import InputError
+
+SNAPSHOT = re.compile(r"step-\d{9}\.safetensors")
+OWN = ("model/", "optimizer/")  # the arrays that training changes; others are of who saves them
 
 
 def pack(arrays, position):
@@ -79,6 +83,50 @@ def read_bytes(path):
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
 
 
+def snapshot_paths(directory):
+    """The snapshots of `directory`, oldest first."""
+    paths = Path(directory).glob("step-*.safetensors")
+    return sorted(path for path in paths if SNAPSHOT.fullmatch(path.name))
+
+
+def newest_sound(directory, run=None):
+    """Path and bytes of the newest snapshot of the training `run` that is good.
+
+    A good one is whole, stands in its place, and its numbers are finite. Warns of each newer one
+    that is not.
+    """
+    for path in reversed(snapshot_paths(directory)):
+        try:
+            data = read_bytes(path)
+            arrays, position = unpack(data, path)
+            require_place(path, position, run, position.get("step"))
+            own = {n: a for n, a in arrays.items() if n.startswith(OWN)}
+            if not_finite(own):
+                raise InputError(f"{path}: the snapshot holds numbers that are not finite.")
+        except InputError as error:
+            warnings.warn(f"{error} Falling back to the one before.", stacklevel=3)
+        else:
+            return path, data
+    return None, b""
+
+
+def what_is_left(directory, run=None):
+    """Where the training `run` can go on from when it has failed, in words."""
+    try:
+        path, _ = newest_sound(directory, run)
+    except OSError:
+        path = None
+    if path is None:
+        return (
+            "There is no good snapshot: begin with a lower learning rate or a limit on the "
+            "gradient, by `resume` or in another directory."
+        )
+    return (
+        f"The last good snapshot is {path}: look at the batch, or go on from there by `resume` "
+        "with a lower learning rate or a limit on the gradient."
+    )
+
+
 def not_finite(arrays):
     """The names of those of a dict of arrays that hold numbers that are not finite."""
     return [
@@ -93,21 +141,40 @@ def weights_of(model):
     return {f"{i:04d}": np.array(weight) for i, weight in enumerate(model.get_weights())}
 
 
-def read_epoch(path, without):
+def require_place(path, position, run, number):
+    """Raises `InputError` unless a file is of a training, and of the number that its name ends in.
+
+    Args:
+        path: of the file.
+        position: of `unpack`; "run" is the name of its training.
+        run: the name that is expected.
+        number: the one that the file's own position has.
+    """
+    if position.get("run") != run:
+        raise InputError(f"{path}: it is of another training.")
+    if Path(path).stem.split("-")[-1].lstrip("0") != str(number or ""):
+        raise InputError(f"{path}: it was written under another name, of {number}.")
+
+
+def read_epoch(path, without, run=None):
     """The weights of an epoch, a list of arrays, and what belongs to them.
 
     Args:
-        path: of a file of `weights_of`.
+        path: of a file of `weights_of`, whose name ends in the number of the epoch, from 1.
         without: what there is without it, in words.
+        run: name of the training that it must be of.
 
     Raises:
-        InputError: if the file is torn or changed. The message says what to do.
+        InputError: if the file is torn, changed, or of another training or epoch. The message says
+            what to do.
     """
     try:
         arrays, position = read_snapshot(path)
+        epoch = position.get("epoch")
+        require_place(path, position, run, epoch + 1 if isinstance(epoch, int) else epoch)
     except InputError as error:
         raise InputError(
-            f"{path}: not a readable checkpoint; it is torn or has been changed. Delete it to go "
-            f"on with {without}."
+            f"{path}: not a readable checkpoint; it is torn, has been changed, or is of another "
+            f"training or epoch. Delete it to go on with {without}."
         ) from error
     return [arrays[name] for name in sorted(arrays)], position

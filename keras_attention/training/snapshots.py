@@ -1,7 +1,5 @@
 """Atomic snapshots, with a sha256, of everything that training changes."""
 
-import re
-import warnings
 from pathlib import Path
 
 import keras
@@ -12,15 +10,17 @@ from keras_attention.files import is_temporary, write_atomically, writing
 from keras_attention.training.callback_state import build_metrics, callback_state, restore_callback
 from keras_attention.training.preemption_handler import TrainingInterrupted
 from keras_attention.training.snapshot_file import (
+    OWN,
+    SNAPSHOT,
+    newest_sound,
     not_finite,
     pack,
-    read_bytes,
+    snapshot_paths,
     unpack,
+    what_is_left,
 )
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
-_NAME = re.compile(r"^step-(\d{9})\.safetensors$")
-_OWN = ("model/", "optimizer/")  # the arrays that training changes; others are of who saves them
 VOTE_EVERY = 10  # steps between the exchanges in which workers ask whether a signal has come
 
 
@@ -31,20 +31,16 @@ def _variables(model):
     return {f"{g}/{i:04d}": v for g, variables in groups for i, v in enumerate(variables)}
 
 
-def snapshot_paths(directory):
-    """The snapshots of `directory`, oldest first."""
-    paths = Path(directory).glob("step-*.safetensors")
-    return sorted(path for path in paths if _NAME.match(path.name))
-
-
 def save_snapshot(directory, model, position, keep=5, extra=None):
     """Writes one snapshot and deletes all but the last `keep`.
+
+    Snapshots of later steps are deleted too: training has gone back, and takes them anew.
 
     Args:
         directory: folder of the snapshots; made if missing.
         model: a compiled model whose optimizer is built.
         position: dict of JSON values: how far training has come. "step", the number of updates so
-            far, is part of the file's name.
+            far, is part of the file's name. "run" may be the name of the training.
         keep: number of snapshots to keep.
         extra: dict of further arrays. Their names must not begin with "model/" or "optimizer/".
 
@@ -55,75 +51,45 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
         InputError: if a variable holds a number that is not finite: no snapshot is written.
     """
     directory = Path(directory)
-    arrays = _finite_arrays(directory, model, position["step"])
+    arrays = _finite_arrays(directory, model, position["step"], position.get("run"))
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
     path = _path(directory, position["step"])
     write_atomically(path, pack({**arrays, **(extra or {})}, position))
+    paths = snapshot_paths(directory)
+    last = paths.index(path) + 1
+    others = [*paths[: max(0, last - keep)], *paths[last:]]
     half_written = [  # by a process that was killed
-        left for left in directory.glob(".step-*") if _NAME.match(is_temporary(left.name) or "")
+        left
+        for left in directory.glob(".step-*")
+        if SNAPSHOT.fullmatch(is_temporary(left.name) or "")
     ]
-    for old in [*snapshot_paths(directory)[:-keep], *half_written]:
+    for old in [*others, *half_written]:
         old.unlink(missing_ok=True)
     return path
 
 
-def _finite_arrays(directory, model, step):
+def _finite_arrays(directory, model, step, run):
     arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
     broken = not_finite(arrays)
     if broken:
         raise InputError(
             f"After {step} updates {len(broken)} of {len(arrays)} variables hold numbers that are "
-            f"not finite; training has stopped. {what_is_left(directory)}"
+            f"not finite; training has stopped. {what_is_left(directory, run)}"
         )
     return arrays
-
-
-def what_is_left(directory):
-    """Where a training that has failed can go on from, in words."""
-    try:
-        path, _ = _newest_sound(directory)
-    except OSError:
-        path = None
-    if path is None:
-        return (
-            "There is no good snapshot: begin with a lower learning rate or a limit on the "
-            "gradient, by `resume` or in another directory."
-        )
-    return (
-        f"The last good snapshot is {path}: look at the batch, or go on from there by `resume` "
-        "with a lower learning rate or a limit on the gradient."
-    )
 
 
 def _path(directory, step):
     return directory / f"step-{step:09d}.safetensors"
 
 
-def _newest_sound(directory):
-    """Path and bytes of the newest snapshot that is whole and whose numbers are finite.
-
-    Warns of each newer one that is not.
-    """
-    for path in reversed(snapshot_paths(directory)):
-        try:
-            data = read_bytes(path)
-            arrays, _ = unpack(data, path)
-            own = {n: a for n, a in arrays.items() if n.startswith(_OWN)}
-            if not_finite(own):
-                raise InputError(f"{path}: the snapshot holds numbers that are not finite.")
-        except InputError as error:
-            warnings.warn(f"{error} Falling back to the one before.", stacklevel=3)
-        else:
-            return path, data
-    return None, b""
-
-
-def restore_latest(directory, model):
+def restore_latest(directory, model, run=None):
     """Restores `model` and its optimizer from the newest snapshot of `directory` that is good.
 
-    A good one is whole, and its numbers are finite. Another file is skipped, with a warning that
-    names it. With several workers the chief reads the file and sends it to the others.
+    A good one is whole, of the training `run` and of the step that its name says, and its numbers
+    are finite. Another file is skipped, with a warning that names it. With several workers the
+    chief reads the file and sends it to the others.
 
     Returns:
         The snapshot's position and its further arrays, or None if no snapshot is good.
@@ -133,13 +99,13 @@ def restore_latest(directory, model):
     """
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    path, data = _newest_sound(directory) if is_chief() else (None, b"")
+    path, data = newest_sound(directory, run) if is_chief() else (None, b"")
     data = share_bytes(data)
     if not data:
         return None
     arrays, position = unpack(data, path)
     variables = _variables(model)
-    extra = {name: arrays[name] for name in arrays if not name.startswith(_OWN)}
+    extra = {name: arrays[name] for name in arrays if not name.startswith(OWN)}
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items() if name not in extra}:
         raise InputError(f"{path}: the snapshot is of another model or optimizer.")
@@ -163,6 +129,7 @@ class Snapshots(keras.callbacks.Callback):
         keep: number of snapshots to keep.
         state_of: callbacks whose numbers and arrays are part of a snapshot, such as
             `keras.callbacks.EarlyStopping`.
+        run: name of the training, which its snapshots hold. Those of another are skipped.
         interruption: a `PreemptionHandler`. When it has recorded a signal, the callback takes a
             last snapshot at the end of the step and raises `TrainingInterrupted`.
 
@@ -189,6 +156,7 @@ class Snapshots(keras.callbacks.Callback):
         keep=3,
         state_of=(),
         interruption=None,
+        run=None,
     ):
         super().__init__()
         self.directory = Path(directory)
@@ -197,6 +165,7 @@ class Snapshots(keras.callbacks.Callback):
         self.keep = keep
         self.state_of = list(state_of)
         self.interruption = interruption
+        self.run = run
         self.step = 0
         self._noted = None  # the last snapshot's position and further arrays
         self._begins = False
@@ -217,7 +186,7 @@ class Snapshots(keras.callbacks.Callback):
             The epoch, and the step in it, at which training continues, both from 0. If a callback
             had ended training, `model.stop_training` is true.
         """
-        self._noted = restore_latest(self.directory, model)
+        self._noted = restore_latest(self.directory, model, self.run)
         self._batch = batch
         position = self._noted[0] if self._noted else {}
         if self._noted:
@@ -236,18 +205,28 @@ class Snapshots(keras.callbacks.Callback):
         self._begins = False
 
     def _give_back(self, position, extra):
-        saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
-        if saved:  # within an epoch
+        if position["step"] % self.steps_per_epoch:
+            saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
             if len(self.model.metrics_variables) < len(saved):
                 build_metrics(self.model, self._batch)
-            for variable, array in zip(self.model.metrics_variables, saved, strict=True):
+            variables = self.model.metrics_variables
+            if not saved or [a.shape for a in saved] != [tuple(v.shape) for v in variables]:
+                raise self._lacks(position, f"{len(variables)} variables of metrics", len(saved))
+            for variable, array in zip(variables, saved, strict=True):
                 variable.assign(array)
         self._give_back_callbacks(position, extra)
 
+    def _lacks(self, position, expected, found):
+        return InputError(
+            f"{_path(self.directory, position['step'])}: the snapshot is of a training with other "
+            f"metrics or callbacks: expected the state of {expected}. Received: of {found}"
+        )
+
     def _give_back_callbacks(self, position, extra):
-        for i, (callback, values) in enumerate(
-            zip(self.state_of, position.get("callbacks", []), strict=False)
-        ):
+        noted = position.get("callbacks", [])
+        if len(noted) < len(self.state_of):  # workers that are not the chief may have none
+            raise self._lacks(position, f"{len(self.state_of)} callbacks", len(noted))
+        for i, (callback, values) in enumerate(zip(self.state_of, noted, strict=False)):
             prefix = f"callback/{i}/"
             own = {n.removeprefix(prefix): a for n, a in extra.items() if n.startswith(prefix)}
             restore_callback(callback, values, own)
@@ -283,6 +262,8 @@ class Snapshots(keras.callbacks.Callback):
     def _save(self):
         epoch, step_in_epoch = divmod(self.step, self.steps_per_epoch)
         position = {"step": self.step, "epoch": epoch, "step_in_epoch": step_in_epoch}
+        if self.run is not None:
+            position["run"] = self.run
         extra = {}
         if step_in_epoch:  # read by all workers, because it is a sum over them
             for i, variable in enumerate(self.model.metrics_variables):
@@ -295,6 +276,8 @@ class Snapshots(keras.callbacks.Callback):
             extra.update({f"callback/{i}/{name}": np.array(a) for name, a in arrays.items()})
         self._noted = position, extra
         if not is_chief():
-            _finite_arrays(self.directory, self.model, self.step)  # as the chief, which raises
+            _finite_arrays(
+                self.directory, self.model, self.step, self.run
+            )  # as the chief, which raises
             return _path(self.directory, self.step)
         return save_snapshot(self.directory, self.model, position, self.keep, extra)

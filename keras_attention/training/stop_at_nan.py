@@ -5,8 +5,7 @@ import math
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.training.snapshot_file import not_finite, weights_of
-from keras_attention.training.snapshots import what_is_left
+from keras_attention.training.snapshot_file import not_finite, weights_of, what_is_left
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -21,6 +20,7 @@ class StopAtNaN(keras.callbacks.Callback):
         first_step: number of updates before this `fit`.
         describe: function `describe(epoch, step)` that says in words what a batch holds; both
             count from 0.
+        run: that of `Snapshots`.
 
     Raises:
         InputError: from `fit`. The message names the batch and the last good snapshot.
@@ -28,12 +28,13 @@ class StopAtNaN(keras.callbacks.Callback):
     >>> model.fit(x, y, callbacks=[StopAtNaN("snapshots", 100), Snapshots("snapshots", 100)])
     """
 
-    def __init__(self, directory, steps_per_epoch, first_step=0, describe=None):
+    def __init__(self, directory, steps_per_epoch, first_step=0, describe=None, run=None):
         super().__init__()
         self.directory = directory
         self.steps_per_epoch = steps_per_epoch
         self.step = first_step
         self.describe = describe
+        self.run = run
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float((logs or {}).get("loss", 0.0))
@@ -50,6 +51,5 @@ class StopAtNaN(keras.callbacks.Callback):
         batch = f"batch {step + 1} of epoch {epoch + 1}"
         if self.describe is not None:
             batch += f" ({self.describe(epoch, step)})"
-        raise InputError(
-            f"{what} after {batch}; training has stopped. {what_is_left(self.directory)}"
-        )
+        left = what_is_left(self.directory, self.run)
+        raise InputError(f"{what} after {batch}; training has stopped. {left}")

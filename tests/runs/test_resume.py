@@ -118,6 +118,42 @@ def test_an_option_of_a_group_leaves_the_others(tmp_path):
     assert read_config(run)["decoding"] == {"beam_size": 2, "length_penalty": 0.6}
 
 
+def test_a_mean_of_more_epochs_than_were_kept(tmp_path):
+    """It is refused, and both ways out of the message work."""
+    run = tmp_path / "run"
+    tiny_train(run, epochs=3, average_checkpoints=1)
+    before = contents(run)
+    said = "`average_checkpoints` 3 takes the weights of epoch 2 too, which .*run has not kept. "
+    with pytest.raises(InputError, match=f"{said}Give at most 2, or `epochs` 5 or more"):
+        tiny_train(run, resume=True, epochs=4, average_checkpoints=3)
+    with pytest.raises(InputError, match="takes the weights of epoch 1, 2 too.* or `epochs` 5 or"):
+        tiny_train(run, resume=True, average_checkpoints=3)
+    assert contents(run) == before
+    two = shutil.copytree(run, tmp_path / "two")
+    tiny_train(two, resume=True, epochs=4, average_checkpoints=2)
+    tiny_train(run, resume=True, epochs=5, average_checkpoints=3)
+    for path, epochs, last in ((two, 4, 2), (run, 5, 3)):
+        tiny_train(tmp_path / f"whole{last}", epochs=epochs, average_checkpoints=last)
+        assert weights(path) == weights(tmp_path / f"whole{last}")
+
+
+def test_a_finished_run_takes_another_mean_of_what_it_kept(copied, tmp_path):
+    tiny_train(copied, resume=True, average_checkpoints=1)
+    tiny_train(tmp_path / "whole", average_checkpoints=1)
+    assert weights(copied) == weights(tmp_path / "whole")
+    assert read_config(copied)["average_checkpoints"] == 1
+
+
+def test_a_finished_run_takes_how_its_model_answers(copied):
+    before = weights(copied)
+    assert tiny_train(copied, resume=True, decoding={"beam_size": 4}) is None
+    assert read_config(copied)["decoding"] == {"beam_size": 4}
+    assert weights(copied) == before
+    with pytest.raises(InputError, match="so `learning_rate` would change nothing"):
+        tiny_train(copied, resume=True, learning_rate=0.5, decoding={"beam_size": 2})
+    assert read_config(copied)["decoding"] == {"beam_size": 4}
+
+
 @pytest.mark.parametrize(("option", "value"), [("size", 3), ("seed", 7), ("dropout", 0.5)])
 def test_what_cannot_change_is_refused_by_name(copied, tmp_path, option, value):
     own = {"size": 1, "seed": 0, "dropout": 0.0}[option]

@@ -32,10 +32,13 @@ class TinyConfig(RunConfig):
     dropout: float = 0.0
     size: int = 1
     patience: int | None = None
+    average_checkpoints: int = 2
     decoding: dict = dataclasses.field(default_factory=dict)
     kind: str = "encoder"
 
-    changeable = frozenset({"patience", "decoding"})
+    changeable = frozenset({"patience", "average_checkpoints", "decoding"})
+    of_kept_weights = frozenset({"average_checkpoints"})
+    of_answers = frozenset({"decoding"})
 
     @classmethod
     def for_preset(cls, **options):
@@ -64,10 +67,12 @@ class Vocabulary:
 
 
 SELECTIONS = {
-    None: lambda folder, config: None,
-    "average": lambda folder, config: AverageCheckpoints(folder, 2, config.epochs),
-    "best": lambda folder, config: BestCheckpoint(
-        folder, patience=config.patience, final_epoch=config.epochs
+    None: lambda folder, config, run: None,
+    "average": lambda folder, config, run: AverageCheckpoints(
+        folder, config.average_checkpoints, config.epochs, run
+    ),
+    "best": lambda folder, config, run: BestCheckpoint(
+        folder, patience=config.patience, final_epoch=config.epochs, run=run
     ),
 }
 
@@ -93,7 +98,7 @@ def tiny_train(
             Numbers(data, run.config.seed),
             Numbers(DATA, 0),
             "tiny",
-            SELECTIONS[selection](run.output / "snapshots" / (selection or ""), run.config),
+            SELECTIONS[selection](run.output / "snapshots" / (selection or ""), run.config, run.id),
             scores=callbacks,
             finish=lambda directory: write_atomically(directory / "scores.json", b"{}"),
         )

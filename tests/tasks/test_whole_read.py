@@ -4,13 +4,14 @@ import json
 import shutil
 import threading
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from keras_attention import json_file as module
 from keras_attention._validation import InputError
-from keras_attention.artifacts.manifest import foreign_to_artifact
 from keras_attention.new_directory import _exchange, new_directory
-from keras_attention.tasks import load as module
 from keras_attention.tasks.load import whole_read
 
 NAMES = ("model.onnx", "labels.txt", "tokenizer/vocab.txt")
@@ -43,7 +44,7 @@ def replace_by_rename(path):
 
 
 def replace_by_export(path):
-    with new_directory(path, True, foreign_to_artifact) as directory:
+    with new_directory(path, True, lambda path: None) as directory:
         artifact(directory, "new")
 
 
@@ -185,3 +186,97 @@ def test_two_directories_that_take_turns(tmp_path):
         thread.join()
     assert all(len(one) == 1 for one in found)
     assert set().union(*found) == {"one", "other"}
+
+
+def alternating(monkeypatch, module, name, replace):
+    """A function of `module` after each call of which the directory is another one."""
+    function = getattr(module, name)
+
+    def then_replaced(*arguments, **options):
+        found = function(*arguments, **options)
+        replace()
+        return found
+
+    monkeypatch.setattr(module, name, then_replaced)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Two HuggingFace directories of a classifier, whose labels, weights and tokens differ."""
+    from keras_attention.checkpoints import save_hugging_face
+    from keras_attention.text import WordPieceTokenizer
+    from tests.runs.small_runs import word_piece
+    from tests.tasks.small_models import small_model
+
+    model, paths = small_model("classifier"), []
+    pieces = word_piece().vocabulary
+    for letter in "ab":
+        path = tmp_path / letter
+        model.set_weights([np.full_like(weight, ord(letter)) for weight in model.get_weights()])
+        labels = [f"{letter}{i}" for i in range(model.num_classes)]
+        tokenizer = WordPieceTokenizer([*pieces[:-1], f"{letter}{letter}{letter}"])
+        save_hugging_face(model, tokenizer, path, labels=labels)
+        paths.append(path)
+    return paths
+
+
+def letters(model, tokenizer=None):
+    """Of which of the two they are."""
+    found = {chr(int(weight.flat[0])) for weight in model.get_weights()}
+    found |= {label[0] for label in getattr(model, "labels", None) or ()}
+    return found | ({tokenizer.vocabulary[-1][0]} if tokenizer else set())
+
+
+def exchanged(one, other):
+    if not _exchange(one, other):
+        pytest.skip("no exchange here")
+
+
+def saved_anew(one, other):
+    """As `save_hugging_face(force=True)` of another model."""
+    with new_directory(one, True, lambda path: None) as directory:
+        shutil.copytree(other, directory, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize("replace", [exchanged, saved_anew])
+def test_labels_and_weights_of_a_published_directory(published, monkeypatch, replace):
+    """It is replaced after config.json was read, whenever that is."""
+    from keras_attention.checkpoints import hugging_face
+
+    alternating(monkeypatch, hugging_face, "read_config", lambda: replace(*published))
+    found = letters(hugging_face.load_hugging_face(published[0]))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("replace", [exchanged, saved_anew])
+@pytest.mark.parametrize("way", ["import", "initial weights", "plot"])
+def test_model_and_tokenizer_of_a_published_directory(
+    published, monkeypatch, tmp_path, replace, way
+):
+    from keras_attention import checkpoints
+    from keras_attention.checkpoints import hugging_face
+
+    monkeypatch.setattr(checkpoints, "load_hugging_face", hugging_face.load_hugging_face)
+    alternating(monkeypatch, checkpoints, "load_hugging_face", lambda: replace(*published))
+    if way == "import":
+        from keras_attention.tasks.import_checkpoint import import_checkpoint
+        from keras_attention.tasks.load import load_run
+
+        user = load_run(import_checkpoint(published[0], tmp_path / "run"))
+        found = letters(user.model, user.tokenizer)
+        assert {label[0] for label in user.labels} == found
+    elif way == "initial weights":
+        from keras_attention.tasks.initial_encoder import initial_encoder
+
+        config = SimpleNamespace(
+            initial_weights=str(published[0]), dropout=None, max_sequence_length=3
+        )
+        initial = initial_encoder(config)
+        found = letters(initial.model, initial.tokenizer)
+    else:
+        from keras_attention.cli import plot
+
+        options = SimpleNamespace(model=published[0], custom=None)
+        _, user = plot._load(options)
+        found = letters(user.model, user.tokenizer)
+    assert len(found) == 1

@@ -17,7 +17,7 @@ from keras_attention.training import (
     restore_latest,
     save_snapshot,
 )
-from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshot_file import pack, read_snapshot
 from keras_attention.training.snapshots import _variables, snapshot_paths
 from tests.training.snapshot_run import EPOCHS, STEPS, batches, build, fit, train
 
@@ -303,6 +303,32 @@ def test_metrics_cannot_be_restored_without_a_batch(tmp_path):
     assert resumed.restore(again) == (0, 3)
     with pytest.raises(ValueError, match="`batch` must be one of training"):
         fit(again, 0, 3, [resumed])
+
+
+@pytest.mark.parametrize("left", [slice(0), slice(1), slice(1, None)])
+def test_a_snapshot_within_an_epoch_that_lacks_state(tmp_path, left):
+    """One sentence, which names the file."""
+    fit(build(), 0, callbacks=[Snapshots(tmp_path, STEPS, every_steps=3)])
+    first, *others = snapshot_paths(tmp_path)
+    for path in others:
+        path.unlink()
+    arrays, position = read_snapshot(first)
+    metrics = sorted(name for name in arrays if name.startswith("metric/"))
+    assert len(metrics) > 2
+    kept = {name: arrays[name] for name in arrays if name not in metrics}
+    first.write_bytes(pack({**kept, **{name: arrays[name] for name in metrics[left]}}, position))
+    again, resumed = build(), Snapshots(tmp_path, STEPS)
+    assert resumed.restore(again, next(batches(0, 0))) == (0, 3)
+    said = f"{first.name}: the snapshot is of a training with other metrics or callbacks"
+    with pytest.raises(InputError, match=said):
+        fit(again, 0, 3, [resumed])
+
+
+def test_a_snapshot_that_lacks_the_state_of_a_callback(tmp_path):
+    fit(build(), 0, callbacks=[Snapshots(tmp_path, STEPS)])
+    stopping = keras.callbacks.EarlyStopping()
+    with pytest.raises(InputError, match="expected the state of 1 callbacks. Received: of 0"):
+        Snapshots(tmp_path, STEPS, state_of=[stopping]).restore(build())
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="makes a model of TensorFlow")

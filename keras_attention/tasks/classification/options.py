@@ -7,7 +7,7 @@ from keras_attention.tasks.option import Option
 _PAIRS = "of the second texts, where pairs are classified"
 
 TRAIN_OPTIONS = (
-    Option("train", "labelled texts", metavar="F", required=True),
+    Option("train", "labelled texts", metavar="F"),
     Option("valid", "validation texts; a tenth of the training texts by default", metavar="F"),
     Option("text_column", "text by default", metavar="NAME"),
     Option("label_column", "label by default", metavar="NAME"),

@@ -144,6 +144,7 @@ class ClassificationTask(EncoderTask):
                 mode="max" if has_accuracy else "min",
                 patience=config.patience,
                 final_epoch=config.epochs,
+                run=run.id,
             ),
             finish=finish,
         )

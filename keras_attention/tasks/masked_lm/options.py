@@ -4,7 +4,7 @@ from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITI
 from keras_attention.tasks.option import Option
 
 TRAIN_OPTIONS = (
-    Option("train", "texts, one a line, or a table", metavar="F", required=True),
+    Option("train", "texts, one a line, or a table", metavar="F"),
     Option("valid", "validation texts; a fiftieth of the training texts by default", metavar="F"),
     Option("text_column", "column of the texts, in a table; text", metavar="NAME"),
     Option(

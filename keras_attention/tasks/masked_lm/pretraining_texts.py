@@ -5,6 +5,7 @@ import numpy as np
 from keras_attention._validation import InputError
 from keras_attention.text.corpora.labelled_texts import read_texts, text_of_line
 from keras_attention.text.corpora.shards import find_shards
+from keras_attention.text.corpora.tabular_files import tabular_format
 
 VALIDATION_FRACTION = 0.02  # of the training data, where no validation data is given
 
@@ -52,5 +53,7 @@ def stream_texts(config, run):
         return text_of_line(line, number, path, config.text_column)
 
     shards = [(path,) for path in find_shards(config.train)]
-    corpus = StreamedCorpus(run, shards, hold_out=valid is None, parse=parse)
+    has_columns = any(tabular_format(path) for (path,) in shards)
+    column = config.text_column if has_columns else None
+    corpus = StreamedCorpus(run, shards, hold_out=valid is None, parse=parse, column=column)
     return corpus, valid or corpus.held_out[0]

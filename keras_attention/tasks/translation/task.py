@@ -39,11 +39,11 @@ class TranslationTask(Task):
 
         return TranslatorConfig
 
-    def make_config(self, **options):
+    def config_fields(self, options):
         # The config keeps what says how to decode together.
-        names = [option.name for option in SEARCH_OPTIONS if option.name in options]
-        decoding = {name: options.pop(name) for name in names}
-        return super().make_config(**options, decoding=decoding)
+        names = {option.name for option in SEARCH_OPTIONS} & options.keys()
+        others = {name: value for name, value in options.items() if name not in names}
+        return {**others, "decoding": {name: options[name] for name in sorted(names)}}
 
     def read_data(self, config, run):
         from keras_attention.tasks.translation.sentence_pairs import load_pairs, stream_pairs
@@ -112,14 +112,13 @@ class TranslationTask(Task):
 
         config = run.config
         translator = self.wrap(model, tokenizer, {})  # while it trains it translates greedily
+        folder = run.output / "snapshots" / "averaging"
         scored = tuple(side[:SCORED_SENTENCES] for side in rows.valid)
         return Plan(
             translator,
             f"{rows.count:,} pairs, {tokenizer.target.vocabulary_size:,} tokens in the vocabulary, "
             f"{len(batches)} updates an epoch, {batches.padding:.0%} padding",
-            selection=AverageCheckpoints(
-                run.output / "snapshots" / "averaging", config.average_checkpoints, config.epochs
-            ),
+            AverageCheckpoints(folder, config.average_checkpoints, config.epochs, run.id),
             scores=[
                 TranslationScores(translator.translate, *scored, tokenize=config.bleu_tokenize)
             ],

@@ -95,6 +95,8 @@ class TranslatorConfig(RunConfig):
             "decoding",
         }
     )
+    of_kept_weights = frozenset({"average_checkpoints"})
+    of_answers = frozenset({"decoding"})
     normalized = {"decoding": SearchOptions().to_dict()}
     data = ("train_source", "train_target", "valid_source", "valid_target", "initial_weights")
 

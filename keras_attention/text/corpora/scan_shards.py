@@ -9,7 +9,7 @@ from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.text.corpora.sharded_corpus import (
     PIECES,
     ShardedCorpus,
-    file_state,
+    file_stamp,
     is_blank,
     parse_row,
 )
@@ -48,7 +48,7 @@ def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPL
     count = text_bytes = 0
     progress = Progress(say)
     for shard, paths in enumerate(shards):
-        found = [file_state(path) for path in paths]  # first: a change while reading must show
+        found = [file_stamp(path) for path in paths]  # first: a change while reading must show
         digests, offsets = [hashlib.sha256() for _ in paths], [0] * len(paths)
         before = count
         for lines in raw_rows(paths):
@@ -66,7 +66,7 @@ def scan_shards(shards, window, seed=0, hold_out=False, parse=None, sample=SAMPL
         if count == before:
             raise InputError(f"{paths[0]}: the file is empty; expected one text a line.")
         text_bytes += sum(offsets)
-        states.append([[*state, d.hexdigest()] for state, d in zip(found, digests, strict=True)])
+        states.append([[stamp, d.hexdigest()] for stamp, d in zip(found, digests, strict=True)])
     names = " and ".join(shards[0]) + (" and the other shards" if len(shards) > 1 else "")
     if not reservoir.added:
         raise InputError(f"{names} hold no row with text on every side.")

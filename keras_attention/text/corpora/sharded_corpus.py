@@ -6,7 +6,9 @@ import itertools
 import os
 
 from keras_attention._validation import InputError
+from keras_attention.json_file import stamp
 from keras_attention.text.corpora.shards import decode_row, raw_rows
+from keras_attention.text.corpora.text_files import open_bytes, reading
 
 # A window consists of this many pieces from all over the corpus. Neighbouring rows are often alike;
 # so they are an eighth of the rows that a batch is drawn from. Each piece costs a seek.
@@ -25,7 +27,7 @@ class ShardedCorpus:
 
     Attributes:
         shards: list of lists of paths, one a side.
-        states: for each shard and side `[bytes, modification time in ns, sha256 of the text]`.
+        states: for each shard and side `[stamp of the file, sha256 of its text]`.
         piece_lines: lines of a piece; the last piece may have fewer.
         pieces: list of `[shard, lines before it in the shard, bytes before it on each side]`.
         lines: of all shards.
@@ -80,7 +82,8 @@ class ShardedCorpus:
     def _from(self, piece):
         """The rows from the beginning of a piece to the end of the corpus."""
         shard, before, offsets = self.pieces[piece]
-        for paths in self.shards[shard:]:
+        for index, paths in enumerate(self.shards[shard:], start=shard):
+            self._require_unchanged(index, paths)
             for number, lines in enumerate(raw_rows(paths, offsets), start=before + 1):
                 yield parse_row(lines, paths, number, self._parse)
             before, offsets = 0, None
@@ -106,29 +109,47 @@ class ShardedCorpus:
         )
         return 1 + skipped / max(1, self.text_bytes)
 
-    def require_unchanged(self, shards):
-        """Makes sure that the corpus has not changed.
+    @property
+    def digests(self):
+        """The sha256 of the text of every shard and side."""
+        return [[sha256 for _, sha256 in states] for states in self.states]
 
-        A file with the same size and modification time counts as unchanged. If only the time
-        differs, the file is read and its sha256 compared.
+    def require_unchanged(self, shards):
+        """Makes sure that shards hold this corpus, and reads them from now on.
+
+        A file is what it was if neither its inode, its size nor one of its times has changed. Any
+        other is read and its sha256 compared, so that moved files are the same ones.
 
         Args:
             shards: list of tuples of paths, the shards of the corpus now.
 
         Raises:
-            InputError: if there are other files, or a file has changed.
+            InputError: if there are more or fewer files, or one holds another text.
         """
-        if [list(paths) for paths in shards] != self.shards:
+        shards = [list(paths) for paths in shards]
+        if [len(paths) for paths in shards] != [len(paths) for paths in self.shards]:
             then = {path for paths in self.shards for path in paths}
             now = {path for paths in shards for path in paths}
             other = sorted(then ^ now)[0]
             what = "is new" if other in now else "is missing"
             raise InputError(f"{other} {what}: these are not the shards that the run began with.")
-        for paths, states in zip(self.shards, self.states, strict=True):
-            for path, (size, time, sha256) in zip(paths, states, strict=True):
-                now = file_state(path)
-                if now[0] != size or (now[1] != time and text_sha256(path) != sha256):
-                    raise InputError(f"{path} has changed since the run began.")
+        for index, paths in enumerate(shards):
+            self._require_unchanged(index, paths)
+        self.shards = shards
+
+    def _require_unchanged(self, shard, paths):
+        for side, (path, then) in enumerate(zip(paths, self.shards[shard], strict=True)):
+            known, sha256 = self.states[shard][side]
+            now = file_stamp(path)  # first: a change while reading must show
+            if now == known:
+                continue
+            if text_sha256(path) != sha256:
+                raise InputError(
+                    f"{path} has changed since the run began."
+                    if path == then
+                    else f"{path} does not hold what {then} held when the run began."
+                )
+            self.states[shard][side] = [now, sha256]
 
     def to_dict(self):
         """A dict of JSON values."""
@@ -148,20 +169,19 @@ def is_blank(row):
     return not all(text.strip() for text in row)
 
 
-def file_state(path):
-    """The size of a file in bytes and its modification time in ns, as a list."""
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    return [found.st_size, found.st_mtime_ns]
+def file_stamp(path):
+    """`json_file.stamp` of a file that can be read, as a list."""
+    with reading(path):
+        os.stat(path)
+    return list(stamp(path))
 
 
 def text_sha256(path):
     """The sha256 of a file's decompressed text."""
     digest = hashlib.sha256()
-    for (line,) in raw_rows([path]):
-        digest.update(line)
+    with reading(path), open_bytes(path) as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
     return digest.hexdigest()
 
 

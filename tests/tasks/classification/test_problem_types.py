@@ -83,6 +83,13 @@ def test_every_runtime_gives_what_the_head_means(case, runtime):
     assert user.classify(TEXTS) == [user.labels[i] for i in case.scores.argmax(axis=1)]
 
 
+def test_no_bound_on_a_loss_that_nothing_measures(case, tmp_path):
+    for bound in (0, 0.0, 5):
+        with pytest.raises(InputError, match="`allow_loss` is of BLEU or of points of accuracy"):
+            export(case.run, tmp_path / "artifact", precision="int8", allow_loss=bound)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_manifest_says_it(case):
     manifest = read_manifest(case.artifact)
     name = "scores" if case.kind == "regression" else "probabilities"

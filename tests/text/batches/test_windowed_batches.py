@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.text import TranslationBatches
+from keras_attention.text.corpora import sharded_corpus
 from keras_attention.text.corpora.sharded_corpus import ShardedCorpus
 from tests.text.corpora.sharded_files import (
     LONGEST,
@@ -174,7 +176,12 @@ def test_what_is_known_of_a_corpus_survives_json_and_does_not_grow_with_its_line
 
 
 @pytest.mark.parametrize(
-    "change", [lambda line: b"\n" * len(line), lambda line: b"100".ljust(len(line) - 1) + b"\n"]
+    "change",
+    [
+        lambda line: b"\n" * len(line),
+        lambda line: b"100".ljust(len(line) - 1) + b"\n",
+        lambda line: line[:-2] + b"x\n",  # as many tokens
+    ],
 )
 def test_a_file_that_changes_while_training_is_noticed(tmp_path, change):
     write_shards(tmp_path, (90,))
@@ -182,9 +189,28 @@ def test_a_file_that_changes_while_training_is_noticed(tmp_path, change):
     lines = (tmp_path / "source-000").read_bytes().splitlines(keepends=True)
     changed = [change(line) for line in lines]
     assert sum(map(len, changed)) == sum(map(len, lines))
-    (tmp_path / "source-000").write_bytes(b"".join(changed))
+    path = tmp_path / "source-000"
+    times = path.stat()
+    path.write_bytes(b"".join(changed))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(InputError, match="source-000 has changed since the run began"):
+        list(batches.epochs(epochs=1))
+
+
+def test_other_rows_than_were_counted_are_noticed(tmp_path):
+    """Whatever gives them."""
+    write_shards(tmp_path, (90,))
+    corpus, batches = windowed_batches(tmp_path, 20)
+    corpus.parsed_by(lambda text, path, number: "")
     with pytest.raises(InputError, match="Window .* holds other rows than were counted"):
         list(batches.epochs(epochs=1))
+
+
+def test_an_unchanged_file_is_not_read_to_compare_it(shards, monkeypatch):
+    corpus, batches = windowed_batches(shards[0], 101)
+    monkeypatch.setattr(sharded_corpus, "text_sha256", None)  # whoever calls it fails
+    corpus.require_unchanged(corpus.shards)
+    list(batches.epochs(epochs=1))
 
 
 def test_a_file_that_disappears_while_training_is_named(tmp_path):
