@@ -163,6 +163,13 @@ def replace_part(layer, name, part):
         setattr(layer, name, part)
 
 
+def build_metrics(model, y, y_pred):
+    """Makes the metrics of `compile`, which else come into being with their first update."""
+    metrics = model._compile_metrics
+    if metrics is not None and not metrics.built:
+        metrics.build(y, y_pred)
+
+
 def kept_by_layers(model):
     """The variables that layers made as not trainable: what they keep, such as moving means.
 

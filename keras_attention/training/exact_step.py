@@ -15,7 +15,13 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from keras_attention.keras_private import kept_by_layers, loss_metric, mask_of, set_mask
+from keras_attention.keras_private import (
+    build_metrics,
+    kept_by_layers,
+    loss_metric,
+    mask_of,
+    set_mask,
+)
 from keras_attention.training.distribution import clipped_sum, over_replicas
 from keras_attention.training.loss_terms import by_output, loss_terms
 
@@ -40,16 +46,18 @@ def _one_if(rows):
     return tf.cast(rows > 0, tf.float32)
 
 
-def _metrics(model, part, y_pred):
+def _metrics(model, part, rows, y_pred):
     """The metrics of the logs, with a part more."""
     x, y, sample_weight = part
-    return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
+    build_metrics(model, y, y_pred)
+    variables = [variable for metric in model.metrics for variable in metric.variables]
+    with _unchanged_without_rows(variables, rows):
+        return model.compute_metrics(x, y, y_pred, by_output(sample_weight, model, y_pred))
 
 
 @contextlib.contextmanager
-def _unchanged_without_rows(model, rows):
-    """Takes back what layers and metrics keep of a part that holds a row in the place of none."""
-    variables = [*kept_by_layers(model), *(v for m in model.metrics for v in m.variables)]
+def _unchanged_without_rows(variables, rows):
+    """Takes back what the block does to variables for a part that holds a row in place of none."""
     before = [tf.convert_to_tensor(variable) for variable in variables]
     yield
     for variable, old in zip(variables, before, strict=True):
@@ -183,9 +191,9 @@ def _in_parts(model, context, parts, rows, all_rows):
             # One part after the other, or nothing of the memory would be saved.
             with tf.control_dependencies([g for g in tree.flatten(sums) if g is not None]):
                 x = tree.map_structure(tf.identity, x)
-        with _unchanged_without_rows(model, own_rows):
+        with _unchanged_without_rows(kept_by_layers(model), own_rows):
             found, terms, regularization, y_pred = run((x, y, sample_weight), own_rows)
-            metrics = _metrics(model, (x, y, sample_weight), y_pred)
+        metrics = _metrics(model, (x, y, sample_weight), own_rows, y_pred)
         counts = [count for _, _, count in terms]
         factors = [*(_one_if(own_rows) if n is None else n for n in counts), own_rows]
         new = (
@@ -245,9 +253,9 @@ def exact_train_step(model, data):
     if len(parts) == 1 and (replicas == 1 or not model.jit_gradients):
         run = _compiled(functools.partial(_whole, model, context), model.jit_gradients)
         ((batch, _),) = parts
-        with _unchanged_without_rows(model, rows):
+        with _unchanged_without_rows(kept_by_layers(model), rows):
             gradients, terms, regularization, y_pred = run(batch, rows, all_rows)
-            metrics = _metrics(model, batch, y_pred)
+        metrics = _metrics(model, batch, rows, y_pred)
     else:
         gradients, terms, regularization, metrics = _in_parts(model, context, parts, rows, all_rows)
     if not gradients:
@@ -266,9 +274,9 @@ def exact_test_step(model, data):
     context = tf.distribute.get_replica_context()
     is_whole = context.num_replicas_in_sync == 1
     ((batch, rows),) = _split(keras.utils.unpack_x_y_sample_weight(data), 1)
-    with _unchanged_without_rows(model, rows):
+    with _unchanged_without_rows(kept_by_layers(model), rows):
         y_pred = model(batch[0], training=False)
         terms, regularization = _losses(model, batch, rows, y_pred, is_whole)
-        metrics = _metrics(model, batch, y_pred)
+    metrics = _metrics(model, batch, rows, y_pred)
     _log(model, context, terms, regularization, rows)
     return {**metrics, **model.get_metrics_result()}
