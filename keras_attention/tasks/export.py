@@ -180,7 +180,7 @@ def _refuse(source, task, options, search):
 def _origin(config):
     """What a manifest says of where the model comes from: its sizes, or its initial weights."""
     sizes = {name: config[name] for name in SIZES if config.get(name)}
-    if sizes or not config.get("initial_weights"):
+    if config.get("preset") or not config.get("initial_weights"):
         return sizes
     return {"initial_weights": Path(config["initial_weights"]).name}
 

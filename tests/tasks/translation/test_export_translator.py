@@ -12,7 +12,7 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts import saved_model, tflite
-from keras_attention.artifacts.manifest import read_manifest, verify_files
+from keras_attention.artifacts.manifest import read_manifest, signed, verify_files
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.tasks.export import export
 from keras_attention.tasks.translation import graph_functions
@@ -28,7 +28,7 @@ def names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
-EARLIER = '{"kind": "translator", "files": {}}'
+EARLIER = json.dumps(signed({"kind": "translator", "formats": ["onnx"], "files": {}}))
 
 
 def earlier_artifact(path):

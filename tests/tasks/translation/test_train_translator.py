@@ -105,16 +105,17 @@ def test_an_existing_run_is_refused(whole, corpus):
         (dict(train_target=None), "`train_source` and `train_target` must be given together"),
     ],
 )
-def test_bad_input_writes_and_loses_nothing(corpus, tmp_path, change, message):
+def test_bad_input_writes_and_loses_nothing(whole, corpus, tmp_path, change, message):
     config = TranslatorConfig(**{**small_config(corpus).to_dict(), **change})
     with pytest.raises(InputError, match=message):
         train(config, tmp_path / "run", quiet=True)
     assert names(tmp_path) == set()
-    (tmp_path / "run" / "tokenizer").mkdir(parents=True)
-    (tmp_path / "run" / "config.json").write_text('{"kind": "earlier"}')
+    shutil.copytree(whole, tmp_path / "run")
+    before = tree(tmp_path / "run")
     with pytest.raises(InputError, match=message):
         train(config, tmp_path / "run", force=True, quiet=True)
-    assert (tmp_path / "run" / "config.json").read_text() == '{"kind": "earlier"}'
+    assert tree(tmp_path / "run") == before
+    assert names(tmp_path) == {"run"}
 
 
 def test_files_of_different_length_or_without_text(corpus, tmp_path):
