@@ -1,4 +1,4 @@
-"""The `loss` of the logs: a mean over all tokens of an epoch, not a mean of batches' means."""
+"""The `loss` of the logs: a mean over all tokens of an epoch, not a mean of batches' means. TensorFlow only."""
 
 import keras
 
@@ -17,8 +17,10 @@ class EpochLoss(keras.metrics.Metric):
     def __init__(self, output_means, name="loss"):
         super().__init__(name=name)
         self.output_means = output_means
-        self.loss = keras.metrics.Mean(name="loss")
-        self.regularization = keras.metrics.Mean(name="regularization")
+        # Sums in float64: a training that goes on within an epoch has the same loss as one that
+        # nothing interrupted, although replicas then add up in another order.
+        self.loss = keras.metrics.Mean(name="loss", dtype="float64")
+        self.regularization = keras.metrics.Mean(name="regularization", dtype="float64")
 
     def update_state(self, terms, regularization, rows):
         """Adds a batch.
@@ -39,4 +41,5 @@ class EpochLoss(keras.metrics.Metric):
 
     def result(self):
         means = [weight * metric.result() for weight, metric in self.output_means()]
-        return sum(means, self.loss.result()) + self.regularization.result()
+        own = self.loss.result() + self.regularization.result()
+        return sum(means, keras.ops.cast(own, "float32"))
