@@ -1,4 +1,4 @@
-"""The `loss` of the logs: a mean over all tokens of an epoch, not a mean of batches' means. TensorFlow only."""
+"""The `loss` of the logs: a mean over all tokens of an epoch, not of batches. TensorFlow only."""
 
 import keras
 
