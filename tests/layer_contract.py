@@ -2,9 +2,11 @@
 
 import inspect
 import json
+from contextlib import nullcontext
 
 import keras
 import numpy as np
+import pytest
 from keras import ops, tree
 
 from keras_attention.layers import MultiHeadAttention
@@ -14,7 +16,9 @@ POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 TOLERANCE = {"float32": 1e-5, "mixed_float16": 5e-3, "mixed_bfloat16": 5e-2}
 
 
-def check_layer(make_layer, inputs, weights, policy, path, padding=None, **options):
+def check_layer(
+    make_layer, inputs, weights, policy, path, padding=None, loading_warns=None, **options
+):
     """Holds one layer to the contract.
 
     Args:
@@ -25,6 +29,7 @@ def check_layer(make_layer, inputs, weights, policy, path, padding=None, **optio
         path: where the check may write a .keras file.
         padding: dict of mask (B, length) -> the input (B, length, ...) whose padding it names.
             Without masks the layer must let no position change the ones before it.
+        loading_warns: what a model of the layer warns of when it is loaded, as a pattern.
         **options: call arguments that are no tensors.
     """
     keras.utils.set_random_seed(7)
@@ -46,7 +51,7 @@ def check_layer(make_layer, inputs, weights, policy, path, padding=None, **optio
         _assert_close(to_numpy(function(tensors)), expected, tolerance)
     _check_padding(layer, call, inputs, expected, padding or {}, tolerance)
     _check_gradients(layer, call, inputs, eager)
-    _check_model(layer, call, inputs, expected, path, tolerance)
+    _check_model(layer, call, inputs, expected, path, tolerance, loading_warns)
 
 
 def _assert_close(found, expected, tolerance):
@@ -157,7 +162,7 @@ def _check_gradients(layer, call, inputs, eager):
         assert np.abs(gradient).max() > 0, f"{weight.path} has a gradient of zero"
 
 
-def _check_model(layer, call, inputs, expected, path, tolerance):
+def _check_model(layer, call, inputs, expected, path, tolerance, loading_warns=None):
     """In a functional model: predict, save, load without custom objects, fit."""
     symbolic = {
         name: keras.Input(array.shape[1:], dtype=str(array.dtype), name=name)
@@ -168,7 +173,9 @@ def _check_model(layer, call, inputs, expected, path, tolerance):
     found = [to_numpy(o) for o in tree.flatten(model(inputs))]
     _assert_close(found, tree.flatten(expected), tolerance)
     model.save(path)
-    loaded = keras.saving.load_model(path)
+    warns = pytest.warns(UserWarning, match=loading_warns) if loading_warns else nullcontext()
+    with warns:
+        loaded = keras.saving.load_model(path)
     again = [to_numpy(o) for o in tree.flatten(loaded(inputs))]
     _assert_close(again, found, dict(rtol=0, atol=1e-6))
     if not layer.trainable_weights:

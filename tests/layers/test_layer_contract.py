@@ -242,7 +242,8 @@ CASES = {
             "normalization/gamma": (8,),
             "normalization/beta": (8,),
         },
-        {},
+        # Its embedding stands in no layer of the model.
+        {"loading_warns": "is a matrix of its own"},
     ),
     "Dropout": (layers.Dropout, dict(rate=0.3, seed=1), {"inputs": X}, {}, {}),
     "FeedForward": (

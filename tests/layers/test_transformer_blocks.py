@@ -284,7 +284,8 @@ def test_the_arguments_of_a_decoder_call_are_listed_once():
     noting = Noting(decoder_sequence=X, encoder_sequence=MEMORY)
     require_decoder_arguments(H, True, noting)
     parameters = set(inspect.signature(block.call).parameters)
-    options = {"use_causal_mask", "return_attention_scores", "training"}
+    # `mask` is what Keras hands over of the target's mask: it is checked as decoder_padding_mask.
+    options = {"use_causal_mask", "return_attention_scores", "training", "mask"}
     assert noting["noted"] | {"decoder_sequence"} == parameters - options
 
 
