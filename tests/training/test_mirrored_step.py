@@ -38,11 +38,11 @@ def results(tmp_path_factory):
     directory = tmp_path_factory.mktemp("mirrored")
 
     @functools.cache
-    def found(replicas, slow=False):
+    def found(replicas, slow):
         cases = {4: FOUR, "one": ONE}.get(replicas, SLOW if slow else QUICK)
         return run(replicas, cases, directory)
 
-    return found
+    return lambda replicas, slow=False: found(replicas, slow)
 
 
 @pytest.mark.parametrize(
