@@ -28,12 +28,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 
 test-jax: $(JAX_VENV)/installed
-	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q tests/graph tests/test_masks.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_jax_data_parallel.py
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q -n $(PROCESSES) --dist loadfile tests/graph tests/test_masks.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_linear_cross_entropy.py tests/training/test_jax_data_parallel.py
 
+# Speed and memory beside the peers, as benchmarks/report.json; decoding with the demo's run, if any.
 bench: $(VENV)/installed
-	$(BIN)/python benchmarks/training_step.py
-	$(BIN)/python benchmarks/training_step.py --preset small --rows 64
-	$(BIN)/python benchmarks/additive_attention.py
+	$(BIN)/python benchmarks/report.py
 
 # Whether this checkout gives what the commit BASE gives: benchmarks/regression/compare.py.
 regression: $(VENV)/installed
@@ -55,5 +54,5 @@ $(JAX_VENV)/installed: setup.cfg pyproject.toml
 	rm -rf $(JAX_VENV)
 	$(PYTHON) -m venv $(JAX_VENV)
 	$(JAX_VENV)/bin/python -m pip install -q --upgrade pip
-	$(JAX_VENV)/bin/python -m pip install -q 'keras>=3.15,<3.16' 'jax>=0.10,<0.11' safetensors sacrebleu sentencepiece num2words Babel 'pytest>=9' 'pytest-timeout>=2.4' 'filelock>=3.20' 'hypothesis>=6.150'
+	$(JAX_VENV)/bin/python -m pip install -q 'keras>=3.15,<3.16' 'jax>=0.10,<0.11' safetensors sacrebleu sentencepiece num2words Babel 'pytest>=9' 'pytest-xdist>=3.8' 'pytest-timeout>=2.4' 'filelock>=3.20' 'hypothesis>=6.150'
 	touch $@

@@ -21,6 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.figures import add_json_option, quartiles, spread, write_figures
+
 SIZES = [(8, 128, 128, 256), (4, 512, 512, 256), (1, 2048, 2048, 256)]
 SIDES = ("keras_attention", "keras")
 PILOT = 5  # calls of each side alone
@@ -144,14 +146,8 @@ def largest_difference(arrays, others):
     )
 
 
-def quartiles(values):
-    """Median and quartiles, as text."""
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return f"{middle:.2f} [{low:.2f} {high:.2f}]"
-
-
 def measure(size, rounds):
-    """Prints the table of one size."""
+    """Prints the table of one size. Returns its figures."""
     print("\n(B, T, S, D) = ({}, {}, {}, {})".format(*size))
     context = multiprocessing.get_context("spawn")
     arrays, peaks, alone = {}, {}, {}
@@ -181,6 +177,14 @@ def measure(size, rounds):
     )
     ratio = peaks[fastest[1]] / peaks[fastest[0]]
     print(f"keras over keras_attention: time {quartiles(theirs / ours)}, memory {ratio:.1f}")
+    return {
+        "size": "({}, {}, {}, {})".format(*size),
+        "peer": "keras",
+        "milliseconds": spread(ours),
+        "megabytes": peaks[fastest[0]] / 1e6,
+        "ratio": spread(theirs / ours),
+        "memory_ratio": ratio,
+    }
 
 
 def main():
@@ -194,9 +198,10 @@ def main():
         metavar="B,T,S,D",
     )
     parser.add_argument("--rounds", type=int, default=9)
+    add_json_option(parser)
     options = parser.parse_args()
-    for size in options.sizes:
-        measure(size, options.rounds)
+    figures = [measure(size, options.rounds) for size in options.sizes]
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Fine-tuning and inference of one BERT classifier: ours, KerasHub's, and PyTorch's if installed.
 
+benchmarks/requirements-peers.txt says how to install it. Its second mode is `torch.compile`.
+
 python benchmarks/bert.py [--model RUN --data LABELLED] [--rounds 9]
 
 By default an encoder of 6 layers and width 384 (12 heads) with random weights; RUN is a classifier
@@ -9,20 +11,24 @@ is a peer's time over ours, round by round: median, with the quartiles in bracke
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+with contextlib.suppress(ImportError):  # before TensorFlow, after which its Triton crashes
+    import torch._dynamo  # noqa: F401
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.peer_bert import keras_hub_classifier, torch_classifier
+from benchmarks.figures import add_json_option, quartiles, seconds, spread, write_figures
+from benchmarks.peer_bert import keras_hub_classifier, torch_classifier, torch_train_function
 from keras_attention.artifacts import onnx, saved_model, tflite
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.classification.graph_functions import ids_function
@@ -136,19 +142,6 @@ def inference_programs(ours, directory):
     return programs
 
 
-def seconds(function, *arguments):
-    """How long one call takes."""
-    started = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - started
-
-
-def quartiles(values):
-    """Median and quartiles, as text."""
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return f"{middle:.2f} [{low:.2f} {high:.2f}]"
-
-
 def take_turns(programs, arguments, rounds):
     """The seconds of every program in every round: a dict of arrays."""
     times = {name: [] for name in programs}
@@ -159,7 +152,7 @@ def take_turns(programs, arguments, rounds):
 
 
 def measure_training(rows, length, rounds):
-    """Prints the table of a fine-tuning step."""
+    """Prints the table of a fine-tuning step. Returns its figures."""
     batch = make_inputs(rows, length), np.arange(rows, dtype="int32") % CLASSES
     functions = {}
     for jit in (False, True):
@@ -171,24 +164,46 @@ def measure_training(rows, length, rounds):
             print(f"largest difference of logits: {np.abs(found[1] - found[0]).max():.1e}")
         for name, model in models.items():
             functions[name, jit] = train_function(model, batch, jit)
+        try:
+            functions["PyTorch", jit] = torch_train_function(
+                models["keras_attention"], batch, jit, THREADS
+            )
+        except ImportError as error:
+            print(f"PyTorch is left out: {error}")
     times = take_turns(functions, (), rounds)
     print(f"\nfine-tuning step, {rows} x {length} tokens")
     for (name, jit), found in times.items():
         ratio = found / times["keras_attention", jit]
         print(
-            f"{name:<17}XLA {'yes' if jit else 'no':<5}{quartiles(1000 * found):<26} ms  "
+            f"{name:<17}jit {'yes' if jit else 'no':<5}{quartiles(1000 * found):<26} ms  "
             f"ratio to ours {quartiles(ratio)}"
         )
     fastest = {
-        name: min((times[name, jit] for jit in (False, True)), key=np.median)
-        for name in ("keras_attention", "KerasHub")
+        name: min((times[name, jit] for jit in (False, True)), key=np.median) for name, _ in times
     }
-    ratio = fastest["KerasHub"] / fastest["keras_attention"]
-    print(f"KerasHub over ours, each in its faster mode: {quartiles(ratio)}", flush=True)
+    figures = []
+    for peer in [name for name in fastest if name != "keras_attention"]:
+        ratio = fastest[peer] / fastest["keras_attention"]
+        print(f"{peer} over ours, each in its faster mode: {quartiles(ratio)}", flush=True)
+        figures.append(
+            {
+                "what": "fine-tuning step",
+                "batch": f"{rows} x {length}",
+                "peer": peer,
+                "milliseconds": spread(1000 * fastest["keras_attention"]),
+                "ratio": spread(ratio),
+            }
+        )
+    return figures
 
 
 def measure_inference(programs, rows, length, rounds, fair):
-    """Prints the table of one shape. `fair`: the peers whose accuracy is that of float32."""
+    """Prints the table of one shape. Returns its figures.
+
+    Args:
+        programs, rows, length, rounds: what to run, on what, and how often.
+        fair: the peers whose accuracy is that of float32.
+    """
     token_ids = make_inputs(rows, length)["token_ids"]
     for program in programs.values():
         program(token_ids), program(token_ids)
@@ -201,6 +216,13 @@ def measure_inference(programs, rows, length, rounds, fair):
     peer = min((n for n in medians if n in fair), key=medians.get)
     ratio = times[peer] / times[ours]
     print(f"{' '.join(peer)} over our {ours[1]}: {quartiles(ratio)}", flush=True)
+    return {
+        "what": f"inference, {ours[1]}",
+        "batch": f"{rows} x {length}",
+        "peer": " ".join(peer),
+        "milliseconds": spread(1000 * times[ours]),
+        "ratio": spread(ratio),
+    }
 
 
 def accuracies(programs, tokenizer, labels, max_length, data):
@@ -226,14 +248,21 @@ def main():
     parser.add_argument("--lengths", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--parts", nargs="+", default=["training", "inference"])
-    options = parser.parse_args()
+    add_json_option(parser)
+    options, figures = parser.parse_args(), []
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
 
     if "training" in options.parts:
         for length in options.lengths:
-            measure_training(max(options.rows), length, options.rounds)
-    if "inference" not in options.parts:
-        return
+            figures += measure_training(max(options.rows), length, options.rounds)
+    if "inference" in options.parts:
+        figures += measure_inferences(options)
+    write_figures(options.json, figures)
+
+
+def measure_inferences(options):
+    """The figures of inference, after the outputs are compared."""
+    figures = []
     run = load_run(options.model, kind="classifier") if options.model else None
     ours = run.model if run else make_classifier()
     with tempfile.TemporaryDirectory() as directory:
@@ -252,7 +281,8 @@ def main():
             fair |= {name for name in peers if exact - found[name] <= 0.002}
         for length in options.lengths:
             for rows in options.rows:
-                measure_inference(programs, rows, length, options.rounds, fair)
+                figures.append(measure_inference(programs, rows, length, options.rounds, fair))
+    return figures
 
 
 if __name__ == "__main__":

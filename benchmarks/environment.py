@@ -22,7 +22,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import figures
+
 ALLOCATOR, ONEDNN = "TF_CPU_ALLOCATOR_USE_BFC", "TF_ENABLE_ONEDNN_OPTS"
 SETTINGS = {
     "as it is": {},
@@ -35,10 +38,8 @@ PARTS = ("step", "decode", "export")
 
 def work(steps):
     """Prints a line of JSON: the seconds of each part, the page faults, and what was decoded."""
-    import tensorflow as tf  # first: with TensorFlow there, the package sets nothing
-
-    sys.path.insert(0, str(ROOT))
     import keras
+    import tensorflow as tf  # first: with TensorFlow there, the package sets nothing
 
     from benchmarks.training_step import make_batch, train_function
     from keras_attention.models import TransformerTranslator
@@ -100,6 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="of each kind in a round")
+    figures.add_json_option(parser)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
@@ -118,7 +120,20 @@ def main():
             ratios = [each["as it is"][part] / each[name][part] for each in rounds]
             line += f"  {seconds:7.3f} s {spread(ratios):<17}"
         print(line)
+    figures.write_figures(options.json, [figures_of(name, rounds) for name in SETTINGS])
     return 0 if same else 1
+
+
+def figures_of(name, rounds):
+    """The row of a setting in the report."""
+    found = {"setting": name}
+    found["faults_per_second"] = statistics.median(each[name]["faults"] for each in rounds)
+    for part in PARTS:
+        found[f"{part}_seconds"] = statistics.median(each[name][part] for each in rounds)
+        found[f"{part}_ratio"] = figures.spread(
+            [each["as it is"][part] / each[name][part] for each in rounds]
+        )
+    return found
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The weights of a `TransformerTranslator` as a CTranslate2 model."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
 
 
-def write_ctranslate2(model, pieces, directory):
+def write_ctranslate2(model, pieces, directory, shortlist=None):
     """Writes a CTranslate2 model with the weights of `model`, by its public TransformerSpec.
 
     Args:
@@ -15,11 +16,12 @@ def write_ctranslate2(model, pieces, directory):
             the attention: what `from_preset(..., normalize_first=True)` makes.
         pieces: list of strings, the vocabulary.
         directory: where to; must not exist.
+        shortlist: a `LexicalShortlist`, which becomes the model's vocabulary map, or None.
     """
     import ctranslate2
 
     spec = ctranslate2.specs.TransformerSpec.from_config(
-        model.num_layers,
+        (model.num_layers, model.num_decoder_layers),
         model.num_heads,
         pre_norm=model.normalize_first,
         activation=ctranslate2.specs.common_spec.Activation.RELU,
@@ -52,9 +54,23 @@ def write_ctranslate2(model, pieces, directory):
     spec.config.decoder_start_token = spec.config.bos_token
     spec.config.add_source_bos = spec.config.add_source_eos = False
     spec.config.layer_norm_epsilon = 1e-5
-    spec.validate()
-    Path(directory).mkdir()
-    spec.save(str(directory))
+    with tempfile.TemporaryDirectory() as folder:
+        if shortlist is not None:
+            path = Path(folder) / "vmap.txt"
+            _write_vocabulary_map(shortlist, pieces, path)
+            spec.register_vocabulary_mapping(str(path))
+        spec.validate()
+        Path(directory).mkdir()
+        spec.save(str(directory))
+
+
+def _write_vocabulary_map(shortlist, pieces, path):
+    """A line for each source token, a tab, and its candidates; that of no token is for all."""
+    lines = ["\t" + " ".join(pieces[i] for i in shortlist.frequent)]
+    for source, candidates in enumerate(shortlist.candidates):
+        named = dict.fromkeys(pieces[i] for i in candidates)
+        lines.append(f"{pieces[source]}\t{' '.join(named)}")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _self_attention(layer, block):

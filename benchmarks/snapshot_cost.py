@@ -8,22 +8,21 @@ tokens in a batch. A snapshot is written to DIRECTORY, whose disk matters, and s
 
 import argparse
 import functools
+import os
 import statistics
+import sys
 import tempfile
-import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import keras
 import numpy as np
 
+from benchmarks.figures import add_json_option, seconds, spread, write_figures
 from keras_attention.models import TransformerTranslator
 from keras_attention.training import LabelSmoothedCrossEntropy, save_snapshot
-
-
-def seconds(function):
-    """How long a call takes."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
 
 
 def main():
@@ -34,6 +33,7 @@ def main():
     parser.add_argument("--updates", type=int, default=525)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--directory", default=".")
+    add_json_option(parser)
     options = parser.parse_args()
 
     model = TransformerTranslator.from_preset(
@@ -57,6 +57,14 @@ def main():
         f"snapshot {1000 * snapshot:.0f} ms [{1000 * low:.0f} {1000 * high:.0f}]; one every "
         f"{options.updates} updates costs {snapshot / (options.updates * step):.2%} of the time"
     )
+    row = {
+        "preset": options.preset,
+        "updates": options.updates,
+        "step_milliseconds": spread([1000 * each for each in steps]),
+        "snapshot_milliseconds": spread([1000 * each for each in snapshots]),
+        "share_of_time": snapshot / (options.updates * step),
+    }
+    write_figures(options.json, [row])
 
 
 if __name__ == "__main__":

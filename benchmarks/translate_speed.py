@@ -5,21 +5,30 @@ python benchmarks/translate_speed.py --model RUN --source F
 Greedy search and a beam of four, one sentence at a time and 32 at a time, interleaved in one run on
 two threads, without tokenisation. Every program may do as suits it best: both threads over one
 batch, or one alone (a second one can cost more than it gives), or one for each of two batches; and
-the batch as it is, or in parts.
+the batch as it is, or in parts. CTranslate2 gives no scores, which is its fastest mode. Of ours,
+greedy search takes part with scores and without (`export --without-scores`).
+
+Where RUN has learned a shortlist, our artifacts with it and CTranslate2 with the same one as its
+vocabulary map take part too. A ratio is over the fastest CTranslate2 of the same kind, and over the
+fastest of all.
 """
 
 import argparse
 import itertools
 import statistics
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from peer_ctranslate2 import write_ctranslate2
-from translation_agreement import MAX_LENGTH, SUPPRESSED
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.figures import add_json_option, as_text, spread, write_figures
+from benchmarks.peer_ctranslate2 import write_ctranslate2
+from benchmarks.translation_agreement import MAX_LENGTH, SUPPRESSED
 from keras_attention import load
 from keras_attention.tasks.export import export
 from keras_attention.text import read_lines
@@ -28,6 +37,8 @@ from keras_attention.token_ids import SpecialIds
 SPECIAL = SpecialIds()
 WAYS = {"2": (1, 2), "1": (1, 1), "1 + 1": (2, 1)}  # programs at once, threads of each
 PEER = ("CTranslate2", "float32")
+SHORTLIST = "+shortlist"  # after the precision of programs that have one
+NO_SCORES = "-scores"  # after that of ours that give none
 BEAMS = (1, 4)
 CHOICES = {  # how a batch of each size is worked on: ways, and the sizes of its parts
     1: (("2", "1"), (1,)),
@@ -86,6 +97,13 @@ FORMATS = {
 }
 
 
+EXPORTED = {
+    "SavedModel": "tf_saved_model",
+    "TFLite": "tflite",
+    "ONNX": "onnx",
+}  # as `export` has it
+
+
 def of_artifact(artifact, name, rows, way, size):
     """A function of a list of batches that gives the tokens of every row, `size` rows a call."""
     file, make = FORMATS[name]
@@ -109,10 +127,12 @@ def of_artifact(artifact, name, rows, way, size):
     return translate
 
 
-def of_ctranslate2(directory, precision, beam_size, rows, pieces, way, size):
-    """The same of a CTranslate2 model."""
+def of_ctranslate2(directory, precision, search, rows, pieces, way, size):
+    """The same of a CTranslate2 model, with its vocabulary map where the precision says so."""
     import ctranslate2
 
+    use_map = precision.endswith(SHORTLIST)
+    precision = precision.removesuffix(SHORTLIST)
     workers, threads = WAYS[way]
     translator = ctranslate2.Translator(
         str(directory),
@@ -123,11 +143,11 @@ def of_ctranslate2(directory, precision, beam_size, rows, pieces, way, size):
     numbers = {piece: index for index, piece in enumerate(pieces)}
     tokens = [[pieces[i] for i in row] for row in rows]
     options = dict(
-        beam_size=beam_size,
-        length_penalty=0,
+        beam_size=search["beam_size"],
+        length_penalty=search["length_penalty"],
         max_decoding_length=MAX_LENGTH,
         suppress_sequences=[[piece] for piece in SUPPRESSED],
-        return_scores=True,  # as ours do
+        use_vmap=use_map,
     )
 
     def translate(parts):
@@ -147,11 +167,6 @@ def of_ctranslate2(directory, precision, beam_size, rows, pieces, way, size):
     return translate
 
 
-def spread_of(times):
-    """Lower and upper quartile."""
-    return np.percentile(times, 25), np.percentile(times, 75)
-
-
 def main():
     """Prints one table for each beam and batch size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -163,7 +178,9 @@ def main():
     parser.add_argument("--precisions", nargs="+", default=["float32", "int8"])
     parser.add_argument("--formats", nargs="+", default=list(FORMATS))
     parser.add_argument("--beams", type=int, nargs="+", default=BEAMS)
-    options = parser.parse_args()
+    parser.add_argument("--length-penalty", type=float, default=0.0, help="of the beams")
+    add_json_option(parser)
+    options, figures = parser.parse_args(), []
 
     ours = load(options.model)
     lines = read_lines(options.source)
@@ -173,31 +190,40 @@ def main():
     pieces = [target.id_to_piece(i) for i in range(target.vocabulary_size)]
     with tempfile.TemporaryDirectory() as directory:
         directory = Path(directory)
-        write_ctranslate2(ours.model, pieces, directory / "peer")
+        shortlist = ours.tokenizer.shortlist
+        write_ctranslate2(ours.model, pieces, directory / "peer", shortlist)
+        kinds = [""] if shortlist is None else ["", SHORTLIST]
         for beam_size in options.beams:
             artifacts = {}
-            for precision in options.precisions:
-                artifacts[precision] = directory / f"{precision}-{beam_size}"
+            penalty = options.length_penalty if beam_size > 1 else 0.0
+            search = dict(beam_size=beam_size, length_penalty=penalty)
+            scored = ["", NO_SCORES] if beam_size == 1 else [""]
+            for precision, kind, without in itertools.product(options.precisions, kinds, scored):
+                name = precision + kind + without
+                artifacts[name] = directory / f"{name}-{beam_size}"
                 export(
                     ours.model,
-                    artifacts[precision],
+                    artifacts[name],
                     ours.tokenizer,
                     examples=lines[:20],
-                    search=dict(beam_size=beam_size, max_length=MAX_LENGTH),
+                    search=dict(search, max_length=MAX_LENGTH, shortlist=bool(kind)),
                     precision=precision,
+                    formats=[EXPORTED[each] for each in options.formats],
+                    without_scores=bool(without),
                 )
             for size, (ways, parts_of) in CHOICES.items():
                 programs = {}
                 for way, part in itertools.product(ways, parts_of):
                     how = f"{way}, by {part}"
-                    for precision in ("float32", "int8"):
-                        programs["CTranslate2", precision, how] = of_ctranslate2(
-                            directory / "peer", precision, beam_size, rows, pieces, way, part
+                    for precision, kind in itertools.product(("float32", "int8"), kinds):
+                        programs["CTranslate2", precision + kind, how] = of_ctranslate2(
+                            directory / "peer", precision + kind, search, rows, pieces, way, part
                         )
                     for precision, artifact in artifacts.items():
                         for name in options.formats:
                             # These two are slower by far, whatever they are asked.
-                            if name == "SavedModel" and (precision != "float32" or way != "2"):
+                            is_plain = precision == "float32" and way == "2"
+                            if name == "SavedModel" and not is_plain:
                                 continue
                             if name != "TFLite" and part != size:
                                 continue
@@ -207,11 +233,16 @@ def main():
                 parts = batches(rows, size)
                 if size == 1:
                     parts = parts[:: max(1, len(parts) // options.single)]
-                compare(programs, parts, options.rounds, f"beam {beam_size}, batch {size}")
+                figures += compare(programs, parts, options.rounds, search, size)
+    write_figures(options.json, figures)
 
 
-def compare(programs, parts, rounds, title):
-    """Runs all programs in turns and prints their medians."""
+def compare(programs, parts, rounds, search, size):
+    """Runs all programs in turns and prints their medians.
+
+    Returns:
+        The figures of our fastest program without a shortlist, and with one: a list of dicts.
+    """
     expected = next(run for name, run in programs.items() if name[:2] == PEER)(parts)
     sentences = sum(map(len, parts))
     same, tokens, times = {}, {}, {name: [] for name in programs}
@@ -224,20 +255,43 @@ def compare(programs, parts, rounds, title):
             started = time.perf_counter()
             program(parts)
             times[name].append(time.perf_counter() - started)
-    peer = min(
-        (name for name in programs if name[0] == "CTranslate2"),
-        key=lambda name: statistics.median(times[name]),
+    order = sorted(programs, key=lambda name: statistics.median(times[name]))
+    fastest = {}  # of each side, without a shortlist and with one
+    for name in order:
+        fastest.setdefault((name[0] == "CTranslate2", SHORTLIST in name[1]), name)
+    peer = fastest[True, False]
+    print(
+        f"\nbeam {search['beam_size']}, length penalty {search['length_penalty']:g}, batch {size}: "
+        f"{sentences} sentences, over CTranslate2's fastest without a map ({' '.join(peer[1:])})"
     )
-    print(f"\n{title}: {sentences} sentences, over CTranslate2's fastest ({' '.join(peer[1:])})")
-    for name in sorted(programs, key=lambda name: statistics.median(times[name])):
-        ratios = [a / b for a, b in zip(times[peer], times[name], strict=True)]
-        low, high = spread_of(ratios)
+    for name in order:
         rate = tokens[name] / statistics.median(times[name])
         print(
-            f"{name[0]:12} {name[1]:8} threads {name[2]:12} {rate:8.0f} tokens/s  "
-            f"{statistics.median(ratios):5.2f} [{low:.2f} {high:.2f}]  same {same[name]}",
+            f"{name[0]:12} {name[1]:18} threads {name[2]:12} {rate:8.0f} tokens/s  "
+            f"{as_text(_ratio(times, peer, name))}  same {same[name]}",
             flush=True,
         )
+    figures = []
+    for kind in sorted({kind for _, kind in fastest}):
+        ours, theirs = fastest[False, kind], fastest[True, kind]
+        figures.append(
+            {
+                "beam": search["beam_size"],
+                "length_penalty": search["length_penalty"],
+                "batch": size,
+                "ours": " ".join(ours),
+                "peer": " ".join(theirs),
+                "tokens_per_second": tokens[ours] / statistics.median(times[ours]),
+                "ratio": _ratio(times, theirs, ours),
+                "over_the_peer_without_a_map": _ratio(times, peer, ours),
+            }
+        )
+    return figures
+
+
+def _ratio(times, peer, ours):
+    """The peer's time over ours, round by round."""
+    return spread([a / b for a, b in zip(times[peer], times[ours], strict=True)])
 
 
 if __name__ == "__main__":

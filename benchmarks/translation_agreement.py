@@ -4,11 +4,13 @@ python benchmarks/translation_agreement.py --model RUN --source F
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
-from peer_ctranslate2 import write_ctranslate2
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.peer_ctranslate2 import write_ctranslate2
 from keras_attention import load
 from keras_attention.text import read_lines
 

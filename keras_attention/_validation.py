@@ -136,11 +136,18 @@ def one_line(text, longest=200):
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
-def missing_package(package, extra):
-    """The `ImportError` for a missing optional package. It names the pip extra to install."""
+def missing_package(package, extra=None):
+    """The `ImportError` for a missing package. It says what to install.
+
+    Args:
+        package: name of the module.
+        extra: the pip extra that brings an optional package; None for one that
+            `pip install keras_attention` brings.
+    """
+    what = "keras_attention" if extra is None else f"'keras_attention[{extra}]'"
     return ImportError(
         f"The package `{package}` is needed here and is not installed. "
-        f"Install it with: pip install 'keras_attention[{extra}]'"
+        f"Install it with: pip install {what}"
     )
 
 

@@ -88,6 +88,16 @@ def shortened(value):
     return one_line(repr(value), 100)
 
 
+def shortened_json(value):
+    """`value` as JSON, in one line of at most 100 characters."""
+    return one_line(json.dumps(value), 100)
+
+
+def listed_json(values):
+    """`values` as JSON with "or" between them, null left out where there are others."""
+    return " or ".join(json.dumps(value) for value in values if value is not None) or "null"
+
+
 def is_string(value):
     """Whether `value` is a string that is not empty."""
     return isinstance(value, str) and bool(value)
@@ -114,7 +124,8 @@ def is_object(value):
 
 
 def is_list_of_names(value):
-    """Whether `value` is a list of one or more different strings that are not empty.
+    """Whether `value` is a list of one or more different strings that are not empty, of one line
+    each: labels.txt has a name a line.
 
     Half a surrogate pair, which JSON may hold, is in no name: no file and no graph could hold it.
     """
@@ -123,6 +134,7 @@ def is_list_of_names(value):
         and bool(value)
         and all(map(is_string, value))
         and not any(map(has_half_a_pair, value))
+        and not any(map(has_line_break, value))
         and len(set(value)) == len(value)
     )
 
@@ -132,7 +144,13 @@ def has_half_a_pair(text):
     return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-NAMES = ("a list of different names", is_list_of_names)  # a field, for `require_fields`
+def has_line_break(text):
+    """Whether a text that is not empty has more than one line, or an end of a line."""
+    return text.splitlines() != [text]
+
+
+# A field, for `require_fields`
+NAMES = ("a list of different names of one line each", is_list_of_names)
 
 
 def whole_read(path, read, names):

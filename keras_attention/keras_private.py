@@ -5,6 +5,7 @@ Pinned to Keras 3.15 (`keras>=3.15,<3.16` in setup.cfg): look at each of them wh
 """
 
 import contextlib
+import inspect
 
 import keras
 
@@ -25,6 +26,16 @@ def set_mask(tensor, mask):
     """
     with contextlib.suppress(AttributeError):
         tensor._keras_mask = mask
+
+
+def held_option(layer, word):
+    """The object that a layer was given as the option `word`, or None.
+
+    `keras.layers.MultiHeadAttention` has public names for its sizes, but not for its initializers,
+    regularizers and constraints.
+    """
+    held = getattr(layer, word, None)
+    return getattr(layer, f"_{word}", None) if held is None else held
 
 
 def takes_training(layer):
@@ -142,6 +153,19 @@ def layers_within(model):
     return model._flatten_layers(include_self=False)
 
 
+def computing_layers(model):
+    """Those of `layers_within` whose policy says in what the model computes.
+
+    An input has the global policy, and so has a model of layers, whatever `dtype` they were given.
+    """
+
+    def is_only_made_of_others(layer):
+        return isinstance(layer, keras.Model) and layer.layers
+
+    found = [x for x in layers_within(model) if not isinstance(x, keras.layers.InputLayer)]
+    return [x for x in found if not is_only_made_of_others(x)]
+
+
 def operations_before(tensor):
     """The operations that a symbolic tensor of a functional model is made by, the last one first.
 
@@ -149,11 +173,19 @@ def operations_before(tensor):
     """
     found, tensors = {}, [tensor]
     while tensors:
-        operation, node_index, _ = tensors.pop()._keras_history
+        operation, inputs, _ = call_of(tensors.pop())
         if id(operation) not in found:
             found[id(operation)] = operation
-            tensors += operation._inbound_nodes[node_index].input_tensors if node_index >= 0 else []
+            tensors += inputs
     return list(found.values())
+
+
+def clone_being_made():
+    """The model that `keras.models.clone_model` is making, if it called a `get_compile_config`.
+
+    It compiles the clone by that config, and tells the model whose config it is nothing of it.
+    """
+    return inspect.currentframe().f_back.f_back.f_locals.get("new_model")
 
 
 def replace_part(layer, name, part):
@@ -168,6 +200,25 @@ def build_metrics(model, y, y_pred):
     metrics = model._compile_metrics
     if metrics is not None and not metrics.built:
         metrics.build(y, y_pred)
+
+
+def given_metrics(model):
+    """The metrics that `compile` was given: a list of `(metric, is_weighted)`, built or not."""
+    compiled = model._compile_metrics
+    if compiled is None:
+        return []
+    given = (compiled._user_metrics, False), (compiled._user_weighted_metrics, True)
+    flat = [(keras.tree.flatten(metrics), is_weighted) for metrics, is_weighted in given]
+    return [(m, is_weighted) for metrics, is_weighted in flat for m in metrics if m is not None]
+
+
+def call_of(tensor):
+    """What made a symbolic tensor of a functional model: operation, inputs, keyword arguments."""
+    operation, node_index, _ = tensor._keras_history
+    if node_index < 0:
+        return operation, [], {}
+    node = operation._inbound_nodes[node_index]
+    return operation, node.input_tensors, node.arguments.kwargs
 
 
 def kept_by_layers(model):

@@ -74,7 +74,7 @@ def combine_pairs(*masks):
 
     Where one has an axis H, those with B alone get it too, so that B never meets H.
     """
-    masks = [mask for mask in masks if mask is not None]
+    masks = [ops.convert_to_tensor(mask) for mask in masks if mask is not None]
     rank = max((len(mask.shape) for mask in masks), default=0)
     return combine(
         *(ops.expand_dims(mask, 1) if len(mask.shape) == 3 < rank else mask for mask in masks)
@@ -94,6 +94,8 @@ def attention_mask(query_mask=None, value_mask=None, key_mask=None, attention_ma
         What broadcasts to (B, T, S), or to (B, H, T, S) if `attention_mask` has heads; None if no
         mask is given.
     """
+    if isinstance(attention_mask, (list, tuple)):
+        attention_mask = ops.convert_to_tensor(attention_mask)
     if attention_mask is not None and len(attention_mask.shape) == 2:
         attention_mask = ops.expand_dims(attention_mask, 0)  # (1, T, S)
     return combine_pairs(

@@ -1,9 +1,6 @@
-"""What models are for, and what the logits of a classifier mean, in HuggingFace's words."""
+"""What the logits of a classifier mean, in HuggingFace's words."""
 
 from keras_attention._validation import require
-
-# What config.json and manifest.json call the tasks: the keys of `keras_attention.tasks.TASKS`.
-KINDS = ("translator", "classifier", "masked-lm", "encoder", "token-classifier")
 
 SINGLE_LABEL = "single_label_classification"  # a softmax: the probabilities have the sum 1
 MULTI_LABEL = "multi_label_classification"  # a sigmoid each: any number of labels hold

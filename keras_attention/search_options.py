@@ -16,6 +16,8 @@ IMPOSSIBLE = FORBIDDEN / 2  # what is lower holds something forbidden
 class SearchOptions:
     """Greedy search, or beam search with its penalties: see `decoding.beam_search` for each.
 
+    With `shortlist` it chooses among the tokens of a lexical shortlist: see `decoding.Shortlisted`.
+
     Raises:
         ValueError: if one is out of range.
 
@@ -28,8 +30,11 @@ class SearchOptions:
     n_best: int = 1
     min_length: int = 0
     max_length: int | None = None
+    shortlist: bool = False
 
     def __post_init__(self):
+        is_flag = isinstance(self.shortlist, bool)
+        require(is_flag, "shortlist", "True or False", shortlist=self.shortlist)
         require_search(self.beam_size, self.length_penalty, self.coverage_penalty, self.n_best)
         require_limits(self.min_length, self.max_length)
 
@@ -160,6 +165,7 @@ def _is_number(value):
 
 FIELDS = tuple(field.name for field in dataclasses.fields(SearchOptions))
 SAMPLING_FIELDS = tuple(field.name for field in dataclasses.fields(SamplingOptions))
+METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
 
 
 def require_decoding_names(names):
@@ -226,6 +232,48 @@ def decoding_of_run(path, config, seed=None, **search):
     if seed is not None and not options.is_sampling:
         refuse_without_sample("seed")
     return options, 0 if seed is None else seed
+
+
+def decoding_of_artifact(path, decoding, seed=None, **search):
+    """The seed with which an artifact samples; None where it searches.
+
+    Args:
+        path: the artifact.
+        decoding: of its manifest, a dict.
+        seed, search: those of `load`.
+
+    Raises:
+        InputError: if the artifact cannot do what is asked for: it was fixed by its export.
+    """
+    require_decoding_names(search)
+    method = decoding["method"]
+    is_sampling = method == "sampling"
+    own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}
+    search = dict(search)
+    if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
+        raise InputError(
+            f"{path} was exported with the method {method}, not "
+            f"{'searching' if is_sampling else 'sampling'}: what an artifact does is fixed. Export "
+            f"it again {'without' if is_sampling else 'with'} `sample`."
+        )
+    for name, value in search.items():
+        if name not in own:
+            raise InputError(
+                f"{path} was exported with the method {method}, not {name} {value}: what an "
+                "artifact does is fixed. Export it again with "
+                f"{'' if is_sampling else '`sample` and '}`{name}`."
+            )
+    asked = METHODS[method](**{**own, **search})  # out of range is out of range here too
+    for name, value in asked.to_dict().items():
+        fewer = name == "n_best" and value < own[name]  # the first of those that it gives
+        if value != own[name] and not fewer:
+            raise InputError(
+                f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
+                f"is fixed. Export it again with {'`sample` and ' if is_sampling else ''}`{name}`."
+            )
+    if not is_sampling:
+        return None
+    return 0 if seed is None else seed
 
 
 def require_defaults(where, defaults):

@@ -39,9 +39,11 @@ class SpecialIds:
             object.__setattr__(self, name, _as_int(getattr(self, name)))
         ids = {"padding": self.padding, "unknown": self.unknown, "start": self.start}
         for name, value in (*ids.items(), *(("end", end) for end in self.ends)):
-            is_id = isinstance(value, int) and not isinstance(value, bool) and value >= 0
             require(
-                value is None or is_id, name, "an integer of at least 0, or None", **{name: value}
+                value is None or _is_id(value),
+                name,
+                "an integer of at least 0, or None",
+                **{name: value},
             )
 
     @property
@@ -87,6 +89,36 @@ class SpecialIds:
 def _as_int(value):
     """A NumPy integer, as `np.argmax` gives one, as the integer that JSON can hold."""
     return int(value) if isinstance(value, np.integer) else value
+
+
+def _is_id(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def as_ids(name, values):
+    """A tuple of Python integers from a list, a tuple or an array of ids.
+
+    Args:
+        name: of the argument, for the message.
+        values: what was given.
+
+    Raises:
+        ValueError: if it is something else, or a member is not an integer of at least 0.
+
+    >>> as_ids("forbidden_ids", np.array([0, 2]))
+    (0, 2)
+    """
+    is_list = isinstance(values, (list, tuple)) or (
+        isinstance(values, np.ndarray) and values.ndim == 1
+    )
+    ids = tuple(map(_as_int, values)) if is_list else ()
+    require(
+        is_list and all(map(_is_id, ids)),
+        name,
+        "a list of integers of at least 0",
+        **{name: values},
+    )
+    return ids
 
 
 def pad(rows, length=None, value=0):

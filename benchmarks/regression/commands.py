@@ -63,6 +63,7 @@ def _review(rng):
 
 
 def _translator(output, *options, part="train", epochs=2):
+    vocabulary = () if "--initial-weights" in options else ("--vocabulary-size", "90")
     files = [
         option
         for name, stem in (("train", part), ("valid", "valid"))
@@ -70,7 +71,7 @@ def _translator(output, *options, part="train", epochs=2):
         for option in (f"--{name}-{side}", f"{stem}.{end}")
     ]
     return [
-        *("train", "translator", *files, "--epochs", str(epochs), "--vocabulary-size", "90"),
+        *("train", "translator", *files, "--epochs", str(epochs), *vocabulary),
         *("--batch-tokens", "256", "--warmup-steps", "10", "--seed", "7", "--quiet"),
         *(*options, "--output", output),
     ]

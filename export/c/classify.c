@@ -9,16 +9,16 @@
 #include "common.h"
 
 /* Ends each line at its tab; what follows the tab. `first` is the number of the first line. */
-static void split(char **lines, char **others, int64_t first, int64_t count) {
+static void split(Text *lines, Text *others, int64_t first, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    char *tab = strchr(lines[i], '\t');
-    if (!tab || strchr(tab + 1, '\t')) {
+    char *end = lines[i].start + lines[i].size, *tab = memchr(lines[i].start, '\t', lines[i].size);
+    if (!tab || memchr(tab + 1, '\t', end - tab - 1)) {
       char where[40];
       snprintf(where, sizeof where, "line %lld", (long long)(first + i));
       fail(where, "expected two texts with one tab between them");
     }
-    *tab = '\0';
-    others[i] = tab + 1;
+    others[i] = (Text){tab + 1, end - tab - 1};
+    lines[i].size = tab - lines[i].start;
   }
 }
 
@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   TF_Output outputs[2] = {output(&model, has_label ? "probabilities" : "scores")};
   if (has_label) outputs[1] = output(&model, "label");
 
-  char *lines[BATCH], *others[BATCH];
+  Text lines[BATCH], others[BATCH];
   int64_t first = 1;
   for (int64_t count; (count = read_lines(lines)); first += count) {
     if (takes_pairs) split(lines, others, first, count);
@@ -47,8 +47,8 @@ int main(int argc, char **argv) {
       for (int64_t j = 0; j < number; j++)
         printf("%s%.6f", j || has_label ? "\t" : "", scores[i * number + j]);
       putchar('\n');
-      free(lines[i]);
     }
+    free_lines(lines, count);
     for (int i = 0; i <= takes_pairs; i++) free_strings(values_in[i]);
     TF_DeleteTensor(found[0]);
     if (has_label) free_strings(found[1]);

@@ -87,8 +87,12 @@ TF_Output input(const Model *model, const char *key) { return endpoint(model, 1,
 TF_Output output(const Model *model, const char *key) { return endpoint(model, 2, key); }
 
 Model load_model(const char *artifact, const char *op_library) {
+  /* Opened once: if another artifact takes its place, all files are still read from the same one. */
+  int opened = open(artifact, O_RDONLY | O_DIRECTORY);
+  if (opened < 0) fail(artifact, strerror(errno));
   char *directory;
-  if (asprintf(&directory, "%s/saved_model/1", artifact) < 0) fail("memory", "there is none left");
+  if (asprintf(&directory, "/proc/self/fd/%d/saved_model/1", opened) < 0)
+    fail("memory", "there is none left");
   TF_Status *status = TF_NewStatus();
   Model model = {.library = TF_LoadLibrary(op_library, status)};
   check(status, op_library);
@@ -98,7 +102,8 @@ Model load_model(const char *artifact, const char *op_library) {
   const char *tags[] = {"serve"};
   model.session = TF_LoadSessionFromSavedModel(options, NULL, directory, tags, 1, model.graph,
                                                model.description, status);
-  check(status, directory);
+  check(status, artifact);
+  close(opened);
   /* MetaGraphDef.signature_def = 5; SignatureDef.inputs = 1, .outputs = 2; TensorInfo.name = 1. */
   const uint8_t *start = model.description->data;
   model.signature = entry((Bytes){start, start + model.description->length}, 5, "serving_default");
@@ -127,12 +132,12 @@ void run(const Model *model, const TF_Output *inputs, TF_Tensor *const *values_i
   TF_DeleteStatus(status);
 }
 
-TF_Tensor *strings(char **lines, int64_t count) {
+TF_Tensor *strings(const Text *texts, int64_t count) {
   TF_Tensor *tensor = TF_AllocateTensor(TF_STRING, &count, 1, count * sizeof(TF_TString));
   TF_TString *values = TF_TensorData(tensor);
   for (int64_t i = 0; i < count; i++) {
     TF_StringInit(&values[i]);
-    TF_StringCopy(&values[i], lines[i], strlen(lines[i]));
+    TF_StringCopy(&values[i], texts[i].start, texts[i].size);
   }
   return tensor;
 }
@@ -147,16 +152,22 @@ void print_string(const TF_TString *value) {
   fwrite(TF_StringGetDataPointer(value), 1, TF_StringGetSize(value), stdout);
 }
 
-int64_t read_lines(char **lines) {
-  int64_t count = 0;
-  char *line = NULL;
-  size_t capacity = 0;
-  for (ssize_t size; count < BATCH && (size = getline(&line, &capacity, stdin)) >= 0;) {
-    if (size && line[size - 1] == '\n') line[size - 1] = '\0';
-    lines[count++] = strdup(line);
+int64_t read_lines(Text *lines) {
+  for (int64_t count = 0; count < BATCH; count++) {
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size = getline(&line, &capacity, stdin);
+    if (size < 0) {
+      free(line);
+      return count;
+    }
+    lines[count] = (Text){line, size - (size && line[size - 1] == '\n')};
   }
-  free(line);
-  return count;
+  return BATCH;
+}
+
+void free_lines(Text *lines, int64_t count) {
+  for (int64_t i = 0; i < count; i++) free(lines[i].start);
 }
 
 int finish(void) { return fflush(stdout) || ferror(stdout) ? 2 : 0; }

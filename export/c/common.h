@@ -3,14 +3,22 @@
 #pragma once
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tensorflow/c/c_api.h"
 
 enum { BATCH = 32 };
+
+/* A line, or a part of one: any bytes, NUL too. */
+typedef struct {
+  char *start;
+  size_t size;
+} Text;
 
 /* A part of a serialised protocol buffer. */
 typedef struct {
@@ -42,12 +50,13 @@ void run(const Model *model, const TF_Output *inputs, TF_Tensor *const *values_i
          const TF_Output *outputs, TF_Tensor **values_out, int number_out);
 
 /* A tensor (count,) of strings, which free_strings deletes. */
-TF_Tensor *strings(char **lines, int64_t count);
+TF_Tensor *strings(const Text *texts, int64_t count);
 void free_strings(TF_Tensor *tensor);
 void print_string(const TF_TString *value);
 
-/* Reads up to BATCH lines of standard input, without their ends; each is the caller's to free. */
-int64_t read_lines(char **lines);
+/* Reads up to BATCH lines of standard input, without their ends; free_lines deletes them. */
+int64_t read_lines(Text *lines);
+void free_lines(Text *lines, int64_t count);
 
 /* Writes what is still to be written; the program's status. */
 int finish(void);

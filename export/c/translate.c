@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
   if (has_input(&model, "seed")) inputs[number++] = input(&model, "seed"); /* it samples */
   TF_Output translation = output(&model, "text");
 
-  char *lines[BATCH];
+  Text lines[BATCH];
   int32_t first = 0; /* the number of the batch's first line, from 0 on, is its seed */
   for (int64_t count; (count = read_lines(lines)); first += count) {
     TF_Tensor *values_in[] = {strings(lines, count), seeds(first, count)}, *found = NULL;
@@ -33,8 +33,8 @@ int main(int argc, char **argv) {
     for (int64_t i = 0; i < count; i++) {
       print_string(&values[i * best]);
       putchar('\n');
-      free(lines[i]);
     }
+    free_lines(lines, count);
     free_strings(values_in[0]);
     TF_DeleteTensor(values_in[1]);
     free_strings(found);

@@ -8,10 +8,10 @@ tokenizers and numpy; neither TensorFlow nor keras_attention.
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from artifact import read_artifact
 from tokenizers import Tokenizer
 
 
@@ -19,19 +19,16 @@ class Classifier:
     """The model and the tokenizer of an artifact."""
 
     def __init__(self, artifact):
-        artifact = Path(artifact)
-        manifest = json.loads((artifact / "manifest.json").read_text())
-        if manifest["kind"] != "classifier":
-            sys.exit(f"{artifact} is a {manifest['kind']}, not a classifier.")
+        manifest, files = read_artifact(artifact, "classifier", "model.tflite")
         self.labels = manifest["labels"]
         self.takes_pairs = manifest["takes_pairs"]
         self.is_regression = manifest.get("problem_type") == "regression"
         self.output = "scores" if self.is_regression else "probabilities"
-        self.tokenizer = Tokenizer.from_file(str(artifact / "tokenizer" / "tokenizer.json"))
+        self.tokenizer = Tokenizer.from_buffer(files["tokenizer/tokenizer.json"])
         self.tokenizer.enable_truncation(manifest["max_length"])
         self.tokenizer.enable_padding(pad_id=self.tokenizer.token_to_id("[PAD]"))
         # The interpreter must outlive its runner.
-        self.interpreter = Interpreter(str(artifact / "model.tflite"), num_threads=2)
+        self.interpreter = Interpreter(model_content=files["model.tflite"], num_threads=2)
         self.runner = self.interpreter.get_signature_runner("ids")
 
     def scores(self, texts):

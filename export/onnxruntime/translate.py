@@ -7,33 +7,30 @@ Needs onnxruntime, sentencepiece and numpy; neither TensorFlow nor keras_attenti
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import sentencepiece
+from artifact import read_artifact
 
 
 class Translator:
     """The model and the tokenizer of an artifact."""
 
     def __init__(self, artifact):
-        artifact = Path(artifact)
-        manifest = json.loads((artifact / "manifest.json").read_text())
-        if manifest["kind"] != "translator":
-            sys.exit(f"{artifact} is a {manifest['kind']}, not a translator.")
-        tokenizer = artifact / "tokenizer"
-        shared = json.loads((tokenizer / "tokenizer.json").read_text())["shared"]
+        manifest, files = read_artifact(artifact, "translator", "model.onnx")
+        shared = json.loads(files["tokenizer/tokenizer.json"])["shared"]
         names = ["shared.model"] * 2 if shared else ["source.model", "target.model"]
         self.source, self.target = [
-            sentencepiece.SentencePieceProcessor(model_file=str(tokenizer / name)) for name in names
+            sentencepiece.SentencePieceProcessor(model_proto=files[f"tokenizer/{name}"])
+            for name in names
         ]
         self.special_ids = manifest["special_ids"]
         decoding = manifest["decoding"]
         self.max_source_length = decoding["max_source_length"]
         self.samples = decoding["method"] == "sampling"
         self.session = onnxruntime.InferenceSession(
-            str(artifact / "model.onnx"), providers=["CPUExecutionProvider"]
+            files["model.onnx"], providers=["CPUExecutionProvider"]
         )
 
     def encode(self, text):

@@ -11,6 +11,7 @@ class Classifier:
     """
 
     def __init__(self, path):
+        self.path = path
         with open(path, encoding="utf-8") as file:
             manifest = json.load(file)
         if manifest["kind"] != "classifier":
@@ -28,9 +29,28 @@ class Classifier:
                 raise SystemExit(f"Line {number}: expected two texts with one tab between them.")
         return {"text": [one for one, _ in pairs], "text_pair": [other for _, other in pairs]}
 
-    def line(self, label, scores):
-        """What is said of one text, as JSON; a regression has no label."""
-        named = zip(self.labels, scores, strict=True)
+    def line(self, found):
+        """What is said of one text, as JSON; a regression has no label.
+
+        Args:
+            found: the server's outputs for it, by their names.
+        """
+        outputs = {"scores"} if self.is_regression else {"label", "probabilities"}
+        if set(found) != outputs:
+            self.refuse("in what they give")
+        label = found.get("label")
+        scores = found["scores" if self.is_regression else "probabilities"]
+        named = dict(zip(self.labels, scores, strict=False))
+        # The server says the best label's name, which shows whether both are of one artifact.
+        is_best = self.is_regression or (label in named and named[label] == max(scores))
+        if len(self.labels) != len(scores) or not is_best:
+            self.refuse("in labels")
         said = {} if self.is_regression else {"label": label}
-        said["scores"] = {name: round(float(value), 6) for name, value in named}
+        said["scores"] = {name: round(float(value), 6) for name, value in named.items()}
         return json.dumps(said, ensure_ascii=False)
+
+    def refuse(self, difference):
+        """Ends the program: the manifest is not that of the server's model."""
+        raise SystemExit(
+            f"{self.path} is not of the artifact that the server runs: they differ {difference}."
+        )

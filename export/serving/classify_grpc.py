@@ -26,13 +26,12 @@ def main():
         for start, part in lines.batches():
             inputs = classifier.inputs(start, part)
             found = server.predict(**{name: rpc.strings(texts) for name, texts in inputs.items()})
-            if classifier.is_regression:
-                for row in tf.make_ndarray(found["scores"]):
-                    lines.write(classifier.line(None, row))
-                continue
-            labels, probabilities = (tf.make_ndarray(found[x]) for x in ("label", "probabilities"))
-            for label, row in zip(labels, probabilities, strict=True):
-                lines.write(classifier.line(label.decode(), row))
+            columns = {name: tf.make_ndarray(tensor).tolist() for name, tensor in found.items()}
+            for row in zip(*columns.values(), strict=True):
+                outputs = dict(zip(columns, row, strict=True))
+                if "label" in outputs:
+                    outputs["label"] = outputs["label"].decode()
+                lines.write(classifier.line(outputs))
 
 
 if __name__ == "__main__":

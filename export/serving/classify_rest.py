@@ -25,10 +25,8 @@ def main():
         inputs = classifier.inputs(start, part)
         rows = [dict(zip(inputs, row, strict=True)) for row in zip(*inputs.values(), strict=True)]
         for found in rest.predict(rows, options):
-            if classifier.is_regression:  # the server leaves out the name of an only output
-                lines.write(classifier.line(None, found))
-            else:
-                lines.write(classifier.line(found["label"], found["probabilities"]))
+            # The server leaves out the name of an only output, which is that of a regression.
+            lines.write(classifier.line(found if isinstance(found, dict) else {"scores": found}))
 
 
 if __name__ == "__main__":

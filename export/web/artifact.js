@@ -3,6 +3,14 @@
 /** What a reader of the page can understand and mend. */
 export class ArtifactError extends Error {}
 
+/** Whether this page may compute digests: browsers allow it by https and on localhost alone. */
+export const hasDigests = Boolean(globalThis.crypto?.subtle);
+
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export class Artifact {
   /**
    * Reads manifest.json.
@@ -11,7 +19,10 @@ export class Artifact {
    */
   static async open(url) {
     const artifact = new Artifact(url);
-    const text = new TextDecoder().decode(await artifact.read("manifest.json"));
+    // Not from the browser's cache: a server may call an older file that took a newer one's place
+    // unchanged, as it compares times.
+    const bytes = await download(`${url}manifest.json`, undefined, undefined, "reload");
+    const text = new TextDecoder().decode(bytes);
     try {
       artifact.manifest = JSON.parse(text);
     } catch {
@@ -33,18 +44,24 @@ export class Artifact {
     return this.manifest?.files[name]?.bytes;
   }
 
-  /** The bytes of a file; `progress` is told how many of how many have arrived. */
+  /**
+   * The bytes of a file; `progress` is told how many of how many have arrived.
+   *
+   * They must be those that the manifest describes: an artifact may be replaced while it is read.
+   */
   async read(name, progress) {
-    const bytes = await download(this.url + name, this.size(name), progress);
-    const expected = this.size(name) ?? bytes.length;
-    if (bytes.length !== expected) {
-      const found = bytes.length.toLocaleString("en");
-      throw new ArtifactError(
-        `${name} has ${found} bytes instead of ${expected.toLocaleString("en")}: ` +
-          "the artifact was not copied completely.",
-      );
+    const entry = this.manifest.files[name];
+    if (!entry) throw new ArtifactError(`${name} is not among the files of manifest.json.`);
+    // What the browser's cache holds may be of another artifact; sizes alone would not tell.
+    for (const cache of hasDigests ? ["no-cache", "reload"] : ["reload"]) {
+      const bytes = await download(this.url + name, entry.bytes, progress, cache);
+      const isWhole = bytes.length === entry.bytes;
+      if (isWhole && (!hasDigests || (await sha256(bytes)) === entry.sha256)) return bytes;
     }
-    return bytes;
+    throw new ArtifactError(
+      `${name} is not the file that manifest.json names: the artifact was replaced while the ` +
+        "page read it, or was not copied completely. Load the page again.",
+    );
   }
 
   /** A file of JSON values. */
@@ -53,11 +70,17 @@ export class Artifact {
   }
 }
 
-/** The bytes behind an address as a Uint8Array; its size, if known, is only for `progress`. */
-export async function download(url, size, progress = () => {}) {
+/**
+ * The bytes behind an address as a Uint8Array.
+ *
+ * @param size in bytes, if known; only for `progress`.
+ * @param progress function told how many bytes of how many have arrived.
+ * @param cache what `fetch` takes; by default the server is asked whether the file has changed.
+ */
+export async function download(url, size, progress = () => {}, cache = "no-cache") {
   let response;
   try {
-    response = await fetch(url, { cache: "no-cache" }); // asks whether it has changed
+    response = await fetch(url, { cache });
   } catch {
     throw new ArtifactError(`${url} cannot be reached.`);
   }

@@ -17,7 +17,7 @@ export class ModelClient {
     return this.ask({ open: url });
   }
 
-  /** Loads the model of that artifact; gives {bytes, hasAlignment}. */
+  /** Loads the model of that artifact; gives {bytes, hasAlignment, hasDigests}. */
   load() {
     return this.ask({ load: true });
   }

@@ -69,7 +69,8 @@ try {
   ready = true;
   $.progress.hidden = true;
   $.status.textContent = "";
-  showFacts(manifest, loaded.bytes, view.facts);
+  const compared = !loaded.hasDigests && "by size alone, for want of https";
+  showFacts(manifest, loaded.bytes, { ...view.facts, "Files compared": compared });
   typed();
 } catch (error) {
   fail(error);

@@ -1,10 +1,10 @@
 // Loads and runs the model away from the page, which stays responsive.
 //
 // {open: url} is answered by {answer: manifest}, {load: true} by {received, total} again and again
-// and then {answer: {bytes, hasAlignment}}, {input} by {answer: result}; each by {error: message}
+// and then {answer: {bytes, hasAlignment, hasDigests}}, {input} by {answer: result}; each by {error: message}
 // where it fails.
 
-import { Artifact, ArtifactError } from "./artifact.js";
+import { Artifact, ArtifactError, hasDigests } from "./artifact.js";
 import { Classifier } from "./classifier.js";
 import { Translator } from "./translator.js";
 
@@ -33,7 +33,7 @@ async function open(url) {
 async function load() {
   const Model = KINDS[artifact.manifest.kind];
   model = await Model.open(artifact, (received, total) => self.postMessage({ received, total }));
-  return { bytes: artifact.size("model.onnx"), hasAlignment: model.hasAlignment };
+  return { bytes: artifact.size("model.onnx"), hasAlignment: model.hasAlignment, hasDigests };
 }
 
 async function run(input) {

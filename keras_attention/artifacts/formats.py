@@ -26,6 +26,7 @@ class Format:
             which returns what the manifest says of a precision below float32 or None;
             `operators(path)`, the names of its operators; and `signature(path, name, outputs)`, a
             function of named arrays to a dict of arrays.
+        lacks: the dtypes that it does not compute in.
         package: what runs it, for people.
         command: what the model card shows to run it where the artifact is. `{model}` stands for
             this package's command of the task, `{folder}` for the format's own directory.
@@ -38,6 +39,7 @@ class Format:
     has_precisions: bool
     module: str
     package: str
+    lacks: tuple = ()
     command: str = "{model}"
 
     def write(self, artifact, model, graph, precision):
@@ -97,6 +99,7 @@ FORMATS = {
             has_precisions=True,
             module="tflite",
             package="LiteRT (ai-edge-litert)",
+            lacks=("bfloat16", "float16"),
         ),
         Format(
             name="onnx",
@@ -106,6 +109,7 @@ FORMATS = {
             has_precisions=True,
             module="onnx",
             package="ONNX Runtime",
+            lacks=("bfloat16",),
         ),
     )
 }
@@ -127,6 +131,35 @@ def require_formats(formats):
     repeated = [name for name in FORMATS if list(formats).count(name) > 1]
     if repeated:
         raise InputError(f"`formats` must be different. Received: {', '.join(repeated)} repeatedly")
+
+
+def require_dtypes(formats, model):
+    """Raises `InputError` if a layer of a Keras model computes in what one of `formats` lacks."""
+    used = _dtypes(model)
+    for name in formats:
+        for dtype in sorted(used & set(FORMATS[name].lacks)):
+            raise InputError(
+                f"{FORMATS[name].package} does not compute in {dtype}, as the model does: make it "
+                f'with `dtype="float32"` and the same weights, or leave out {name}.'
+            )
+
+
+def dtype_hint(model):
+    """A sentence for who hears that the answers of a model in half precision are not the same."""
+    halves = sorted(_dtypes(model) & {"bfloat16", "float16"})
+    if not halves:
+        return ""
+    return (
+        f" It computes in {' and '.join(halves)}, which each runtime rounds in its own way: make "
+        'it with `dtype="float32"` and the same weights.'
+    )
+
+
+def _dtypes(model):
+    """What the layers of a Keras model compute in."""
+    from keras_attention.keras_private import computing_layers
+
+    return {layer.compute_dtype for layer in computing_layers(model)}
 
 
 def format_of(directory, runtime, manifest):

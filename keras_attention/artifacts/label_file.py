@@ -6,6 +6,6 @@ from keras_attention.files import write_atomically
 
 
 def write_labels(directory, labels):
-    """Writes labels.txt into the directory of an artifact; a line break in a name is a blank."""
-    text = "".join(f"{' '.join(label.splitlines())}\n" for label in labels)
+    """Writes labels.txt into the directory of an artifact; names are of one line each."""
+    text = "".join(f"{label}\n" for label in labels)
     write_atomically(Path(directory) / "labels.txt", text.encode())

@@ -25,7 +25,6 @@ from keras_attention.json_file import (
     require_fields,
     shortened,
 )
-from keras_attention.problem_types import KINDS
 
 # What says where the model comes from: its sizes, or the weights it began with.
 SIZES = ("architecture", "family", "preset")
@@ -175,15 +174,18 @@ def read_manifest(directory):
 
 
 def foreign_to_artifact(directory):
-    """What a directory is that no artifact may replace; None of one that is wholly an artifact."""
+    """What a directory is that no artifact may replace; None of one that is wholly an artifact.
+
+    Other programs have files named manifest.json too. The manifest's own sha256 tells an artifact
+    from these, of whatever task it is.
+    """
     path = Path(directory) / "manifest.json"
     try:
-        manifest = read_manifest(directory) if path.is_file() else {}
-    except InputError:  # other programs have files of this name
-        manifest = {}
-    if manifest.get("kind") not in KINDS:
+        files = read_manifest(directory)["files"] if path.is_file() else None
+    except InputError:
+        files = None
+    if files is None:
         return "a directory that is no artifact"
-    files = manifest["files"]
     others = other_names(directory, lambda name: name in files or name == "manifest.json")
     return f"an artifact that also holds {others}" if others else None
 

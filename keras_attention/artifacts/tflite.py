@@ -1,7 +1,7 @@
 """TFLite: written with built-in operators only, and run by LiteRT (ai_edge_litert)."""
 
 import os
-import threading
+import queue
 from pathlib import Path
 
 from keras_attention._validation import InputError, missing_package, one_line
@@ -10,6 +10,9 @@ from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
 from keras_attention.artifacts.tflite_precision import ARITHMETIC, lower_tflite_precision
 from keras_attention.files import write_atomically
+
+# A file of at most so many bytes answers one row as fast with one thread (docs/lab-notes.md).
+SMALL_FILE = 32_000_000
 
 
 def write(path, model, graph, precision="float32", saved_model=None):
@@ -77,11 +80,13 @@ def signature(path, name="ids", outputs=None, num_threads=None):
         path: of the file.
         name: of the signature.
         outputs: of no meaning here: LiteRT computes all of them.
-        num_threads: None for as many as there are processors.
+        num_threads: of one call. None for as many as there are processors; for a call of one row
+            one, where the file is small: its products are too small to be shared.
 
     Returns:
-        A function that several threads may call. An interpreter has one set of tensors, so that it
-        answers one call after the other; each uses `num_threads` threads.
+        A function that several threads may call. An interpreter has one set of tensors and answers
+        one call after the other. So there are several, made when calls come together: as many as
+        the processors have threads for.
 
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
@@ -92,14 +97,44 @@ def signature(path, name="ids", outputs=None, num_threads=None):
         raise missing_package("ai-edge-litert", "litert") from error
 
     # The bytes and not the path: a file that is mapped into memory changes when it is overwritten.
-    interpreter = Interpreter(
-        model_content=Path(path).read_bytes(), num_threads=num_threads or os.cpu_count()
-    )
-    runner = interpreter.get_signature_runner(name)
-    lock = threading.Lock()
+    data, processors = Path(path).read_bytes(), os.cpu_count() or 1
+
+    def pool(threads):
+        def make():
+            interpreter = Interpreter(model_content=data, num_threads=threads)
+            return interpreter.get_signature_runner(name)
+
+        return _Pool(make, max(1, processors // threads))
+
+    several = pool(num_threads or processors)
+    one = several if num_threads or len(data) > SMALL_FILE else pool(1)
+    one.make()  # what is wrong with the file shows here
 
     def run(**inputs):
-        with lock:
-            return runner(**inputs)  # copies of the tensors
+        is_one = all(len(array) == 1 for array in inputs.values())
+        return (one if is_one else several).run(inputs)  # copies of the tensors
 
     return run
+
+
+class _Pool:
+    """Functions that each answer one call at a time, made by `make` when none is free."""
+
+    def __init__(self, make, size):
+        self._make = make
+        self._free = queue.LifoQueue()  # what was made is taken before what is not
+        for _ in range(size):
+            self._free.put(None)
+
+    def make(self):
+        """Makes one before it is needed."""
+        self._free.get()
+        self._free.put(self._make())
+
+    def run(self, inputs):
+        function = self._free.get()
+        try:
+            function = function or self._make()
+            return function(**inputs)
+        finally:
+            self._free.put(function)

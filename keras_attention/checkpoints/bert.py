@@ -4,7 +4,7 @@ import keras
 
 from keras_attention import activations
 from keras_attention._validation import require
-from keras_attention.checkpoints.family import ENCODER, Family
+from keras_attention.checkpoints.encoder_family import ENCODER, EncoderFamily
 from keras_attention.checkpoints.parts import Part, dense_parts, norm_parts
 from keras_attention.models import BertEncoder, Classifier, MaskedLM, TokenClassifier
 from keras_attention.models.bert_encoder import INITIALIZER_RANGE
@@ -21,7 +21,7 @@ ACTIVATIONS = {
 DROPOUT = 0.1  # where a config gives no rate
 
 
-class Bert(Family):
+class Bert(EncoderFamily):
     """Devlin et al. 2018, as HuggingFace's BertModel and its heads store it."""
 
     model_type = "bert"

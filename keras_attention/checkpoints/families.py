@@ -2,7 +2,6 @@
 
 from keras_attention._validation import require
 from keras_attention.checkpoints.bert import Bert
-from keras_attention.models import Classifier, EncoderHead, MaskedLM, TokenClassifier
 
 # A new family adds its file and a line here. The first says what is wrong with a config that names
 # no family.
@@ -24,15 +23,15 @@ def family_of_model(model):
         ValueError: if it is of none of them, or of a subclass: that may compute something else, of
             which a published config says nothing.
     """
-    bare = model.encoder if isinstance(model, EncoderHead) else model
-    found = [family for family in FAMILIES.values() if isinstance(bare, family.bare_class)]
-    names = " or ".join(family.name for family in FAMILIES.values())
+    families = FAMILIES.values()
+    found = [family for family in families if isinstance(family.bare(model), family.bare_class)]
+    names = " or ".join(family.name for family in families)
     require(found, "model", f"a {names}", model=model)
     # A family may derive its class from another's: the nearest one it is.
     family = max(found, key=lambda family: len(family.bare_class.__mro__))
     for part, known in (
-        (bare, (family.bare_class,)),
-        (model, (family.bare_class, Classifier, MaskedLM, TokenClassifier)),
+        (family.bare(model), (family.bare_class,)),
+        (model, (family.bare_class, *family.head_classes)),
     ):
         require(
             type(part) in known,

@@ -1,19 +1,22 @@
 """The base class of published model families: what reading and writing a checkpoint asks of one."""
 
-ENCODER = "encoder"
+from keras_attention._validation import InputError, with_article
 
 
 class Family:
     """A published family, without state; its one instance stands in `families.FAMILIES`.
 
-    A new family derives from this class in a file of its own. It provides the attributes, and every
-    method but `load_tokenizer`, which finds the tokenizer in a table unless overridden. Names of
-    tensors are those of the bare model, without `prefix`, unless said otherwise.
+    A new family derives from this class in a file of its own, or from `EncoderFamily` where it is
+    one of encoders. It provides the attributes and the methods that raise `NotImplementedError`
+    here. Names of tensors are those of the bare model, without `prefix`, unless said otherwise.
 
     Attributes:
         model_type: what config.json calls the family.
         name: what messages call it.
         bare_class: the class of our model without a head.
+        bare_task: the task of such a model, which a checkpoint of any head can be loaded for; None
+            where there is none, as with language models.
+        head_classes: the classes of our models with a head.
         prefix: of the bare model's tensors in a checkpoint of a model with a head.
         ignored: names of tensors that are copies of others, or no weights, as they stand after
             `prefix`.
@@ -27,13 +30,15 @@ class Family:
         epsilon: the name of the norms' epsilon in config.json, and its default; None where the
             family has a constant one.
         architectures: dict from a name that "architectures" may hold to a task.
-        heads: dict from a task other than "encoder" to the tensor that shows that a checkpoint
+        heads: dict from a task other than `bare_task` to the tensor that shows that a checkpoint
             holds the head for it; the whole name.
     """
 
     model_type = None
     name = None
     bare_class = None
+    bare_task = None
+    head_classes = ()
     prefix = ""
     ignored = ()
     supported = {}
@@ -47,12 +52,27 @@ class Family:
 
     @property
     def tasks(self):
-        """The tasks that a checkpoint of the family can be loaded for."""
-        return (ENCODER, *self.heads)
+        """The tasks that a checkpoint of the family can be loaded for. The first is the default."""
+        return (*([] if self.bare_task is None else [self.bare_task]), *self.heads)
 
     def known_name(self, name):
         """A tensor's name as `parts` has it, from the one that a file uses."""
         return name
+
+    # Reading
+
+    def task_config(self, task, config, path):
+        """The config, with what the head for a task needs of it.
+
+        Args:
+            task: one of `tasks`.
+            config: dict that `read_config` returned.
+            path: of config.json, for messages.
+
+        Raises:
+            InputError: if the config speaks of a head that no model here has.
+        """
+        return config
 
     def arguments(self, config, names):
         """The arguments of the bare model.
@@ -77,17 +97,41 @@ class Family:
         Args:
             task: one of `tasks`.
             arguments: of the bare model.
-            config: dict that `read_config` returned.
+            config: dict that `task_config` returned.
             shapes: of the checkpoint's tensors, a dict by name, with `prefix` where there is a
                 head.
         """
         raise NotImplementedError
+
+    def complete(self, model, config, path):
+        """Gives a model that has its weights what else the config says, such as `labels`.
+
+        Args:
+            model: from `make`.
+            config: dict that `task_config` returned.
+            path: of config.json, for messages.
+
+        Raises:
+            InputError: if it does not fit the model.
+        """
+
+    def load_tokenizer(self, directory):
+        """The tokenizer in a directory."""
+        raise NotImplementedError
+
+    # Reading and writing
+
+    def bare(self, model):
+        """The model without its head, of `bare_class`; `model` where it has none."""
+        return model
 
     def parts(self, model):
         """`{name: Part}` of a model: the tensors of its checkpoint, with `prefix` where it has a
         head.
         """
         raise NotImplementedError
+
+    # Writing
 
     def architecture(self, model):
         """The name for "architectures" of one of our models.
@@ -98,15 +142,31 @@ class Family:
         raise NotImplementedError
 
     def config(self, model):
-        """config.json of one of our models but for architectures, labels and the padding's id.
+        """config.json of one of our models but for architectures, labels and the tokenizer's ids.
 
         Raises:
             ValueError: if the family cannot express it.
         """
         raise NotImplementedError
 
-    def load_tokenizer(self, directory):
-        """The tokenizer in a directory: the one that it names, else that of `bare_class`."""
-        from keras_attention.text.tokenizers import load_encoder_tokenizer
+    def label_config(self, model, labels=None):
+        """What config.json says of the classes of a model; nothing where it has none.
 
-        return load_encoder_tokenizer(directory, self.bare_class.tokenizer_class)
+        Args:
+            model: one of our models.
+            labels: names of its classes, a list of str, or None for its own.
+
+        Raises:
+            InputError: if labels are given for a model without classes.
+            ValueError: if they are not one a class.
+        """
+        if labels is not None:
+            raise InputError(
+                f"`labels` are names of classes; {with_article(type(model).__name__)} has no "
+                "classes."
+            )
+        return {}
+
+    def tokenizer_config(self, tokenizer):
+        """What config.json says of a tokenizer."""
+        return {"pad_token_id": tokenizer.special_ids.padding}

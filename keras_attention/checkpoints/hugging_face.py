@@ -12,24 +12,16 @@ from keras_attention.checkpoints.checkpoint_tensors import (
     tensor_names,
 )
 from keras_attention.checkpoints.families import family_of_model
-from keras_attention.checkpoints.family import ENCODER
 from keras_attention.checkpoints.hugging_face_config import (
-    label_config,
-    labels_of,
-    problem_type_of_config,
     read_config,
     read_family,
     task_of_config,
-    unnamed_labels,
 )
 from keras_attention.checkpoints.parts import assign
 from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
 from keras_attention.json_file import is_string, json_object_or_empty, listed, whole_read
-from keras_attention.models import Classifier, ClassifierHead
-from keras_attention.models.classifier_head import require_labels
 from keras_attention.models.encoder import require_taken
 from keras_attention.new_directory import new_directory
-from keras_attention.problem_types import SINGLE_LABEL
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in several files
@@ -42,6 +34,8 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
+# The ends of names of files that are read: weights, settings, and vocabularies of all kinds.
+_READ = (".json", ".safetensors", ".txt", ".model", ".spm")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -54,18 +48,18 @@ def load_hugging_face(directory, task=None, **overrides):
     Args:
         directory: holds config.json and model.safetensors, or model.safetensors.index.json and the
             files that it names; float16 and bfloat16 are cast.
-        task: "encoder" for the bare encoder, "classifier", "masked-lm" or "token-classifier". None
-            takes what "architectures" in config.json names, and the bare encoder where it names
-            nothing.
-        **overrides: arguments of the encoder other than sizes: `dropout`, `dtype`, `activation`.
+        task: one of the family's: of BERT "encoder" for the bare encoder, "classifier", "masked-lm"
+            or "token-classifier". None takes what "architectures" in config.json names, and the
+            family's default, such as the bare encoder, where it names nothing.
+        **overrides: arguments of the bare model other than sizes: `dropout`, `dtype`, `activation`.
 
     Returns:
-        The bare model of the family, such as a `BertEncoder`, or a `MaskedLM`, `Classifier` or
-        `TokenClassifier`. Of the last two, `.labels` are the names of the classes, and
-        `.problem_type` is what the config says that the logits mean.
+        The bare model of the family, such as a `BertEncoder`, or one with a head, such as a
+        `MaskedLM`, `Classifier` or `TokenClassifier`. Of the last two, `.labels` are the names of
+        the classes, and `.problem_type` is what the config says that the logits mean.
 
     Raises:
-        ValueError: if `task` is unknown, or the encoder does not take an argument.
+        ValueError: if `task` is unknown, or the bare model does not take an argument.
         InputError: if a file is missing or damaged, the config is not of a model that ours can be,
             the checkpoint lacks the head for the task, or tensors are unknown, missing or of other
             shapes, which are all named.
@@ -82,11 +76,11 @@ def _load(directory, task, overrides):
     require(task in family.tasks, "task", f"None or one of {family.tasks}", task=task)
     path = _weights_path(directory)
     with open_tensors(path) as file:
-        names = tensor_names(file.shapes, family, with_head=task != ENCODER)
+        names = tensor_names(file.shapes, family, with_head=task != family.bare_task)
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
         types = {name: file.types[stored] for name, stored in names.items()}
         _require_head(path, family, task, config, shapes)
-        config = _with_problem_type(config, task, directory / "config.json")
+        config = family.task_config(task, config, directory / "config.json")
         require_taken(family.bare_class, overrides)
         arguments = {**family.arguments(config, names), **overrides}
         require_possible(path, family, arguments, shapes)
@@ -99,26 +93,8 @@ def _load(directory, task, overrides):
             values[part] = value.T if part.is_kernel else value
         require_finite(path, {names[name]: values[part] for name, part in parts.items()})
     assign(values)
-    if isinstance(model, ClassifierHead):
-        model.labels = labels_of(config, model.num_classes, directory / "config.json")
+    family.complete(model, config, directory / "config.json")
     return model
-
-
-def _with_problem_type(config, task, path):
-    """The config, with what it says of a classifier's logits under "problem_type".
-
-    Raises:
-        InputError: if no classifier here does that, or the classes of tokens are no single ones.
-    """
-    if task not in ("classifier", "token-classifier"):
-        return config
-    problem_type = problem_type_of_config(config, path)
-    if task == "token-classifier" and problem_type not in (None, SINGLE_LABEL):
-        raise InputError(
-            f"{path} says that the logits of a token are those of {problem_type}; a token "
-            f"classifier here is of {SINGLE_LABEL} alone."
-        )
-    return {**config, "problem_type": problem_type}
 
 
 def _weights_path(directory):
@@ -143,7 +119,7 @@ def _weights_path(directory):
 
 
 def _tasks_found(family, config, names):
-    """The tasks, beside "encoder", that a checkpoint holds the head for.
+    """The tasks, beside that of the bare model, that a checkpoint holds the head for.
 
     Two heads may have tensors of the same names. Then "architectures" tells them apart, also from
     heads that no model here has: a multiple choice has the tensors of a classifier.
@@ -163,14 +139,17 @@ def _tasks_found(family, config, names):
 
 def _require_head(path, family, task, config, names):
     """Raises `InputError` unless a checkpoint holds the head for a task."""
-    found = [ENCODER, *_tasks_found(family, config, names)]
+    if task == family.bare_task:
+        return
+    found = _tasks_found(family, config, names)
     if task in found:
         return
     tensor = family.heads[task]
     reason = "belongs to the head for another task" if tensor in names else "is missing"
+    others = [repr(name) for name in family.tasks if name == family.bare_task or name in found]
+    way = f" It can be read for the task {' or '.join(others)}." if others else ""
     raise InputError(
-        f"{path} does not hold the head for the task {task!r}: {tensor} {reason}. It can be read "
-        f"for the task {' or '.join(repr(name) for name in found)}."
+        f"{path} does not hold the head for the task {task!r}: {tensor} {reason}.{way}"
     )
 
 
@@ -202,7 +181,8 @@ def load_tokenizer(directory):
         directory: holds config.json and the tokenizer's files.
 
     Returns:
-        One of `keras_attention.text.tokenizers.ENCODER_TOKENIZERS`: for BERT a
+        A tokenizer of the family's kind: for BERT one of
+        `keras_attention.text.tokenizers.ENCODER_TOKENIZERS`, such as a
         `keras_attention.text.WordPieceTokenizer`.
 
     Raises:
@@ -218,7 +198,7 @@ def load_tokenizer(directory):
 
 def hugging_face_files(directory):
     """The names of the files that may be read of a HuggingFace directory, for `whole_read`."""
-    return [name for name in listed(directory) if name.endswith((".json", ".safetensors", ".txt"))]
+    return [name for name in listed(directory) if name.endswith(_READ)]
 
 
 def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
@@ -238,17 +218,16 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
 
     Raises:
         ValueError: if HuggingFace has no such model, or the labels are not one a class.
-        InputError: if `directory` may not be overwritten.
+        InputError: if `directory` may not be overwritten, or labels are given for a model without
+            classes.
     """
     family = family_of_model(model)
-    config = {"architectures": [family.architecture(model)], **family.config(model)}
-    if isinstance(model, ClassifierHead):
-        labels = model.labels if labels is None else require_labels(labels, model.num_classes)
-        config |= label_config(labels or unnamed_labels(model.num_classes))
-        if isinstance(model, Classifier) and model.problem_type != SINGLE_LABEL:
-            config["problem_type"] = model.problem_type
-    if tokenizer is not None:
-        config["pad_token_id"] = tokenizer.padding_id
+    config = {
+        "architectures": [family.architecture(model)],
+        **family.config(model),
+        **family.label_config(model, labels),
+        **({} if tokenizer is None else family.tokenizer_config(tokenizer)),
+    }
     # HuggingFace has no pooler that the model does not read.
     weights = {id(weight) for weight in model.weights}
     parts = family.parts(model).items()

@@ -14,14 +14,14 @@ OPTIONS = (
     Option("formats", "separated by commas (default: all three)", default=",".join(FORMATS)),
     Option(
         "precision",
-        "in which TFLite and ONNX store the weights",
+        "in which TFLite and ONNX store the weights (default: float32)",
         choices=PRECISIONS,
         default=PRECISIONS[0],
     ),
     Option(
         "allow_loss",
-        "BLEU that it may lose (by default 0.05 as float16, 0.3 as int8), or points of accuracy "
-        "(0.1, 0.5)",
+        "BLEU that it may lose (default: 0.05 as float16, 0.3 as int8), or points of accuracy "
+        "(default: 0.1, 0.5)",
         float,
         metavar="X",
     ),

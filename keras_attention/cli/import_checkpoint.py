@@ -8,7 +8,7 @@ OPTIONS = (
     Option("output", "the run directory to make", metavar="RUN", required=True),
     Option(
         "task",
-        "what the run is for; by default what config.json says",
+        "what the run is for (default: what config.json says)",
         choices=tuple(kind for kind in TASKS if task_of(kind).imports),
     ),
     Option("force", "overwrite an existing run", bool, const=True),

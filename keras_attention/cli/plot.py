@@ -8,7 +8,7 @@ from keras_attention._validation import InputError
 from keras_attention.cli.options import CUSTOM, RUNTIME, add_options, custom_objects, given
 from keras_attention.tasks import task_of
 from keras_attention.tasks.option import Option
-from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS
+from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS, SHORTLIST
 
 PICTURE_OPTIONS = (
     Option("output", metavar="F.png", required=True),
@@ -26,7 +26,7 @@ ATTENTION_OPTIONS = (
     Option("pair", "the second text, of a classifier of pairs"),
     Option(
         "attention",
-        "cross by default for a translator; encoders have no other than encoder",
+        "of a translator (default: cross); encoders have no other than encoder",
         spelling="kind",
         choices=("cross", "encoder", "decoder"),
     ),
@@ -48,11 +48,14 @@ LENGTH_OPTIONS = (
     RUNTIME,
     Option("source", metavar="F", required=True),
     Option("reference", metavar="F", required=True),
-    Option("tokenize", "sacrebleu's: 13a (default), none, ...", default="13a", metavar="NAME"),
+    Option("tokenize", "sacrebleu's: 13a, none, ... (default: 13a)", default="13a", metavar="NAME"),
     Option("lowercase", "ignore case", bool, const=True),
     Option("bins", "ranges of length (default: 4)", int, default=4, metavar="N"),
     *PICTURE_OPTIONS,
-    *(Option(**{**vars(o), "group": "how all of them translate"}) for o in SEARCH_OPTIONS),
+    *(
+        Option(**{**vars(o), "group": "how all of them translate"})
+        for o in (*SEARCH_OPTIONS, SHORTLIST)
+    ),
 )
 
 
@@ -109,14 +112,19 @@ def _load(options):
         return task, load_run(options.model, custom_objects=custom, kind=task.kind)
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import hugging_face_files
+    from keras_attention.checkpoints.hugging_face_config import read_family
     from keras_attention.json_file import whole_read
+    from keras_attention.tasks.save_run import task_of_model
 
     model, tokenizer = whole_read(
         options.model,
-        lambda path: (load_hugging_face(path, task="encoder"), load_tokenizer(path)),
+        lambda path: (
+            load_hugging_face(path, task=read_family(path).bare_task),  # heads attend to nothing
+            load_tokenizer(path),
+        ),
         hugging_face_files,
     )
-    task = task_of("encoder")
+    task = task_of_model(model)
     return task, task.wrap(model, tokenizer, task.run_config(model, tokenizer))
 
 

@@ -6,10 +6,18 @@ from keras_attention.cli.options import add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
 
+JIT = {"auto": "auto", "yes": True, "no": False}
+
 # What every training takes: fields of its config, and options of the run.
 CONFIG_OPTIONS = (
-    Option("jit_compile", "compile with XLA (default: no)", choices=("yes", "no"), spelling="jit"),
-    Option("seed", "seed of all random numbers; 0 by default", int, metavar="N"),
+    Option(
+        "jit_compile",
+        "compile with XLA: auto times a few steps of both kinds and takes what makes this training "
+        "shorter (default: auto)",
+        choices=("auto", "yes", "no"),
+        spelling="jit",
+    ),
+    Option("seed", "seed of all random numbers (default: 0)", int, metavar="N"),
     Option("snapshot_every", "also save one every so many updates", int, metavar="STEPS"),
 )
 RUN_OPTIONS = (
@@ -50,7 +58,7 @@ def run(options):
     task = task_of(options.kind)
     values = given(options, [o.name for o in (*task.train_options, *CONFIG_OPTIONS)])
     if "jit_compile" in values:
-        values["jit_compile"] = values["jit_compile"] == "yes"
+        values["jit_compile"] = JIT[values["jit_compile"]]
     resume = bool(options.resume)
     # A wrong option of a new run shows before the workers wait for each other.
     config = None if resume else task.make_config(**values)

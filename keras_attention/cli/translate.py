@@ -1,5 +1,6 @@
 """`keras-attention translate`: one line in, one line out, or with `--n-best N` N lines."""
 
+from keras_attention._validation import InputError
 from keras_attention.cli.options import (
     MODEL_OPTIONS,
     TEXT_OPTIONS,
@@ -17,11 +18,13 @@ from keras_attention.tasks.translation.options import (
     SAMPLING_OPTIONS,
     SEARCH_OPTIONS,
     SEED,
+    SHORTLIST,
 )
 
 OPTIONS = (
     *MODEL_OPTIONS,
     *SEARCH_OPTIONS,
+    SHORTLIST,
     N_BEST,
     *SAMPLING_OPTIONS,
     SEED,
@@ -56,6 +59,8 @@ def run(options):
         kind="translator",
         **given(options, DECODING_NAMES),
     )
+    if options.scores and not translator.has_scores:
+        raise InputError(f"{options.model} gives no scores: it was exported without them.")
     text = "".join(
         f"{score:.4f}\t{text}\n" if options.scores else f"{text}\n"
         for hypotheses in translator.translate_n_best(lines)

@@ -82,7 +82,8 @@ def beam_search(
         inputs, room, return_alignment=attends, beam_size=beam_size
     )
     if attends:
-        require_alignment(model, model_state)
+        option = "return_alignment" if return_alignment else "coverage_penalty"
+        require_alignment(model, model_state, option)
     slots = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
     state = {

@@ -1,5 +1,7 @@
 """Greedy decoding, in the graph, over the step contract."""
 
+import functools
+
 from keras import ops
 
 from keras_attention.decoding.next_tokens import (
@@ -11,10 +13,13 @@ from keras_attention.decoding.next_tokens import (
     top_k,
 )
 from keras_attention.decoding.search_loop import first_room, search_loop
+from keras_attention.graph.argmax import argmax
 
 
-def most_probable(logits, position, rows):
-    """The token of the highest logit (b,), and its log-probability (b,)."""
+def most_probable(logits, position, rows, with_score=True):
+    """The token of the highest logit (b,), and its log-probability (b,), or None."""
+    if not with_score:
+        return argmax(logits), None
     best, token = top_k(logits, 1)  # (B, 1) each
     log_probability = best - log_normalizer(logits, best)
     return ops.squeeze(token, 1), ops.squeeze(log_probability, 1)
@@ -28,6 +33,7 @@ def greedy_search(
     return_alignment=False,
     choose=most_probable,
     single_loop=False,
+    return_score=True,
 ):
     """The most probable token at every step.
 
@@ -41,6 +47,8 @@ def greedy_search(
             these are of, that returns the next token of each and its log-probability: `sample`
             gives another.
         single_loop: see `search_loop`.
+        return_score: whether to return the scores. Without them a step needs no sum over the
+            vocabulary. `most_probable` alone can do so.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: what was emitted, the end included,
@@ -55,16 +63,22 @@ def greedy_search(
     room = first_room(batch_size, longest, single_loop)
     model_state, constants = model.start(inputs, room, return_alignment=return_alignment)
     if return_alignment:
-        require_alignment(model, model_state)
+        require_alignment(model, model_state, "return_alignment")
+    if not return_score:
+        choose = functools.partial(choose, with_score=False)
     state = {
         "position": ops.convert_to_tensor(0, dtype="int32"),
         "token": first_tokens(model, inputs, batch_size),
         "finished": ops.zeros((batch_size,), dtype="bool"),
-        "score": ops.zeros((batch_size,), dtype="float32"),
         "token_ids": ops.full((batch_size, longest), fill, dtype="int32"),
         "model": model_state,
     }
+    names = ["token_ids"]
+    if return_score:
+        names.append("score")
+        state["score"] = ops.zeros((batch_size,), dtype="float32")
     if return_alignment:
+        names.append("alignment")
         state["alignment"] = ops.zeros((batch_size, longest, source_length), dtype="float32")
     rows = ops.arange(batch_size, dtype="int32")
     columns = ops.expand_dims(ops.arange(longest, dtype="int32"), 0)  # (1, T)
@@ -84,10 +98,11 @@ def greedy_search(
             "finished": ops.logical_or(
                 finished, ops.logical_or(is_end(token, ends), position + 1 >= constants["limits"])
             ),
-            "score": state["score"] + ops.where(finished, 0.0, log_probability),
             "token_ids": ops.where(here, ops.expand_dims(token, 1), state["token_ids"]),
             "model": model_state,
         }
+        if return_score:
+            new_state["score"] = state["score"] + ops.where(finished, 0.0, log_probability)
         if return_alignment:
             attention = ops.where(ops.expand_dims(finished, 1), 0.0, model_state["alignment"])
             new_state["alignment"] = ops.where(
@@ -96,5 +111,4 @@ def greedy_search(
         return new_state
 
     constants = {"limits": limits, "rows": rows, "model": constants}
-    names = ("token_ids", "score", "alignment") if return_alignment else ("token_ids", "score")
     return search_loop(model, step, state, constants, names, longest, single_loop)

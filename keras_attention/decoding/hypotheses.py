@@ -44,7 +44,7 @@ def best_continuations(log_probability, logits):
         `FORBIDDEN`; and their tokens (b, K * M).
     """
     beam_size = log_probability.shape[1]
-    count = min(beam_size, logits.shape[-1])
+    count = min(beam_size, logits.shape[-1] or beam_size)
     best, token = top_k(logits, count)  # (b * K, M)
     best = best - log_normalizer(logits, best[:, :1])
     best = ops.reshape(best, (-1, beam_size, count))

@@ -1,6 +1,7 @@
 """Pure functions on logits and tokens: which may come next, which are best, where a row ends."""
 
 import functools
+import numbers
 
 import numpy as np
 from keras import ops
@@ -20,19 +21,45 @@ def allowed_logits(logits, position, forbidden_ids, end_ids=(), min_length=0):
         forbidden_ids: the tokens that are never generated.
         end_ids: the tokens that end a sequence.
         min_length: integer, the tokens that come before an end at least.
+
+    Raises:
+        ValueError: if one of the ids is not in the vocabulary.
     """
+    require_ids("forbidden_ids", forbidden_ids, logits.shape[-1])
+    require_ids("special_ids", end_ids, logits.shape[-1])
     # Added, not selected: to a product with constants the converters add it for nothing.
     logits = ops.cast(logits, "float32")
     if len(forbidden_ids):
-        logits = logits + _forbidding(logits.shape[-1], forbidden_ids)
+        logits = logits + _forbidding(logits, forbidden_ids)
     if min_length and len(end_ids):
-        end = _forbidding(logits.shape[-1], end_ids)
+        end = _forbidding(logits, end_ids)
         logits = logits + end * ops.cast(position < min_length, "float32")
     return logits
 
 
-def _forbidding(size, token_ids):
-    """What takes `token_ids` out of `size` logits when it is added to them."""
+def require_ids(name, token_ids, size):
+    """Raises `ValueError` unless `token_ids` are of a vocabulary of `size`, or of any size: None.
+
+    NumPy would take -1 for the last token.
+
+    Args:
+        name: of the model's attribute, for the message.
+        token_ids: a sequence of integers.
+        size: integer V, or None where it is dynamic.
+    """
+    expected = "ids of the vocabulary"
+    expected += " from 0 on" if size is None else f", from 0 to {size - 1}"
+    for token_id in token_ids:
+        in_range = 0 <= token_id and (size is None or token_id < size)
+        require(in_range, name, expected, **{name: tuple(token_ids)})
+
+
+def _forbidding(logits, token_ids):
+    """What takes `token_ids` out of logits (R, V) when it is added to them: (V,)."""
+    size = logits.shape[-1]
+    if size is None:
+        numbers = ops.arange(ops.shape(logits)[-1], dtype="int32")
+        return ops.where(is_end(numbers, token_ids), FORBIDDEN, 0.0)
     addend = np.zeros(size, "float32")
     addend[list(token_ids)] = FORBIDDEN
     return addend
@@ -42,7 +69,7 @@ def top_k(values, k):
     """The `k` largest of each row of `values`, largest first, the earlier of equal ones first.
 
     Args:
-        values: (R, V) float32; V is static.
+        values: (R, V) float32; grouped where V is static.
         k: integer, at most V.
 
     Returns:
@@ -56,7 +83,7 @@ def top_k(values, k):
     ([[3.0, 2.0]], [[1, 2]])
     """
     size = values.shape[-1]
-    width = group_width(size)
+    width = None if size is None else group_width(size)
     if width is None or k * width >= size:
         best, index = ops.top_k(values, k)
         return best, ops.cast(index, "int32")
@@ -114,17 +141,25 @@ def first_tokens(model, inputs, batch_size, beam_size=None):
     """
     tokens = model.first_tokens(inputs)
     shape = (batch_size,) if beam_size is None else (batch_size, beam_size)
-    if isinstance(tokens, int):
+    if isinstance(tokens, numbers.Integral):  # NumPy's too
+        tokens = int(tokens)
         return ops.full(shape, tokens, dtype="int32")
     tokens = ops.cast(tokens, "int32")
     return tokens if beam_size is None else ops.repeat(tokens[:, None], beam_size, axis=1)
 
 
-def require_alignment(model, state):
-    """Raises `ValueError` unless a model's state, from `start`, says what it attends to."""
+def require_alignment(model, state, option):
+    """Raises `ValueError` unless a model's state, from `start`, says what it attends to.
+
+    Args:
+        model: anything with the step contract.
+        state: what its `start` gives where it is asked for alignments.
+        option: name of the argument that asks for them.
+    """
+    nothing = "0" if option == "coverage_penalty" else "False"
     require(
         isinstance(state, dict) and "alignment" in state,
-        "return_alignment` and `coverage_penalty",
-        'False and 0 for a model whose state has no entry "alignment"',
+        option,
+        f'{nothing} for a model without attention: its state has no entry "alignment"',
         model=type(model).__name__,
     )

@@ -106,10 +106,12 @@ def sample(
 
 def _seeds_of_rows(seed, batch_size):
     """An integer, or one for each row, as (B,) int32."""
-    if not ops.is_tensor(seed):
-        numbers = int32_seeds(seed)
-        if numbers.ndim and isinstance(batch_size, int):
-            fit = numbers.shape == (batch_size,)
-            require(fit, "seed", f"an integer or {batch_size}, one for each row", seed=seed)
-        seed = numbers
-    return ops.cast(seed, "int32") + ops.zeros((batch_size,), "int32")
+    numbers = seed if ops.is_tensor(seed) else int32_seeds(seed)
+    shape, is_known = tuple(numbers.shape), isinstance(batch_size, int)
+    fits = shape == (batch_size,) if is_known and None not in shape else len(shape) == 1
+    count = batch_size if is_known else "integers"
+    require(not shape or fits, "seed", f"an integer or {count}, one for each row", seed=seed)
+    numbers = ops.cast(numbers, "int32")
+    if shape:  # compared once more where a graph runs: a sum would give one row's seed to all
+        return ops.reshape(numbers, (batch_size,))
+    return numbers + ops.zeros((batch_size,), "int32")

@@ -1,12 +1,25 @@
 """Greedy search, beam search or sampling, whichever the options ask for."""
 
+from keras import ops
+
+from keras_attention._validation import require
 from keras_attention.decoding.beam_search import beam_search
 from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.decoding.sample import sample
+from keras_attention.decoding.shortlisted import Shortlisted
 from keras_attention.search_options import GREEDY
 
 
-def search(model, inputs, options=GREEDY, return_alignment=False, single_loop=False, seed=None):
+def search(
+    model,
+    inputs,
+    options=GREEDY,
+    return_alignment=False,
+    single_loop=False,
+    seed=None,
+    shortlist=None,
+    return_score=True,
+):
     """Generates from `inputs`: see `greedy_search`, `beam_search` and `sample`.
 
     Args:
@@ -16,11 +29,30 @@ def search(model, inputs, options=GREEDY, return_alignment=False, single_loop=Fa
         return_alignment: whether to return the attention that chose each token.
         single_loop: see `search_loop`.
         seed: integer or integers (B,), for sampling; 0 by default.
+        shortlist: the `LexicalShortlist` that `options.shortlist` asks for.
+        return_score: whether to return the scores, which greedy search alone can do without.
+
+    Raises:
+        ValueError: if there is no shortlist, the model cannot do with it, or scores are needed.
     """
+    require(
+        return_score or options.is_greedy,
+        "return_score",
+        "True for a beam, which compares scores, and for samples",
+        return_score=return_score,
+    )
     outputs = {"return_alignment": return_alignment, "single_loop": single_loop}
     if options.is_sampling:
         return sample(model, inputs, 0 if seed is None else seed, **options.to_dict(), **outputs)
+    values = options.to_dict()
+    if values.pop("shortlist"):
+        require(shortlist is not None, "shortlist", "a `LexicalShortlist`", shortlist=None)
+        model = Shortlisted(model, shortlist, inputs, least=2 * options.beam_size)
     if options.is_greedy:
-        limits = {"max_length": options.max_length, "min_length": options.min_length}
-        return greedy_search(model, inputs, **limits, **outputs)
-    return beam_search(model, inputs, **options.to_dict(), **outputs)
+        limits = {name: values[name] for name in ("max_length", "min_length")}
+        found = greedy_search(model, inputs, **limits, **outputs, return_score=return_score)
+    else:
+        found = beam_search(model, inputs, **values, **outputs)
+    if isinstance(model, Shortlisted):
+        found = {**found, "token_ids": ops.take(model.token_ids, found["token_ids"], axis=0)}
+    return found

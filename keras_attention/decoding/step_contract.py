@@ -92,6 +92,17 @@ class StepContract:
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `step`.")
 
+    def step_features(self, token, position, state, constants):
+        """As `step`, with what `step_projection` makes the logits of in their place: (R, D).
+
+        Together they let a search compute the logits of some tokens alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `step_features`.")
+
+    def step_projection(self):
+        """The `OutputProjection` of `step_features`; None, the default, where `step` is all."""
+        return None
+
     def select_rows(self, structure, rows, inputs=None):
         """`structure` for some rows alone, in this order; a row may come several times.
 

@@ -6,7 +6,7 @@ from keras import tree
 from keras_attention.graph.output_specs import output_specs
 
 
-def scan(step, state, inputs, reverse=False):
+def scan(step, state, inputs, reverse=False, count=None):
     """Runs `state, output = step(state, input)` over the first axis.
 
     Unlike `keras.ops.scan`, it takes outputs of any structure. On TensorFlow it writes them to
@@ -17,15 +17,15 @@ def scan(step, state, inputs, reverse=False):
         state: nested structure of tensors.
         inputs: nested structure of tensors (T, ...); on JAX T > 0.
         reverse: whether to begin with the last time step; outputs keep the order of the inputs.
+        count: a scalar int32 tensor, how many time steps are run: the first, or with `reverse` the
+            last. The outputs of the others are zeros. None for all.
 
     Returns:
         The last state, and the outputs as tensors (T, ...).
 
     """
     if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.lax.scan(step, state, inputs, reverse=reverse)
+        return _scan_jax(step, state, inputs, reverse, count)
 
     import tensorflow as tf
 
@@ -57,18 +57,20 @@ def scan(step, state, inputs, reverse=False):
     ]
     writers = [tf.TensorArray(spec.dtype, steps, element_shape=spec.shape) for spec in result_specs]
 
-    def body(count, flat_state, writers):
-        index = steps - 1 - count if reverse else count
+    def body(done, flat_state, writers):
+        index = steps - 1 - done if reverse else done
         flat_state, output = flat_step(flat_state, [reader.read(index) for reader in readers])
         writers = [writer.write(index, x) for writer, x in zip(writers, output, strict=True)]
-        return count + 1, flat_state, writers
+        return done + 1, flat_state, writers
 
     shapes = [
         tensor.shape.most_specific_compatible_shape(spec.shape)
         for tensor, spec in zip(flat_state, state_specs, strict=True)
     ]
+    # What is never written is zeros, and every shape stays known: XLA compiles any `count`.
+    limit = steps if count is None else tf.minimum(count, steps)
     _, flat_state, writers = tf.while_loop(
-        lambda count, *_: count < steps,
+        lambda done, *_: done < limit,
         body,
         (tf.constant(0), flat_state, writers),
         shape_invariants=(tf.TensorShape(()), shapes, [tf.TensorShape(None)] * len(writers)),
@@ -78,6 +80,28 @@ def scan(step, state, inputs, reverse=False):
     pairs = zip(flat_state, first_state, strict=True)
     flat_state = [tf.where(length > 0, last, first) for last, first in pairs]
     return tree.pack_sequence_as(state, flat_state), tree.pack_sequence_as(structure, outputs)
+
+
+def _scan_jax(step, state, inputs, reverse, count):
+    import jax
+
+    if count is None:
+        return jax.lax.scan(step, state, inputs, reverse=reverse)
+    first = tree.map_structure(lambda tensor: tensor[0], inputs)
+    _, specs = jax.eval_shape(step, state, first)
+
+    def skip(state, _):
+        return state, tree.map_structure(
+            lambda spec: jax.numpy.zeros(spec.shape, spec.dtype), specs
+        )
+
+    def bounded(carried, step_inputs):
+        done, state = carried
+        state, output = jax.lax.cond(done < count, step, skip, state, step_inputs)
+        return (done + 1, state), output
+
+    (_, state), outputs = jax.lax.scan(bounded, (0, state), inputs, reverse=reverse)
+    return state, outputs
 
 
 def _at_least_one(tensors, length):

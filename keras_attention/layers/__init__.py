@@ -12,6 +12,7 @@ from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
+from keras_attention.layers.output_projection import OutputProjection
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
@@ -33,6 +34,7 @@ __all__ = [
     "Maxout",
     "MultiHeadAttention",
     "MultiplicativeAttention",
+    "OutputProjection",
     "PositionEmbedding",
     "RecurrentDecoder",
     "RecurrentEncoder",

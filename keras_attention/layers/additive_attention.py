@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers.base_attention import BaseAttention
+from keras_attention.layers.clone_initializer import clone_initializer
 
 CHUNK_SIZE = 4
 REFUSED = {
@@ -72,6 +73,7 @@ class AdditiveAttention(BaseAttention):
     and Translate", section 3.1 and appendix A.1.2, https://arxiv.org/abs/1409.0473
     """
 
+    stock_layer = "keras.layers.AdditiveAttention"
     weight_kinds = ("kernel", "score", "bias")
 
     def __init__(
@@ -116,7 +118,7 @@ class AdditiveAttention(BaseAttention):
         self.key_kernel = self.add_weight(
             name="key_kernel",
             shape=(key_width, self.units),
-            initializer=self.kernel_initializer.clone(),
+            initializer=clone_initializer(self.kernel_initializer),
             **self.weight_rules("kernel"),
         )
         # A column, so that the initializer sees U inputs and one output.

@@ -5,6 +5,7 @@ import keras
 from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.matmul import flatten, unflatten
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
@@ -24,14 +25,15 @@ class FeedForward(Layer):
         seed: integer for the dropout.
 
     Call arguments:
-        inputs: (..., D).
+        inputs: (..., T, D).
         training: whether dropout is applied.
 
     Returns:
-        (..., output_dim).
+        (..., T, output_dim).
 
     Raises:
-        ValueError: if a size is not a positive integer or `dropout` is not in [0, 1).
+        ValueError: if a size is not a positive integer, `dropout` is not in [0, 1), or the input
+            has one axis alone or another width.
 
     Example:
 
@@ -84,15 +86,15 @@ class FeedForward(Layer):
         return keras.layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             **self.part_rules(),
             dtype=self.dtype_policy,
             name=name,
         )
 
     def call(self, inputs, training=None):
-        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
+        require_shapes(self.known_sizes(), inputs=(inputs, "... T D"))
         # One row a token: with more dimensions `Dense` goes through a general contraction.
         x = self.intermediate(flatten(inputs))
         if self.dropout:
@@ -100,7 +102,7 @@ class FeedForward(Layer):
         return unflatten(self.output_projection(x), inputs)
 
     def compute_output_shape(self, inputs_shape):
-        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... T D"))
         return (*inputs_shape[:-1], self.output_dim or inputs_shape[-1])
 
     def get_config(self):

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.layers.counterparts import ANY, COUNTERPARTS, weight_finder
+from keras_attention.layers.held_options import held_options, held_rules, is_of, name_of
 
 # What sums or clips each element by itself does the same on kernels of any shape.
 BY_ELEMENT = {"regularizer": ("L1", "L2", "L1L2"), "constraint": ("NonNeg",)}
@@ -20,9 +21,15 @@ def from_keras(layer):
     `TransformerDecoder`, `PositionEmbedding`, `TokenAndPositionEmbedding`, `MaskedLMHead` and, as a
     `SinusoidalPositionEncoding`, `SinePositionEncoding`.
 
+    Functions and objects, such as an activation, are those of the stock layer itself, registered
+    or not.
+
     The two give the same answers, but for a query that may attend to nothing: ours gives zeros,
-    the stock layer a mean of all values. `keras.layers.AdditiveAttention` has no projections: those
-    of ours begin as identities and are trained. A `MaskedLMHead` has the same embedding, no copy.
+    the stock layer a mean of all values. KerasHub's `TokenAndPositionEmbedding`,
+    `PositionEmbedding` and `SinePositionEncoding` drop a mask that they receive, where ours pass it
+    on: in a whole model with such a mask the layers after them see it, and answers may differ at
+    positions of tokens too. `keras.layers.AdditiveAttention` has no projections: those of ours
+    begin as identities and are trained. A `MaskedLMHead` has the same embedding, no copy.
 
     Args:
         layer: a built layer of one of these classes. What ours does not do is refused. What
@@ -56,8 +63,8 @@ def from_keras(layer):
     lacking = f"keras_attention.layers.{counterpart.ours.__name__}"
     known = set(counterpart.words.values())
     require_limits(layer, known, counterpart.their_limits, lacking)
-    config, find = layer.get_config(), weight_finder(layer)
-    options = {our: config.get(their) for our, their in counterpart.words.items()}
+    held, find = held_options(layer, keras.activations.get), weight_finder(layer)
+    options = {our: held.get(their) for our, their in counterpart.words.items()}
     options = {word: value for word, value in options.items() if value is not None}
     ours = counterpart.ours(**options, **counterpart.our_options(layer))
     if not ours.built:
@@ -126,17 +133,15 @@ def require_limits(layer, known, limits, lacking):
         "two layers have others of. Set it on the new layer",
         activity_regularizer=layer.activity_regularizer,
     )
+    for option, rule, held in held_rules(layer, known):
+        require(
+            is_of(held, f"{rule}s", BY_ELEMENT[rule]),
+            "layer",
+            f"one whose `{option}` is one of {BY_ELEMENT[rule]} or None: others read the axes "
+            "of a kernel, which differ between the two layers",
+            **{option: name_of(held)},
+        )
     for option, value in layer.get_config().items():
-        rule = option.rpartition("_")[2]
-        if rule in BY_ELEMENT and option in known and value is not None:
-            name = value.get("class_name") if isinstance(value, dict) else value
-            require(
-                name in BY_ELEMENT[rule],
-                "layer",
-                f"one whose `{option}` is one of {BY_ELEMENT[rule]} or None: others read the axes "
-                "of a kernel, which differ between the two layers",
-                **{option: name},
-            )
         allowed = limits.get(option, (None, False))
         if option not in known and allowed is not ANY:
             values = " or ".join(map(repr, allowed))

@@ -39,6 +39,7 @@ class HeadProjections(Layer):
     Args: those of `MultiHeadAttention` of the same name.
     """
 
+    stock_layer = "keras.layers.MultiHeadAttention"
     weight_kinds = ("kernel", "bias")
 
     def __init__(
@@ -118,17 +119,6 @@ class HeadProjections(Layer):
                 **self.weight_rules("bias"),
             )
         setattr(self, f"{name}_bias", bias)
-
-    def set_weights(self, weights):
-        count = len(self.weights)
-        require(
-            not self.built or len(weights) == count,
-            "weights",
-            f"{count} arrays, as `get_weights` gives them; a stock layer has a kernel each for "
-            "query, key and value: `keras_attention.layers.from_keras` takes them over",
-            length=len(weights),
-        )
-        super().set_weights(weights)
 
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""

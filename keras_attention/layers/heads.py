@@ -7,6 +7,7 @@ faster without its axis: nothing needs to be reshaped between products of rows.
 from keras import ops
 
 from keras_attention.graph.matmul import reshape_rows
+from keras_attention.layers.clone_initializer import clone_initializer
 
 
 def side_by_side(initializer, widths):
@@ -16,18 +17,15 @@ def side_by_side(initializer, widths):
     (8, 8)
 
     Args:
-        initializer: `keras.initializers.Initializer`. Each part has a seed of its own, or all parts
-            would be equal.
+        initializer: `keras.initializers.Initializer`, or any function of a shape and a dtype. Each
+            part has a seed of its own, or all parts would be equal.
         widths: list of integers.
     """
 
     def initialize(shape, dtype=None):
         parts = []
         for index, width in enumerate(widths):
-            config = initializer.get_config()
-            if config.get("seed") is not None:
-                config["seed"] = config["seed"] + index
-            part = type(initializer).from_config(config)
+            part = clone_initializer(initializer, skip=index)
             parts.append(part((shape[0], width), dtype=dtype))
         return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 

@@ -4,8 +4,9 @@ import functools
 import inspect
 
 import keras
+import numpy as np
 
-from keras_attention._validation import with_python_numbers
+from keras_attention._validation import require, with_python_numbers
 from keras_attention.keras_private import layers_within
 
 
@@ -32,6 +33,15 @@ def _remembered(build):
                 f"{type(self).__name__} must be called with more than one input: {error}. "
                 "keras.layers.TimeDistributed, which passes one, cannot wrap it."
             ) from None
+        for name, shape in list(given.items())[1:2]:  # of `self` nothing
+            if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+                break  # a subclass that hands all on to the `build` of its base
+            require(
+                shape is None or (len(shape) and not isinstance(shape[-1], (list, tuple))),
+                name.removesuffix("_shape"),
+                "one tensor, whose last axis is its width",
+                **{name.replace("_shape", ".shape"): shape},
+            )
         build(self, *args, **kwargs)
         for part in layers_within(self):
             part.quantize = functools.partial(refuse_to_quantize, type(self).__name__)
@@ -54,10 +64,13 @@ class Layer(keras.layers.Layer):
     - `keras.layers.Bidirectional` is refused.
     - A class that names kinds of weights in `weight_kinds`, such as "kernel", takes
       `kernel_regularizer` and `kernel_constraint`, and has both in its config.
+    - A layer that has a counterpart, named in `stock_layer`, refuses that one's weights in
+      `set_weights`, and says how they move: see `from_keras`.
     - A layer with weights remembers the widths that it was built for: see `known_sizes`.
     """
 
     weight_kinds = ()
+    stock_layer = None
     width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
     _built_widths = ()
 
@@ -104,6 +117,20 @@ class Layer(keras.layers.Layer):
     def part_rules(self):
         """The regularizers and constraints of all kinds, for a part that takes the same ones."""
         return {name: getattr(self, name) for name in _rules(self.weight_kinds)}
+
+    def set_weights(self, weights):
+        if self.stock_layer is not None and self.built:
+            expected = [tuple(weight.shape) for weight in self.weights]
+            found = [np.shape(weight) for weight in weights]
+            require(
+                found == expected,
+                "weights",
+                f"arrays of the shapes {expected}, as `get_weights` gives them. Those of "
+                f"{self.stock_layer} have others: `keras_attention.layers.from_keras` makes this "
+                "layer of a built one",
+                shapes=found,
+            )
+        super().set_weights(weights)
 
     def get_config(self):
         rules = {name: _module_of(name).serialize(rule) for name, rule in self.part_rules().items()}

@@ -7,10 +7,16 @@ class ListOfInputs:
     """A mixin of layers called with (query, value, key), which may also come as one list.
 
     `keras.layers.Attention` takes `[query, value]` or `[query, value, key]`, and their masks as
-    `mask=[query_mask, value_mask]`. The mixin stands before the layer among the bases.
+    `mask=[query_mask, value_mask]`; the list may be named `inputs`. The mixin stands before the
+    layer among the bases.
     """
 
-    def __call__(self, query, *args, mask=None, **kwargs):
+    # No default for the query: `tf.function` could not give a signature to what follows.
+    def __call__(self, *args, mask=None, **kwargs):
+        if not args:
+            name = "inputs" if "inputs" in kwargs else "query"
+            args = (kwargs.pop(name, None),)
+        query, *args = args
         if not isinstance(query, (list, tuple)):
             if mask is not None:
                 kwargs["mask"] = mask

@@ -14,6 +14,7 @@ from keras_attention.keras_private import (
     replace_part,
     set_mask,
 )
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
@@ -65,6 +66,7 @@ class MaskedLMHead(Layer):
     Language Understanding", section 3.1, https://arxiv.org/abs/1810.04805
     """
 
+    stock_layer = "keras_hub.layers.MaskedLMHead"
     weight_kinds = ("kernel", "bias")
 
     def __init__(
@@ -141,8 +143,8 @@ class MaskedLMHead(Layer):
         return keras.layers.Dense(
             width,
             activation=self.activation,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             **self.part_rules(),
             dtype=self.dtype_policy,
             name="dense",
@@ -155,7 +157,7 @@ class MaskedLMHead(Layer):
             self.output_kernel = self.add_weight(
                 name="output_kernel",
                 shape=(width, self.vocabulary_size),
-                initializer=self.kernel_initializer.clone(),
+                initializer=clone_initializer(self.kernel_initializer),
                 **self.weight_rules("kernel"),
             )
         elif not self.embedding.built:

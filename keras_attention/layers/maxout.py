@@ -20,13 +20,14 @@ class Maxout(Layer):
         bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Call arguments:
-        inputs: (..., D).
+        inputs: (..., T, D).
 
     Returns:
-        (..., units).
+        (..., T, units).
 
     Raises:
-        ValueError: if a size is not a positive integer.
+        ValueError: if a size is not a positive integer, or the input has one axis alone or another
+            width.
 
     Example:
 
@@ -74,7 +75,7 @@ class Maxout(Layer):
         self.built = True
 
     def call(self, inputs):
-        require_shapes(self.known_sizes(), inputs=(inputs, "... D"))
+        require_shapes(self.known_sizes(), inputs=(inputs, "... T D"))
         # t_j = max(t~_{2j-1}, t~_{2j}): neighbours, not halves.
         candidates = self.linear(inputs)
         if 0 in candidates.shape:  # of nothing Keras takes no maximum
@@ -83,7 +84,7 @@ class Maxout(Layer):
         return ops.max(ops.reshape(candidates, shape), axis=-1)
 
     def compute_output_shape(self, inputs_shape):
-        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))
+        require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... T D"))
         return (*inputs_shape[:-1], self.units)
 
     def get_config(self):

@@ -4,9 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require, require_positive_integer
+from keras_attention._validation import require, require_positive_integer, take_words
 from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers.base_attention import BaseAttention
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.require_shapes import require_shapes
 
 SCORE_MODES = ("dot", "general", "concat")
@@ -34,7 +35,7 @@ class MultiplicativeAttention(BaseAttention):
     Args:
         score_mode: "dot", "general" or "concat".
         units: width U of "concat"'s hidden layer.
-        scale: whether a learned scalar, 1 at first, multiplies the scores.
+        scale: whether a learned scalar, 1 at first, multiplies the scores; also called `use_scale`.
         window: D of local-p, in positions; None attends to the whole source.
         dropout: rate on the attention weights, in [0, 1).
         kernel_initializer, kernel_regularizer, kernel_constraint: of every matrix.
@@ -72,6 +73,7 @@ class MultiplicativeAttention(BaseAttention):
     Translation", sections 3.1 and 3.2, https://arxiv.org/abs/1508.04025
     """
 
+    stock_layer = "keras.layers.Attention"
     weight_kinds = ("kernel", "score")
 
     def __init__(
@@ -87,6 +89,8 @@ class MultiplicativeAttention(BaseAttention):
         seed=None,
         **kwargs,
     ):
+        renamed = {"use_scale": ("scale", scale or None)}
+        scale = bool(take_words(type(self).__name__, kwargs, renamed)["scale"])
         require(
             score_mode in SCORE_MODES, "score_mode", f"one of {SCORE_MODES}", score_mode=score_mode
         )
@@ -127,7 +131,7 @@ class MultiplicativeAttention(BaseAttention):
         super().build(query_shape, value_shape, key_shape)
 
     def _add(self, name, kind, shape):
-        initializer = getattr(self, f"{kind}_initializer").clone()
+        initializer = clone_initializer(getattr(self, f"{kind}_initializer"))
         rules = self.weight_rules(kind)
         weight = self.add_weight(name=name, shape=shape, initializer=initializer, **rules)
         setattr(self, name, weight)

@@ -77,6 +77,7 @@ class PositionEmbedding(Layer):
     https://arxiv.org/abs/1706.03762
     """
 
+    stock_layer = "keras_hub.layers.PositionEmbedding"
     weight_kinds = ("embeddings",)
 
     def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):

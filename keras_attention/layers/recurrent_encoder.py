@@ -7,6 +7,7 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.layer import Layer, refuse_time_distributed
 from keras_attention.layers.require_shapes import require_shapes
@@ -133,8 +134,8 @@ class RecurrentEncoder(Layer):
     def _make_cell(self, name):
         options = dict(
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer.clone(),
-            recurrent_initializer=self.recurrent_initializer.clone(),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            recurrent_initializer=clone_initializer(self.recurrent_initializer),
             **self.part_rules(),
             name=name,
             dtype=self.dtype_policy,

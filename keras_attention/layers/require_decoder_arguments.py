@@ -44,10 +44,9 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
         encoder_sequence=encoder_sequence,
     )
     _require_cache("self_attention_cache", self_attention_cache, "empty_cache(batch_size, length)")
-    if not made_anew:
-        _require_cache(
-            "cross_attention_cache", cross_attention_cache, "project_encoder(encoder_sequence)"
-        )
+    _require_cache(
+        "cross_attention_cache", cross_attention_cache, "project_encoder(encoder_sequence)"
+    )
     sizes, keys, slots = {"H": num_heads}, "T", None
     if self_attention_cache is not None:
         keys, slots = "slots", self_attention_cache["key"]

@@ -52,6 +52,8 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
     in_a_graph = False  # whether it knows a size only when it runs
     met = {}  # axis -> where it stands: (argument, its place among the axes, size, may it be 1)
     for name, (tensor, expected) in arguments.items():
+        if isinstance(tensor, list) and any(hasattr(part, "shape") for part in tensor):
+            require(False, name, "one tensor", **{name: f"a list of {len(tensor)}"})
         shape = None if tensor is None else static_shape(tensor)
         if shape is None:
             continue

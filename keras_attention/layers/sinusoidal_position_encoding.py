@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention._validation import require
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import token_positions
+from keras_attention.layers.require_shapes import require_shapes
 
 
 def sinusoidal_encoding(positions, width, max_wavelength=10000):
@@ -57,6 +58,8 @@ class SinusoidalPositionEncoding(Layer):
     https://arxiv.org/abs/1706.03762
     """
 
+    stock_layer = "keras_hub.layers.SinePositionEncoding"
+
     def __init__(self, max_wavelength=10000, **kwargs):
         super().__init__(**kwargs)
         is_number = isinstance(max_wavelength, (int, float)) and not isinstance(
@@ -79,11 +82,13 @@ class SinusoidalPositionEncoding(Layer):
             "an integer of at least 0",
             start_index=start_index,
         )
+        require_shapes(inputs=(inputs, "... D"))
         positions = token_positions(inputs, start_index, positions)
         encoding = sinusoidal_encoding(positions, inputs.shape[-1], self.max_wavelength)
         return ops.broadcast_to(ops.cast(encoding, self.compute_dtype), ops.shape(inputs))
 
     def compute_output_shape(self, inputs_shape):
+        require_shapes(inputs=(tuple(inputs_shape), "... D"))
         return inputs_shape
 
     def get_config(self):

@@ -11,6 +11,7 @@ from keras_attention._validation import missing_package, require
 from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.counterparts import COUNTERPARTS, weight_finder
 from keras_attention.layers.from_keras import require_all_moved, require_limits
+from keras_attention.layers.held_options import held_options
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 
 
@@ -55,9 +56,13 @@ def to_keras(layer):
     require_limits(layer, set(counterpart.words), counterpart.our_limits(layer), lacking)
     _require_identities(layer)
     _require_stock_embedding(layer)
-    config = layer.get_config()
-    options = {their: config.get(our) for our, their in counterpart.words.items()}
+    held = held_options(layer, activations.get)
+    options = {their: held.get(our) for our, their in counterpart.words.items()}
     options = {word: value for word, value in options.items() if value is not None}
+    if counterpart.attentions:  # `keras.layers.MultiHeadAttention` takes objects alone
+        for word in ("kernel_initializer", "bias_initializer"):
+            if not isinstance(options[word], keras.initializers.Initializer):
+                del options[word]  # changes no answer of a built layer
     for word in ("activation", "intermediate_activation"):
         if options.get(word) == "gelu_new":  # Keras has no name for it
             options[word] = activations.tanh_gelu

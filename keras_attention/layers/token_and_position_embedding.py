@@ -10,22 +10,13 @@ from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.graph.matmul import linear
 from keras_attention.keras_private import set_mask
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 
 POSITIONS = ("learned", "sinusoidal")
-
-
-def another(initializer):
-    """An initializer like `initializer` that draws other numbers, also where that has a seed."""
-    if not isinstance(initializer, keras.initializers.Initializer):
-        return initializer  # any function
-    config = initializer.get_config()
-    if isinstance(config.get("seed"), int):
-        config["seed"] += 1
-    return type(initializer).from_config(config)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -72,6 +63,7 @@ class TokenAndPositionEmbedding(Layer):
     https://arxiv.org/abs/1706.03762
     """
 
+    stock_layer = "keras_hub.layers.TokenAndPositionEmbedding"
     weight_kinds = ("embeddings",)
 
     def __init__(
@@ -101,7 +93,7 @@ class TokenAndPositionEmbedding(Layer):
         self.tie_weights = tie_weights
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.position_initializer = (
-            another(self.embeddings_initializer)
+            clone_initializer(self.embeddings_initializer, skip=1)
             if position_initializer is None
             else keras.initializers.get(position_initializer)
         )
@@ -138,7 +130,7 @@ class TokenAndPositionEmbedding(Layer):
             self.output_kernel = self.add_weight(
                 name="output_kernel",
                 shape=(self.embedding_dim, self.vocabulary_size),
-                initializer=self.embeddings_initializer.clone(),
+                initializer=clone_initializer(self.embeddings_initializer),
             )
         self.position_layer.build((None, None, self.embedding_dim))
         self.built = True
@@ -164,7 +156,11 @@ class TokenAndPositionEmbedding(Layer):
         return tokens + self.position_layer(row, start_index=start_index)
 
     def compute_mask(self, inputs, mask=None):
-        return ops.not_equal(inputs, 0) if self.mask_zero else mask
+        if not self.mask_zero:
+            return mask
+        # A comparison of symbolic ids would be an operation of the functional model, which .h5
+        # files cannot hold. The tensors of every call have their mask all the same.
+        return None if isinstance(inputs, keras.KerasTensor) else ops.not_equal(inputs, 0)
 
     def compute_output_spec(self, inputs, start_index=0, reverse=False, positions=None):
         if reverse:

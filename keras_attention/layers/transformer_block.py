@@ -4,6 +4,7 @@ import keras
 
 from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.layer import Layer
@@ -104,8 +105,8 @@ class TransformerBlock(Layer):
             key_dim=self.key_dim or hidden_dim // self.num_heads,
             dropout=self.dropout if self.attention_dropout is None else self.attention_dropout,
             use_bias=self.attention_bias,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             **self.part_rules(),
             sliding_window=self.sliding_window if name == "self_attention" else None,
             dtype=self.dtype_policy,
@@ -117,8 +118,8 @@ class TransformerBlock(Layer):
         return FeedForward(
             self.intermediate_dim,
             activation=self.activation,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             **self.part_rules(),
             dtype=self.dtype_policy,
             name=name,

@@ -73,6 +73,8 @@ class TransformerDecoder(TransformerBlock):
     https://arxiv.org/abs/1706.03762
     """
 
+    stock_layer = "keras_hub.layers.TransformerDecoder"
+
     def build(self, decoder_sequence_shape, encoder_sequence_shape=None):
         width = decoder_sequence_shape[-1]
         self.has_cross_attention = encoder_sequence_shape is not None

@@ -43,6 +43,8 @@ class TransformerEncoder(TransformerBlock):
     https://arxiv.org/abs/1706.03762
     """
 
+    stock_layer = "keras_hub.layers.TransformerEncoder"
+
     def build(self, inputs_shape):
         width = inputs_shape[-1]
         attention = self.make_attention(width, "self_attention")

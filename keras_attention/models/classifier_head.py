@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_attention._validation import require
+from keras_attention.json_file import is_list_of_names
 from keras_attention.models.encoder_head import EncoderHead
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, problem_type_of
 
@@ -85,12 +86,14 @@ def require_labels(labels, num_classes):
     """The labels as a tuple.
 
     Raises:
-        ValueError: unless they are as many different names as there are classes.
+        ValueError: unless they are as many different names as there are classes, of one line each.
     """
     require(
-        len(set(labels)) == len(labels) == num_classes,
+        isinstance(labels, (list, tuple))
+        and is_list_of_names(list(labels))
+        and len(labels) == num_classes,
         "labels",
-        "as many different names as there are classes",
+        "as many different names as there are classes, each of one line",
         labels=labels,
         num_classes=num_classes,
     )

@@ -27,6 +27,14 @@ class EncoderHead(Model):
     input_axes = {**Encoder.input_axes, "mask_positions": "B P"}
 
     def __init__(self, inputs, outputs, **kwargs):
+        policy = keras.dtype_policies.get(kwargs.get("dtype") or self.dtype_of_head)
+        require(
+            policy == self.dtype_of_head,
+            "dtype",
+            "left out: a head computes in the dtype of its encoder",
+            dtype=policy.name,
+            dtype_of_encoder=self.dtype_of_head.name,
+        )
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         # Keras would name an output after its layer. Losses and metrics go by these names.
         self.output_names = sorted(outputs) if isinstance(outputs, dict) else ["logits"]

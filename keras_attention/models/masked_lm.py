@@ -19,6 +19,11 @@ class MaskedLM(EncoderHead):
     Slots of `mask_positions` that a row has no use for count for nothing if their `sample_weight`
     is 0 and the loss has the reduction "mean_with_sample_weight".
 
+    What `keras.models.clone_model` and `model.export` of Keras make of this model is a plain graph,
+    in which no input is optional: it needs `"mask_positions"`. The clone's weights have the order
+    of the graph. `MaskedLM.from_config(model.get_config())` is the same class with new weights in
+    the same order, and `keras_attention.export` needs no positions.
+
     Args:
         encoder: an `Encoder`, such as a `BertEncoder`.
         next_sentence: whether there is the head for next sentences, which reads the pooled output.
@@ -83,6 +88,7 @@ class MaskedLM(EncoderHead):
     # Keras takes None for an optional input, but no dict that lacks it.
 
     def __call__(self, inputs, *args, **kwargs):
+        self._require_dict(inputs)
         return super().__call__(with_positions(inputs), *args, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
@@ -91,11 +97,14 @@ class MaskedLM(EncoderHead):
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         inputs = with_positions(inputs)
-        if inputs["mask_positions"] is None:  # all of them: as many as there are tokens
+        # All of them: as many as there are tokens.
+        if isinstance(inputs, dict) and inputs["mask_positions"] is None:
             inputs = {**inputs, "mask_positions": inputs["token_ids"]}
         return super().compute_output_spec(inputs, training=training, mask=mask)
 
 
 def with_positions(inputs):
     """A `MaskedLM`'s dict of inputs with `"mask_positions"`, None where there are none."""
+    if not isinstance(inputs, dict):  # which the model refuses
+        return inputs
     return {**inputs, "mask_positions": inputs.get("mask_positions")}

@@ -1,17 +1,26 @@
 """The base class of every model: a functional `keras.Model` with the exact training step."""
 
+import weakref
+
 import keras
 
 from keras_attention._validation import require, with_python_numbers
 from keras_attention.graph.checked_ids import narrowed
 from keras_attention.keras_private import (
     FirstBatch,
-    layers_within,
+    call_of,
+    clone_being_made,
+    computing_layers,
     output_means,
     set_loss_metric,
 )
 from keras_attention.layers.layer import refuse_to_quantize
+from keras_attention.layers.output_projection import output_projection
 from keras_attention.layers.require_shapes import require_shapes, sizes_fit
+from keras_attention.models.refuse_unknown import refuse_unknown
+
+# Of each model that has been asked for it, the part before its output projection.
+BODIES = weakref.WeakKeyDictionary()
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -27,7 +36,15 @@ class Model(FirstBatch, keras.Model):
 
     micro_batches = 1
     jit_gradients = False
+    auto_scale_loss = True
     input_axes = {}  # the axes of each input, as `require_shapes` takes them
+
+    def __init__(self, *args, **kwargs):
+        refuse_unknown(type(self), kwargs)
+        dtype = kwargs.pop("dtype", None)
+        super().__init__(*args, **kwargs)
+        if dtype is not None:  # which Keras would drop
+            self.dtype_policy = dtype
 
     def call(self, inputs, training=None, mask=None):
         if not self.input_axes:
@@ -42,21 +59,65 @@ class Model(FirstBatch, keras.Model):
         with sizes_fit():
             return super().call(inputs, training=training, mask=mask)
 
+    def projected_logits(self, inputs, training=None):
+        """The logits of a call as what they come from, so that a training step need not hold them.
+
+        For a model with one output (B, T, V) that is made by an output projection: see
+        `keras_attention.layers.output_projection`. With `LabelSmoothedCrossEntropy`, and no
+        metrics but `TokenAccuracy` and `Perplexity`, a step computes loss and metrics from this
+        (`keras_attention.training.linear_cross_entropy`). A subclass whose last step is another may
+        override it. One that only overrides `call` is always asked for its logits.
+
+        Args:
+            inputs: as the model is called with.
+            training: whether the model is trained.
+
+        Returns:
+            Hidden states (B, T, D), with the mask that the logits would have; and an
+            `OutputProjection`. None for a model that is made in another way.
+        """
+        if not isinstance(self.output, keras.KerasTensor):
+            return None
+        layer, tensors, options = call_of(self.output)
+        projection = output_projection(layer, bool(options.get("reverse")))
+        if projection is None:
+            return None
+        if self not in BODIES:
+            (hidden,) = tensors
+            body = BODIES[self] = Model(self.input, hidden, name=f"{self.name}_body")
+            body.input_axes, body.dtype_policy = self.input_axes, self.dtype_policy
+        return BODIES[self](inputs, training=training), projection
+
     def compute_output_spec(self, inputs, training=None, mask=None):
         self._require_inputs(inputs)
         return super().compute_output_spec(inputs, training=training, mask=mask)
 
     def _require_inputs(self, inputs):
-        """Refuses inputs that the graph would broadcast, such as one row of `segment_ids`."""
-        given = inputs if isinstance(inputs, dict) else {}
-        known = {name: given.get(name) for name in self.input_axes}
+        """Refuses inputs that the graph would broadcast, such as one row of `segment_ids`.
+
+        Keras would squeeze a last axis of 1, of which nothing says that it is not the tokens'.
+        """
+        self._require_dict(inputs)
+        given = inputs
+        if isinstance(inputs, (list, tuple)):  # in the order of the inputs of the graph
+            given = dict(zip((x.name for x in self.inputs), inputs, strict=False))
+        elif not isinstance(inputs, dict):
+            return
         require_shapes(
             **{
-                name: (tensor, self.input_axes[name])
-                for name, tensor in known.items()
-                if tensor is not None and len(tensor.shape) == 2  # other ranks are Keras' affair
+                name: (given[name], axes)
+                for name, axes in self.input_axes.items()
+                if given.get(name) is not None
             }
         )
+
+    def _require_dict(self, inputs):
+        """Refuses a list: Keras would take its members for the inputs in the order of names."""
+        if self.input_axes and isinstance(inputs, (list, tuple)) and isinstance(self.input, dict):
+            raise ValueError(
+                f"`inputs` must be a dict of {', '.join(self.input)}. "
+                f"Received: a {type(inputs).__name__} of {len(inputs)}"
+            )
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -91,6 +152,7 @@ class Model(FirstBatch, keras.Model):
             )
         self.micro_batches = micro_batches
         self.jit_gradients = jit_gradients
+        self.auto_scale_loss = auto_scale_loss
         if keras.backend.backend() == "tensorflow":
             from keras_attention.training.distribution import require_supported
             from keras_attention.training.epoch_loss import EpochLoss
@@ -105,19 +167,19 @@ class Model(FirstBatch, keras.Model):
         optimizer = self.optimizer
         if optimizer is None or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             return False
-        return any(layer.dtype_policy.name == "mixed_float16" for layer in layers_within(self))
+        return any(layer.dtype_policy.name == "mixed_float16" for layer in computing_layers(self))
 
     def _has_own_loss(self):
         """Whether a subclass has a `compute_loss` of its own. The stock step calls it."""
         return type(self).compute_loss is not keras.Model.compute_loss
 
     def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and {
-            **config,
-            "micro_batches": self.micro_batches,
-            "jit_gradients": self.jit_gradients,
-        }
+        config, clone = super().get_compile_config(), clone_being_made()
+        own = {"micro_batches": 1, "jit_gradients": False, "auto_scale_loss": True}
+        if clone is not None and not isinstance(clone, Model):
+            own = {"auto_scale_loss": True}  # a stock model, whose `compile` knows no other
+        own = {name: getattr(self, name) for name in own if getattr(self, name) != own[name]}
+        return config and {**config, **own}
 
     def compile_from_config(self, config):
         # The stock method compiles no model whose class has a `compile` of its own.

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.output_projection import output_projection
 from keras_attention.layers.require_shapes import sizes_fit
 from keras_attention.models.rnn_presets import PRESETS
 from keras_attention.models.translator import Translator
@@ -36,7 +37,8 @@ class RNNTranslator(Translator):
         embeddings_initializer: of the embeddings and of the output projection's kernel.
         max_sequence_length: the longest source, and the longest translation, in tokens.
         special_ids: a `SpecialIds` with padding, start and end, or its dict.
-        forbidden_ids: list of the ids that are never generated; padding and start by default.
+        forbidden_ids: list of the ids that are never generated; by default padding and start, where
+            they are no end.
 
     Raises:
         ValueError: if a size, rate or id is out of range, or the decoder's output cannot be tied.
@@ -192,18 +194,15 @@ class RNNTranslator(Translator):
         return {"cross": [ops.expand_dims(alignment, 1)]}
 
     def start(self, inputs, room, return_alignment=False, beam_size=1):
-        """The source side, and the decoder's first state: see `StepContract`."""
-        require(
-            not return_alignment or self.decoder.attention is not None,
-            "return_alignment",
-            "False for a model without attention",
-            return_alignment=return_alignment,
-        )
+        """The source side, and the decoder's first state: see `StepContract`.
+
+        Without attention the state has no alignment, which the searches refuse.
+        """
         with sizes_fit():  # the mask is made of the ids
             encoded, summary, mask = self.encode(inputs)
         constants = self.decoder.constants(encoded, summary, mask)
         state = {"decoder": self.decoder.initial_state(constants)}
-        if return_alignment:
+        if return_alignment and self.decoder.attention is not None:
             state["alignment"] = ops.zeros(ops.shape(inputs), dtype="float32")
         if beam_size > 1:
             rows = ops.repeat(ops.arange(ops.shape(inputs)[0], dtype="int32"), beam_size)
@@ -212,6 +211,16 @@ class RNNTranslator(Translator):
 
     def step(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,); where it stands makes no difference."""
+        features, new_state = self.step_features(token, position, state, constants)
+        return self._logits(features), new_state
+
+    def step_projection(self):
+        if self.output_projection is None:
+            return output_projection(self.target_embedding, reverse=True)
+        return output_projection(self.output_projection)
+
+    def step_features(self, token, position, state, constants):
+        """What the logits of `step` are made of (B, W): see `StepContract`."""
         x = self.target_embedding(token)  # (B, E)
         features, alignment, decoder_state = self.decoder.step(
             self.decoder.prepare(x), state["decoder"], constants
@@ -219,7 +228,7 @@ class RNNTranslator(Translator):
         new_state = {"decoder": decoder_state}
         if "alignment" in state:
             new_state["alignment"] = ops.cast(alignment, "float32")
-        return self._logits(self.decoder.read(features, x)), new_state
+        return self.decoder.read(features, x), new_state
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -7,19 +7,13 @@ from keras_attention import activations
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.attention_cache import cache_slots, extend_cache
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.output_projection import output_projection
 from keras_attention.layers.require_shapes import sizes_fit
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_attention.layers.transformer_decoder import TransformerDecoder
 from keras_attention.layers.transformer_encoder import TransformerEncoder
+from keras_attention.models.transformer_presets import PRESETS
 from keras_attention.models.translator import Translator
-
-PRESETS = {
-    # Wu et al. 2021, section 4.1 (fairseq's transformer_tiny)
-    "tiny": dict(num_layers=4, hidden_dim=128, intermediate_dim=256, num_heads=4, dropout=0.3),
-    # Vaswani et al. 2017, table 3
-    "base": dict(num_layers=6, hidden_dim=512, intermediate_dim=2048, num_heads=8, dropout=0.1),
-    "big": dict(num_layers=6, hidden_dim=1024, intermediate_dim=4096, num_heads=16, dropout=0.3),
-}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -34,17 +28,17 @@ class TransformerTranslator(Translator):
         vocabulary_size: number of tokens V of the target, and of the source unless given.
         source_vocabulary_size: number of source tokens where the vocabularies differ; None shares
             one embedding matrix between source, target and output projection.
-        num_layers: number of encoder blocks, and of decoder blocks.
+        num_layers: number of encoder blocks, and of decoder blocks unless these are given.
         num_heads: number of heads H.
         hidden_dim: width D.
-        intermediate_dim: width of the feed-forward layers.
+        intermediate_dim, activation: of the feed-forward layers.
         dropout: rate on embeddings, attention weights and sublayer outputs.
         max_sequence_length: the longest source, and the longest target, in tokens.
         normalize_first: True for pre-norm with a final norm, False for the paper's post-norm.
         attention_bias: whether attention projections have biases; the paper's have none.
-        activation: of the feed-forward layers.
-        special_ids: a `SpecialIds` with padding, start and end, or its dict.
-        forbidden_ids: list of the ids that are never generated; padding and start by default.
+        special_ids, forbidden_ids: those of `Translator.set_special_ids`.
+        num_decoder_layers: number of decoder blocks. A deep encoder and few of these translate
+            faster (Kasai et al. 2021, https://arxiv.org/abs/2006.10369).
 
     Raises:
         ValueError: if a size, rate or id is out of range.
@@ -76,17 +70,20 @@ class TransformerTranslator(Translator):
         activation="relu",
         special_ids=None,
         forbidden_ids=None,
+        num_decoder_layers=None,
         dtype=None,
         **kwargs,
     ):
-        for name, value in (
-            ("vocabulary_size", vocabulary_size),
-            ("num_layers", num_layers),
-            ("num_heads", num_heads),
-            ("hidden_dim", hidden_dim),
-            ("intermediate_dim", intermediate_dim),
-            ("max_sequence_length", max_sequence_length),
-        ):
+        num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
+        layers = {"num_layers": num_layers, "num_decoder_layers": num_decoder_layers}
+        widths = {"hidden_dim": hidden_dim, "intermediate_dim": intermediate_dim}
+        sizes = {"num_heads": num_heads, "max_sequence_length": max_sequence_length}
+        for name, value in {
+            "vocabulary_size": vocabulary_size,
+            **layers,
+            **widths,
+            **sizes,
+        }.items():
             require_positive_integer(name, value)
         require_rate("dropout", dropout)
         self.set_special_ids(special_ids, forbidden_ids, vocabulary_size)
@@ -106,7 +103,7 @@ class TransformerTranslator(Translator):
                 name=name,
             )
 
-        def blocks(block, name):
+        def blocks(block, count, name):
             return [
                 block(
                     intermediate_dim,
@@ -118,7 +115,7 @@ class TransformerTranslator(Translator):
                     dtype=dtype,
                     name=f"{name}_{index}",
                 )
-                for index in range(num_layers)
+                for index in range(count)
             ]
 
         def final_norm(name):
@@ -131,8 +128,8 @@ class TransformerTranslator(Translator):
             self.source_embedding = embedding(source_vocabulary_size, "source_embedding")
         self.source_dropout = Dropout(dropout, dtype=dtype, name="source_dropout")
         self.target_dropout = Dropout(dropout, dtype=dtype, name="target_dropout")
-        self.encoder_blocks = blocks(TransformerEncoder, "encoder")
-        self.decoder_blocks = blocks(TransformerDecoder, "decoder")
+        self.encoder_blocks = blocks(TransformerEncoder, num_layers, "encoder")
+        self.decoder_blocks = blocks(TransformerDecoder, num_decoder_layers, "decoder")
         self.encoder_norm = final_norm("encoder_normalization") if normalize_first else None
         self.decoder_norm = final_norm("decoder_normalization") if normalize_first else None
 
@@ -141,7 +138,7 @@ class TransformerTranslator(Translator):
         decoder_token_ids = keras.Input((None,), dtype="int32", name="decoder_token_ids")
         encoded, source_mask = self.encode(encoder_token_ids)
         x = self.target_dropout(self.target_embedding(decoder_token_ids))
-        target_mask = self.inputs_mask(decoder_token_ids)
+        target_mask = self.target_mask(decoder_token_ids)
         for block in self.decoder_blocks:
             x = block(
                 x,
@@ -149,7 +146,7 @@ class TransformerTranslator(Translator):
                 decoder_padding_mask=target_mask,
                 encoder_padding_mask=source_mask,
             )
-        logits = self._logits(x)
+        logits = self.target_embedding(self._normalized(x), reverse=True)
         super().__init__(
             inputs={"encoder_token_ids": encoder_token_ids, "decoder_token_ids": decoder_token_ids},
             outputs=logits,
@@ -160,6 +157,7 @@ class TransformerTranslator(Translator):
         self.vocabulary_size = vocabulary_size
         self.source_vocabulary_size = source_vocabulary_size
         self.num_layers = num_layers
+        self.num_decoder_layers = num_decoder_layers
         self.num_heads = num_heads
         self.hidden_dim = hidden_dim
         self.intermediate_dim = intermediate_dim
@@ -171,7 +169,7 @@ class TransformerTranslator(Translator):
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """A model with random weights in one of the published sizes: "tiny", "base" or "big".
+        """A model with random weights in a size of `PRESETS`: "tiny", "fast", "base", "big".
 
         >>> TransformerTranslator.from_preset("base", vocabulary_size=37000).count_params()
         63045632
@@ -187,16 +185,11 @@ class TransformerTranslator(Translator):
             x = block(x, padding_mask=mask)
         return (x if self.encoder_norm is None else self.encoder_norm(x)), mask
 
-    def _logits(self, x):
-        x = x if self.decoder_norm is None else self.decoder_norm(x)
-        return self.target_embedding(x, reverse=True)
+    def _normalized(self, x):
+        return x if self.decoder_norm is None else self.decoder_norm(x)
 
     def attention_scores(self, encoder_token_ids, decoder_token_ids):
-        """The attention of every layer while reading a source and a target.
-
-        Args:
-            encoder_token_ids: (B, S).
-            decoder_token_ids: (B, T), beginning with `special_ids.start`.
+        """The attention of every layer: see `Translator`.
 
         Returns:
             `{"encoder": [(B, H, S, S), ...], "decoder": [(B, H, T, T), ...], "cross": [(B, H, T,
@@ -214,7 +207,7 @@ class TransformerTranslator(Translator):
             x, own, cross = block(
                 x,
                 encoded,
-                decoder_padding_mask=self.inputs_mask(decoder_token_ids),
+                decoder_padding_mask=self.target_mask(decoder_token_ids),
                 encoder_padding_mask=mask,
                 return_attention_scores=True,
             )
@@ -253,14 +246,21 @@ class TransformerTranslator(Translator):
 
     def step(self, token, position, state, constants):
         """Logits (B, V) for the token after `token` (B,), which stands at `position`."""
+        x, new_state = self.step_features(token, position, state, constants)
+        return self.target_embedding(x, reverse=True), new_state
+
+    def step_projection(self):
+        return output_projection(self.target_embedding, reverse=True)
+
+    def step_features(self, token, position, state, constants):
+        """What the logits of `step` are made of (B, D): see `StepContract`."""
         # Without an axis for the one position, which would be reshaped to and fro.
         x = self.target_embedding(token, start_index=position)  # (B, D)
         slots = cache_slots(state["cache"][0], position)
         caches, alignment = [], None
         for index, block in enumerate(self.decoder_blocks):
-            # Garg et al. 2019, section 3.2: the heads of the penultimate layer, averaged, align
-            # best.
-            aligns = "alignment" in state and index == max(0, self.num_layers - 2)
+            # Garg et al. 2019, section 3.2: the mean of the penultimate layer's heads aligns best.
+            aligns = "alignment" in state and index == max(0, self.num_decoder_layers - 2)
             x, scores, cache = block.step(
                 x,
                 state["cache"][index],
@@ -277,7 +277,7 @@ class TransformerTranslator(Translator):
         new_state = {"cache": caches}
         if alignment is not None:
             new_state["alignment"] = alignment
-        return self._logits(x), new_state
+        return self._normalized(x), new_state
 
     def get_config(self):
         return {
@@ -286,6 +286,7 @@ class TransformerTranslator(Translator):
             "vocabulary_size": self.vocabulary_size,
             "source_vocabulary_size": self.source_vocabulary_size,
             "num_layers": self.num_layers,
+            "num_decoder_layers": self.num_decoder_layers,
             "num_heads": self.num_heads,
             "hidden_dim": self.hidden_dim,
             "intermediate_dim": self.intermediate_dim,

@@ -5,11 +5,12 @@ from keras import ops
 from keras_attention import masks
 from keras_attention._validation import InputError, require
 from keras_attention.decoding.length_limits import same_limits, source_limits
+from keras_attention.decoding.next_tokens import require_alignment
 from keras_attention.decoding.step_contract import StepContract
 from keras_attention.json_file import is_size
 from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.models.model import Model
-from keras_attention.token_ids import SpecialIds
+from keras_attention.token_ids import SpecialIds, as_ids
 
 
 class Translator(StepContract, Model):
@@ -27,7 +28,7 @@ class Translator(StepContract, Model):
         source_vocabulary_size: number of source tokens; None, the default, for V.
         special_ids: a `SpecialIds` with padding, start and end. Source and target share padding.
         forbidden_ids: tuple of the token ids that are never generated: padding and start by
-            default.
+            default, where they are no end.
         extra_length: how many tokens more than its source a translation may have (Vaswani et al.
             2017, section 6.1).
         hidden_dim: the width that the schedule "noam" scales by; None, the default, for none.
@@ -45,11 +46,12 @@ class Translator(StepContract, Model):
 
         Args:
             special_ids: a `SpecialIds`, its dict, or None for the default ones.
-            forbidden_ids: list of integers, or None for padding and start.
+            forbidden_ids: list of integers, or None for padding and start, where they are no end.
+                A vocabulary may begin and end its sentences with one token, as BART's does.
             vocabulary_size: number of target tokens V.
 
         Raises:
-            ValueError: if an id is missing or not in the vocabulary.
+            ValueError: if an id is missing or not in the vocabulary, or every end is forbidden.
         """
         special_ids = SpecialIds.of(special_ids)
         needed = (special_ids.padding, special_ids.start, special_ids.end)
@@ -60,7 +62,9 @@ class Translator(StepContract, Model):
             special_ids=special_ids,
         )
         if forbidden_ids is None:
-            forbidden_ids = (special_ids.padding, special_ids.start)
+            both = dict.fromkeys((special_ids.padding, special_ids.start))
+            forbidden_ids = [token_id for token_id in both if token_id not in special_ids.ends]
+        forbidden_ids = as_ids("forbidden_ids", forbidden_ids)
         used = (special_ids.padding, special_ids.start, *special_ids.ends, *forbidden_ids)
         require(
             all(0 <= token_id < vocabulary_size for token_id in used),
@@ -70,8 +74,15 @@ class Translator(StepContract, Model):
             forbidden_ids=forbidden_ids,
             vocabulary_size=vocabulary_size,
         )
+        require(
+            not set(special_ids.ends) <= set(forbidden_ids),
+            "forbidden_ids",
+            "ids that leave an end of `special_ids` to be generated",
+            special_ids=special_ids,
+            forbidden_ids=forbidden_ids,
+        )
         self.special_ids = special_ids
-        self.forbidden_ids = tuple(forbidden_ids)
+        self.forbidden_ids = forbidden_ids
         self.vocabulary_size = vocabulary_size
 
     def special_ids_config(self):
@@ -96,10 +107,21 @@ class Translator(StepContract, Model):
 
     def inputs_shape(self, inputs):
         require_shapes(inputs=(inputs, "B S"))
-        return ops.shape(inputs)
+        return ops.shape(ops.convert_to_tensor(inputs))  # a list of lists has no shape on JAX
 
     def inputs_mask(self, inputs):
         return masks.padding_mask(inputs, self.special_ids.padding)
+
+    def target_mask(self, decoder_token_ids):
+        """Boolean (B, T), True at the tokens that a decoder reads, of `decoder_token_ids` (B, T).
+
+        The first token is `special_ids.start`. Where that is the padding id too, as in Marian and
+        T5, it is a token all the same.
+        """
+        mask = masks.padding_mask(decoder_token_ids, self.special_ids.padding)
+        if self.special_ids.start != self.special_ids.padding:
+            return mask
+        return ops.concatenate([ops.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
 
     def first_tokens(self, inputs):
         return self.special_ids.start
@@ -114,6 +136,18 @@ class Translator(StepContract, Model):
             return same_limits(batch_size, max_length, self.max_sequence_length)
         lengths = ops.sum(ops.cast(self.inputs_mask(inputs), "int32"), axis=1)
         return source_limits(lengths, source_length, self.extra_length, self.max_sequence_length)
+
+
+def require_alignments(option, model):
+    """Raises `ValueError` unless a translator can say what it attends to.
+
+    Args:
+        option: the argument that needs it, for the message.
+        model: a `Translator`, which reads one short source.
+    """
+    source = ops.convert_to_tensor([[model.special_ids.ends[0]]], dtype="int32")
+    state, _ = model.start(source, 1, return_alignment=True)
+    require_alignment(model, state, option)
 
 
 def require_translator(where, model):

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from keras_attention._validation import InputError, one_line
+from keras_attention._validation import InputError, one_line, require
+from keras_attention.runs.keras_config import OURS, REGISTER
 
 
 def read_custom_objects(path):
@@ -25,7 +26,8 @@ def read_custom_objects(path):
         A dict for `keras_attention.load(..., custom_objects=...)`.
 
     Raises:
-        InputError: if there is no such file, it cannot be run, or another module has its name.
+        InputError: if there is no such file, it cannot be run, another module has its name, or two
+            of its classes have one name.
     """
     path = Path(path)
     if not path.is_file():
@@ -49,7 +51,10 @@ def read_custom_objects(path):
         raise InputError(
             f"{path}: cannot be run ({type(error).__name__}: {one_line(error)})."
         ) from error
-    return names_of(m for m in vars(module).values() if _is_custom(m, module.__name__))
+    try:
+        return names_of(m for m in vars(module).values() if _is_custom(m, module.__name__))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _is_custom(member, module):
@@ -67,16 +72,84 @@ def _is_custom(member, module):
     return keras.saving.get_registered_name(member) != member.__name__
 
 
-def names_of(objects):
+def require_custom_objects(custom_objects):
+    """Raises `ValueError` unless these are None or a dict from names to classes or functions."""
+    expected = "a dict from names to classes or functions"
+    is_dict = custom_objects is None or isinstance(custom_objects, dict)
+    require(is_dict, "custom_objects", expected, custom_objects=custom_objects)
+    for name, member in (custom_objects or {}).items():
+        is_named = isinstance(name, str) and callable(member) and hasattr(member, "__name__")
+        require(is_named, "custom_objects", expected, **{str(name): member})
+
+
+def names_of(objects, given=()):
     """Classes or functions by the names under which Keras writes them.
+
+    A registered one goes by its bare name too, unless another member or an operation of Keras has
+    that name.
+
+    Args:
+        objects: the classes and functions.
+        given: names whose meaning is known otherwise.
+
+    Raises:
+        InputError: if Keras writes two of them under one name.
 
     >>> names_of([MyLayer])
     {'my_package>MyLayer': <class 'MyLayer'>, 'MyLayer': <class 'MyLayer'>}
     """
     import keras
 
-    found = {}
+    # A config holds `keras.ops.logical_and` as a class LogicalAnd.
+    operations = {name.replace("_", "") for name in dir(keras.ops)}
+    found, bare = {}, {}
     for member in objects:
-        found[keras.saving.get_registered_name(member)] = member
-        found[member.__name__] = member
+        name = keras.saving.get_registered_name(member)
+        if found.setdefault(name, member) is not member and name not in given:
+            raise InputError(
+                f"two classes or functions are named {name}, of {found[name].__module__} and of "
+                f"{member.__module__}, and a file tells them apart by this name alone. {REGISTER}"
+            )
+        bare.setdefault(member.__name__, set()).add(member)
+    for name, members in bare.items():
+        if len(members) == 1 and name.lower() not in operations:
+            found.setdefault(name, *members)
+    return found
+
+
+def objects_in_memory(config, classes):
+    """The user's own classes and registered functions that a config names, or None if one is lost.
+
+    Args:
+        config: dict, the config of a model that was just saved.
+        classes: those of its layers. A class within a function or a class is found here alone.
+
+    Returns:
+        A dict for `keras_attention.load(..., custom_objects=...)`.
+    """
+    import keras
+
+    known = {(each.__module__, each.__name__): each for each in classes}
+    found, waiting = {}, [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list)):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+        if not isinstance(value, dict) or "module" not in value:
+            continue
+        name, module = value.get("class_name"), value["module"] or "__main__"
+        if name == "function":
+            name = value.get("config")
+            member = keras.saving.get_registered_object(name)
+        elif module.partition(".")[0] in ("keras", OURS) or not value.get("registered_name"):
+            continue
+        else:
+            name = value["registered_name"]
+            member = keras.saving.get_registered_object(name) or known.get(
+                (module, value["class_name"]),
+                getattr(sys.modules.get(module), value["class_name"], None),
+            )
+        if member is None:
+            return None
+        found[name] = member
     return found

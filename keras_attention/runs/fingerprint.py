@@ -9,7 +9,7 @@ PLACES = ("path", "lines")  # fields that say where rows come from: moved data a
 
 
 def fingerprint(value):
-    """The sha256 of nested lists, dicts, dataclasses, strings, numbers and arrays.
+    """The sha256 of nested lists, dicts, dataclasses, strings, bytes, numbers and arrays.
 
     Two values have the same one only if they have the same structure and the same contents.
 
@@ -25,6 +25,8 @@ def _add(digest, value):
     if isinstance(value, str):
         data = value.encode("utf-8", "surrogatepass")
         digest.update(b"s%d:" % len(data) + data)
+    elif isinstance(value, bytes):
+        digest.update(b"b%d:" % len(value) + value)
     elif isinstance(value, (list, tuple)):
         digest.update(b"l%d:" % len(value))
         for member in value:

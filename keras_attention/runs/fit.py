@@ -1,6 +1,7 @@
 """The one training loop around `model.fit`: snapshots, history, resuming, the model of the end."""
 
 import os
+import sys
 import time
 
 import keras
@@ -101,8 +102,13 @@ def _fit(run, model, batches, valid_batches, first_epoch, first_step, callbacks)
                 validation_steps=len(valid_batches),
                 callbacks=callbacks,
                 shuffle=False,  # the batches come in an order of their own
-                verbose=0 if run.quiet else "auto",
+                verbose=0 if run.quiet else 1 if _shows_progress() else 2,
             )
+
+
+def _shows_progress():
+    """Whether output is read as it comes, on a terminal or in a notebook: not so in a log."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 
 def _require_same_data(*of_worker):

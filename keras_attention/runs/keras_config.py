@@ -2,104 +2,8 @@
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import shortened
+from keras_attention.runs.keras_classes import ANY_OPERATION, KERAS_CLASSES, KERAS_OPERATIONS
 
-# Of Keras' own classes, those that hold weights or numbers and compute with them: none runs code of
-# its config, reads files, or knows the network.
-KERAS_CLASSES = {
-    "keras": ("DTypePolicy", "Functional", "Sequential"),
-    "keras.constraints": ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"),
-    "keras.regularizers": ("L1", "L1L2", "L2", "OrthogonalRegularizer"),
-    "keras.src.models.functional": ("Functional",),  # as Keras 3.15 writes it
-    "keras.layers": (
-        "Activation",
-        "ActivityRegularization",
-        "Add",
-        "AdditiveAttention",
-        "Attention",
-        "Average",
-        "AveragePooling1D",
-        "BatchNormalization",
-        "Bidirectional",
-        "Concatenate",
-        "Conv1D",
-        "Dense",
-        "DepthwiseConv1D",
-        "Dot",
-        "Dropout",
-        "ELU",
-        "EinsumDense",
-        "Embedding",
-        "Flatten",
-        "GRU",
-        "GRUCell",
-        "GaussianDropout",
-        "GaussianNoise",
-        "GlobalAveragePooling1D",
-        "GlobalMaxPooling1D",
-        "GroupNormalization",
-        "GroupQueryAttention",
-        "Identity",
-        "InputLayer",
-        "LSTM",
-        "LSTMCell",
-        "LayerNormalization",
-        "LeakyReLU",
-        "Masking",
-        "MaxPooling1D",
-        "Maximum",
-        "Minimum",
-        "MultiHeadAttention",
-        "Multiply",
-        "PReLU",
-        "Permute",
-        "RMSNormalization",
-        "RNN",
-        "ReLU",
-        "Reshape",
-        "ReversibleEmbedding",
-        "SeparableConv1D",
-        "SimpleRNN",
-        "SimpleRNNCell",
-        "Softmax",
-        "SpatialDropout1D",
-        "StackedRNNCells",
-        "Subtract",
-        "TimeDistributed",
-        "UnitNormalization",
-    ),
-}
-# Of functional models: `x[:, 0]`, `x + y` and other operations on tensors and plain values. Those
-# of core and linalg that are not here take functions (`Map`, `Scan`, `Cond`, `JVP`), or make
-# whatever size the config says (`Scatter`, `Unstack`).
-ANY_OPERATION = ("keras.src.ops.math", "keras.src.ops.nn", "keras.src.ops.numpy")
-KERAS_OPERATIONS = {
-    "keras.src.ops.core": (
-        "Cast",
-        "ConvertToTensor",
-        "SaturateCast",
-        "ScatterUpdate",
-        "Slice",
-        "SliceUpdate",
-        "StopGradient",
-    ),
-    "keras.src.ops.linalg": (
-        "Cholesky",
-        "CholeskyInverse",
-        "Det",
-        "Eig",
-        "Eigh",
-        "Inv",
-        "Lstsq",
-        "LuFactor",
-        "MatrixRank",
-        "Norm",
-        "Pinv",
-        "Qr",
-        "SVD",
-        "Solve",
-        "SolveTriangular",
-    ),
-}
 KERAS_STRUCTURES = ("__ellipsis__", "__keras_tensor__", "__slice__", "__tuple__")
 KERAS_ARRAYS = ("__numpy__", "__tensor__")
 # An array of strings may be told to take any memory, as "U99999999" does.
@@ -115,6 +19,10 @@ ARRAY_TYPES = (
     "int64",
 )
 OURS = "keras_attention"
+REGISTER = (
+    "Rename your class, or register it under a name of its own with "
+    "`keras.saving.register_keras_serializable`, and save the model again."
+)
 
 
 def check_config(name, config, most_layers, custom_objects, any_own=False):
@@ -145,12 +53,14 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
         else f"the classes of models that {OURS} makes, or those that are given as `custom_objects`"
     )
     # What it was compiled with is not loaded.
-    waiting = [{**config, "compile_config": None}]
+    waiting, origins = [{**config, "compile_config": None}], {}
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             if _is_lambda(value) or ("class_name" in value and not is_known(value)):
                 raise InputError(f"{name}: expected {expected}. Received: {_described(value)}")
+            if value.get("class_name") != "function":
+                _require_one_meaning(name, value, origins, custom_objects)
             layers = value.get("num_layers", 0)
             if isinstance(layers, int) and layers > most_layers:
                 raise InputError(
@@ -229,6 +139,40 @@ def _is_given(config, custom_objects):
     if not isinstance(registered, str) or registered not in custom_objects:
         return False
     return name in (registered.rpartition(">")[2], custom_objects[registered].__name__)
+
+
+def _origin(module):
+    """Where a class is from: Keras, this package, or a module of somebody's own."""
+    root = (module or "__main__").partition(".")[0]
+    return root if root in ("keras", OURS) else module or "__main__"
+
+
+def _require_one_meaning(name, config, origins, custom_objects):
+    """Raises `InputError` where Keras would take one class for another.
+
+    It looks for a class by `registered_name` alone, which of a class that is not registered is its
+    bare name, and only then by its module.
+
+    Args:
+        name: what a sentence calls the config.
+        config: a dict within it, which may be no serialized object.
+        origins: dict from a registered name to where the class is from that the config holds under
+            it; what is found is put there.
+        custom_objects: as of `check_config`.
+    """
+    registered = config.get("registered_name")
+    if "class_name" not in config or not isinstance(registered, str):
+        return
+    origin = _origin(config.get("module"))
+    if registered in custom_objects and origin in ("keras", OURS):
+        other = _origin(getattr(custom_objects[registered], "__module__", None))
+    else:
+        other = origins.setdefault(registered, origin)
+    if other != origin:
+        raise InputError(
+            f"{name}: two classes are named {shortened(registered)}, of {shortened(other)} and of "
+            f"{shortened(origin)}, and a file tells them apart by this name alone. {REGISTER}"
+        )
 
 
 def _is_own(config):

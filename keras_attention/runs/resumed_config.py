@@ -26,6 +26,8 @@ def resumed_config(config, asked, output, is_finished=False):
         InputError: if an option is given that cannot change any more; it names all of these.
     """
     given = asked.given()
+    if given.get("jit_compile") == "auto":  # it was decided when the run was begun
+        del given["jit_compile"]
     changed = {
         name: value for name, value in given.items() if _differs(config, name, value, config.data)
     }

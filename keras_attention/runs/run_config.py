@@ -1,6 +1,7 @@
 """What the configs of all trainings share."""
 
 import dataclasses
+import typing
 
 from keras_attention._validation import (
     InputError,
@@ -118,6 +119,52 @@ def _default(field):
     return field.default
 
 
+_WORDS = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "True or False",
+    list: "a list",
+    dict: "a dict",
+    type(None): "None",
+}
+
+
+def fields_of(cls):
+    """The types of the fields of a `RunConfig`, a dict; of what all runs have where it is None."""
+    fields = () if cls is None else dataclasses.fields(cls)
+    return {"initial_weights": str | None, **{field.name: field.type for field in fields}}
+
+
+def require_entries(cls, values):
+    """Raises an error unless values, a dict, may be entries of the config of a run.
+
+    Args:
+        cls: the `RunConfig` of its training, or None where there is none.
+        values: of any fields.
+
+    Raises:
+        InputError, ValueError: if one is of another type than the field, or out of range.
+
+    >>> require_entries(ClassifierConfig, {"epochs": "x"})
+    Traceback (most recent call last):
+    InputError: `epochs` must be an integer. Received: epochs='x'
+    """
+    kinds = fields_of(cls)
+    for name, value in values.items():
+        allowed = typing.get_args(kinds[name]) or (kinds[name],)
+        if isinstance(value, bool):
+            holds = bool in allowed
+        else:
+            holds = isinstance(value, allowed) or (isinstance(value, int) and float in allowed)
+        if not holds:
+            expected = " or ".join(_WORDS[kind] for kind in allowed)
+            raise InputError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+    if cls is not None:
+        needed = {"train": "train"} if "train" in kinds else {}
+        cls(**{**needed, **values})
+
+
 def require_training(config, *sizes):
     """Raises `ValueError` unless the numbers that all trainings have make sense.
 
@@ -133,6 +180,8 @@ def require_training(config, *sizes):
         require_positive_number("clip_norm", config.clip_norm)
     if config.snapshot_every is not None:
         require_positive_integer("snapshot_every", config.snapshot_every)
+    jit = config.jit_compile
+    require(jit in (True, False, "auto"), "jit_compile", "True, False or 'auto'", jit_compile=jit)
     if config.dropout is not None:
         require_rate("dropout", config.dropout)
 
@@ -163,7 +212,7 @@ def require_random_weights(initial_weights, given):
     """Raises `InputError` if options that make a vocabulary are given beside initial weights."""
     if initial_weights is None:
         return
-    for name in ("vocabulary_size", "lowercase"):
+    for name in ("vocabulary_size", "vocabulary_type", "normalization", "lowercase"):
         if name in given:
             raise InputError(
                 f"`{name}` is for random weights: with `initial_weights` the vocabulary is theirs."

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from keras_attention._validation import InputError, one_line, require
+from keras_attention._validation import InputError, one_line
 from keras_attention.files import (
     digest,
     file_names,
@@ -39,6 +39,11 @@ def read_config(path):
     try:
         config = read_json_object(Path(path) / CONFIG)
     except OSError as error:
+        if "kind" in json_object_or_empty(Path(path) / "manifest.json"):
+            raise InputError(
+                f"{path} is an artifact, which holds no Keras model; give the run that it was "
+                "exported from."
+            ) from error
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
         ) from error
@@ -79,14 +84,13 @@ def read_model(path, custom_objects=None):
             that name. Other classes than these, this package's and a few of Keras are refused.
 
     Raises:
+        ValueError: if `custom_objects` are something else.
         InputError: if the run is not finished, a file of it is not as it was written, or its model
             is none that training writes: another class, other members, weights that are not finite.
     """
-    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+    from keras_attention.runs.custom_objects import names_of, require_custom_objects
 
-    from keras_attention.runs.custom_objects import names_of
-    from keras_attention.runs.keras_archive import check_keras_archive, limited_variables
-
+    require_custom_objects(custom_objects)
     path = Path(path) / MODEL
     if not path.exists():
         raise InputError(
@@ -94,14 +98,17 @@ def read_model(path, custom_objects=None):
         )
     verify_digests(path.parent)
     if custom_objects:
-        for name, member in custom_objects.items():
-            require(
-                callable(member) and hasattr(member, "__name__"),
-                "custom_objects",
-                "a dict from names to classes or functions",
-                **{name: member},
-            )
-        custom_objects = {**custom_objects, **names_of(custom_objects.values())}
+        named = names_of(custom_objects.values(), given=custom_objects)
+        custom_objects = {**named, **custom_objects}
+    return _read(path, custom_objects)
+
+
+def _read(path, custom_objects):
+    """The model of a `.keras` file that may be anybody's."""
+    import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
+
+    from keras_attention.runs.keras_archive import check_keras_archive, limited_variables
+
     size = check_keras_archive(path, custom_objects)
     too_large = MemoryError(f"its config describes more than twice the {size:,} numbers it holds")
     try:
@@ -138,18 +145,35 @@ def _require_finite(what, model):
         )
 
 
-def require_loadable(path):
+def require_loadable(path, model):
     """Raises `InputError` if nothing could load what `save_model_atomically` has written.
 
-    The user's own classes and functions pass, for whoever loads it can give them.
+    The user's own classes and functions pass, for whoever loads it can give them. It is loaded with
+    those that are in memory, unless it is made of this package's classes alone.
 
     Args:
         path: of the file.
+        model: what was written.
     """
-    from keras_attention.runs.keras_archive import check_keras_archive
+    import random
 
+    from keras_attention.keras_private import layers_within
+    from keras_attention.runs.custom_objects import objects_in_memory
+    from keras_attention.runs.keras_archive import check_keras_archive, config_of
+
+    path = Path(path)
     try:
-        check_keras_archive(Path(path), any_own=True)
+        check_keras_archive(path, any_own=True)
+        classes = {type(layer) for layer in layers_within(model)} | {type(model)}
+        own = objects_in_memory(config_of(path), classes)
+        if own == {} and type(model).__module__.startswith("keras_attention."):
+            return
+        if own is not None:
+            state = random.getstate()  # of which Keras draws seeds for weights that are read next
+            try:
+                _read(path, own)
+            finally:
+                random.setstate(state)
     except InputError as error:
         reason = str(error).removeprefix(str(path)).lstrip(":, ")
         raise InputError(
@@ -184,7 +208,7 @@ def _save(model, path):
         temporary = temporary_name(path.with_suffix(""), ".keras")
         try:
             with _without_training(model):
-                model.save(temporary)
+                _write(model, temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             write_digests(path.parent, temporary)  # before the model, which says that all is done
@@ -192,6 +216,15 @@ def _save(model, path):
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _write(model, path):
+    try:
+        model.save(path)
+    except NotImplementedError as error:  # by a layer whose arguments Keras cannot write down
+        raise InputError(
+            f"{path.parent}: not written, for Keras cannot save the model: {one_line(error)}"
+        ) from error
 
 
 @contextlib.contextmanager

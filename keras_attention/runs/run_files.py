@@ -8,10 +8,9 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import is_temporary, other_names, require_entries, temporary_name
-from keras_attention.json_file import json_object_or_empty
+from keras_attention.json_file import is_string, json_object_or_empty
 from keras_attention.new_directory import new_directory
 from keras_attention.output_lock import INSIDE, is_lock
-from keras_attention.problem_types import KINDS
 
 # What trainings write beside the tokenizer, as patterns of the paths below the run directory.
 _OWN = (
@@ -22,13 +21,18 @@ _OWN = (
 
 
 def foreign_to_run(directory):
-    """What a directory is that no run may replace; None of one that is wholly a run."""
+    """What a directory is that no run may replace; None of one that is wholly a run.
+
+    Other programs have files named config.json too, and some of them speak of a `kind`. The digests
+    tell a run from these, of whatever task it is: they name config.json and the tokenizer's files,
+    which a run has from its first moment on.
+    """
     directory = Path(directory)
-    config = json_object_or_empty(directory / "config.json")
-    # Other programs have files of this name. A run has its tokenizer from its first moment on.
-    if config.get("kind") not in KINDS or not (directory / "tokenizer").is_dir():
-        return "a directory that is no run"
+    kind = json_object_or_empty(directory / "config.json").get("kind")
     digests = json_object_or_empty(directory / "digests.json")
+    is_run = is_string(kind) and (directory / "tokenizer").is_dir()
+    if not is_run or not _has_digests(digests):
+        return "a directory that is no run"
 
     def is_own(path):
         if path == INSIDE:
@@ -36,9 +40,7 @@ def foreign_to_run(directory):
         return is_named_by_run(path) or (path.startswith("tokenizer/") and path in digests)
 
     others = other_names(directory, is_own)
-    if others:
-        return f"a run that also holds {others}"
-    return None if _has_digests(digests) else "a directory that is no run"
+    return f"a run that also holds {others}" if others else None
 
 
 def is_named_by_run(path):
@@ -52,7 +54,8 @@ def _has_digests(digests):
     """Whether these are digests of a run's files, such as no other program writes."""
     with contextlib.suppress(InputError):
         require_entries(digests, "digests.json")
-        return any(name.startswith("tokenizer/") for name in digests)
+        has_tokenizer = any(name.startswith("tokenizer/") for name in digests)
+        return "config.json" in digests and has_tokenizer
     return False
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from keras_attention.new_directory import (
     require_replaceable,
 )
 from keras_attention.output_lock import output_lock
+from keras_attention.runs.architecture import require_same_model
 from keras_attention.runs.fingerprint import fingerprint
 from keras_attention.runs.resumed_config import resumed_config
 from keras_attention.runs.run_directory import (
@@ -30,10 +32,7 @@ from keras_attention.runs.run_directory import (
 )
 from keras_attention.runs.run_files import changed_run, foreign_to_run, remove_half_written
 from keras_attention.runs.signed_json import RUN, read_signed, write_signed
-from keras_attention.training.workers import (
-    decide,
-    is_chief,
-)
+from keras_attention.training.workers import decide, is_chief
 
 PENDING = "snapshots/config.json"  # the options with which a run goes on, until it is finished
 
@@ -75,7 +74,7 @@ class TrainingRun:
         self.output = Path(output)
         self.force = force
         self.quiet = quiet or not is_chief()
-        self._lock = self._data = None
+        self._lock, self._data = None, {}
         self._closing = contextlib.ExitStack()
         try:
             found = decide(lambda: self._look(config, resume))
@@ -107,9 +106,8 @@ class TrainingRun:
         if not (resume and (self.output / CONFIG).exists()):
             if not (resume and _is_empty(self.output)):
                 refuse_existing_directory(self.output, self.force, _sources(config), foreign_to_run)
-            values = config.to_dict()
-            unchanged = dict(is_changed=False, asked=[], id=None)
-            return dict(resumes=False, is_finished=False, **unchanged, config=values)
+            unchanged = dict(is_changed=False, asked=[], id=None, config=config.to_dict())
+            return dict(resumes=False, is_finished=False, **unchanged)
         has_model = (self.output / MODEL).exists()
         verify_digests(self.output, has_model, needed=[DATA])
         run = read_signed(self.output / DATA).get(RUN)
@@ -200,6 +198,18 @@ class TrainingRun:
                 f"{' and '.join(name for name in own if own[name] != self._data.get(name))} differ."
             )
 
+    def require_model(self, architecture, code=None):
+        """As `require_data`, of the `architecture` of the model and the user's `custom_code`."""
+        own = {"model": architecture, "code": code}
+        known = decide(lambda: read_signed(self.output / DATA, self.id) if self.resumes else own)
+        require_same_model(self.output, known, own)
+        self._data = {**self._data, **own}
+
+    def settle(self, **values):
+        """Puts what a training has decided in the place of fields of the config."""
+        self.config = dataclasses.replace(self.config, **values)
+        self._is_changed = self._is_changed or self.resumes
+
     def start(self, tokenizer, save=None):
         """Makes the directory with what does not change while training, unless it resumes.
 
@@ -283,8 +293,7 @@ class TrainingRun:
 
 def _sources(config):
     """What the training reads: the fields of all configs that are paths."""
-    files = [f"{part}{side}" for part in ("train", "valid") for side in ("", "_source", "_target")]
-    return [getattr(config, name, None) for name in ("initial_weights", *files)]
+    return [getattr(config, name, None) for name in config.data if not name.endswith("_column")]
 
 
 def _is_empty(directory):

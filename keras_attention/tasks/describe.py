@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_attention import files, json_file
 from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.runs.run_directory import is_published
+from keras_attention.tasks import task_of
 from keras_attention.tasks.load import read_artifact, read_run, whole_read
 
 
@@ -51,8 +52,8 @@ def _describe_run(path, custom_objects):
         f"model: {type(model).__name__}, {model.count_params():,} parameters",
     ]
     shown = ["kind"]
+    lines += task.describe_config(config)
     if "labels" in task.run_fields:
-        lines.append(f"labels: {', '.join(config['labels'])}")
         shown.append("labels")
     if isinstance(config.get("decoding"), dict):
         if config["decoding"]:
@@ -77,40 +78,35 @@ def _describe_published(path, name):
         read_max_length,
         task_of_config,
     )
-    from keras_attention.models import ClassifierHead
-    from keras_attention.tasks.classification.stated_problem_type import describe_problem_type
-    from keras_attention.tasks.encoder_task import own_encoder
 
     config, family = read_config(path)
-    kind = task_of_config(config, family, path / "config.json")
+    task = task_of(task_of_config(config, family, path / "config.json"), name)
     model, tokenizer = load_hugging_face(path), load_tokenizer(path)
     named = ", ".join(config.get("architectures") or ["config.json names no head"])
-    yield f"published directory of a {family.name}: {kind} ({named})"
-    encoder = own_encoder(model)
-    yield f"model: {model.count_params():,} parameters, {_sizes(encoder)}"
-    labels = model.labels if isinstance(model, ClassifierHead) else None
-    if labels:
-        yield f"labels: {', '.join(labels)}"
-        yield from describe_problem_type({"labels": labels, "problem_type": model.problem_type})
+    yield f"published directory of a {family.name}: {task.kind} ({named})"
+    sizes = [f"{model.count_params():,} parameters", *_sizes(family.bare(model).get_config())]
+    yield f"model: {', '.join(sizes)}"
+    imported = task.imported_config(model, read_max_length(path))
+    run = task.run_config(model, tokenizer, **imported)
+    yield from task.describe_config(run)
     yield f"tokenizer: {tokenizer.describe()}"
-    lengths = read_max_length(path), encoder.max_sequence_length
-    yield f"texts of at most {min(length for length in lengths if length is not None):,} tokens"
+    if run.get("max_sequence_length") is not None:
+        yield f"texts of at most {run['max_sequence_length']:,} tokens"
     size = sum(file.stat().st_size for file in path.glob("*.safetensors")) / 1e6
     yield f"weights: {size:.1f} MB"
-    heads = [task for task in family.heads if has_head(path, task)]
-    yield (
-        f"`keras-attention import {name}` makes a run of it, as one of "
-        f"{', '.join([*heads, 'encoder'])}"
-    )
+    tasks = [kind for kind in family.heads if has_head(path, kind)]
+    tasks += [] if family.bare_task is None else [family.bare_task]
+    yield f"`keras-attention import {name}` makes a run of it, as one of {', '.join(tasks)}"
 
 
-def _sizes(encoder):
-    """The sizes of an encoder. Not every family has blocks of heads."""
-    sizes, width = encoder.get_config(), f"width {encoder.hidden_dim}"
-    if "num_layers" not in sizes or "num_heads" not in sizes:
-        return width
-    layers = sizes["num_layers"]
-    return f"{layers} layer{'s'[: layers != 1]} of {width}, {sizes['num_heads']} heads"
+def _sizes(config):
+    """What the config of a model without its head says of its sizes: not all families have all."""
+    layers, heads = config.get("num_layers"), config.get("num_heads")
+    if "hidden_dim" in config:
+        width = f"width {config['hidden_dim']}"
+        yield f"{layers} layer{'s'[: layers != 1]} of {width}" if layers and heads else width
+    if layers and heads:
+        yield f"{heads} heads"
 
 
 def _pairs(values):

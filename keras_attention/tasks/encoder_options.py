@@ -7,7 +7,7 @@ INITIAL_WEIGHTS = Option(
     "begin with this run (of masked-lm, classifier, encoder) or HuggingFace directory",
     metavar="DIR",
 )
-FAMILY = Option("family", "of the encoder that a preset makes; bert by default", metavar="NAME")
+FAMILY = Option("family", "of the encoder that a preset makes (default: bert)", metavar="NAME")
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),

@@ -3,6 +3,7 @@
 from keras_attention._validation import InputError, require, with_article
 from keras_attention.json_file import is_list_of_names, require_fields, shortened
 from keras_attention.tasks import kind_of_model
+from keras_attention.tasks.encoder_inputs import require_encoder_inputs, symbolic_input
 from keras_attention.tasks.task import Task
 from keras_attention.text.tokenizers import (
     encoder_tokenizer,
@@ -65,6 +66,7 @@ class EncoderTask(Task):
                 f"{path}/model.keras: expected {with_article(self.kind)}, as config.json says. "
                 f"Received: a {type(model).__name__}"
             )
+        require_encoder_inputs(path, model)
         encoder = own_encoder(model)
         if encoder is None:  # a model of the user's own
             return
@@ -82,11 +84,15 @@ class EncoderTask(Task):
                 f"model's. Received: {length:,}"
             )
 
+    def longest_text(self, model):
+        encoder = own_encoder(model)
+        return None if encoder is None else encoder.max_sequence_length
+
     def run_config(self, model, tokenizer, labels=None, **config):
         self.refuse_labels(labels)
-        encoder = own_encoder(model)
-        length = {} if encoder is None else {"max_sequence_length": encoder.max_sequence_length}
-        if encoder is None and "max_sequence_length" not in config:
+        longest = self.longest_text(model)
+        length = {} if longest is None else {"max_sequence_length": longest}
+        if longest is None and "max_sequence_length" not in config:
             raise InputError(
                 "`max_sequence_length` must be given: the model does not know its own. Expected "
                 "an integer of at least 3, the tokens of a text at most."
@@ -130,13 +136,7 @@ def output_shapes(model):
     """
     from keras import tree
 
-    try:
-        inputs = model.input
-    except (AttributeError, ValueError) as error:  # Keras raises either, by the class
-        raise InputError(
-            "The model: expected a functional model with a dict of inputs, such as token_ids and "
-            f"padding_mask. Received: a {type(model).__name__}"
-        ) from error
+    inputs = symbolic_input(model)
     # `model.output_shape` hides the name of an only output.
     return tree.map_structure(lambda spec: tuple(spec.shape), model.compute_output_spec(inputs))
 
@@ -153,7 +153,7 @@ def labels_of_model(model, labels=None):
     """The names of a model's classes: `labels`, or by default the model's own.
 
     Raises:
-        ValueError: if `labels` are not a list of different strings.
+        ValueError: if `labels` are not a list of different strings of one line each.
         InputError: if none are given and the model has none.
     """
     from keras_attention.models import ClassifierHead
@@ -165,7 +165,7 @@ def labels_of_model(model, labels=None):
     require(
         isinstance(labels, (list, tuple)) and is_list_of_names(list(labels)),
         "labels",
-        "a list of different strings",
+        "a list of different strings of one line each",
         labels=labels,
     )
     return list(labels)

@@ -1,12 +1,21 @@
 """Export, whatever the task: from a run, or from a model, to an artifact directory."""
 
+import dataclasses
 from pathlib import Path
 
 from keras_attention._validation import InputError, with_article
-from keras_attention.artifacts.formats import FORMATS, require_formats, write_formats
+from keras_attention.artifacts.formats import (
+    FORMATS,
+    dtype_hint,
+    require_dtypes,
+    require_formats,
+    write_formats,
+)
 from keras_attention.artifacts.manifest import SIZES, foreign_to_artifact, write_manifest
 from keras_attention.artifacts.model_card import write_model_card
+from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
+from keras_attention.json_file import shortened
 from keras_attention.new_directory import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of
@@ -61,14 +70,15 @@ def export(
         kind: of a model that does not say its own, such as "classifier".
         config: dict of further entries of the config, for a model: see `save_run`.
         **options: those of the task: of a translator `valid_source`, `valid_target`,
-            `with_alignments` and `single_loop`; of a classifier `valid`.
+            `with_alignments`, `without_scores` and `single_loop`; of a classifier `valid`.
 
     Returns:
         The path of the artifact.
 
     Raises:
         InputError: if a format, the precision or an option is unknown or does not concern the task,
-        there is nothing to compare on, or `output` may not be overwritten.
+        a format does not compute in the model's dtype, there is nothing to compare on, or `output`
+        may not be overwritten.
         ParityError: if a format disagrees with Keras or holds operators that are not standard.
         PrecisionError: if a format in lower precision loses more than it may.
         Whatever was raised, nothing is left behind.
@@ -77,14 +87,16 @@ def export(
     """
     require_formats(formats)
     require_precision(precision, allow_loss, formats)
+    _require_examples(examples)
     refuse_existing_directory(output, force, (source, *options.values()), foreign_to_artifact)
     search = dict(search or {})
     task, config, user = _user(
         source, tokenizer, labels, search, options, custom_objects, kind, config
     )
-    task.require_precision(user, precision)
+    require_dtypes(formats, user.model)
     options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
+    task.require_export(user, precision, **options)
     if examples is None:
         examples = task.examples(config, precision, say, **files)
     comparison = task.comparison(user, examples)
@@ -94,7 +106,7 @@ def export(
             "what a lower precision may lose of it is bounded by its agreement with Keras alone."
         )
     with new_directory(output, force, foreign_to_artifact) as directory:
-        user.tokenizer.save(directory / "tokenizer")
+        task.artifact_tokenizer(user.tokenizer).save(directory / "tokenizer")
         graph = task.graph(user, **options)
         operators, storage = write_formats(directory, formats, user.model, graph, precision, say)
         manifest = {
@@ -112,7 +124,10 @@ def export(
             lower = storage.get(name)
             say(f"comparing {name} with Keras on {comparison.compared(lower)} {task.unit}")
             candidate = task.open(directory, name, manifest)
-            manifest["parity"][name] = comparison.check(candidate, name, lower is not None)
+            try:
+                manifest["parity"][name] = comparison.check(candidate, name, lower is not None)
+            except ParityError as error:
+                raise ParityError(f"{error}{dtype_hint(user.model)}") from error
             scores = comparison.scores(candidate)
             if scores is not None:
                 manifest.setdefault("scores", {})[name] = scores
@@ -152,11 +167,21 @@ def _user(source, tokenizer, labels, search, options, custom_objects, kind, conf
     if tokenizer is None:
         raise InputError("`tokenizer` must be given with a model; a run has its own.")
     config = config or {}
-    task.require_config_names(config)
+    task.require_config(config)
     config = task.run_config(source, tokenizer, labels, **config)
     answer = task.run_options(type(source).__name__, config, **search)
     task.require_fit(type(source).__name__, config, source, tokenizer)
     return task, config, task.wrap(source, tokenizer, config, answer)
+
+
+def _require_examples(examples):
+    """Raises `InputError` unless `examples` are None, a list of strings, or a dataclass of them."""
+    if isinstance(examples, (list, tuple)):
+        holds = all(isinstance(example, str) for example in examples)
+    else:
+        holds = examples is None or dataclasses.is_dataclass(examples)
+    if not holds:
+        raise InputError(f"`examples` must be a list of strings. Received: {shortened(examples)}")
 
 
 def _refuse(source, task, options, search):

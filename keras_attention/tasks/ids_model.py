@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import require, warn_of_truncation
+from keras_attention._validation import require
 from keras_attention.artifacts.formats import format_of
+from keras_attention.graph.same_shape import of_the_shape_of
+from keras_attention.tasks.encode_texts import encode_texts
+from keras_attention.tasks.encoder_inputs import encoder_inputs
 from keras_attention.token_ids import pad
 
 
@@ -31,6 +34,10 @@ class IdsModel:
         self.max_length = max_length
         self.batch_size = batch_size
 
+    def encode(self, texts, pairs=None):
+        """The `Encoded` ids of the texts; how many were cut is said in one warning."""
+        return encode_texts(self.tokenizer, texts, pairs, self.max_length, stacklevel=3)
+
     def outputs(self, texts, pairs=None):
         """The array (T, ...) of each text, a row a token, special ones included.
 
@@ -42,13 +49,7 @@ class IdsModel:
             ValueError: if `texts` is one string.
         """
         require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
-        encoded = self.tokenizer.encode(texts, pairs, self.max_length)
-        if any(encoded.truncated):
-            warn_of_truncation(
-                f"{sum(encoded.truncated):,} of {len(texts):,} texts are longer than the model's "
-                f"maximum of {self.max_length:,} tokens; only their beginnings are read.",
-                stacklevel=2,
-            )
+        encoded = self.encode(texts, pairs)
         lengths = [len(ids) for ids in encoded.token_ids]
         order = sorted(range(len(texts)), key=lengths.__getitem__)
         found = [None] * len(texts)
@@ -113,11 +114,12 @@ def ids_graph(model, padding_id, names):
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids):
+        segment_ids = of_the_shape_of(segment_ids, token_ids)
         padding_mask = tf.cast(tf.not_equal(token_ids, padding_id), tf.int32)
-        found = model(
-            {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": padding_mask},
-            training=False,
+        inputs = encoder_inputs(
+            model, token_ids=token_ids, segment_ids=segment_ids, padding_mask=padding_mask
         )
+        found = model(inputs, training=False)
         found = found if isinstance(found, dict) else {names[0]: found}
         return {name: tf.cast(found[name], tf.float32) for name in names}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_attention.json_file import whole_read
 from keras_attention.new_directory import refuse_existing_directory
 from keras_attention.runs.run_files import foreign_to_run
-from keras_attention.tasks.save_run import save_run
+from keras_attention.tasks.save_run import save_run, task_of_model
 
 
 def import_checkpoint(directory, output, task=None, force=False):
@@ -17,8 +17,9 @@ def import_checkpoint(directory, output, task=None, force=False):
     Args:
         directory: holds config.json, model.safetensors and the tokenizer's files.
         output: path of the run.
-        task: "classifier", "masked-lm", "token-classifier" or "encoder"; by default what
-            "architectures" in config.json says, and "encoder" where it says nothing.
+        task: one that the family has models for, such as "classifier", "masked-lm",
+            "token-classifier" or "encoder"; by default what "architectures" in config.json says,
+            and the first of the family's where it says nothing.
         force: whether an existing run may be overwritten.
 
     Returns:
@@ -33,7 +34,6 @@ def import_checkpoint(directory, output, task=None, force=False):
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import hugging_face_files
     from keras_attention.checkpoints.hugging_face_config import read_max_length
-    from keras_attention.tasks.encoder_task import own_encoder
 
     refuse_existing_directory(output, force, [directory], foreign_to_run)
     model, tokenizer, longest = whole_read(
@@ -45,12 +45,11 @@ def import_checkpoint(directory, output, task=None, force=False):
         ),
         hugging_face_files,
     )
-    lengths = longest, own_encoder(model).max_sequence_length
     return save_run(
         model,
         tokenizer,
         output,
         force=force,
         initial_weights=Path(directory).resolve().name,
-        max_sequence_length=min(length for length in lengths if length is not None),
+        **task_of_model(model).imported_config(model, longest),
     )

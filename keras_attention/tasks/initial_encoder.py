@@ -4,12 +4,12 @@ from pathlib import Path
 
 from keras_attention import json_file
 from keras_attention._validation import InputError
-from keras_attention.json_file import read_json_object
-from keras_attention.runs.run_directory import TOKENIZER, read_model
+from keras_attention.json_file import json_object_or_empty, read_json_object
+from keras_attention.runs.run_directory import TOKENIZER, read_config, read_model
 from keras_attention.tasks import task_of
 from keras_attention.tasks.encoder_task import EncoderTask, own_encoder
 from keras_attention.tasks.load import names_of_run
-from keras_attention.tasks.task import Initial
+from keras_attention.tasks.training_parts import Initial
 
 
 def initial_encoder(config, custom_objects=None):
@@ -68,6 +68,8 @@ def _parts(directory, with_head, custom_objects):
     try:
         values = read_json_object(directory / "config.json")
     except OSError as error:
+        if "kind" in json_object_or_empty(directory / "manifest.json"):
+            read_config(directory)  # which says that it is an artifact
         raise InputError(
             f"{directory}: neither a run nor a HuggingFace directory (config.json: {error})."
         ) from error
@@ -83,7 +85,14 @@ def _parts(directory, with_head, custom_objects):
         return model, kind.load_tokenizer(directory / TOKENIZER)
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import has_head
+    from keras_attention.checkpoints.hugging_face_config import read_family
 
+    family = read_family(directory)
+    if "encoder" not in family.tasks:
+        raise InputError(
+            f"{directory} is a published directory of a {family.name}, which has no encoder to "
+            "begin with."
+        )
     has_masked_lm = with_head and has_head(directory, "masked-lm")
     model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
     return model, load_tokenizer(directory)

@@ -37,7 +37,8 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         ValueError: if the kind of the model is not known.
         InputError: if model, tokenizer and labels do not belong together, an entry of the config is
             unknown, `run` exists and `force` is not given, or nothing could load the model, such as
-            one with `keras.layers.Lambda`.
+            one with `keras.layers.Lambda`, with a layer whose `get_config` lacks an argument, or
+            with two classes of your own of one name.
 
     >>> model.fit(batches.dataset(), steps_per_epoch=len(batches))
     >>> keras_attention.save_run(model, tokenizer, "run", labels=["bad", "good"])
@@ -45,7 +46,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     """
     task = task_of_model(model, kind)
     refuse_existing_directory(run, force, foreign=foreign_to_run)
-    task.require_config_names(config)
+    task.require_config(config)
     config = task.run_config(model, tokenizer, labels, **config)
     task.run_options(run, config)
     task.require_fit(run, config, model, tokenizer)
@@ -53,7 +54,7 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
         tokenizer.save(directory / TOKENIZER)
         write_config(directory, config)
         save_model_atomically(model, directory / MODEL)
-        require_loadable(directory / MODEL)  # now, while the model is still in memory
+        require_loadable(directory / MODEL, model)  # now, while the model is still in memory
     return run
 
 

@@ -5,51 +5,6 @@ import dataclasses
 from keras_attention._validation import InputError, with_article
 
 
-@dataclasses.dataclass
-class Rows:
-    """The rows of a training: what `Task.read_data` returns.
-
-    Args:
-        train: training rows, in the task's own form; None where `corpus` streams them.
-        valid: validation rows, in the same form.
-        count: number of training rows.
-        corpus: `StreamedCorpus` that reads the training files by windows, or None.
-    """
-
-    train: object
-    valid: object
-    count: int
-    corpus: object = None
-
-
-@dataclasses.dataclass
-class Initial:
-    """The weights that a training begins with: a Keras model and its tokenizer."""
-
-    model: object
-    tokenizer: object
-
-
-@dataclasses.dataclass
-class Plan:
-    """What goes around `fit` in one training: what `Task.plan` returns.
-
-    Args:
-        result: what the training returns: the model with its tokenizer, ready to use.
-        description: the sentence that the training begins with.
-        selection: callback that chooses the final weights among those of the epochs; None keeps
-            those of the last epoch.
-        scores: callbacks that add to an epoch's row of `history.csv`.
-        finish: function of the path of the run directory, called before `model.keras` is written.
-    """
-
-    result: object
-    description: str
-    selection: object = None
-    scores: tuple = ()
-    finish: object = None
-
-
 class Task:
     """One kind of model, from its options to the scores of its artifacts.
 
@@ -63,6 +18,7 @@ class Task:
         unit: what its inputs are called in progress messages: "sentences", "texts".
         method: name of the method for users: "translate", "classify"; None where there is none.
         trains: whether there is a training for it.
+        xla_valid_shapes: number of shapes of validation batches where XLA compiles their step.
         imports: whether a published checkpoint may become a run of it.
         train_help, train_description, evaluate_help: sentences for the help of commands.
         train_options, export_options, evaluate_options: tuples of `Option`.
@@ -82,6 +38,7 @@ class Task:
     unit = "texts"
     method = None
     trains = True
+    xla_valid_shapes = 1
     imports = False
     train_help = train_description = evaluate_help = None
     train_options = ()
@@ -113,7 +70,7 @@ class Task:
         return options
 
     def read_data(self, config, run):
-        """The `Rows` that `config` names; `run` is the `TrainingRun`."""
+        """The `Rows` that `config` names, of `training_parts`; `run` is the `TrainingRun`."""
         raise self._missing("read_data")
 
     def read_initial(self, config, custom_objects=None):
@@ -146,16 +103,21 @@ class Task:
 
     # Runs
 
-    def require_config_names(self, names):
-        """Raises `InputError` unless each of `names` may be a field of `config.json` of a run."""
-        trained = dataclasses.fields(self.config_class()) if self.trains else ()
-        known = {*(field.name for field in trained), *self.run_fields, *self.further_fields}
-        unknown = [name for name in names if name not in known]
+    def require_config(self, config):
+        """Raises `InputError` unless each entry may be one of `config.json` of a run, `ValueError`
+        if its value is out of range; `run_config` and `run_options` check those of the task."""
+        from keras_attention.runs.run_config import fields_of, require_entries
+
+        cls = self.config_class() if self.trains else None
+        known = {*fields_of(cls), *self.run_fields, *self.further_fields}
+        unknown = [name for name in config if name not in known]
         if unknown:
             raise InputError(
                 f"Unknown field {unknown[0]!r} of the config of {with_article(self.kind)}; "
                 f"expected some of {', '.join(sorted(known))}."
             )
+        checked = (*self.run_fields, "decoding", "problem_type")
+        require_entries(cls, {n: value for n, value in config.items() if n not in checked})
 
     def run_config(self, model, tokenizer, labels=None, **config):
         """`config.json` of a run of `model` that was trained, or published, elsewhere: a dict."""
@@ -177,6 +139,25 @@ class Task:
     def require_fit(self, path, config, model, tokenizer):
         """Raises `InputError` unless a run's model and tokenizer belong together."""
         raise self._missing("require_fit")
+
+    def longest_text(self, model):
+        """The longest text, in tokens, that a Keras model reads; None where it does not say."""
+        raise self._missing("longest_text")
+
+    def imported_config(self, model, longest=None):
+        """What `config.json` of a run takes from a published model, a dict for `run_config`.
+
+        Args:
+            model: the Keras model.
+            longest: the longest text that its directory speaks of, or None.
+        """
+        lengths = [n for n in (longest, self.longest_text(model)) if n is not None]
+        return {"max_sequence_length": min(lengths)} if lengths else {}
+
+    def describe_config(self, config):
+        """The lines that `inspect` shows of the config of a run, beside its entries."""
+        if "labels" in self.run_fields:
+            yield f"labels: {', '.join(config['labels'])}"
 
     def wrap(self, model, tokenizer, config, options=None):
         """The object that users call: strings in, answers out. Its Keras model is `.model`.
@@ -205,6 +186,10 @@ class Task:
         """As `run_options`, of an artifact: what it does was fixed when it was exported."""
         raise self._missing("artifact_options")
 
+    def artifact_tokenizer(self, tokenizer):
+        """What an artifact holds of a tokenizer: what its programs need."""
+        return tokenizer
+
     def open(self, directory, runtime, manifest, options=None):
         """The object that users call, run by one format of an artifact."""
         raise self._missing("open")
@@ -220,8 +205,14 @@ class Task:
         """
         raise self._missing("examples")
 
-    def require_precision(self, user, precision):
-        """Raises `InputError` if `user`, from `wrap`, cannot be exported in a precision."""
+    def require_export(self, user, precision, **options):
+        """Raises `InputError` if `user`, from `wrap`, cannot be exported so, before any work.
+
+        Args:
+            user: from `wrap`.
+            precision: of the formats.
+            **options: those that `graph` takes.
+        """
 
     def graph(self, user, **options):
         """The `Graph` that every format holds, of the object `user` from `wrap`."""

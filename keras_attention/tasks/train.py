@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from keras_attention.runs.architecture import DROPOUT, architecture, custom_code
 from keras_attention.runs.fit import fit
 from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load_run
+from keras_attention.training.choose_jit import AUTO, choose_jit
 from keras_attention.training.workers import decide, is_chief
 
 
@@ -52,7 +54,8 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
 
     Raises:
         InputError: if a file is unusable, `output` exists and neither `resume` nor `force` is
-        given, another process writes it, or the run was begun with other data or options.
+        given, another process writes it, or the run was begun with other data, options or with
+            another model.
 
     >>> train(TranslatorConfig.for_preset("tiny", epochs=1), "run").translate(["three hundred"])
     """
@@ -80,7 +83,17 @@ def _train(task, run, custom_objects):
     )
     batches, valid_batches = task.make_batches(config, tokenizer, rows, run.say)
     model = task.make_model(config, tokenizer, initial)
-    task.compile(model, config, config.epochs * len(batches))
+    # The same weights are another model with other heads or another activation.
+    free = DROPOUT if "dropout" in config.changeable else ()
+    run.require_model(architecture(model, free), custom_code(custom_objects))
+    steps = config.epochs * len(batches)
+    task.compile(model, config, steps)
+    if config.jit_compile == AUTO:
+        shapes = len(batches.shapes) + task.xla_valid_shapes
+        run.settle(jit_compile=choose_jit(model, batches, steps, shapes, run.say))
+    if run.config.jit_compile:
+        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
+        valid_batches = valid_batches.with_max_buckets(task.xla_valid_shapes)
     run.start(tokenizer, None if rows.corpus is None else rows.corpus.save)
     plan = task.plan(run, model, tokenizer, rows, batches, valid_batches)
     fit(

@@ -12,6 +12,7 @@ from keras_attention.training.classification_scores import (
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
+from keras_attention.training.linear_cross_entropy import linear_cross_entropy
 from keras_attention.training.noam_schedule import NoamSchedule
 from keras_attention.training.preemption_handler import PreemptionHandler, TrainingInterrupted
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
@@ -42,6 +43,7 @@ __all__ = [
     "average_weights",
     "classification_scores",
     "layer_rate_scales",
+    "linear_cross_entropy",
     "multi_label_scores",
     "regression_scores",
     "restore_latest",

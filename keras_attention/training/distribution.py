@@ -72,9 +72,18 @@ def make_strategy(name):
 
 
 def jit_options(jit):
-    """The arguments of `compile` for XLA, which cannot compile a whole step of several replicas."""
+    """The arguments of `compile` for XLA, which cannot compile a whole step of several replicas.
+
+    "auto" is no XLA yet: `keras_attention.training.choose_jit` tries it on the compiled model.
+    """
+    jit = jit not in (False, "auto")
     whole = jit and tf.distribute.get_strategy().num_replicas_in_sync == 1
     return {"jit_compile": whole, "jit_gradients": jit and not whole}
+
+
+def uncompilable():
+    """The errors of a step that XLA cannot compile."""
+    return tf.errors.OpError, NotImplementedError, TypeError, ValueError
 
 
 def require_supported(model):

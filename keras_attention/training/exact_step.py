@@ -4,7 +4,8 @@ The loss of a step is (sum over tokens) / (number of tokens), both over all micr
 replicas. The stock step takes the mean of the parts' means: a token in a short part then counts
 more than one in a long part. It also clips gradients before the sum over replicas.
 
-`loss_terms` gives the loss of every output on a part of a batch, and this module adds them up.
+`loss_terms` gives the loss of every output on a part of a batch, `projected_terms` the same
+without logits where it can, and this module adds them up.
 """
 
 import contextlib
@@ -24,21 +25,29 @@ from keras_attention.keras_private import (
 )
 from keras_attention.training.distribution import clipped_sum, over_replicas
 from keras_attention.training.loss_terms import by_output, loss_terms
+from keras_attention.training.projected_terms import projected_terms
+from keras_attention.training.token_metrics import TokenScores
 
 
-def _losses(model, part, rows, y_pred, is_whole):
-    """The losses of the outputs on a batch or a part of one, and what the layers add to them.
+def _forward(model, part, rows, training, is_whole):
+    """Runs a model on a batch or a part of one.
 
-    The latter counts by rows, and a part without rows adds nothing.
+    Returns:
+        The losses of the outputs; what the layers add to them, which counts by rows, and nothing
+        for a part without rows; the outputs, or the `TokenScores` that metrics read in their place.
     """
-    terms = loss_terms(model, part, rows, y_pred, None if is_whole else tf.init_scope)
+    found = projected_terms(model, part, rows, training)
+    if found is None:
+        y_pred = model(part[0], training=training)
+        found = loss_terms(model, part, rows, y_pred, None if is_whole else tf.init_scope), y_pred
+    terms, outputs = found
     if not is_whole and any(len(loss.shape) for loss in model.losses):
         raise ValueError(
             "`add_loss` must be given one number for micro-batches or several replicas, a mean "
             f"over rows. Received: shapes={[tuple(loss.shape) for loss in model.losses]}"
         )
     each = [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in model.losses]
-    return terms, tf.where(rows > 0, tf.add_n(each), 0.0) if each else tf.zeros(())
+    return terms, tf.where(rows > 0, tf.add_n(each), 0.0) if each else tf.zeros(()), outputs
 
 
 def _one_if(rows):
@@ -132,9 +141,8 @@ def _whole(model, context, batch, rows, all_rows):
         the outputs.
     """
     with tf.GradientTape() as tape:
-        y_pred = model(batch[0], training=True)
         is_whole = context.num_replicas_in_sync == 1
-        terms, regularization = _losses(model, batch, rows, y_pred, is_whole)
+        terms, regularization, y_pred = _forward(model, batch, rows, True, is_whole)
         loss = _share(rows, all_rows) * regularization
         totals = over_replicas([count for _, _, count in terms], context)
         for (weight, mean, count), total in zip(terms, totals, strict=True):
@@ -154,8 +162,7 @@ def _part(model, part, rows):
         the regularization; the outputs.
     """
     with tf.GradientTape(persistent=True) as tape:
-        y_pred = model(part[0], training=True)
-        terms, regularization = _losses(model, part, rows, y_pred, is_whole=False)
+        terms, regularization, y_pred = _forward(model, part, rows, True, is_whole=False)
         losses = [weight * mean for weight, mean, _ in terms]
         losses += [regularization] if model.losses else []
         losses = [model.optimizer.scale_loss(loss) for loss in losses]
@@ -167,15 +174,22 @@ def _compiled(function, is_compiled):
     """`function`, compiled by XLA on request. The outputs, its last value, keep their masks."""
     if not is_compiled:
         return function
+    are_scores = False
 
     # A function of this trace alone: one traced in another replica has its variables.
     @tf.function(jit_compile=True, autograph=False)
     def compiled(*args):
+        nonlocal are_scores
         *found, y_pred = function(*args)
+        are_scores = isinstance(y_pred, TokenScores)
+        if are_scores:
+            return *found, y_pred.tensors(), None
         return *found, y_pred, tree.map_structure(mask_of, y_pred)
 
     def run(*args):
         *found, y_pred, masks = compiled(*args)
+        if are_scores:
+            return *found, TokenScores(*y_pred)
         tree.map_structure(set_mask, y_pred, masks)
         return *found, y_pred
 
@@ -275,8 +289,7 @@ def exact_test_step(model, data):
     is_whole = context.num_replicas_in_sync == 1
     ((batch, rows),) = _split(keras.utils.unpack_x_y_sample_weight(data), 1)
     with _unchanged_without_rows(kept_by_layers(model), rows):
-        y_pred = model(batch[0], training=False)
-        terms, regularization = _losses(model, batch, rows, y_pred, is_whole)
+        terms, regularization, y_pred = _forward(model, batch, rows, False, is_whole)
     metrics = _metrics(model, batch, rows, y_pred)
     _log(model, context, terms, regularization, rows)
     return {**metrics, **model.get_metrics_result()}

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention._validation import require_rate, with_python_numbers
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import (
+    class_targets,
     log_normalizers,
     require_ignore_class,
     softmax_parts,
@@ -60,12 +61,15 @@ class LabelSmoothedCrossEntropy(TokenLoss):
             every target does: then padding has to have the weight 0.
 
     Call arguments:
-        y_true: integer targets (B, T).
+        y_true: integer targets (B, T), or (B, T, 1).
         y_pred: logits (B, T, V).
-        sample_weight: (B,) or (B, T); a weighted token counts as that many.
+        sample_weight: (B,), (B, T) or (B, T, 1); a weighted token counts as that many.
 
     Raises:
-        ValueError: if `label_smoothing` is not in [0, 1), or `ignore_class` no integer.
+        ValueError: if `label_smoothing` is not in [0, 1), `ignore_class` no integer, or targets,
+            logits and weights do not belong together.
+        InvalidArgumentError: of TensorFlow on a CPU, if a target is neither `ignore_class` nor one
+            of the V tokens. Where nothing can be raised (XLA, a GPU, JAX) the loss is NaN.
 
     Example:
 
@@ -94,6 +98,9 @@ class LabelSmoothedCrossEntropy(TokenLoss):
     def token_weights(self, y_true, sample_weight=None):
         """What each token counts: see `token_weights`."""
         return token_weights(y_true, sample_weight, self.ignore_class)
+
+    def mean_and_count(self, y_true, y_pred, sample_weight=None):
+        return super().mean_and_count(class_targets(y_true, y_pred), y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
         """The loss of every token (B, T), not yet weighted."""

@@ -9,6 +9,7 @@ from keras import ops, tree
 from keras_attention.keras_private import mask_of, output_losses, set_mask
 from keras_attention.masks import implicit_mask
 from keras_attention.training.token_loss import TokenLoss
+from keras_attention.training.with_axes_of import with_axes_of
 
 
 def has_own_call(loss):
@@ -63,7 +64,7 @@ def mean_and_count(loss, y_true, y_pred, sample_weight=None):
     values = ops.cast(values, "float32")
     if not len(values.shape) and sample_weight is None and not masks:
         return values, None if adds_up else rows
-    masks = [_with_axes_of(values, m, "The mask of an output") for m in masks]
+    masks = [with_axes_of(values, m, "The mask of an output") for m in masks]
     weights = None if sample_weight is None else _weights(values, sample_weight)
     return _reduced(values, weights, masks, loss.reduction)
 
@@ -95,25 +96,9 @@ def _size(tensor):
     return ops.cast(ops.prod(ops.convert_to_tensor(ops.shape(tensor), dtype="int32")), "float32")
 
 
-def _with_axes_of(values, tensor, what):
-    """float32 `tensor` with as many axes as `values`: missing ones have length 1 at the end."""
-    tensor = ops.cast(tensor, "float32")
-    rank = len(values.shape)
-    if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
-        tensor = ops.squeeze(tensor, -1)
-    while len(tensor.shape) < rank:
-        tensor = ops.expand_dims(tensor, -1)
-    if len(tensor.shape) > max(rank, 1):
-        raise ValueError(
-            f"{what} must have at most as many axes as the loss values, {rank}. "
-            f"Received: shape={tuple(tensor.shape)}"
-        )
-    return tensor
-
-
 def _weights(values, sample_weight):
     """The weights of loss values. One of a row counts as often as the row has values."""
-    weights = _with_axes_of(values, sample_weight, "`sample_weight`")
+    weights = with_axes_of(values, sample_weight, "`sample_weight`")
     if len(ops.shape(sample_weight)) < len(values.shape):
         weights = weights * ops.ones_like(values)
     return weights
@@ -129,7 +114,7 @@ def by_output(structure, model, y_pred):
     return by_name if isinstance(y_pred, (list, tuple)) else by_name[0]
 
 
-def _require_losses(model, y_pred):
+def require_losses(model, y_pred):
     """Raises `ValueError` if the losses do not fit the outputs."""
     loss = model.loss
     if isinstance(loss, dict):
@@ -273,7 +258,7 @@ def loss_terms(model, part, rows, y_pred, eagerly=None):
         ValueError: if the losses do not fit the outputs, or cannot be joined over parts.
     """
     _, y, sample_weight = part
-    _require_losses(model, y_pred)
+    require_losses(model, y_pred)
     if not isinstance(y_pred, dict):  # of which a part may have a loss
         y = by_output(y, model, y_pred)
     sample_weight = by_output(sample_weight, model, y_pred)

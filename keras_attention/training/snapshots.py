@@ -19,16 +19,10 @@ from keras_attention.training.snapshot_file import (
     unpack,
     what_is_left,
 )
+from keras_attention.training.training_state import training_state
 from keras_attention.training.workers import any_worker, current_strategy, is_chief, share_bytes
 
 VOTE_EVERY = 10  # steps between the exchanges in which workers ask whether a signal has come
-
-
-def _variables(model):
-    """Every variable that training changes, seed generators and optimizer included, by name."""
-    optimizer = [] if model.optimizer is None else model.optimizer.variables
-    groups = (("model", model.variables), ("optimizer", optimizer))
-    return {f"{g}/{i:04d}": v for g, variables in groups for i, v in enumerate(variables)}
 
 
 def save_snapshot(directory, model, position, keep=5, extra=None):
@@ -70,7 +64,7 @@ def save_snapshot(directory, model, position, keep=5, extra=None):
 
 
 def _finite_arrays(directory, model, step, run):
-    arrays = {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
+    arrays = {name: np.array(variable.numpy()) for name, variable in training_state(model).items()}
     broken = not_finite(arrays)
     if broken:
         raise InputError(
@@ -104,7 +98,7 @@ def restore_latest(directory, model, run=None):
     if not data:
         return None
     arrays, position = unpack(data, path)
-    variables = _variables(model)
+    variables = training_state(model)
     extra = {name: arrays[name] for name in arrays if not name.startswith(OWN)}
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items() if name not in extra}:

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention.training.token_metrics import token_weights
+from keras_attention.layers.require_shapes import static_shape
+from keras_attention.training.token_metrics import masked_weights, token_weights
 
 
 class TokenLoss(keras.losses.Loss):
@@ -38,22 +39,33 @@ class TokenLoss(keras.losses.Loss):
         """The loss and the sum of the weights that divides it, both scalars.
 
         Raises:
-            ValueError: if the predictions have a mask with other axes than the targets.
+            ValueError: if the predictions have a mask with other axes than the targets, or weights,
+                targets and predictions do not belong together.
         """
         y_true = ops.convert_to_tensor(y_true)
         weights = ops.cast(self.token_weights(y_true, sample_weight), "float32")
-        mask = masks.implicit_mask(y_pred)
-        if mask is not None:
-            if len(mask.shape) != len(weights.shape):
-                raise ValueError(
-                    "The mask of an output must have as many axes as its targets, "
-                    f"{len(weights.shape)}. Received: shape={tuple(mask.shape)}"
-                )
-            weights = weights * ops.cast(mask, "float32")
+        weights = masked_weights(weights, masks.implicit_mask(y_pred))
+        values = self.call(y_true, ops.convert_to_tensor(y_pred))
+        self._require_alike(static_shape(values), static_shape(weights))
         count = ops.sum(weights)
-        total = ops.sum(self.call(y_true, ops.convert_to_tensor(y_pred)) * weights)
+        total = ops.sum(values * weights)
         # A batch of padding alone has loss 0, not 0 / 0.
         return ops.divide_no_nan(total, count), count
+
+    def _require_alike(self, values, weights):
+        """Raises `ValueError` unless loss values and weights are known to be of one shape."""
+        known = None not in (values, weights)
+        if known and (
+            len(values) != len(weights)
+            or any(
+                None not in pair and pair[0] != pair[1]
+                for pair in zip(values, weights, strict=False)
+            )
+        ):
+            raise ValueError(
+                f"`call` of {type(self).__name__} must return a value for each weight of the "
+                f"targets. Received: shape={values} for weights of shape={weights}"
+            )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         return self.mean_and_count(y_true, y_pred, sample_weight)[0]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import keras_attention
+from keras_attention import json_file
+from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.artifacts.label_file import write_labels
 from keras_attention.artifacts.manifest import read_manifest, verify_files
@@ -111,10 +113,19 @@ def test_the_manifest_lists_both(artifact):
     verify_files(artifact)
 
 
-def test_labels_that_hold_line_breaks(tmp_path):
-    write_labels(tmp_path, ["one\nline", "two\r\nlines", "für 😐"])
-    text = (tmp_path / "labels.txt").read_bytes().decode()
-    assert text.split("\n") == ["one line", "two lines", "für 😐", ""]
+@pytest.mark.parametrize("label", ["one\nline", "two\r\nlines", "an end\u2028", "\x0c"])
+def test_labels_that_hold_line_breaks(tmp_path, label):
+    """No two labels become one line: `labels.txt` would have others than the manifest."""
+    for name in ("classifier", "token-classifier"):
+        said = "`labels` must be a list of different strings of one line each. Received"
+        with pytest.raises(ValueError, match=said):
+            save_small_run(name, tmp_path / "run", labels=["one line", label, "c"])
+    with pytest.raises(InputError, match="`labels` must be a list of different names of one line"):
+        json_file.require_fields(
+            {"labels": [label, "b"]}, {"labels": json_file.NAMES}, "manifest.json"
+        )
+    write_labels(tmp_path, ["a b", "für 😐"])
+    assert (tmp_path / "labels.txt").read_text("utf-8") == "a b\nfür 😐\n"
 
 
 def made_up(**fields):

@@ -1,6 +1,7 @@
 """Lower precision in whole artifacts: what is measured, what is refused, what is shipped."""
 
 import math
+import warnings
 from pathlib import Path
 
 import keras
@@ -38,6 +39,7 @@ class Answers:
     """A translator whose answer is `answer(text, batch_size)`: a pair (translation, score)."""
 
     seed = None  # it does not sample
+    has_scores = True
 
     def __init__(self, answer, others=()):
         self.answer, self.others = answer, others
@@ -251,15 +253,18 @@ def test_it_translates(lower_artifact, run_directory, format_name):
 def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, monkeypatch):
     """With a beam and alignments; a translator of this size would otherwise have none."""
     monkeypatch.setattr(onnx_precision, "MIN_INTEGER_ELEMENTS", 0)
-    export(
-        run_directory,
-        tmp_path / "artifact",
-        formats=("onnx",),
-        search=BEAM,
-        with_alignments=True,
-        precision="int8",
-        allow_loss=100,
-    )
+    with warnings.catch_warnings():
+        # Whether a translator this small keeps the bound depends on its training, to the last bit.
+        warnings.simplefilter("ignore", PrecisionWarning)
+        export(
+            run_directory,
+            tmp_path / "artifact",
+            formats=("onnx",),
+            search=BEAM,
+            with_alignments=True,
+            precision="int8",
+            allow_loss=100,
+        )
     manifest = read_manifest(tmp_path / "artifact")
     assert "ai.onnx:MatMulInteger" in manifest["ops"]["onnx"]
     [_, together] = manifest["parity"]["onnx"]

@@ -17,6 +17,7 @@ from keras_attention.models import (
     MaskedLM,
     TokenClassifier,
 )
+from keras_attention.token_ids import SpecialIds
 from tests.backend import to_numpy
 from tests.checkpoints.golden_models import GOLDEN, HEADS, INPUTS, MASK, POSITIONS, TINY
 
@@ -214,7 +215,7 @@ def test_labels_are_those_of_the_model_unless_given(tmp_path):
 class RecordingTokenizer:
     """Stands for a tokenizer: all that is asked of one here."""
 
-    padding_id = 4
+    special_ids = SpecialIds(padding=4)
 
     def save(self, directory):
         (directory / "vocab.txt").write_text("[PAD]\n")

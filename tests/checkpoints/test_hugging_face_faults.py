@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import load_hugging_face, load_tokenizer, save_hugging_face
-from keras_attention.models import BertEncoder, Classifier
+from keras_attention.models import BertEncoder, Classifier, MaskedLM
 from tests.checkpoints.golden_models import GOLDEN
 
 ENCODER = dict(
@@ -206,7 +206,7 @@ def test_labels_that_are_not_one_a_class(tmp_path):
     change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good", "2": "bad"})
     with pytest.raises(InputError, match="must name 3 different labels in id2label.*good"):
         load_hugging_face(tmp_path / "checkpoint")
-    for wrong in ("half a \ud83d pair", ""):
+    for wrong in ("half a \ud83d pair", "", "two\nlines", "one line\r\n"):
         change_config(tmp_path / "checkpoint", id2label={"0": "bad", "1": "good", "2": wrong})
         with pytest.raises(InputError, match="must name 3 different labels in id2label.*good"):
             load_hugging_face(tmp_path / "checkpoint")
@@ -221,9 +221,12 @@ def test_what_huggingface_has_no_model_for(tmp_path):
         model = Classifier(encoder, 2, **options)
         with pytest.raises(ValueError, match="of the pooled output by one layer.*Received: "):
             save_hugging_face(model, None, tmp_path / "saved")
-    for labels in (["a"], ["a", "a"]):
+    for labels in (["a"], ["a", "a"], "ab", ["a", "b\nc"], ["a", ""]):
         with pytest.raises(ValueError, match="as many different names as there are classes"):
             save_hugging_face(Classifier(encoder, 2), None, tmp_path / "saved", labels)
+    for model in (encoder, MaskedLM(encoder)):
+        with pytest.raises(InputError, match="^`labels` are names of classes; a .* has no classes"):
+            save_hugging_face(model, None, tmp_path / "saved", labels=["a"])
     with pytest.raises(ValueError, match="`model` must be a BERT. Received: model="):
         save_hugging_face(keras.Sequential(), None, tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []

@@ -124,7 +124,7 @@ def test_a_foreign_folder_that_looks_like_a_run(refused, checkpoint, run, table)
     (run / "snapshots" / "mine.safetensors").write_text("weights")
     command = (*CLASSIFIER, "--train", table, "--valid", table, "--output")
     said = refused(*command, checkpoint)
-    assert said.startswith(f"{checkpoint} is a run that also holds model.safetensors, ")
+    assert said == f"{checkpoint} is a directory that is no run; it is not overwritten."
     said = refused(*command, run)
     assert said == (
         f"{run} is a run that also holds notes.txt, snapshots/mine.safetensors; it is not "

@@ -120,3 +120,13 @@ def test_commands_that_want_a_run(capfd, tmp_path):
         f"keras-attention: {directory} is not a run: its config.json has no `kind`, such as "
         "'classifier'.\n"
     )
+
+
+def test_an_import_without_a_known_head_names_the_flag(capfd, tmp_path):
+    directory = write_checkpoint(
+        tmp_path / "published", "one label", architectures=["BertForQuestionAnswering"]
+    )
+    status, _, error = run_here(capfd, "import", directory, "--output", tmp_path / "run")
+    assert status == 2
+    assert error.endswith("with its head; --task encoder reads the encoder alone.\n")
+    assert not (tmp_path / "run").exists()

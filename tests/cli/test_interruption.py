@@ -1,6 +1,7 @@
 """Ctrl-C and a loss that is not a number, as the command line answers them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def test_a_signal_ends_training_with_a_snapshot(training, tmp_path, number):
     done = run_process(*training, run, "--resume")
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert f"resumed at step {step}" in done.stdout.decode()
+    assert b"Epoch 10/10\n" in done.stdout  # in a pipe it is a line an epoch, and no moving bar
+    assert not {b"\b", b"\r", b"\x1b"} & {done.stdout[i : i + 1] for i in range(len(done.stdout))}
     assert (run / "model.keras").exists()
 
 
@@ -60,3 +63,26 @@ def test_a_loss_that_is_no_number(training, tmp_path):
     assert " of epoch 1 (rows " in said
     assert "lower learning rate" in said
     assert not (run / "model.keras").exists()
+
+
+def test_a_signal_ends_the_demo_in_a_sentence(tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-u",
+            "-m",
+            "keras_attention.cli.demo",
+            "--output",
+            str(tmp_path / "demo"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = process.stdout.readline()
+    assert re.fullmatch(r"This takes about \d+ minutes here: most of them for training\.\n", said)
+    assert process.stdout.readline().startswith("Training an English-to-German translator on ")
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert err == "demo: stopped by SIGTERM. Run it again: it begins anew.\n"

@@ -22,16 +22,21 @@ def lines(tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def expected(run_directory):
+    """The three best of each text, and their scores."""
+    return load(run_directory, **BEAM).translate_n_best(TEXTS)
+
+
 @pytest.mark.parametrize("runtime", ["keras", "onnx"])
 def test_n_best_gives_n_lines_for_each(
-    capfd, lines, runtime, run_directory, beam_artifact_directory
+    capfd, lines, runtime, expected, run_directory, beam_artifact_directory
 ):
     options = ["--beam-size", 4, "--length-penalty", 0.6, "--coverage-penalty", 0.2]
     model = run_directory if runtime == "keras" else beam_artifact_directory
     command = ["translate", "--model", model, "--runtime", runtime, "--input", lines, *options]
     status, out, _ = run_here(capfd, *command, "--n-best", 3, "--scores")
     assert status == 0
-    expected = load(run_directory, **BEAM).translate_n_best(TEXTS)
     found = [line.split("\t") for line in out.split("\n")[:-1]]
     assert len(found) == 3 * len(TEXTS)
     for index, hypotheses in enumerate(expected[:-1]):

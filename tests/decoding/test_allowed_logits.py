@@ -1,11 +1,15 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_attention.decoding.next_tokens import allowed_logits, is_end
+from keras_attention.decoding import greedy_search
+from keras_attention.decoding.next_tokens import allowed_logits, first_tokens, is_end
 from tests.backend import examples, to_numpy
+from tests.decoding.table import Table
 
 IDS = st.sets(st.integers(0, 6), max_size=3)
 
@@ -46,3 +50,33 @@ def test_is_end(shape, ends):
     found = to_numpy(is_end(ops.convert_to_tensor(token), ends))
     assert found.dtype == bool
     np.testing.assert_array_equal(found, np.isin(token, ends))
+
+
+@pytest.mark.parametrize("ids", [(0, -1), (7,), (2, 100)])
+@pytest.mark.parametrize("min_length", [0, 2])
+def test_ids_outside_the_vocabulary_are_refused(ids, min_length):
+    logits = ops.zeros((2, 7))
+    said = rf"ids of the vocabulary, from 0 to 6. Received: \w+={re.escape(str(ids))}"
+    with pytest.raises(ValueError, match=f"`forbidden_ids` must be {said}"):
+        allowed_logits(logits, 0, ids, (3,), min_length)
+    with pytest.raises(ValueError, match=f"`special_ids` must be {said}"):
+        allowed_logits(logits, 0, (3,), ids, min_length)
+
+
+@pytest.mark.parametrize("ids", [(6,), np.array([0, -1])])
+def test_a_contract_with_an_id_outside_its_vocabulary(ids):
+    table = Table(seed=0, longest=3)
+    table.forbidden_ids = ids
+    with pytest.raises(ValueError, match="`forbidden_ids` must be ids of the vocabulary, from 0"):
+        greedy_search(table, np.array([[1, 3]], "int32"))
+
+
+def test_the_first_token_may_be_an_integer_of_numpy():
+    class Numbers(Table):
+        def first_tokens(self, inputs):
+            return np.int64(super().first_tokens(inputs))
+
+    source = np.array([[1, 3], [2, 3]], "int32")
+    expected, found = (greedy_search(kind(seed=0, longest=3), source) for kind in (Table, Numbers))
+    np.testing.assert_array_equal(to_numpy(found["token_ids"]), to_numpy(expected["token_ids"]))
+    assert to_numpy(first_tokens(Numbers(0, 3), source, 2, beam_size=3)).tolist() == [[2] * 3] * 2

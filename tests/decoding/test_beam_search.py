@@ -336,5 +336,5 @@ def test_options_out_of_range_are_named(options, message):
 
 
 def test_a_model_without_attention_has_no_coverage():
-    with pytest.raises(ValueError, match="return_alignment"):
+    with pytest.raises(ValueError, match="`coverage_penalty` must be 0 for a model without atten"):
         make_rnn("small-fixed").generate(SOURCE, beam_size=2, coverage_penalty=0.2)

@@ -216,6 +216,8 @@ def test_search_samples():
             r"`seed` must be an integer or 3, one for each row. Rec.* seed=\[1, 2\]",
         ),
         (dict(seed=[[1], [2], [3]]), "`seed` must be an integer or 3, one for each row"),
+        (dict(seed=ops.ones((1,), "int32")), "`seed` must be an integer or 3, one for each row"),
+        (dict(seed=ops.ones((3, 1), "int32")), "`seed` must be an integer or 3, one for each row"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.decoding.next_tokens import group_width, top_k
+from keras_attention.graph.argmax import argmax
 from tests.backend import to_numpy
 
 
@@ -30,6 +31,9 @@ def test_the_best_and_the_earlier_of_equal_ones(size, k, levels, seed):
     np.testing.assert_array_equal(best, found)
     np.testing.assert_array_equal(index, places)
     assert index.dtype == "int32"
+    only = to_numpy(argmax(values))
+    np.testing.assert_array_equal(only, places[:, 0])
+    assert only.dtype == "int32"
 
 
 @pytest.mark.parametrize("size, width", [(8000, 100), (500, 100), (30522, None), (32000, 100)])

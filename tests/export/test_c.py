@@ -97,6 +97,27 @@ def test_a_pair_is_two_texts(classify_program, pair_classifier_artifact_director
         assert last == "classify: line 41: expected two texts with one tab between them"
 
 
+@pytest.mark.parametrize("kind", ["translator", "classifier"])
+def test_a_line_may_hold_any_byte(kind, program, classify_program, request):
+    texts = ["three\0 hundred", "three hundred", "\0", "", "\0on monday", "good\0 bad \0film\0"]
+    lines = lines_of(texts).removesuffix(b"\n")
+    if kind == "translator":
+        artifact = request.getfixturevalue("artifact_directory")
+        expected = load(artifact, runtime="tf_saved_model").translate(texts)
+        status, out, error = run(program, artifact, OP_LIBRARY, stdin=lines)
+    else:
+        artifact = request.getfixturevalue("classifier_artifact_directory")
+        expected = answers(load(artifact, runtime="tf_saved_model"), texts)
+        status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
+    assert status == 0, error
+    rows = [line.split("\t") for line in out.split("\n")[:-1]]
+    if kind == "translator":
+        assert [row[0] for row in rows] == expected
+        return
+    assert [row[0] for row in rows] == expected[0]
+    np.testing.assert_allclose(np.array([row[1:] for row in rows], float), expected[1], atol=1e-4)
+
+
 @pytest.mark.parametrize("missing", ["artifact", "library", "arguments", "kind"])
 @pytest.mark.parametrize("name", ["translate", "classify"])
 def test_what_is_missing_is_named(name, missing, programs, request, tmp_path):

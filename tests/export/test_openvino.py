@@ -49,7 +49,14 @@ def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
         np.testing.assert_array_equal(found, np.asarray(expected), err_msg=name)
 
 
-@pytest.mark.parametrize("format_name", ["tf_saved_model", "tflite", "onnx"])
+@pytest.mark.parametrize(
+    "format_name",
+    [
+        pytest.param("tf_saved_model", marks=pytest.mark.slow),
+        pytest.param("tflite", marks=pytest.mark.slow),
+        "onnx",
+    ],
+)
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_it_gives_keras_probabilities(request, kind, format_name):
     classifier = load(request.getfixturevalue(f"{kind}_run_directory"))

@@ -1,10 +1,16 @@
 """Classifiers in `export/onnxruntime` and `export/litert`, run where nothing else is installed."""
 
+import json
+
+import numpy as np
 import pytest
 
-from keras_attention import load
+from keras_attention import export, load
+from keras_attention.tasks.import_checkpoint import import_checkpoint
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, SENTENCES, line_of
+from tests.tasks.small_heads import write_checkpoint
+from tests.tasks.small_models import TEXTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
@@ -28,6 +34,22 @@ def test_it_runs_lower_precision(consumer, int8_classifier_artifact_directory):
     found = consumer("classify.py", artifact, SENTENCES)
     expected = classified.answers(classifier, SENTENCES)
     classified.require_answers(found, expected, classifier.labels)
+
+
+@pytest.mark.parametrize("head", ["several labels", "two numbers", "regression"])
+def test_it_gives_what_a_head_means(consumer, tmp_path, head):
+    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
+    formats = ({"onnxruntime": "onnx", "litert": "tflite"}[consumer.name],)
+    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=formats)
+    scores, labels = load(tmp_path / "run").scores(TEXTS), classified.labels_of(artifact)
+    rows = [json.loads(line) for line in consumer("classify.py", artifact, TEXTS)]
+    assert [list(row["scores"]) for row in rows] == [labels] * len(TEXTS)
+    found = [list(row["scores"].values()) for row in rows]
+    np.testing.assert_allclose(found, scores, atol=1e-4)
+    if head == "several labels":
+        assert [row["label"] for row in rows] == [labels[i] for i in scores.argmax(axis=1)]
+    else:
+        assert not any("label" in row for row in rows)
 
 
 @pytest.mark.parametrize("line", ["no tab", "one\ttab\ttoo many"])

@@ -47,3 +47,11 @@ def test_it_runs_lower_precision(consumer, request, precision):
 def test_none_imports_keras_attention(path):
     lines = path.read_text().splitlines()
     assert not [x for x in lines if x.strip().startswith(("import", "from")) and "keras" in x]
+
+
+@pytest.mark.parametrize("path", sorted(EXPORT.rglob("*.py")), ids=str)
+def test_the_encoding_of_a_file_is_not_that_of_the_machine(path):
+    """Labels may be of any language, and Windows reads files by its code page."""
+    text = path.read_text("utf-8")
+    assert ".read_text()" not in text
+    assert text.count(" open(") == text.count(', encoding="utf-8")')

@@ -195,6 +195,43 @@ def test_it_gives_keras_answers(interface, kind, clients, request):
     classified.require_answers(found, expected, classified.labels_of(artifact))
 
 
+@pytest.mark.parametrize("change", ["order", "names", "number"])
+@pytest.mark.parametrize("interface", ["rest", "rpc"])
+def test_labels_of_another_artifact_are_refused(
+    interface, change, clients, request, tmp_path, classifier_artifact_directory
+):
+    manifest = json.loads((classifier_artifact_directory / "manifest.json").read_text())
+    labels = manifest["labels"]
+    manifest["labels"] = {
+        "order": [*labels[1:], labels[0]],
+        "names": [f"not {label}" for label in labels],
+        "number": [*labels, "another"],
+    }[change]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    client, address = clients[interface], request.getfixturevalue(interface)
+    options = (tmp_path / "manifest.json", "--model", "classifier")
+    status, found, error = answered(client, "classify", address, ["a gripping film"], *options)
+    assert (status, found) == (1, [])
+    assert error.endswith("is not of the artifact that the server runs: they differ in labels.\n")
+
+
+@pytest.mark.parametrize("model", ["classifier", "regression", "translator"])
+@pytest.mark.parametrize("interface", ["rest", "rpc"])
+def test_a_model_of_another_kind_is_refused(interface, model, clients, request, tmp_path):
+    """The manifest is a regression's of two numbers, or that of a classifier of two labels."""
+    manifest = {"kind": "classifier", "labels": ["bad", "good"], "takes_pairs": False}
+    if model != "regression":
+        manifest["problem_type"] = "regression"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    client, address = clients[interface], request.getfixturevalue(interface)
+    options = (tmp_path / "manifest.json", "--model", model)
+    status, found, error = answered(client, "classify", address, ["a gripping film"], *options)
+    assert (status, found) == (1, [])
+    last = error.strip().split("\n")[-1]
+    assert last.endswith("of the artifact that the server runs: they differ in what they give.")
+    assert "Traceback" not in error
+
+
 @pytest.mark.parametrize("interface", ["rest", "rpc"])
 def test_wrong_input_is_a_sentence(
     interface, clients, request, pair_classifier_artifact_directory, artifact_directory

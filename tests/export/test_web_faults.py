@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from keras_attention.files import digest
 from tests.export.web_page import copy, opened, serve
 
 FAULTS = [
@@ -14,6 +15,9 @@ FAULTS = [
     "another kind",
     "no onnx",
     "cut short",
+    "another model",
+    "another tokenizer",
+    "not listed",
     "no tokenizer",
     "not a model",
 ]
@@ -42,13 +46,22 @@ def break_artifact(fault, artifact):
             path = artifact / "model.onnx"
             path.write_bytes(path.read_bytes()[:-1])
             said = "was not copied completely"
+        case "another model" | "another tokenizer":
+            name = {"translator": "shared.model", "classifier": "tokenizer.json"}[manifest["kind"]]
+            name = "model.onnx" if fault == "another model" else f"tokenizer/{name}"
+            data = (artifact / name).read_bytes()
+            (artifact / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # of the same size
+            said = f"{name} is not the file that manifest.json names: the artifact was replaced"
+        case "not listed":
+            del manifest["files"]["model.onnx"]
+            said = "model.onnx is not among the files of manifest.json"
         case "no tokenizer":
             name = {"translator": "shared.model", "classifier": "tokenizer.json"}[manifest["kind"]]
             (artifact / "tokenizer" / name).unlink()
             said = f"tokenizer/{name} cannot be read (status 404)"
         case "not a model":
-            manifest["files"]["model.onnx"]["bytes"] = 5
             (artifact / "model.onnx").write_bytes(b"hello")
+            manifest["files"]["model.onnx"] = digest(artifact / "model.onnx")
             said = "The model failed"
     (artifact / "manifest.json").write_text(json.dumps(manifest))
     return said

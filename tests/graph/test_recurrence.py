@@ -167,9 +167,7 @@ def test_a_trained_recurrence_is_its_steps_one_by_one():
     expected = to_numpy(Step().run_one_by_one())
     found = to_numpy(Step().run(training=True))
     assert found[0]["count"] == T
-    keras.tree.map_structure(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, expected
-    )
+    assert_close(keras.tree.flatten(found), keras.tree.flatten(expected))
 
 
 def test_a_trained_recurrence_has_the_gradient_of_its_steps():

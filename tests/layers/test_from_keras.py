@@ -72,6 +72,49 @@ def test_what_has_no_counterpart_is_refused():
             to_keras(layer)
 
 
+class Tenths(keras.initializers.Initializer):
+    def __call__(self, shape, dtype=None, **options):
+        return keras.ops.full(shape, 0.1, dtype)
+
+
+class L2(keras.regularizers.Regularizer):
+    """Not that of Keras, and without a config."""
+
+    def __call__(self, x):
+        return keras.ops.sum(x)
+
+
+class Largest(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w
+
+
+def test_an_initializer_needs_no_registration():
+    stock = keras.layers.MultiHeadAttention(2, 4, kernel_initializer=Tenths())
+    expected = to_numpy(stock(X, LONG))
+    ours = from_keras(stock)
+    again = to_keras(ours)
+    for layer in (ours, again):
+        np.testing.assert_allclose(to_numpy(layer(X, LONG)), expected, atol=1e-5)
+    assert type(ours.kernel_initializer) is Tenths
+    assert type(again.query_dense.kernel_initializer) is Tenths
+
+
+@pytest.mark.parametrize("rule", [L2(), lambda x: 0.0, Largest()], ids=["class", "lambda", "other"])
+@pytest.mark.parametrize("weight", ["kernel", "bias"])
+def test_a_rule_that_is_not_known_to_fit_is_refused(rule, weight):
+    kind = "constraint" if isinstance(rule, Largest) else "regularizer"
+    options = {f"{weight}_{kind}": rule}
+    stock, ours = (
+        keras.layers.MultiHeadAttention(2, 4, **options),
+        MultiHeadAttention(2, 4, **options),
+    )
+    stock(X, X), ours(X)
+    for layer, move in ((stock, from_keras), (ours, to_keras)):
+        with pytest.raises(ValueError, match=f"`layer` must be .*{weight}_{kind}.*Received: "):
+            move(layer)
+
+
 LISTS = {
     "scaled": lambda: keras.layers.Attention(use_scale=True, dropout=0.1, seed=3),
     "dot": lambda: keras.layers.Attention(dtype="float32", name="dot"),

@@ -194,6 +194,94 @@ def test_gelu_by_tanh():
     assert layers.from_keras(stock).activation is ours.activation
 
 
+def double(x):
+    return 2.0 * x
+
+
+def ones(shape, dtype=None, **options):
+    return keras.ops.ones(shape, dtype)
+
+
+class Tenths(keras.initializers.Initializer):
+    def __init__(self, tenths=3):
+        self.tenths = tenths
+
+    def __call__(self, shape, dtype=None, **options):
+        return keras.ops.full(shape, 0.1 * self.tenths, dtype)
+
+    def get_config(self):
+        return {"tenths": self.tenths}
+
+
+NOT_REGISTERED = {
+    **{
+        f"{name}, {kind}": (name, {"intermediate_dim": 14, "num_heads": 2, "activation": function})
+        for name in ("TransformerEncoder", "TransformerDecoder")
+        for kind, function in (("function", double), ("lambda", lambda x: 2.0 * x))
+    },
+    **{
+        f"MaskedLMHead, {kind}": (
+            "MaskedLMHead",
+            {"vocabulary_size": V, "intermediate_activation": function, **options},
+        )
+        for kind, function, options in (
+            ("function", double, {}),
+            ("lambda", lambda x: 2.0 * x, {}),
+            ("initializers", "relu", {"kernel_initializer": ones, "bias_initializer": Tenths(2)}),
+        )
+    },
+    "TransformerEncoder, initializer": (
+        "TransformerEncoder",
+        {"intermediate_dim": 14, "num_heads": 2, "kernel_initializer": Tenths(1)},
+    ),
+    "PositionEmbedding, initializer": (
+        "PositionEmbedding",
+        {"sequence_length": 9, "initializer": Tenths(4)},
+    ),
+    "PositionEmbedding, function": (
+        "PositionEmbedding",
+        {"sequence_length": 9, "initializer": ones},
+    ),
+    "TokenAndPositionEmbedding, initializer": (
+        "TokenAndPositionEmbedding",
+        {
+            "vocabulary_size": V,
+            "sequence_length": 9,
+            "embedding_dim": 6,
+            "embeddings_initializer": Tenths(5),
+        },
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a .lambda.")
+@pytest.mark.parametrize("case", NOT_REGISTERED)
+def test_objects_need_no_registration(case):
+    name, options = NOT_REGISTERED[case]
+    inputs = {"MaskedLMHead": (X, POSITIONS), "TokenAndPositionEmbedding": (IDS,)}.get(name, (X,))
+    stock = getattr(theirs, name)(**options)
+    expected = stock(*inputs)
+    ours = layers.from_keras(stock)
+    again = layers.to_keras(ours)
+    assert_equal(ours(*inputs), expected)
+    assert_equal(again(*inputs), expected)
+    for word, value in options.items():
+        for layer in (ours, again):
+            held = getattr(layer, word, None) or getattr(layer, word.removeprefix("intermediate_"))
+            if isinstance(value, Tenths):
+                assert (type(held), held.tenths) == (Tenths, value.tenths)
+            elif callable(value):
+                assert held is value
+
+
+def test_an_initializer_may_be_a_function():
+    """Stock attention takes no such one; how weights begin changes no answer of a built layer."""
+    ours = layers.TransformerEncoder(14, 2, kernel_initializer=ones)
+    expected = ours(X)
+    np.testing.assert_array_equal(to_numpy(ours.self_attention.weights[0]), np.ones((D, 3 * D)))
+    assert_equal(layers.to_keras(ours)(X), expected)
+
+
 def built(layer, *inputs):
     layer(*inputs)
     return layer

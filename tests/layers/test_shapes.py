@@ -96,6 +96,51 @@ def test_an_input_of_another_rank_or_batch_is_refused(name, as_given):
                 call(layer, as_given({**inputs, argument: array[:1]}))
 
 
+@pytest.mark.parametrize("as_given", [dict, symbolic], ids=["arrays", "symbolic"])
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - {"Dropout", "TokenAndPositionEmbedding"}))
+def test_an_input_without_axes_is_refused(name, as_given):
+    """By a layer that is not built yet: there is no width to build it for."""
+    make, inputs = LAYERS[name]
+    first, nothing = next(iter(inputs)), np.array(1.0, "float32")
+    with pytest.raises(ValueError, match=f"`{first}` must be .* Received: {first}.shape=.."):
+        call(make(), as_given(dict.fromkeys(inputs, nothing)))
+
+
+@pytest.mark.parametrize("as_given", [dict, symbolic], ids=["arrays", "symbolic"])
+@pytest.mark.parametrize("name", ["FeedForward", "Maxout"])
+def test_one_vector_alone_is_refused(name, as_given):
+    layer = LAYERS[name][0]()
+    for _ in ("not built yet", "built"):
+        with pytest.raises(ValueError, match="`inputs` must be of shape .*T, D"):
+            call(layer, as_given({"inputs": X[0, 0]}))
+    for shape in ((T, D), (B, 2, T, D)):
+        found = call(layer, as_given({"inputs": np.zeros(shape, "float32")}))
+        assert found.shape[:-1] == shape[:-1]
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+def test_a_list_is_no_query_of_heads(is_built):
+    layer = layers.MultiHeadAttention(H, K)
+    if is_built:
+        layer(X, MEMORY)
+    for both in ([X, MEMORY], [keras.KerasTensor(x.shape) for x in (X, MEMORY)], [X, X]):
+        with pytest.raises(ValueError, match="`query` must be one tensor"):
+            layer(both)
+
+
+@pytest.mark.parametrize("name", ["cross-attention", "AdditiveAttention", "local"])
+def test_masks_may_be_nested_lists(name):
+    layer = LAYERS[name][0]()
+    for argument, shape in {
+        "query_mask": (B, T),
+        "value_mask": (B, S),
+        "attention_mask": (T, S),
+    }.items():
+        mask = RNG.integers(0, 2, shape).astype(bool)
+        found, expected = (call(layer, SOURCE, **{argument: m}) for m in (mask.tolist(), mask))
+        np.testing.assert_array_equal(to_numpy(found), to_numpy(expected))
+
+
 WRONG_MASKS = {
     "query_mask": [np.ones((B,), bool), np.ones((B, S), bool), np.ones((1, T), bool)],
     "value_mask": [np.ones((B, T), bool), np.ones((B, 1, S), bool)],

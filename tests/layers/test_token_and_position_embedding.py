@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import (
+    AdditiveAttention,
+    MultiHeadAttention,
     PositionEmbedding,
     SinusoidalPositionEncoding,
     TokenAndPositionEmbedding,
+    TransformerDecoder,
     TransformerEncoder,
 )
 from keras_attention.masks import implicit_mask
@@ -89,7 +92,33 @@ def test_a_model_whose_ids_are_floats_by_default_keeps_the_mask():
     for each in (stack, model):
         alone = to_numpy(each(np.array([[2]]))) if each is stack else to_numpy(each(WORDS[1:]))
         np.testing.assert_allclose(to_numpy(each(WORDS))[1:], alone, atol=1e-6)
-    assert implicit_mask(embedding(inputs)) is not None
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("ending", ["h5", "keras", "clone"])
+def test_a_functional_model_with_masks_is_saved_in_every_format(ending, tmp_path):
+    """The mask is no operation of the graph, which .h5 files cannot hold."""
+    ids = keras.Input((None,), dtype="int32")
+    x = TokenAndPositionEmbedding(1000, 9, 6, mask_zero=True)(ids)
+    y = keras.layers.Add()([x, PositionEmbedding(9)(x)])
+    y = TransformerDecoder(8, 2)(TransformerEncoder(8, 2)(y), x)
+    outputs = [
+        keras.layers.GlobalAveragePooling1D()(MultiHeadAttention(2, 3)(y, x)),
+        keras.layers.GlobalAveragePooling1D()(AdditiveAttention(4)(y, x)),
+        keras.layers.LSTM(3)(y),
+    ]
+    model = keras.Model(ids, outputs)
+    if ending == "clone":
+        again = keras.models.clone_model(model)
+        again.set_weights(model.get_weights())
+    else:
+        model.save(tmp_path / f"model.{ending}")
+        again = keras.models.load_model(tmp_path / f"model.{ending}")
+    longer = np.pad(WORDS, ((0, 0), (0, 3)))  # padding changes nothing: the masks arrive
+    for each, batch in ((again, WORDS), (again, longer), (model, longer)):
+        for found, expected in zip(each(batch), model(WORDS), strict=True):
+            np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+    assert not [x for x in model.operations if not isinstance(x, keras.layers.Layer)]
 
 
 def test_the_way_back_makes_no_mask_of_vectors():

@@ -407,3 +407,25 @@ def test_what_is_out_of_range_is_refused():
         Classifier(encoder, C, pooling="max")
     with pytest.raises(ValueError, match="`classifier_dropout` must be a number in"):
         Classifier(encoder, C, pooling="mean", classifier_dropout=-0.1)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("make_list", [list, tuple])
+def test_a_list_of_inputs_is_refused(task, make_list):
+    """Keras would take them in the order of the names: the mask for the ids."""
+    model, _ = make(task)
+    for reader in (model, model.encoder):
+        names = ", ".join(reader.input)
+        with pytest.raises(ValueError, match=f"`inputs` must be a dict of {names}. Received: a "):
+            reader(make_list(INPUTS.values()))
+
+
+def test_a_masked_lm_is_made_anew_from_its_config():
+    """As its docstring says in the place of `clone_model`, of whose inputs none is optional."""
+    model, inputs = make("masked_lm")
+    again = MaskedLM.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    for given in (INPUTS, WITH_POSITIONS):
+        np.testing.assert_array_equal(to_numpy(again(given)), to_numpy(model(given)))
+    clone = keras.models.clone_model(model)
+    assert clone(WITH_POSITIONS).shape == model(WITH_POSITIONS).shape

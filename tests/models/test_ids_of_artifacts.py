@@ -1,4 +1,5 @@
-"""What the three formats make of ids out of range, of rows of padding and of no rows at all."""
+"""What the three formats make of ids out of range, of rows of padding, of no rows at all, and of
+inputs of different sizes."""
 
 import keras
 import numpy as np
@@ -11,13 +12,16 @@ if BACKEND != "tensorflow":
     pytest.skip("artifacts are written by TensorFlow", allow_module_level=True)
 
 from keras_attention.artifacts import onnx, saved_model, tflite
+from keras_attention.search_options import SamplingOptions
 from keras_attention.tasks.classification.graph_functions import ids_function as classifier_ids
+from keras_attention.tasks.ids_model import ids_graph
 from keras_attention.tasks.translation.graph_functions import ids_function as translator_ids
 from tests.artifacts.converted import graph_of
 
 V, LENGTH = 24, 9
 SIZES = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12)
 IDS = np.array([[5, 7, 9, 3], [8, 3, 0, 0]], "int32")
+SEGMENTS = {"token_ids": IDS, "segment_ids": np.array([[0, 0, 1, 1], [0, 1, 0, 0]], "int32")}
 FORMATS = ("saved_model", "tflite", "onnx")
 
 
@@ -34,24 +38,61 @@ def rnn():
     return model, translator_ids(model), "source_ids"
 
 
+def pair_classifier():
+    encoder = models.BertEncoder(V, max_sequence_length=LENGTH, **SIZES)
+    model = models.Classifier(encoder, 3)
+    return model, classifier_ids(model, padding_id=0, takes_pairs=True), SEGMENTS
+
+
+def encoder():
+    model = models.BertEncoder(V, max_sequence_length=LENGTH, **SIZES)
+    return model, ids_graph(model, 0, ["sequence_output"]), SEGMENTS
+
+
+def sampling():
+    model = models.TransformerTranslator(V, max_sequence_length=LENGTH, **SIZES)
+    seeds = {"source_ids": IDS, "seed": np.array([4, 5], "int32")}
+    return model, translator_ids(model, SamplingOptions(max_length=5)), seeds
+
+
+def write(folder, model, ids):
+    """The three formats of a model."""
+    graph = graph_of(ids)
+    saved_model.write(folder / "saved_model", model, graph)
+    tflite.write(folder / "tflite", model, graph, saved_model=folder / "saved_model")
+    onnx.write(folder / "onnx", model, graph)
+
+
+def signature(folder, name):
+    module = {"saved_model": saved_model, "tflite": tflite, "onnx": onnx}[name]
+    return module.signature(folder / name, "ids")
+
+
 @pytest.fixture(scope="module", params=[classifier, rnn])
 def files(request, tmp_path_factory):
     """The three formats of a model with random weights, and the name of their input."""
     keras.utils.set_random_seed(1)
     model, ids, name = request.param()
-    folder, graph = tmp_path_factory.mktemp("files"), graph_of(ids)
-    saved_model.write(folder / "saved_model", model, graph)
-    tflite.write(folder / "tflite", model, graph, saved_model=folder / "saved_model")
-    onnx.write(folder / "onnx", model, graph)
+    folder = tmp_path_factory.mktemp("files")
+    write(folder, model, ids)
     return folder, name
 
 
 @pytest.fixture(params=FORMATS)
 def run(request, files):
     folder, name = files
-    module = {"saved_model": saved_model, "tflite": tflite, "onnx": onnx}[request.param]
-    signature = module.signature(folder / request.param, "ids")
-    return lambda ids: signature(**{name: ids})
+    call = signature(folder, request.param)
+    return lambda ids: call(**{name: ids})
+
+
+@pytest.fixture(scope="module", params=[pair_classifier, encoder, sampling])
+def files_of_two(request, tmp_path_factory):
+    """The three formats of a model of two inputs, and good ones."""
+    keras.utils.set_random_seed(1)
+    model, ids, inputs = request.param()
+    folder = tmp_path_factory.mktemp("files")
+    write(folder, model, ids)
+    return folder, inputs
 
 
 def test_an_id_out_of_range_is_an_error(run):
@@ -80,3 +121,22 @@ def test_no_rows_are_no_rows_or_an_error(run):
         assert "ONNXRuntimeError" in str(error)
     else:
         assert all(len(array) == 0 for array in found.values())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_input_is_broadcast(files_of_two, name):
+    """One row or column of an input would serve all others of the other one."""
+    folder, inputs = files_of_two
+    call = signature(folder, name)
+    rows = [call(**{n: array[i : i + 1] for n, array in inputs.items()}) for i in range(2)]
+    for key, array in call(**inputs).items():
+        one, other = (row[key] for row in rows)
+        np.testing.assert_allclose(array, np.concatenate([one, other]), atol=1e-4)
+    said = "(?i)reshape|ConcatOp|concat node|failed to|are not the same|must fit each other"
+    for key, array in inputs.items():
+        wrong = [array[:1], np.concatenate([array, array])]
+        if array.ndim == 2 and "seed" not in inputs:
+            wrong += [array[:, :1], array.T, np.concatenate([array, array], axis=1)]
+        for given in wrong:
+            with pytest.raises(Exception, match=said):
+                call(**{**inputs, key: given})

@@ -1,5 +1,8 @@
 """Translators whose vocabulary has words at 0, 1, 2 and 3: no id is reserved."""
 
+import json
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -69,7 +72,7 @@ def test_it_learns_to_copy_words_of_any_id(build):
         ],
     )
     steps = dict(steps_per_epoch=len(batches), shuffle=False)
-    model.fit(batches.dataset(), epochs=8, verbose=0, **steps)
+    model.fit(batches.dataset(), epochs=16, verbose=0, **steps)
     scores = model.evaluate(batches.dataset(epochs=1), verbose=0, return_dict=True)
     assert scores["accuracy"] > 0.99
     assert scores["perplexity"] == pytest.approx(np.exp(scores["loss"]), rel=1e-3)
@@ -167,9 +170,111 @@ def test_the_special_ids_are_saved_with_the_model(build, tmp_path):
         (dict(special_ids=SpecialIds(padding=None)), "must be `SpecialIds` with padding, start"),
         (dict(special_ids={"end": None}), "must be `SpecialIds` with padding, start and end"),
         (dict(special_ids=SpecialIds(end=(3, V))), "must be ids of the vocabulary.*size=9"),
-        (dict(forbidden_ids=[-1]), "must be ids of the vocabulary"),
+        (dict(forbidden_ids=[-1]), "`forbidden_ids` must be a list of integers of at least 0"),
+        (dict(forbidden_ids=[V]), "must be ids of the vocabulary"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused(build, options, message):
     with pytest.raises(ValueError, match=message):
         build(**options)
+
+
+# Of BART: one token begins and ends. Of Marian and T5: padding begins.
+OVERLAPPING = {
+    "start is end": SpecialIds(padding=7, unknown=None, start=5, end=5),
+    "start is padding": SpecialIds(padding=7, unknown=None, start=7, end=5),
+}
+
+
+@BUILDS
+@pytest.mark.parametrize("special", OVERLAPPING.values(), ids=OVERLAPPING)
+def test_ids_that_overlap_are_trained_as_they_are_generated(build, special):
+    """The logits of teacher forcing are those of the steps, and the search can end."""
+    model = build(special_ids=special)
+    assert list(model.forbidden_ids) == [special.padding]
+    random = np.random.default_rng(0)
+    for weight in model.trainable_variables:
+        weight.assign(weight + 0.3 * random.normal(size=weight.shape))
+    source = padded([[0, 1, 2, 5], [6, 5]], 5)
+    target = padded([[special.start, 2, 0, 1, 3], [special.start, 4]], 6)
+    expected = to_numpy(model({"encoder_token_ids": source, "decoder_token_ids": target}))
+    state, constants = model.start(source, 6)
+    for position in range(5):
+        found, state = model.step(target[:, position], position, state, constants)
+        rows = [0, 1] if position < 2 else [0]
+        np.testing.assert_allclose(
+            to_numpy(found)[rows], expected[rows, position], atol=1e-5, rtol=1e-5
+        )
+    scores = to_numpy(model.attention_scores(source, target))
+    for name in set(scores) & {"decoder", "cross"}:
+        np.testing.assert_allclose(scores[name][-1][0, :, :5].sum(-1), 1, atol=1e-5)
+    wider = np.pad(target, ((0, 0), (0, 3)), constant_values=special.padding)
+    found = to_numpy(model({"encoder_token_ids": source, "decoder_token_ids": wider}))
+    np.testing.assert_allclose(found[0, :5], expected[0, :5], atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the step that it compares is TensorFlow's")
+@pytest.mark.parametrize("special", OVERLAPPING.values(), ids=OVERLAPPING)
+def test_ids_that_overlap_learn_to_end(special, tmp_path):
+    model = transformer(special_ids=special)
+    targets = padded([[1, 2, 5], [3, 4, 0, 5]], 4)
+    decoder = np.where(targets == 7, 7, np.roll(targets, 1, axis=1))
+    decoder[:, 0] = special.start
+    x = {"encoder_token_ids": padded([[0, 1, 5], [6, 2, 5]], 3), "decoder_token_ids": decoder}
+    model.compile(
+        keras.optimizers.Adam(0.02), LabelSmoothedCrossEntropy(0.0, ignore_class=special.padding)
+    )
+    model.fit(x, targets, epochs=60, verbose=0)
+    found = run(model, x["encoder_token_ids"], SearchOptions(max_length=4))
+    assert found["token_ids"].tolist() == targets.tolist()
+    logits = to_numpy(model(x)).astype("float64")
+    logits[..., 7] = -np.inf
+    logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+    chosen = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    expected = np.where(targets == 7, 0, chosen).sum(1)
+    np.testing.assert_allclose(found["score"], expected, atol=1e-5)
+    if special.start == special.padding:
+        _assert_onnx_generates(model, x["encoder_token_ids"], found["token_ids"], tmp_path)
+
+
+def _assert_onnx_generates(model, sources, expected, folder):
+    """The whole search, as an ONNX file, gives these ids."""
+    import tensorflow as tf
+
+    from keras_attention.artifacts import onnx
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")])
+    def ids(source_ids):
+        return {"token_ids": model.generate(source_ids, max_length=4)["token_ids"]}
+
+    onnx.write(folder / "model.onnx", model, types.SimpleNamespace(ids=ids))
+    found = onnx.signature(folder / "model.onnx")(source_ids=sources)
+    np.testing.assert_array_equal(found["token_ids"], expected)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "message"),
+    [
+        ([0, 2.0], "`forbidden_ids` must be a list of integers of at least 0. Rec.*2.0"),
+        ([True], "`forbidden_ids` must be a list of integers"),
+        ("ab", "`forbidden_ids` must be a list of integers"),
+        ({3}, "`forbidden_ids` must be a list of integers"),
+        (3, "`forbidden_ids` must be a list of integers"),
+        (np.array([[3]]), "`forbidden_ids` must be a list of integers"),
+        (np.array([1.0]), "`forbidden_ids` must be a list of integers"),
+        ([7, 8, 5], "must be ids that leave an end of `special_ids` to be generated"),
+        (range(V), "`forbidden_ids` must be a list of integers"),
+        (list(range(V)), "must be ids that leave an end"),
+    ],
+)
+def test_forbidden_ids_are_ids(forbidden, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(forbidden_ids=forbidden)
+
+
+def test_forbidden_ids_of_numpy_are_written_as_json():
+    for forbidden in (np.array([7, 8]), [np.int32(7), 8], (np.int64(7), np.int16(8))):
+        config = transformer(forbidden_ids=forbidden).get_config()
+        assert json.loads(json.dumps(config))["forbidden_ids"] == [7, 8]
+    special = SpecialIds(padding=7, unknown=None, start=8, end=(5, 6))
+    assert transformer(special_ids=special, forbidden_ids=[7, 6]).forbidden_ids == (7, 6)

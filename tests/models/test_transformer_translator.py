@@ -40,24 +40,34 @@ def logits_of(model, source=SOURCE, target=TARGET):
     return to_numpy(model({"encoder_token_ids": source, "decoder_token_ids": target}))
 
 
-def formula(vocabulary, layers, d, f, bias=False):
+def formula(vocabulary, layers, d, f, bias=False, decoder_layers=None):
     """Parameters of the paper's model: shared embedding, encoder and decoder blocks."""
     attention = 4 * d * d + (4 * d if bias else 0)
     feed_forward = 2 * d * f + f + d
     encoder = attention + feed_forward + 2 * 2 * d
     decoder = 2 * attention + feed_forward + 3 * 2 * d
-    return vocabulary * d + layers * (encoder + decoder)
+    decoder_layers = layers if decoder_layers is None else decoder_layers
+    return vocabulary * d + layers * encoder + decoder_layers * decoder
 
 
 @pytest.mark.parametrize(
     ("preset", "vocabulary", "published"),
-    [("tiny", 1000, None), ("base", 37000, 63_045_632), ("big", 37000, 214_171_648)],
+    [
+        ("tiny", 1000, None),
+        ("fast", 1000, None),
+        ("base", 37000, 63_045_632),
+        ("big", 37000, 214_171_648),
+    ],
 )
 def test_parameters_by_formula(preset, vocabulary, published):
     model = TransformerTranslator.from_preset(preset, vocabulary_size=vocabulary)
     sizes = PRESETS[preset]
     expected = formula(
-        vocabulary, sizes["num_layers"], sizes["hidden_dim"], sizes["intermediate_dim"]
+        vocabulary,
+        sizes["num_layers"],
+        sizes["hidden_dim"],
+        sizes["intermediate_dim"],
+        decoder_layers=sizes.get("num_decoder_layers"),
     )
     assert model.count_params() == expected
     assert published in (None, expected)
@@ -75,6 +85,24 @@ def test_tiny_is_that_of_wu_et_al():
     )
     assert model.source_embedding is model.target_embedding
     assert len(model.encoder_blocks) == len(model.decoder_blocks) == 4
+
+
+def test_few_decoder_layers():
+    """Cached and uncached agree, and alignments are those of the one layer."""
+    model = make(num_layers=3, num_decoder_layers=1)
+    assert (len(model.encoder_blocks), len(model.decoder_blocks)) == (3, 1)
+    found = model.generate(SOURCE, max_length=4, return_alignment=True)
+    token_ids = to_numpy(found["token_ids"])
+    read = np.concatenate([np.full((B, 1), SPECIAL.start), token_ids[:, :-1]], 1).astype("int32")
+    logits = logits_of(model, target=read)
+    logits[:, :, [SPECIAL.padding, SPECIAL.start]] = -np.inf
+    for row in range(B):
+        length = int((token_ids[row] != SPECIAL.padding).sum())
+        np.testing.assert_array_equal(logits[row, :length].argmax(-1), token_ids[row, :length])
+    cross = to_numpy(model.attention_scores(SOURCE, read)["cross"][0]).mean(axis=1)
+    np.testing.assert_allclose(to_numpy(found["alignment"])[0, 0], cross[0, 0], atol=1e-5)
+    again = type(model).from_config(model.get_config())
+    assert len(again.decoder_blocks) == 1
 
 
 def test_two_vocabularies():
@@ -232,6 +260,7 @@ def test_half_precision_trains_and_generates(policy):
     [
         (dict(vocabulary_size=0), "`vocabulary_size` must be a positive integer"),
         (dict(num_layers=-2), "`num_layers` must be a positive integer"),
+        (dict(num_decoder_layers=0), "`num_decoder_layers` must be a positive integer"),
         (dict(dropout=2), "`dropout` must be"),
         (dict(num_heads=3), "`num_heads` must be a divisor"),
         (dict(source_vocabulary_size=1.5), "`source_vocabulary_size` must be a positive integer"),

@@ -190,3 +190,54 @@ def test_classes_of_keras_that_are_admitted_take_no_functions():
 
 def test_ellipsis_is_a_structure():
     check({"class_name": "__ellipsis__", "config": {}})
+
+
+# What no run may hold, of all that Keras makes public
+REFUSED = {
+    "takes functions": {
+        *("keras.layers.Lambda", "keras.metrics.MeanMetricWrapper"),
+        *("keras.optimizers.MultiOptimizer", "keras.optimizers.OptimizerMap"),
+    },
+    "holds what another framework runs": {
+        *("keras.layers.TFSMLayer", "keras.layers.TorchModuleWrapper"),
+        *("keras.layers.JaxLayer", "keras.layers.FlaxLayer"),
+    },
+    "may read a vocabulary from a file": {
+        *("keras.layers.StringLookup", "keras.layers.IntegerLookup"),
+        "keras.layers.TextVectorization",
+    },
+    "computes nothing": {
+        *("keras.layers.Wrapper", "keras.constraints.Constraint"),
+        "keras.optimizers.schedules.LearningRateSchedule",
+    },
+}
+MODULES = (
+    *("constraints", "initializers", "layers", "losses", "metrics", "optimizers"),
+    *("optimizers.schedules", "regularizers"),
+)
+
+
+def test_every_class_of_keras_is_admitted_or_refused_for_a_reason():
+    """By the names under which Keras writes them: an alias is written as what it stands for."""
+    from keras.src import api_export
+
+    refused_names = set().union(*REFUSED.values())
+    names = {
+        name
+        for value, name in api_export.REGISTERED_OBJS_TO_NAMES.items()
+        if inspect.isclass(value) and name.rpartition(".")[0].removeprefix("keras.") in MODULES
+    }
+    assert refused_names <= names and len(names) > 200
+    walked = {f"keras.layers.{name}" for name, c in vars(keras.layers).items() if is_layer(c)}
+    assert walked & names == {name for name in names if name.startswith("keras.layers.")}
+    for name in sorted(names - refused_names):
+        module, _, class_name = name.rpartition(".")
+        check(layer(module, class_name, {}, None))
+    for name in refused_names:
+        module, _, class_name = name.rpartition(".")
+        refused(layer(module, class_name, {}, None))
+        refused(layer(module, class_name, {}, None), {}, any_own=True)
+
+
+def is_layer(value):
+    return inspect.isclass(value) and issubclass(value, keras.Layer)

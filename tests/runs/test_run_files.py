@@ -11,7 +11,6 @@ import pytest
 from keras_attention import files, new_directory
 from keras_attention._validation import InputError
 from keras_attention.files import temporary_name
-from keras_attention.problem_types import KINDS
 from keras_attention.runs.run_directory import read_config, save_model_atomically, write_config
 from keras_attention.runs.run_files import changed_run, foreign_to_run, remove_half_written
 from keras_attention.tasks import TASKS
@@ -42,10 +41,6 @@ def test_a_saved_model_is_as_before_compile(is_compiled, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_every_task_has_its_kind():
-    assert tuple(TASKS) == KINDS
-
-
 DIGEST = {"sha256": "0" * 64, "bytes": 3}
 MARKED = ("{}", "[]", "null", "not JSON", '{"kind": 3}', '{"kind": ""}', "\xff", "[" * 9999)
 
@@ -56,20 +51,24 @@ def test_the_name_of_a_file_makes_no_run(tmp_path):
     for text in MARKED:
         config.write_text(text, encoding="latin-1")
         assert foreign_to_run(tmp_path) == "a directory that is no run"
-    for kind in ("Deployment", "Classifier", ["classifier"], "classifier", *KINDS):
+    for kind in ("Deployment", ["classifier"], *TASKS):
         config.write_text(json.dumps({"kind": kind}))
         assert foreign_to_run(tmp_path) == "a directory that is no run"
     digests = tmp_path / "digests.json"
-    for others in ([], {}, {"tokenizer/a.txt": {}}, {"tokenizer/a.txt": "0"}, {"a": DIGEST}):
+    for others in (
+        *([], {}, {"tokenizer/a.txt": {}}, {"tokenizer/a.txt": "0"}, {"a": DIGEST}),
+        *({"tokenizer/a.txt": DIGEST}, {"config.json": DIGEST}),
+        {"config.json": {}, "tokenizer/a.txt": DIGEST},
+    ):
         digests.write_text(json.dumps(others))
         assert foreign_to_run(tmp_path) == "a directory that is no run"
-    digests.write_text(json.dumps({"tokenizer/a.txt": DIGEST}))
-    for kind in KINDS:
+    digests.write_text(json.dumps(dict.fromkeys(("config.json", "tokenizer/a.txt"), DIGEST)))
+    for text in MARKED:
+        config.write_text(text, encoding="latin-1")
+        assert foreign_to_run(tmp_path) == "a directory that is no run"
+    for kind in (*TASKS, "of a task that is not here"):
         config.write_text(json.dumps({"kind": kind}))
         assert foreign_to_run(tmp_path) is None
-    config.write_text('{"kind": "Deployment"}')
-    assert foreign_to_run(tmp_path) == "a directory that is no run"
-    config.write_text('{"kind": "classifier"}')
     (tmp_path / "tokenizer").rmdir()
     assert foreign_to_run(tmp_path) == "a directory that is no run"
     config.unlink()
@@ -115,7 +114,7 @@ def test_a_run_with_what_is_not_its_own(tmp_path, name):
     (tmp_path / "config.json").write_text('{"kind": "classifier"}')
     (tmp_path / ".lock").write_text("keras-attention lock: process 1 on another\n")
     (tmp_path / "digests.json").write_text(
-        json.dumps({name: DIGEST for name in ("tokenizer/vocab.txt", "thesis.txt")})
+        json.dumps(dict.fromkeys(("config.json", "tokenizer/vocab.txt", "thesis.txt"), DIGEST))
     )
     (tmp_path / "empty").mkdir()
     assert foreign_to_run(tmp_path) is None

@@ -179,9 +179,11 @@ def test_what_a_config_says_beside_it_is_shown(name, runs):
 
 
 def test_a_terminal_is_not_obeyed(artifacts):
-    labels = ["\x1b[2Jgood", "bad\nfiles: none", "schön"]
+    labels = ["\x1b[2Jgood", "bad", "schön"]
     text = described(artifacts["classifier"], lambda manifest: {**manifest, "labels": labels})
     assert "\x1b" not in text and "\\x1b[2Jgood" in text and "schön" in text
+    labels[1] = "bad\nfiles: none"
+    assert described(artifacts["classifier"], lambda old: {**old, "labels": labels}) is None
 
 
 def test_the_command_line_gives_the_status_2(artifacts, runs, capfd):

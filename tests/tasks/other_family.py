@@ -10,7 +10,7 @@ import keras
 
 from keras_attention import activations
 from keras_attention._validation import InputError
-from keras_attention.checkpoints.family import ENCODER, Family
+from keras_attention.checkpoints.encoder_family import ENCODER, EncoderFamily
 from keras_attention.checkpoints.parts import Part
 from keras_attention.layers import TokenAndPositionEmbedding, TransformerEncoder
 from keras_attention.models import Encoder, MaskedLM
@@ -145,7 +145,7 @@ class LetterEncoder(Encoder):
         }
 
 
-class Letters(Family):
+class Letters(EncoderFamily):
     """Its checkpoints: tensors by number."""
 
     model_type = "letters"

@@ -24,7 +24,13 @@ def write_data(directory):
 
 
 SMALL = dict(
-    epochs=2, vocabulary_size=200, max_sequence_length=32, batch_size=16, max_buckets=1, seed=5
+    epochs=2,
+    vocabulary_size=200,
+    max_sequence_length=32,
+    batch_size=16,
+    max_buckets=1,
+    seed=5,
+    jit_compile=False,
 )
 
 

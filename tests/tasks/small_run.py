@@ -38,6 +38,7 @@ def small_config(corpus, **options):
         warmup_steps=4,
         average_checkpoints=2,
         snapshot_every=3,
+        jit_compile=False,
     )
     return TranslatorConfig.for_preset("tiny", **{**values, **options})
 

@@ -96,10 +96,12 @@ def test_the_manifest(manifest):
         "n_best": 1,
         "min_length": 0,
         "max_length": None,
+        "shortlist": False,
         "extra_length": 50,
         "max_source_length": 64,
         "with_alignments": True,
         "single_loop": False,
+        "without_scores": False,
     }
     assert manifest["packages"]["keras_attention"]
     assert manifest["signatures"]["ids"]["outputs"]["alignment"] == ["float32", ["N", "T", "S"]]

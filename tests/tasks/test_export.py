@@ -39,7 +39,9 @@ def run_of(once):
     return find
 
 
-@pytest.mark.parametrize("name", ["translator", "classifier", "masked-lm"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("translator", marks=pytest.mark.slow), "classifier", "masked-lm"]
+)
 def test_a_model_and_its_run_export_alike(name, run_of, tmp_path):
     options = dict(ONNX, examples=texts_of(name))
     model = small_model(name)

@@ -37,7 +37,9 @@ def test_references_without_sentences(run_directory, corpus_files, tmp_path):
 
 
 def test_what_is_no_finished_run(run_directory, artifact_directory, tmp_path):
-    with pytest.raises(InputError, match="neither a run directory"):
+    with pytest.raises(
+        InputError, match="is an artifact, which holds no Keras model; give the run"
+    ):
         export(artifact_directory, tmp_path / "artifact")
     run = shutil.copytree(run_directory, tmp_path / "run")
     (run / "model.keras").unlink()

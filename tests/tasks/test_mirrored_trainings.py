@@ -53,16 +53,18 @@ def history(run):
 @pytest.mark.parametrize(
     "kind",
     [
-        "translator",
-        pytest.param("classifier", marks=pytest.mark.slow),
+        pytest.param("translator", marks=pytest.mark.slow),
+        pytest.param("translator compiled by XLA", marks=pytest.mark.slow),
+        "classifier",
         pytest.param("masked-lm", marks=pytest.mark.slow),
     ],
 )
 def test_two_replicas_are_as_one(kind, data, tmp_path):
+    kind, _, by_xla = kind.partition(" ")
     given = ["train", kind, *arguments(kind, data), "--output"]
     one, two = tmp_path / "one", tmp_path / "two"
     mirrored = [*given, two, "--distribute", "mirrored"]
-    if kind == "translator":  # masked-lm's validation texts are masked otherwise then
+    if by_xla:
         mirrored += ["--jit", "yes"]
     processes = [
         run_process(*given, one),

@@ -151,7 +151,7 @@ def test_labels_that_are_not_one_a_class(tmp_path):
     for name in ("classifier", "token-classifier", "functional classifier"):
         said = refused(tmp_path, lambda name=name: save_small_run(name, run, labels=["a", "b"]))
         assert "3" in said and "2" in said and str(run) in said
-        for labels in ("abc", [1, 2, 3], [], ["a", "b", "a"]):
+        for labels in ("abc", [1, 2, 3], [], ["a", "b", "a"], ["a", "b\nc", "b c"]):
             refused(tmp_path, lambda n=name, v=labels: save_small_run(n, run, labels=v), ValueError)
 
 
@@ -293,10 +293,6 @@ def scattered(x, mask):
     return keras.ops.scatter(ids, x[:, 0], (3, 8))
 
 
-def buckets(x, mask):
-    return keras.layers.Discretization(bin_boundaries=[0.0, 1.0])(x[:, 0])
-
-
 def doubled(x):
     return x * 2
 
@@ -306,7 +302,6 @@ UNLOADABLE = {
     named_function_layer: "'Lambda' of 'keras.layers'",
     lambda_activation: "a lambda",
     scattered: "'Scatter' of 'keras.src.ops.core'",
-    buckets: "'Discretization' of 'keras.layers'",
 }
 
 
@@ -353,7 +348,15 @@ def many_layers(x, mask):
     return layers.GlobalMaxPooling1D()(x)
 
 
-@pytest.mark.parametrize("head", [masked_mean, normalized, many_layers])
+def further_layers(x, mask):
+    layers = keras.layers
+    x = layers.Conv1DTranspose(8, 3, padding="same")(layers.ZeroPadding1D(1)(x))
+    x = layers.UpSampling1D(2)(layers.Cropping1D(1)(layers.AlphaDropout(0.1)(x)))
+    x = layers.SpectralNormalization(layers.Dense(8))(layers.Rescaling(0.5)(x))
+    return layers.RepeatVector(2)(layers.GlobalMaxPooling1D()(x))[:, 0]
+
+
+@pytest.mark.parametrize("head", [masked_mean, normalized, many_layers, further_layers])
 def test_stock_operations_and_layers(head, tmp_path):
     model = stock_classifier(head)
     save_stock(model, tmp_path / "run")
@@ -370,6 +373,201 @@ def test_a_function_that_can_be_given_is_saved(tmp_path):
     assert keras_attention.load(tmp_path / "run", custom_objects=given).classify(TEXTS)
     with pytest.raises(InputError, match="the function 'doubled' of .* only if they are regist"):
         keras_attention.load(tmp_path / "run")
+
+
+class Unwritten(keras.layers.Layer):
+    """Without `get_config`, of an argument that Keras can write down."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table = table
+
+    def call(self, x):
+        return x * keras.ops.convert_to_tensor(self.table)
+
+
+class Forgetful(keras.layers.Layer):
+    """Its `get_config` lacks an argument."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+    def get_config(self):
+        return super().get_config()
+
+
+@keras.saving.register_keras_serializable("tests")
+class RegisteredForgetful(Forgetful):
+    pass
+
+
+class Kept(Forgetful):
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def nested_layer():
+    class Within(Forgetful):
+        pass
+
+    return Within(2.0)
+
+
+OF_NO_USE = {
+    "no config": (lambda: Unwritten([1.0] * 8), "unexpected keyword argument"),
+    "an array": (lambda: Unwritten(np.ones(8, "float32")), "Keras cannot save the model: "),
+    "no argument": (lambda: Forgetful(2.0), "missing 1 required positional argument: 'factor'"),
+    "registered": (lambda: RegisteredForgetful(2.0), "missing 1 required positional argument"),
+    "in a function": (nested_layer, "missing 1 required positional argument: 'factor'"),
+}
+
+
+@pytest.mark.parametrize("name", OF_NO_USE)
+def test_a_layer_that_its_config_does_not_make(name, tmp_path):
+    make, reason = OF_NO_USE[name]
+    run = tmp_path / "run"
+    model = stock_classifier(lambda x, mask: make()(x[:, 0]))
+    said = refused(tmp_path, lambda: save_stock(model, run), sizes=450)
+    assert said.startswith(f"{run}: not written, for ") and reason in said
+
+
+def test_a_layer_that_its_config_makes(tmp_path):
+    import random
+
+    model = stock_classifier(lambda x, mask: Kept(2.0)(x[:, 0]))
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    save_stock(model, tmp_path / "run")  # which reads the run once, and draws no numbers
+    assert random.random() == expected
+    loaded = keras_attention.load(tmp_path / "run", custom_objects={"Kept": Kept}).model
+    packed = {name: word_piece().pack(TEXTS)[name] for name in ("token_ids", "padding_mask")}
+    np.testing.assert_allclose(loaded(packed), model(packed), rtol=1e-6)
+
+
+# What a task cannot call
+
+
+def inputs_of(*names, length=None):
+    return {name: keras.Input((length,), dtype="int32", name=name) for name in names}
+
+
+def embedded(inputs, name="token_ids", width=8):
+    return keras.layers.Embedding(word_piece().vocabulary_size, width)(inputs[name])
+
+
+def model_of_inputs(inputs, name="token_ids", kind="classifier", as_list=False):
+    x = embedded(inputs, name)
+    if kind == "classifier":
+        x = keras.layers.Dense(len(LABELS))(keras.layers.GlobalAveragePooling1D()(x))
+    if kind == "masked-lm":
+        x = keras.layers.Dense(5)(x)
+    return keras.Model(list(inputs.values()) if as_list else inputs, x)
+
+
+DICT = "expected a model whose inputs are a dict of token_ids and, if it reads them, segment_ids"
+OF_OTHER_INPUTS = {
+    "another name": ("classifier", lambda: dict(inputs=inputs_of("ids"), name="ids"), DICT),
+    "a list": (
+        "classifier",
+        lambda: dict(inputs=inputs_of("token_ids", "padding_mask"), as_list=True),
+        DICT,
+    ),
+    "one more": ("encoder", lambda: dict(inputs=inputs_of("token_ids", "mask_positions")), DICT),
+    "a fixed length": (
+        "classifier",
+        lambda: dict(inputs=inputs_of("token_ids", length=16)),
+        "expected inputs (B, T) of any length",
+    ),
+    "too few logits": (
+        "masked-lm",
+        lambda: dict(inputs=inputs_of("token_ids", "segment_ids", "padding_mask")),
+        "expected logits for the 59 tokens of the tokenizer. Received: a Functional with 5 logits",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_OTHER_INPUTS)
+def test_a_model_that_the_task_cannot_call(name, tmp_path):
+    kind, arguments, reason = OF_OTHER_INPUTS[name]
+    model = model_of_inputs(kind=kind, **arguments())
+    options = dict(labels=LABELS) if kind == "classifier" else {}
+    said = refused(
+        tmp_path,
+        lambda: keras_attention.save_run(
+            model, word_piece(), tmp_path / "run", kind=kind, max_sequence_length=LENGTH, **options
+        ),
+    )
+    assert said.startswith(f"{tmp_path}/run/model.keras: ") and reason in said
+
+
+@pytest.mark.parametrize("names", [("token_ids",), ("token_ids", "padding_mask"), None])
+def test_a_model_of_some_of_the_inputs(names, tmp_path):
+    inputs = inputs_of(*(names or ("token_ids",)))
+    x = embedded(inputs)
+    model = keras.Model(inputs if names else inputs["token_ids"], x)
+    options = dict(kind="encoder", max_sequence_length=LENGTH)
+    keras_attention.save_run(model, word_piece(), tmp_path / "run", **options)
+    found = keras_attention.load(tmp_path / "run").outputs(TEXTS[:1])[0]
+    (embedding,) = [each for each in model.layers if isinstance(each, keras.layers.Embedding)]
+    ids = word_piece().encode(TEXTS[:1]).token_ids
+    np.testing.assert_allclose(found, embedding(np.array(ids))[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("classifier", dict(epochs="x"), "`epochs` must be an integer. Received: epochs='x'"),
+        ("classifier", dict(initial_weights=5), "`initial_weights` must be a string or None. "),
+        ("classifier", dict(train=7), "`train` must be a string or None. Received: train=7"),
+        ("classifier", dict(seed=True), "`seed` must be an integer. Received: seed=True"),
+        ("classifier", dict(preset=3), "`preset` must be a string or None"),
+        ("classifier", dict(epochs=0), "`epochs` must be a positive integer. Received: epochs=0"),
+        ("masked-lm", dict(masked_share=2), "`masked_share` must be a number between 0 and 1"),
+        ("translator", dict(dropout="a"), "`dropout` must be a number or None"),
+        ("encoder", dict(initial_weights=5), "`initial_weights` must be a string or None"),
+    ],
+)
+def test_values_of_the_config_that_no_training_takes(name, options, message, tmp_path):
+    save = lambda: save_small_run(name, tmp_path / "run", **options)  # noqa: E731
+    assert refused(tmp_path, save, ValueError).startswith(message)
+
+
+def test_values_of_the_config_that_a_training_takes(tmp_path):
+    options = dict(epochs=3, train="reviews.csv", learning_rate=1, initial_weights=None, seed=7)
+    run = save_small_run("classifier", tmp_path / "run", **options)
+    assert options.items() <= config_of(run).items()
+
+
+def test_bfloat16(tmp_path):
+    """It is saved and loaded; no format of ONNX is begun."""
+    sizes = dict(num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=8)
+    size = word_piece().vocabulary_size
+    encoder = keras_attention.models.BertEncoder(
+        size, **sizes, max_sequence_length=LENGTH, dtype="bfloat16"
+    )
+    keras_attention.save_run(encoder, word_piece(), tmp_path / "run")
+    loaded = keras_attention.load(tmp_path / "run").model
+    assert {str(w.dtype) for w in loaded.weights} == {str(w.dtype) for w in encoder.weights}
+    for found, weights in zip(loaded.get_weights(), encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(found.astype("float32"), weights.astype("float32"))
+    export = lambda source: refused(  # noqa: E731
+        tmp_path,
+        lambda: keras_attention.export(source, tmp_path / "artifact", formats=("onnx",)),
+    )
+    assert export(tmp_path / "run").startswith("ONNX Runtime does not compute in bfloat16, as ")
+
+
+@pytest.mark.parametrize("examples", ["abc", b"abc", 5, [1, 2], {"a": 1}])
+def test_examples_that_are_no_texts(examples, tmp_path):
+    export = lambda: keras_attention.export(  # noqa: E731
+        small_model("encoder"), tmp_path / "artifact", word_piece(), examples=examples
+    )
+    assert refused(tmp_path, export).startswith("`examples` must be a list of strings. Received: ")
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -66,7 +66,13 @@ def assert_alike(found, expected):
         np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "rnn translator" else ())
+        for name in MAKERS
+    ],
+)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_each_text_gets_its_own_answer(runtime, name, once):
     path = saved(once, name) if runtime == "keras" else exported(once, name)

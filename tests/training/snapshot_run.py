@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_attention.training import NoamSchedule, PreemptionHandler, Snapshots, TrainingInterrupted
-from keras_attention.training.snapshots import _variables
+from keras_attention.training.training_state import training_state
 
 STEPS, EPOCHS, ROWS = 7, 3, 4
 
@@ -73,7 +73,7 @@ def train(directory, seconds=0.0, epochs=EPOCHS):
             epoch += 1
         if not model.stop_training:
             fit(model, epoch, 0, callbacks, last_epoch=99)
-    return {name: v.numpy() for name, v in _variables(model).items()}
+    return {name: v.numpy() for name, v in training_state(model).items()}
 
 
 if __name__ == "__main__":

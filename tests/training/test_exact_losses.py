@@ -198,7 +198,7 @@ FEW_ROWS = dict(  # more parts than rows
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(cases())
 @example(FEW_ROWS)
 @example({**FEW_ROWS, "chosen": ["mse"], "regularizer": "added"})

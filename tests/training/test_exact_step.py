@@ -104,7 +104,9 @@ def test_losses_by_name_or_function(loss, shape):
         assert exact[1]["loss"] == pytest.approx(logs["loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("micro_batches", [2, 3, 5, 7])
+@pytest.mark.parametrize(
+    "micro_batches", [3, 7, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5))]
+)
 @pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.05}, {"clipnorm": 0.03}])
 def test_micro_batches_change_nothing(micro_batches, clip):
     def train(parts):

@@ -18,7 +18,8 @@ from keras_attention.training import (
     save_snapshot,
 )
 from keras_attention.training.snapshot_file import pack, read_snapshot
-from keras_attention.training.snapshots import _variables, snapshot_paths
+from keras_attention.training.snapshots import snapshot_paths
+from keras_attention.training.training_state import training_state
 from tests.training.snapshot_run import EPOCHS, STEPS, batches, build, fit, train
 
 pytest.importorskip("safetensors", reason="snapshots are safetensors files")
@@ -31,7 +32,7 @@ def trained(updates=3):
 
 
 def state(model):
-    return {name: v.numpy() for name, v in _variables(model).items()}
+    return {name: v.numpy() for name, v in training_state(model).items()}
 
 
 def assert_same(left, right):

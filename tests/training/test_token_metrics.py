@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.training import Perplexity, TokenAccuracy
+from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+from keras_attention.training.token_metrics import target_logits
+from tests.backend import BACKEND
 
 
 def batches(count=3):
@@ -110,3 +112,99 @@ def test_half_precision_logits(dtype):
         metric.update_state(y, half)
         same.update_state(y, keras.ops.cast(half, "float32"))
         assert float(metric.result()) == float(same.result())
+
+
+OUTSIDE = [[[1, 4, 1, 1]], [[4, 1, 1, 1]], [[1, -1, 1, 1]], [[1, 1, 1, 99]], [[1, 1, 1, -100]]]
+
+
+def judges():
+    """A loss and the metrics, as functions of targets and logits."""
+    loss = LabelSmoothedCrossEntropy(0.1)
+
+    def judge(metric):
+        def value(targets, logits):
+            metric.reset_state()
+            metric.update_state(targets, logits)
+            return metric.result()
+
+        return value
+
+    return {"loss": loss, "accuracy": judge(TokenAccuracy()), "perplexity": judge(Perplexity())}
+
+
+@pytest.mark.parametrize("name", ["loss", "accuracy", "perplexity"])
+@pytest.mark.parametrize("targets", OUTSIDE)
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_a_target_that_is_no_class_has_no_logit(name, targets, dtype):
+    """It does not take that of another token."""
+    targets = np.array(targets, dtype)
+    logits = np.random.default_rng(0).normal(size=(1, 4, 4)).astype("float32")
+    if BACKEND != "tensorflow":
+        value = float(judges()[name](targets, logits))
+        assert np.isnan(value) or name == "accuracy"
+        return
+    import tensorflow as tf
+
+    for run_eagerly in (True, False):
+        judge = judges()[name]
+        judge = judge if run_eagerly else tf.function(judge)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            judge(targets, logits)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="XLA by TensorFlow")
+@pytest.mark.parametrize("targets", OUTSIDE)
+def test_a_target_that_is_no_class_is_nan_where_nothing_can_raise(targets):
+    import tensorflow as tf
+
+    logits = np.random.default_rng(0).normal(size=(1, 4, 4)).astype("float32")
+    logits[0, np.arange(4), 1] = 9.0
+    loss = tf.function(LabelSmoothedCrossEntropy(0.1), jit_compile=True)
+    assert np.isnan(float(loss(np.array(targets), logits)))
+    found = tf.function(target_logits, jit_compile=True)(logits, np.array(targets)).numpy()
+    outside = (np.array(targets) < 0) | (np.array(targets) > 3)
+    assert np.isnan(found[outside]).all() and (found[~outside] == 9.0).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64", "float32"])
+def test_targets_of_any_type(dtype):
+    logits = np.random.default_rng(0).normal(size=(2, 3, 300)).astype("float32")
+    targets = np.array([[1, 255, 7], [0, 200, 128]])
+    expected = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    found = keras.ops.convert_to_numpy(target_logits(logits, targets.astype(dtype)))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+def test_a_last_axis_of_1_is_squeezed_as_in_keras(metric):
+    found, expected = metric(), metric()
+    for y, z, w in batches():
+        token_weights = np.repeat(w[:, None], y.shape[1], 1)
+        token_weights[:, 0] = 0.5
+        expected.update_state(y, z, sample_weight=token_weights)
+        found.update_state(y[..., None], z, sample_weight=token_weights[..., None])
+    assert float(found.result()) == float(expected.result())
+
+
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+def test_other_shapes_are_refused(metric):
+    y, z, w = next(batches())
+    with pytest.raises(ValueError, match="`y_true` must be of the shape of the logits without"):
+        metric().update_state(y[:, :1], z)
+    with pytest.raises(ValueError, match="`sample_weight` must have the sizes of"):
+        metric().update_state(y, z, sample_weight=np.ones((1, y.shape[1]), "float32"))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX keeps masks elsewhere")
+@pytest.mark.parametrize("metric", [TokenAccuracy, Perplexity])
+def test_a_mask_of_the_predictions_leaves_out_tokens(metric):
+    embedded = keras.layers.Embedding(9, 4, mask_zero=True)(np.array([[5, 3, 0], [2, 0, 0]]))
+    logits, targets = keras.layers.Dense(7)(embedded), np.array([[1, 2, 3], [4, 5, 6]])
+    targets[0, 0] = keras.ops.convert_to_numpy(logits)[0, 0].argmax()
+    weights = np.array([[1, 1, 0], [1, 0, 0]], "float32")
+    for given in (None, np.array([[2.0, 1.0, 4.0], [3.0, 1.0, 1.0]], "float32")):
+        found, expected = metric(ignore_class=None), metric(ignore_class=None)
+        found.update_state(targets, logits, sample_weight=given)
+        both = weights if given is None else weights * given
+        expected.update_state(targets, keras.ops.convert_to_numpy(logits), sample_weight=both)
+        assert float(found.result()) == pytest.approx(float(expected.result()), rel=1e-6)

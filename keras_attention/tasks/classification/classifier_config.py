@@ -71,7 +71,7 @@ class ClassifierConfig(RunConfig):
     clip_norm: float | None = 1.0
     class_weights: str = "none"
     patience: int | None = None  # epochs without a better one after which training stops
-    jit_compile: bool = False
+    jit_compile: bool | str = "auto"
     snapshot_every: int | None = None
     labels: list | None = None  # names, from the training data
     kind: str = "classifier"

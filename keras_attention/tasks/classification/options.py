@@ -8,27 +8,27 @@ _PAIRS = "of the second texts, where pairs are classified"
 
 TRAIN_OPTIONS = (
     Option("train", "labelled texts", metavar="F"),
-    Option("valid", "validation texts; a tenth of the training texts by default", metavar="F"),
-    Option("text_column", "text by default", metavar="NAME"),
-    Option("label_column", "label by default", metavar="NAME"),
+    Option("valid", "validation texts (default: a tenth of the training texts)", metavar="F"),
+    Option("text_column", "column of the texts (default: text)", metavar="NAME"),
+    Option("label_column", "column of the labels (default: label)", metavar="NAME"),
     Option("pair_column", _PAIRS, metavar="NAME"),
     Option(
         "problem_type",
-        "what a label is: one a text (default), several with | between them, or a number",
+        "one label a text, several with | between them, or a number (default: one a text)",
         choices=PROBLEM_TYPES,
     ),
     INITIAL_WEIGHTS,
     Option(
         "preset",
-        "of random weights: lesson (default), tiny, mini, small, medium, base, large",
+        "of random weights: lesson, tiny, mini, small, medium, base, large (default: lesson)",
         metavar="NAME",
     ),
     FAMILY,
     *ENCODER_OPTIONS,
-    Option("pooling", "pooled (default) or mean", metavar="NAME"),
+    Option("pooling", "pooled or mean (default: pooled)", metavar="NAME"),
     Option("freeze_encoder", "train the head alone", bool, const=True),
     Option("layer_decay", "factor on the learning rate of each lower block", float, metavar="X"),
-    Option("class_weights", "none (default) or balanced", metavar="NAME"),
+    Option("class_weights", "none or balanced (default: none)", metavar="NAME"),
     Option(
         "patience",
         "stop after N epochs without a better one",
@@ -47,8 +47,10 @@ EVALUATE_OPTIONS = (
         metavar="F",
         required=True,
     ),
-    Option("text_column", "text by default", metavar="NAME", default="text"),
-    Option("label_column", "label by default", metavar="NAME", default="label"),
+    Option("text_column", "column of the texts (default: text)", metavar="NAME", default="text"),
+    Option(
+        "label_column", "column of the labels (default: label)", metavar="NAME", default="label"
+    ),
     Option("pair_column", _PAIRS, metavar="NAME"),
     Option("confusion", "also draw the confusion matrix", metavar="F.png"),
     Option("force", "overwrite an existing picture", bool, const=True),

@@ -23,7 +23,8 @@ from keras_attention.tasks.encoder_task import (
     require_named_output,
     require_one_a_class,
 )
-from keras_attention.tasks.task import Graph, Plan, Rows
+from keras_attention.tasks.task import Graph
+from keras_attention.tasks.training_parts import Plan, Rows
 
 RUN_FIELDS = {
     "labels": NAMES,
@@ -97,14 +98,7 @@ class ClassificationTask(EncoderTask):
         batches, cut = make_batches(
             config, tokenizer, train.data, train.targets, config.seed, class_weights=weights
         )
-        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
-        valid_batches, valid_cut = make_batches(
-            config,
-            tokenizer,
-            valid.data,
-            valid.targets,
-            max_buckets=1 if config.jit_compile else None,
-        )
+        valid_batches, valid_cut = make_batches(config, tokenizer, valid.data, valid.targets)
         self.say_cut(config, cut + valid_cut, len(train.data) + len(valid.data), say)
         return batches, valid_batches
 
@@ -156,6 +150,10 @@ class ClassificationTask(EncoderTask):
         stated = problem_type_field(model, len(own), config.get("problem_type"))
         config = {"pair_column": None, **stated, **config}
         return super().run_config(model, tokenizer, own, **config)
+
+    def describe_config(self, config):
+        yield from super().describe_config(config)
+        yield from describe_problem_type(config)
 
     def require_fit(self, path, config, model, tokenizer):
         super().require_fit(path, config, model, tokenizer)

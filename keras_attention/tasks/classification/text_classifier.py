@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, require, warn_of_truncation, well_formed
+from keras_attention._validation import InputError, require, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
+from keras_attention.tasks.encode_texts import encode_texts
+from keras_attention.tasks.encoder_inputs import encoder_inputs
 from keras_attention.text.tokenizers import load_encoder_tokenizer
 from keras_attention.token_ids import pad
 
@@ -52,16 +54,7 @@ class TextClassifier:
 
     def encode(self, texts, pairs=None):
         """The `Encoded` ids of the texts; how many were cut is said in one warning."""
-        encoded = self.tokenizer.encode(texts, pairs, self.max_length)
-        cut = [line for line, truncated in enumerate(encoded.truncated, start=1) if truncated]
-        if cut:
-            warn_of_truncation(
-                f"{len(cut):,} of {len(texts):,} texts are longer than the model's maximum of "
-                f"{self.max_length:,} tokens (the first in line {cut[0]:,}); only their beginnings "
-                "are read.",
-                stacklevel=3,
-            )
-        return encoded
+        return encode_texts(self.tokenizer, texts, pairs, self.max_length, stacklevel=3)
 
     def probabilities(self, texts, pairs=None):
         """The probability of every label: (N, C) float32.
@@ -198,15 +191,13 @@ def class_scores(model, padding_id, token_ids, segment_ids=None, problem_type=No
 
     if isinstance(model, ClassifierHead):
         return model.scores(token_ids, padding_id, segment_ids)
-    inputs = {
-        "token_ids": token_ids,
-        "segment_ids": ops.zeros_like(token_ids) if segment_ids is None else segment_ids,
-        "padding_mask": ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
-    }
-    if not isinstance(model.input, dict):  # one tensor
-        logits = model(token_ids, training=False)
-    else:
-        logits = model({name: inputs[name] for name in model.input}, training=False)
+    inputs = encoder_inputs(
+        model,
+        token_ids=token_ids,
+        segment_ids=ops.zeros_like(token_ids) if segment_ids is None else segment_ids,
+        padding_mask=ops.cast(ops.not_equal(token_ids, padding_id), "int32"),
+    )
+    logits = model(inputs, training=False)
     return scores_of_logits(logits, problem_type_of(problem_type, logits.shape[-1]))
 
 

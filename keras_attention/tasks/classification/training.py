@@ -56,7 +56,7 @@ def class_weights(config, targets):
     return None
 
 
-def make_batches(config, tokenizer, data, targets, seed=0, max_buckets=None, class_weights=None):
+def make_batches(config, tokenizer, data, targets, seed=0, class_weights=None):
     """The batches of labelled texts, and how many of these were cut."""
     encoded = tokenizer.encode(data.texts, data.pairs, config.max_sequence_length)
     batches = ClassificationBatches(
@@ -64,7 +64,7 @@ def make_batches(config, tokenizer, data, targets, seed=0, max_buckets=None, cla
         encoded.segment_ids,
         targets,
         batch_size=config.batch_size,
-        max_buckets=max_buckets or config.max_buckets,
+        max_buckets=config.max_buckets,
         seed=seed,
         class_weights=class_weights,
         padding_id=tokenizer.padding_id,

@@ -53,7 +53,7 @@ class MaskedLMConfig(RunConfig):
     warmup_share: float = 0.1  # of all updates
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
-    jit_compile: bool = False
+    jit_compile: bool | str = "auto"
     snapshot_every: int | None = None
     kind: str = "masked-lm"
 

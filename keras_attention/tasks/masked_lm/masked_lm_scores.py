@@ -33,7 +33,7 @@ def masked_lm_scores(user, texts, masked_share=0.15, whole_words=True, seed=0):
     tokenizer = user.tokenizer
     batches = MaskedLMBatches.of_tokenizer(
         tokenizer,
-        tokenizer.encode(texts, max_length=user.max_length).token_ids,
+        user.encode(texts).token_ids,
         BATCH_SIZE,
         whole_words=whole_words,
         rate=masked_share,

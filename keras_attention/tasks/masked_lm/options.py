@@ -5,19 +5,21 @@ from keras_attention.tasks.option import Option
 
 TRAIN_OPTIONS = (
     Option("train", "texts, one a line, or a table", metavar="F"),
-    Option("valid", "validation texts; a fiftieth of the training texts by default", metavar="F"),
-    Option("text_column", "column of the texts, in a table; text", metavar="NAME"),
+    Option("valid", "validation texts (default: a fiftieth of the training texts)", metavar="F"),
+    Option("text_column", "column of the texts, in a table (default: text)", metavar="NAME"),
     Option(
         "window",
         "rows in memory at a time, while the next N are read (default: all rows)",
         int,
         metavar="N",
     ),
-    Option("preset", "tiny (default), mini, small, medium, base, large", metavar="NAME"),
+    Option("preset", "tiny, mini, small, medium, base, large (default: tiny)", metavar="NAME"),
     FAMILY,
     INITIAL_WEIGHTS,
     *ENCODER_OPTIONS,
-    Option("masked_share", "share of the tokens that are masked; 0.15", float, metavar="X"),
+    Option(
+        "masked_share", "share of the tokens that are masked (default: 0.15)", float, metavar="X"
+    ),
     Option(
         "whole_words",
         "mask pieces of words, not whole words",
@@ -29,8 +31,19 @@ TRAIN_OPTIONS = (
 
 EVALUATE_OPTIONS = (
     Option("data", "texts, one a line, or a table; .gz is read too", metavar="F", required=True),
-    Option("text_column", "column of the texts, in a table; text", metavar="NAME", default="text"),
-    Option("masked_share", "share of the tokens that are masked", float, metavar="X", default=0.15),
+    Option(
+        "text_column",
+        "column of the texts, in a table (default: text)",
+        metavar="NAME",
+        default="text",
+    ),
+    Option(
+        "masked_share",
+        "share of the tokens that are masked (default: 0.15)",
+        float,
+        metavar="X",
+        default=0.15,
+    ),
     Option(
         "whole_words",
         "mask pieces of words, not whole words",
@@ -39,5 +52,12 @@ EVALUATE_OPTIONS = (
         const=False,
         default=True,
     ),
-    Option("mask_seed", "which tokens are masked; 0", int, spelling="seed", metavar="N", default=0),
+    Option(
+        "mask_seed",
+        "which tokens are masked (default: 0)",
+        int,
+        spelling="seed",
+        metavar="N",
+        default=0,
+    ),
 )

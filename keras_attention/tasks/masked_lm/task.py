@@ -3,9 +3,10 @@
 import dataclasses
 import time
 
+from keras_attention._validation import InputError
 from keras_attention.tasks.ids_task import IdsTask
 from keras_attention.tasks.masked_lm.options import EVALUATE_OPTIONS, TRAIN_OPTIONS
-from keras_attention.tasks.task import Plan, Rows
+from keras_attention.tasks.training_parts import Plan, Rows
 
 
 class MaskedLMTask(IdsTask):
@@ -65,10 +66,7 @@ class MaskedLMTask(IdsTask):
             batches, cut = make_batches(config, tokenizer, rows.train, config.seed)
         else:
             batches, cut = stream_batches(config, tokenizer, rows.corpus)
-        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
-        valid_batches, valid_cut = make_batches(
-            config, tokenizer, rows.valid, max_buckets=1 if config.jit_compile else None
-        )
+        valid_batches, valid_cut = make_batches(config, tokenizer, rows.valid)
         require_masked(batches, "the training texts")
         require_masked(valid_batches, "the validation texts")
         self.say_cut(config, cut + valid_cut, rows.count + len(rows.valid), say)
@@ -96,12 +94,23 @@ class MaskedLMTask(IdsTask):
             f"frequent token is right for {most_frequent_rate(valid_batches):.1%}",
         )
 
+    # Runs
+
+    def require_fit(self, path, config, model, tokenizer):
+        super().require_fit(path, config, model, tokenizer)
+        width, size = self.shapes(model)[self.output][-1], tokenizer.vocabulary_size
+        if width is None or width < size:  # published matrices may have rows to spare
+            raise InputError(
+                f"{path}/model.keras: expected logits for the {size:,} tokens of the tokenizer. "
+                f"Received: a {type(model).__name__} with {width} logits a token"
+            )
+
     # Evaluation
 
     def read_evaluation(
         self, data, text_column="text", masked_share=0.15, whole_words=True, mask_seed=0
     ):
-        from keras_attention._validation import InputError, require, require_seed
+        from keras_attention._validation import require, require_seed
         from keras_attention.text.corpora.labelled_texts import read_texts
         from keras_attention.text.corpora.tabular_files import tabular_format
 

@@ -23,10 +23,10 @@ def make_model(config, vocabulary_size):
     )
 
 
-def make_batches(config, tokenizer, texts, seed=0, max_buckets=None):
+def make_batches(config, tokenizer, texts, seed=0):
     """The batches of texts, and how many of these were cut."""
     encoded = tokenizer.encode(texts, max_length=config.max_sequence_length)
-    batches = _batches_of_ids(config, tokenizer, encoded.token_ids, seed, max_buckets)
+    batches = _batches_of_ids(config, tokenizer, encoded.token_ids, seed)
     return batches, sum(encoded.truncated)
 
 
@@ -44,14 +44,14 @@ def stream_batches(config, tokenizer, corpus):
     return batches, corpus.cut
 
 
-def _batches_of_ids(config, tokenizer, token_ids, seed, max_buckets=None, buckets=None):
+def _batches_of_ids(config, tokenizer, token_ids, seed, buckets=None):
     return MaskedLMBatches.of_tokenizer(
         tokenizer,
         token_ids,
         config.batch_size,
         whole_words=config.whole_words,
         rate=config.masked_share,
-        max_buckets=max_buckets or config.max_buckets,
+        max_buckets=config.max_buckets,
         seed=seed,
         buckets=buckets,
     )

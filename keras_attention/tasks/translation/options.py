@@ -1,26 +1,48 @@
 """The options of translators, as data."""
 
 from keras_attention.tasks.option import Option
+from keras_attention.tasks.translation.translator_families import (
+    TRANSLATOR_FAMILIES,
+    default_architecture,
+)
 
 SEARCH_OPTIONS = (
     Option("beam_size", "hypotheses to search with; 1 is greedy", int, metavar="K"),
     Option("length_penalty", "the higher, the longer translations get", float, metavar="A"),
     Option("coverage_penalty", "favours translations of every word", float, metavar="B"),
     Option("min_length", "tokens of a translation, at least", int, metavar="N"),
-    Option("max_length", "at most; by default 50 more than the source", int, metavar="N"),
+    Option("max_length", "tokens at most (default: 50 more than the source)", int, metavar="N"),
+)
+SHORTLIST = Option(
+    "shortlist",
+    "choose among the tokens that may translate a word of the sentence; for runs that were trained "
+    "with it",
+    bool,
+    const=True,
 )
 N_BEST = Option("n_best", "N translations of each line, the best first", int, metavar="N")
 SAMPLING_OPTIONS = (
     Option("sample", "draw each token by its probability", bool, const=True),
-    Option("temperature", "the higher, the more random; 1 by default", float, metavar="T"),
+    Option("temperature", "the higher, the more random (default: 1)", float, metavar="T"),
     Option("top_k", "draw from the K most probable tokens only", int, metavar="K"),
     Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
 )
 SEED = Option(
-    "seed", "of the first line's sample, N + 1 of the next one's; 0 by default", int, metavar="N"
+    "seed", "of the first line's sample, N + 1 of the next one's (default: 0)", int, metavar="N"
 )
 # The names under which `load` and `export` take what says how to decode.
-DECODING_NAMES = tuple(option.name for option in (*SEARCH_OPTIONS, N_BEST, *SAMPLING_OPTIONS))
+DECODING_NAMES = tuple(
+    option.name for option in (*SEARCH_OPTIONS, SHORTLIST, N_BEST, *SAMPLING_OPTIONS)
+)
+
+
+def _presets():
+    """The presets of every family, in one line."""
+    return "; ".join(
+        f"{name}: {', '.join(family.presets)} (default: {next(iter(family.presets))})"
+        for name, family in TRANSLATOR_FAMILIES.items()
+    )
+
 
 _SHARDS = "one sentence a line; .gz is read too; several files as a directory or a pattern"
 _DECODING = "how the trained model translates, unless told otherwise"
@@ -37,13 +59,11 @@ TRAIN_OPTIONS = (
         int,
         metavar="N",
     ),
-    Option("architecture", "transformer (default) or rnn"),
     Option(
-        "preset",
-        "transformer: tiny (default), base, big; "
-        "rnn: small (default), small-fixed, rnnencdec, rnnsearch, gnmt",
-        metavar="NAME",
+        "architecture",
+        f"{' or '.join(TRANSLATOR_FAMILIES)} (default: {default_architecture()})",
     ),
+    Option("preset", _presets(), metavar="NAME"),
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens in the shared vocabulary", int, metavar="N"),
     Option("vocabulary_type", "how the vocabulary is made", choices=("bpe", "unigram")),
@@ -56,6 +76,12 @@ TRAIN_OPTIONS = (
     Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),
     Option("dropout", "dropout rate", float, metavar="X"),
     Option("label_smoothing", "probability that the other tokens share", float, metavar="X"),
+    Option(
+        "shortlist",
+        "learn N likely translations of each token: decoding may then choose among these alone",
+        int,
+        metavar="N",
+    ),
     Option("average_checkpoints", "last epochs whose weights are averaged", int, metavar="N"),
     Option("bleu_tokenize", "sacrebleu's tokenizer for validation: 13a, none", metavar="NAME"),
     *(
@@ -66,20 +92,23 @@ TRAIN_OPTIONS = (
 
 EXPORT_OPTIONS = (
     *SEARCH_OPTIONS,
+    SHORTLIST,
     N_BEST,
     *SAMPLING_OPTIONS,  # without a seed, which is an input of what is exported
     Option("with_alignments", "also give the attention of each token", bool, const=True),
     Option("single_loop", "no loop in a loop, for OpenVINO; slower", bool, const=True),
+    Option("without_scores", "greedy search without scores: faster", bool, const=True),
     Option("valid_source", "sentences to compare on", metavar="F"),
     Option("valid_target", "their references: BLEU of each format in the manifest", metavar="F"),
 )
 
 EVALUATE_OPTIONS = (
     *SEARCH_OPTIONS,
+    SHORTLIST,
     *SAMPLING_OPTIONS,
     SEED,
     Option("source", metavar="F", required=True),
     Option("reference", metavar="F", required=True),
-    Option("tokenize", "sacrebleu's: 13a (default), none, ...", metavar="NAME", default="13a"),
+    Option("tokenize", "sacrebleu's: 13a, none, ... (default: 13a)", metavar="NAME", default="13a"),
     Option("lowercase", "ignore case", bool, const=True),
 )

@@ -28,9 +28,9 @@ class SamplingTies:
         self.encode = translator.encode
         # Of what the temperature makes of the logits float32 rounds as much, however hot it is.
         rounding = ROUNDING * max(1.0, translator.search.temperature)
-        generate = compiled_generate(
-            RoundedOtherwise(translator.model, rounding), translator.search
-        )
+        model = RoundedOtherwise(translator.model, rounding)
+        end = translator.tokenizer.special_ids.end
+        generate = compiled_generate(model, translator.search, end=end)
         self.run = ids_to_ids(translator.tokenizer, generate)
 
     def __call__(self, text, seed):

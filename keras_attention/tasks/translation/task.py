@@ -5,7 +5,8 @@ import time
 
 from keras_attention._validation import InputError, require
 from keras_attention.search_options import GREEDY
-from keras_attention.tasks.task import Graph, Initial, Plan, Rows, Task
+from keras_attention.tasks.task import Task
+from keras_attention.tasks.training_parts import Initial, Plan, Rows
 from keras_attention.tasks.translation.options import (
     DECODING_NAMES,
     EVALUATE_OPTIONS,
@@ -21,6 +22,7 @@ class TranslationTask(Task):
     kind = "translator"
     unit = "sentences"
     method = "translate"
+    xla_valid_shapes = 2
     train_help = "a translator, from parallel files or the built-in corpus"
     train_description = "Without files, the built-in corpus of English and German phrases is used."
     evaluate_help = "BLEU and chrF"
@@ -71,9 +73,16 @@ class TranslationTask(Task):
     def make_tokenizer(self, config, rows, initial, say):
         from keras_attention.tasks.translation.training import train_tokenizer
 
+        pairs = rows.train or rows.corpus.sample
         if initial is not None:
-            return initial.tokenizer
-        return train_tokenizer(config, rows.train or rows.corpus.sample, say)
+            tokenizer = initial.tokenizer
+        else:
+            tokenizer = train_tokenizer(config, pairs, say)
+        if config.shortlist is None:
+            return tokenizer
+        source, target = tokenizer.source, tokenizer.target
+        ids = source.encode_all(pairs[0]), target.encode_all(pairs[1])
+        return tokenizer.with_shortlist(*ids, config.shortlist)
 
     def make_batches(self, config, tokenizer, rows, say):
         from keras_attention.tasks.translation.training import make_batches, stream_batches
@@ -82,10 +91,7 @@ class TranslationTask(Task):
             batches = make_batches(config, tokenizer, rows.train, config.seed)
         else:
             batches = stream_batches(config, tokenizer, rows.corpus)
-        # XLA compiles the validation step for each of its shapes, which takes longer than padding.
-        valid_batches = make_batches(
-            config, tokenizer, rows.valid, max_buckets=2 if config.jit_compile else None
-        )
+        valid_batches = make_batches(config, tokenizer, rows.valid)
         if batches.dropped:
             say(
                 f"{batches.dropped:,} pairs longer than {config.max_sequence_length} tokens left "
@@ -147,6 +153,9 @@ class TranslationTask(Task):
 
         return decoding_of_run(path, config, seed, **search)
 
+    def longest_text(self, model):
+        return model.max_sequence_length
+
     def require_fit(self, path, config, model, tokenizer):
         from keras_attention.models.translator import require_translator
         from keras_attention.text import TranslationTokenizer
@@ -174,9 +183,12 @@ class TranslationTask(Task):
         require_decoding(f"{path}, decoding", manifest["decoding"])
 
     def artifact_options(self, path, manifest, seed=None, **search):
-        from keras_attention.tasks.translation.text_translator import decoding_of_artifact
+        from keras_attention.search_options import decoding_of_artifact
 
         return decoding_of_artifact(path, manifest["decoding"], seed, **search)
+
+    def artifact_tokenizer(self, tokenizer):
+        return tokenizer.without_shortlist()  # the graph holds it
 
     def open(self, directory, runtime, manifest, options=None):
         from keras_attention.tasks.translation.text_translator import artifact_translator
@@ -192,7 +204,21 @@ class TranslationTask(Task):
 
         return sentences_to_compare_on(config, precision, valid_source, valid_target)
 
-    def require_precision(self, user, precision):
+    def require_export(
+        self, user, precision, with_alignments=False, single_loop=False, without_scores=False
+    ):
+        from keras_attention.models.translator import require_alignments
+
+        if with_alignments:
+            require_alignments("with_alignments", user.model)
+        require(
+            user.search.is_greedy or not without_scores,
+            "without_scores",
+            "False for a beam, which compares scores, and for samples",
+            without_scores=without_scores,
+        )
+        if user.search.to_dict().get("coverage_penalty"):
+            require_alignments("coverage_penalty", user.model)
         # What a precision may lose is bounded in BLEU, and samples lose more of it by chance than
         # by rounding.
         if precision != "float32" and user.search.is_sampling:
@@ -201,30 +227,10 @@ class TranslationTask(Task):
                 "is measured in BLEU, which says nothing of samples."
             )
 
-    def graph(self, user, with_alignments=False, single_loop=False):
-        from keras_attention.artifacts.formats import FORMATS
-        from keras_attention.tasks.translation import graph_functions
+    def graph(self, user, **options):
+        from keras_attention.tasks.translation.graph_functions import translator_graph
 
-        model, search = user.model, user.search
-        ids = graph_functions.ids_function(model, search, with_alignments, single_loop)
-        tokenizers = user.tokenizer.in_graph()
-        decoding = {
-            "method": search.method,
-            **search.to_dict(),
-            "extra_length": model.extra_length,
-            "max_source_length": model.max_sequence_length,
-            "with_alignments": with_alignments,
-            "single_loop": single_loop,
-        }
-        return Graph(
-            ids,
-            graph_functions.text_function(
-                ids, tokenizers, model.max_sequence_length, search.n_best
-            ),
-            dict(zip(("source", "target"), tokenizers, strict=True)),
-            graph_functions.signatures(search, with_alignments, FORMATS),
-            {"decoding": decoding, "special_ids": user.tokenizer.special_ids.to_dict()},
-        )
+        return translator_graph(user.model, user.tokenizer, user.search, **options)
 
     def comparison(self, user, examples):
         from keras_attention.tasks.translation.translation_comparison import TranslationComparison

@@ -3,22 +3,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from keras_attention._validation import InputError, require, warn_of_truncation, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
-from keras_attention.search_options import (
-    GREEDY,
-    IMPOSSIBLE,
-    SamplingOptions,
-    SearchOptions,
-    int32_seeds,
-    require_decoding_names,
-)
+from keras_attention.search_options import GREEDY, IMPOSSIBLE, METHODS, int32_seeds
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.token_ids import pad
 
-OUTPUTS = ("token_ids", "score")  # of the signature `ids`
-METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
+OUTPUTS = ("token_ids", "score")  # of the signature `ids`, the second one unless left out
 
 
 class TextTranslator:
@@ -29,18 +23,21 @@ class TextTranslator:
         run: function `(texts, rows) -> (list of lists of strings, scores (B, N))` for one batch:
             the N best translations of each text, the best first; `rows` holds the source ids of
             each text. Wrap a function of padded ids with `ids_to_ids`. One that samples is given
-            `seed` too, (B,) int32.
+            `seed` too, (B,) int32. One that computes no scores gives NaN for each.
         max_source_length: the longest source in tokens, END included; the rest is dropped.
         batch_size: number of sentences translated at a time.
         seed: integer, where `run` samples: the text at index i of a list has the seed `seed + i`,
             so that equal texts give different samples, and the batches nothing to them.
+        has_scores: whether `run` computes scores.
 
     >>> translator = keras_attention.load("artifact", runtime="onnx")
     >>> translator.translate(["three hundred and two"])
     ['dreihundertzwei']
     """
 
-    def __init__(self, tokenizer, run, max_source_length, batch_size=32, seed=None):
+    def __init__(
+        self, tokenizer, run, max_source_length, batch_size=32, seed=None, has_scores=True
+    ):
         if seed is not None:
             int32_seeds(seed)  # that it is one shows here, not at the first text
         self.tokenizer = tokenizer
@@ -48,6 +45,7 @@ class TextTranslator:
         self.max_source_length = max_source_length
         self.batch_size = batch_size
         self.seed = seed
+        self.has_scores = has_scores
 
     def encode(self, texts):
         """The source ids of each text; what is too long is cut, with a warning of its line."""
@@ -72,7 +70,7 @@ class TextTranslator:
 
         Returns:
             A list of lists of pairs (translation, score): as many as the search was told to return,
-            or fewer where there are no more.
+            or fewer where there are no more. Scores are NaN where they are not computed.
 
         Raises:
             ValueError: if `texts` is one string, whose letters would be translated one by one.
@@ -106,13 +104,21 @@ class TextTranslator:
 
         Returns:
             Two lists.
+
+        Raises:
+            InputError: if the artifact was exported without scores.
         """
+        if not self.has_scores:
+            raise InputError(
+                "This artifact gives no scores: it was exported with `without_scores`. Export it "
+                "again without that option."
+            )
         best = [row[0] for row in self.translate_n_best(texts)]
         return [text for text, _ in best], [score for _, score in best]
 
     def translate(self, texts):
         """The translation of each text of a list of strings."""
-        return self.translate_with_scores(texts)[0]
+        return [row[0][0] for row in self.translate_n_best(texts)]
 
 
 def keras_translator(model, tokenizer, search=GREEDY, seed=0):
@@ -125,21 +131,32 @@ def keras_translator(model, tokenizer, search=GREEDY, seed=0):
             it becomes `.search`.
         seed: of the first text where it samples: see `TextTranslator`.
     """
-    run = ids_to_ids(tokenizer, compiled_generate(model, search))
+    if search.to_dict().get("shortlist") and tokenizer.shortlist is None:
+        raise InputError(
+            "`shortlist` needs a run that has learned one: train the translator with `shortlist` "
+            "50, for example."
+        )
+    generate = compiled_generate(model, search, tokenizer.shortlist, tokenizer.special_ids.end)
+    run = ids_to_ids(tokenizer, generate)
     seed = seed if search.is_sampling else None
     translator = TextTranslator(tokenizer, run, model.max_sequence_length, seed=seed)
     translator.model, translator.search = model, search
     return translator
 
 
-def compiled_generate(model, options=GREEDY):
-    """The search as a function of arrays, traced once for all batch sizes and lengths."""
+def compiled_generate(model, options=GREEDY, shortlist=None, end=None):
+    """The search as a function of arrays, traced once for all batch sizes and lengths.
+
+    `end` is the tokenizer's, for a model with several: see `one_end`.
+    """
     import keras  # here: the artifacts' runtimes need neither it nor TensorFlow
 
     from keras_attention.decoding import search
+    from keras_attention.tasks.translation.one_end import one_end
 
     def generate(source_ids, seed=None):
-        return search(model, source_ids, options, seed=seed)
+        found = search(model, source_ids, options, seed=seed, shortlist=shortlist)
+        return one_end(found, model.special_ids, end)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -170,17 +187,26 @@ def artifact_translator(directory, runtime, manifest, seed=None):
     """
     fmt = format_of(directory, runtime, manifest)
     tokenizer = TranslationTokenizer.load(Path(directory) / "tokenizer")
+    decoding = manifest["decoding"]
+    has_scores = not decoding.get("without_scores", False)
     if fmt.takes_text:
         run = strings_to_strings(fmt.signature(directory, "serving_default"))
     else:
-        outputs = fmt.signature(directory, "ids", OUTPUTS)
+        names = OUTPUTS if has_scores else OUTPUTS[:1]
+        outputs = fmt.signature(directory, "ids", names)
 
         def generate(**ids):
             found = outputs(**ids)
-            return [found[name] for name in OUTPUTS]
+            token_ids = found["token_ids"]
+            return token_ids, found.get("score", _no_scores(token_ids.shape[:-1]))
 
         run = ids_to_ids(tokenizer, generate)
-    return TextTranslator(tokenizer, run, manifest["decoding"]["max_source_length"], seed=seed)
+    longest = decoding["max_source_length"]
+    return TextTranslator(tokenizer, run, longest, seed=seed, has_scores=has_scores)
+
+
+def _no_scores(shape):
+    return np.full(shape, np.nan, np.float32)
 
 
 def strings_to_strings(translate):
@@ -189,7 +215,8 @@ def strings_to_strings(translate):
     def run(texts, rows, **seeds):
         outputs = translate(text=[well_formed(text).encode() for text in texts], **seeds)
         found = outputs["text"].reshape(len(texts), -1)
-        return [[t.decode() for t in row] for row in found], outputs["score"].reshape(found.shape)
+        scores = outputs.get("score", _no_scores(found.shape)).reshape(found.shape)
+        return [[t.decode() for t in row] for row in found], scores
 
     return run
 
@@ -236,45 +263,3 @@ def require_decoding(name, decoding):
         options(**{field: decoding[field] for field in fields})
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
-
-
-def decoding_of_artifact(path, decoding, seed=None, **search):
-    """The seed with which an artifact samples; None where it searches.
-
-    Args:
-        path: the artifact.
-        decoding: of its manifest, a dict.
-        seed, search: those of `load`.
-
-    Raises:
-        InputError: if the artifact cannot do what is asked for: it was fixed by its export.
-    """
-    require_decoding_names(search)
-    method = decoding["method"]
-    is_sampling = method == "sampling"
-    own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}
-    search = dict(search)
-    if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
-        raise InputError(
-            f"{path} was exported with the method {method}, not "
-            f"{'searching' if is_sampling else 'sampling'}: what an artifact does is fixed. Export "
-            f"it again {'without' if is_sampling else 'with'} `sample`."
-        )
-    for name, value in search.items():
-        if name not in own:
-            raise InputError(
-                f"{path} was exported with the method {method}, not {name} {value}: what an "
-                "artifact does is fixed. Export it again with "
-                f"{'' if is_sampling else '`sample` and '}`{name}`."
-            )
-    asked = METHODS[method](**{**own, **search})  # out of range is out of range here too
-    for name, value in asked.to_dict().items():
-        fewer = name == "n_best" and value < own[name]  # the first of those that it gives
-        if value != own[name] and not fewer:
-            raise InputError(
-                f"{path} was exported with {name} {own[name]}, not {value}: what an artifact does "
-                f"is fixed. Export it again with {'`sample` and ' if is_sampling else ''}`{name}`."
-            )
-    if not is_sampling:
-        return None
-    return 0 if seed is None else seed

@@ -3,7 +3,8 @@
 import keras
 
 from keras_attention._validation import InputError
-from keras_attention.models import RNNTranslator, TransformerTranslator
+from keras_attention.runs.architecture import DROPOUT, architecture
+from keras_attention.tasks.translation.translator_families import translator_family
 from keras_attention.text.batches.translation_batches import PairBuckets, TranslationBatches
 from keras_attention.text.tokenizers.sentencepiece_vocabulary import train_sentencepiece
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
@@ -34,13 +35,13 @@ def train_tokenizer(config, train, say=print):
     return tokenizer
 
 
-def make_batches(config, tokenizer, pairs, seed=0, max_buckets=None):
+def make_batches(config, tokenizer, pairs, seed=0):
     """The batches of sentence pairs."""
     return TranslationBatches(
         tokenizer.source.encode_all(pairs[0]),
         tokenizer.target.encode_all(pairs[1]),
         batch_tokens=config.batch_tokens,
-        max_buckets=max_buckets or config.max_buckets,
+        max_buckets=config.max_buckets,
         max_length=config.max_sequence_length,
         seed=seed,
         special_ids=tokenizer.special_ids,
@@ -77,17 +78,18 @@ def make_model(config, vocabulary_size, **vocabulary):
         config: with a preset.
         vocabulary_size: V.
         **vocabulary: what else the model is told of it, such as `special_ids`.
+
+    Raises:
+        InputError: if the config names an architecture or a preset that is unknown.
     """
-    options = dict(
+    family, preset = translator_family(config.architecture, config.preset)
+    return family.from_preset(
+        preset,
+        config,
         **vocabulary,
         vocabulary_size=vocabulary_size,
         dropout=config.dropout,
         max_sequence_length=config.max_sequence_length,
-    )
-    if config.architecture == "rnn":
-        return RNNTranslator.from_preset(config.preset, **options)
-    return TransformerTranslator.from_preset(
-        config.preset, normalize_first=config.normalize_first, **options
     )
 
 
@@ -110,7 +112,8 @@ def continued_model(model, config, custom_objects=None):
     else:
         names = ("vocabulary_size", "source_vocabulary_size", "special_ids", "forbidden_ids")
         other = make_model(config, **{name: getattr(model, name) for name in names})
-        if type(other) is not type(model) or _architecture(other) != _architecture(model):
+        free = {*DROPOUT, "dtype", "max_sequence_length"}  # a training says them itself
+        if architecture(other, free) != architecture(model, free):
             raise InputError(
                 f"`preset` {config.preset!r} of architecture {config.architecture!r} is not what "
                 f"{config.initial_weights} holds: it is for random weights. Leave both out to go "
@@ -144,24 +147,6 @@ def _changed(model, config, custom_objects):
             f"{type(model).__name__} would have other shapes. Leave it out."
         )
     return other
-
-
-# What does not tell architectures apart, or what a training says itself.
-_OTHERWISE = {
-    *("name", "trainable", "dtype", "dropout", "rate", "max_sequence_length", "seed"),
-    *("build_config", "shared_object_id"),
-}
-
-
-def _architecture(model):
-    """The config of a model and of the layers in it, without what may differ."""
-
-    def cleaned(value):
-        if isinstance(value, dict):
-            return {name: cleaned(v) for name, v in value.items() if name not in _OTHERWISE}
-        return [cleaned(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-    return cleaned(model.get_config())
 
 
 def compile_translator(model, config, total_steps):

@@ -3,43 +3,32 @@
 import dataclasses
 from pathlib import Path
 
-from keras_attention._validation import InputError, require, require_rate
-from keras_attention.json_file import is_boolean, is_size, json_object_or_empty
-from keras_attention.models.rnn_presets import PRESETS as RNN_PRESETS
-from keras_attention.models.transformer_translator import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.runs.run_config import RunConfig, require_training, require_window
-from keras_attention.search_options import SearchOptions
-from keras_attention.training.translation_scores import require_bleu_tokenizer
-
-# The first preset of an architecture is its default.
-ARCHITECTURES = {"transformer": tuple(TRANSFORMER_PRESETS), "rnn": tuple(RNN_PRESETS)}
-
-# What suits a preset, where it differs from the defaults below. Wider models want smaller steps and
-# more text a step; recurrent ones a limit on the gradient (Bahdanau et al. 2015, appendix B.2).
-RNN_OPTIONS = dict(clip_norm=1.0, learning_rate=2e-3, dropout=0.3, epochs=20)
-PRESET_OPTIONS = {
-    "tiny": {},
-    "base": dict(learning_rate=7e-4, warmup_steps=4000, batch_tokens=4096),
-    "big": dict(learning_rate=5e-4, warmup_steps=4000, batch_tokens=4096, dropout=0.3),
-    "small": RNN_OPTIONS,
-    "small-fixed": RNN_OPTIONS,
-    "rnnencdec": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
-    "rnnsearch": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.0},
-    "gnmt": {**RNN_OPTIONS, "learning_rate": 5e-4, "dropout": 0.2},
-}
-
-# What suits the built-in corpus: short sentences of few words, learned in minutes.
-BUILT_IN_CORPUS = dict(
-    epochs=5,
-    dropout=0.1,  # of recurrent models too: with 0.3 they are worse at combinations never seen
-    vocabulary_size=500,
-    normalization="identity",
-    batch_tokens=2048,
-    max_sequence_length=128,
-    average_checkpoints=1,
+from keras_attention._validation import (
+    InputError,
+    require,
+    require_positive_integer,
+    require_rate,
 )
-# Recurrent models learn some phrases as a whole; the mean of three epochs is better at new ones.
-BUILT_IN_CORPUS_RNN = {**BUILT_IN_CORPUS, "epochs": 6, "average_checkpoints": 3}
+from keras_attention.json_file import is_boolean, is_size, is_string, json_object_or_empty
+from keras_attention.runs.run_config import (
+    RunConfig,
+    require_random_weights,
+    require_training,
+    require_window,
+)
+from keras_attention.search_options import SearchOptions
+from keras_attention.tasks.translation.translator_families import (
+    BUILT_IN_CORPUS,
+    default_architecture,
+    translator_family,
+)
+
+# The options of a vocabulary, and what tells whether one from a file is right.
+VOCABULARY_OPTIONS = {
+    "vocabulary_size": is_size,
+    "vocabulary_type": is_string,
+    "normalization": is_string,
+}
 
 
 @dataclasses.dataclass
@@ -79,7 +68,8 @@ class TranslatorConfig(RunConfig):
     clip_norm: float | None = None  # of all gradients together
     label_smoothing: float = 0.1
     average_checkpoints: int = 3
-    jit_compile: bool = False
+    shortlist: int | None = None  # likely translations of each token, for decoding
+    jit_compile: bool | str = "auto"
     snapshot_every: int | None = None
     # how the trained model translates: fields of `SearchOptions`; while training it is greedy
     decoding: dict = dataclasses.field(default_factory=dict)
@@ -107,38 +97,30 @@ class TranslatorConfig(RunConfig):
         Args:
             preset: one of the architecture's, or None for its default, or for that of the initial
                 weights.
-            architecture: "transformer" or "rnn"; None for "transformer", or for that of the initial
-                weights.
+            architecture: a key of `TRANSLATOR_FAMILIES`; None for the first one, or for that of the
+                initial weights.
             **options: fields of this class.
 
         Raises:
-            InputError: if the architecture, the preset or an option is unknown, or
-                `normalize_first` is given for initial weights that are of no preset.
+            InputError: if the architecture, the preset or an option is unknown, an option that
+                makes a vocabulary is given beside initial weights, or `normalize_first` is given
+                for initial weights that are of no preset.
         """
         asked = dict(preset=preset, architecture=architecture)
         given = cls.given_of(**asked, **{**options, "decoding": options.get("decoding") or None})
-        theirs = {}
-        if not given.keys() & asked.keys():
-            theirs = _of_initial_weights(options.get("initial_weights"))
+        require_random_weights(options.get("initial_weights"), given)
+        theirs = _of_initial_weights(options.get("initial_weights"))
+        if given.keys() & asked.keys():
+            theirs = {name: theirs[name] for name in VOCABULARY_OPTIONS if name in theirs}
+        else:
             preset, architecture = theirs.get("preset"), theirs.get("architecture")
             if theirs and preset is None:
                 return cls._of_own_model(given, theirs)
-        architecture = architecture or "transformer"
-        if architecture not in ARCHITECTURES:
-            raise InputError(
-                f"Unknown architecture {architecture!r}; expected one of "
-                f"{', '.join(ARCHITECTURES)}."
-            )
-        preset = preset or ARCHITECTURES[architecture][0]
-        if preset not in ARCHITECTURES[architecture]:
-            raise InputError(
-                f"Unknown preset {preset!r} of architecture {architecture!r}; expected one of "
-                f"{', '.join(ARCHITECTURES[architecture])}."
-            )
-        suited = PRESET_OPTIONS[preset]
+        architecture = architecture or default_architecture()
+        family, preset = translator_family(architecture, preset or None)
+        suited = family.presets[preset]
         if options.get("train_source") is None and options.get("train_target") is None:
-            built_in = BUILT_IN_CORPUS_RNN if architecture == "rnn" else BUILT_IN_CORPUS
-            suited = {**suited, **built_in}
+            suited = {**suited, **family.built_in_corpus}
         made = dict(preset=preset, architecture=architecture)
         return cls.of_given(given, **{**suited, **theirs, **made})
 
@@ -155,7 +137,11 @@ class TranslatorConfig(RunConfig):
         return cls.of_given(given, **suited)
 
     def __post_init__(self):
+        from keras_attention.training.translation_scores import require_bleu_tokenizer
+
         require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")
+        if self.shortlist is not None:
+            require_positive_integer("shortlist", self.shortlist)
         require_rate("label_smoothing", self.label_smoothing)
         require_window(self, self.train_source)
         self.decoding = SearchOptions(**self.decoding).to_dict()
@@ -167,7 +153,7 @@ class TranslatorConfig(RunConfig):
 
 
 def _of_initial_weights(run):
-    """What the config of a run says of its model; nothing where there is no such run.
+    """What the config of a run says of its model and vocabulary; nothing if there is no such run.
 
     The preset is None for a model that was made otherwise. Then the longest sentence is said too.
     """
@@ -181,5 +167,6 @@ def _of_initial_weights(run):
         others = {"normalize_first": is_boolean}
     else:
         sizes, others = dict.fromkeys(sizes), {"max_sequence_length": is_size}
+    others |= VOCABULARY_OPTIONS
     known = {name: values.get(name) for name, holds in others.items() if holds(values.get(name))}
     return {**sizes, **known}

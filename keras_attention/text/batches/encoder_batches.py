@@ -1,5 +1,6 @@
 """Batches of token ids for an encoder: length buckets, one number of rows, few static shapes."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -95,10 +96,13 @@ class EncoderBatches(BucketedBatches):
             )
         if buckets is None:
             buckets = LengthBuckets.choose(lengths, batch_size, max_buckets)
-        self.shapes, bucket = buckets.shapes, buckets.of(lengths)
+        self._arrange(buckets, seed)
+
+    def _arrange(self, buckets, seed):
+        self.shapes, bucket = buckets.shapes, buckets.of(self._lengths)
         super().__init__(
             [np.flatnonzero(bucket == index) for index in range(len(self.shapes))],
-            [batch_size] * len(self.shapes),
+            [rows for rows, _ in self.shapes],
             seed,
             pass_on=True,
         )
@@ -106,7 +110,14 @@ class EncoderBatches(BucketedBatches):
             count * rows * length
             for count, (rows, length) in zip(self._counts, self.shapes, strict=True)
         )
-        self.padding = 1 - float(lengths.sum()) / positions
+        self.padding = 1 - float(self._lengths.sum()) / positions
+
+    def with_max_buckets(self, max_buckets):
+        """The same rows in batches of at most `max_buckets` shapes."""
+        other = copy.copy(self)
+        rows = self.shapes[0][0]
+        other._arrange(LengthBuckets.choose(self._lengths, rows, max_buckets), self.seed)
+        return other
 
     def inputs(self, bucket, indices):
         """What the encoder reads: a dict of int32 (B, T); rows that fill the batch are padding."""

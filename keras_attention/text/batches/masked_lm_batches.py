@@ -99,12 +99,15 @@ class MaskedLMBatches(EncoderBatches):
         self._replacements = np.flatnonzero(self._is_text)
         self.mask_id = mask_id
         self.rate = rate
-        self.slots = [int(selection_count(length, rate)) for _, length in self.shapes]
         self._next_sentence_labels = next_sentence_labels
         if next_sentence_labels is not None:
             self._next_sentence_labels = class_ids(
                 "next_sentence_labels", next_sentence_labels, len(token_ids)
             )
+
+    @property
+    def slots(self):
+        return [int(selection_count(length, self.rate)) for _, length in self.shapes]
 
     @classmethod
     def of_tokenizer(cls, tokenizer, token_ids, batch_size, segment_ids=None, **options):

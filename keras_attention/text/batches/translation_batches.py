@@ -1,5 +1,6 @@
 """Batches of sentence pairs: length buckets, token budgets, few static shapes."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -165,11 +166,16 @@ class TranslationBatches(BucketedBatches):
             max_length=max_length,
         )
         self.dropped = len(lengths) - len(kept)
+        self._kept, self._lengths = kept, (sources[kept], targets[kept])
+        self._batch_tokens = batch_tokens
         if buckets is None:
-            buckets = PairBuckets.choose(sources[kept], targets[kept], batch_tokens, max_buckets)
-        self.shapes, bucket = buckets.shapes, buckets.of(sources[kept], targets[kept])
+            buckets = PairBuckets.choose(*self._lengths, batch_tokens, max_buckets)
+        self._arrange(buckets, seed)
+
+    def _arrange(self, buckets, seed):
+        self.shapes, bucket = buckets.shapes, buckets.of(*self._lengths)
         super().__init__(
-            [kept[bucket == index] for index in range(len(self.shapes))],
+            [self._kept[bucket == index] for index in range(len(self.shapes))],
             [rows for rows, _, _ in self.shapes],
             seed,
         )
@@ -177,7 +183,14 @@ class TranslationBatches(BucketedBatches):
             count * rows * (source + target)
             for count, (rows, source, target) in zip(self._counts, self.shapes, strict=True)
         )
-        self.padding = 1 - float(sources[kept].sum() + targets[kept].sum()) / positions
+        self.padding = 1 - float(sum(side.sum() for side in self._lengths)) / positions
+
+    def with_max_buckets(self, max_buckets):
+        """The same pairs in batches of at most `max_buckets` shapes."""
+        other = copy.copy(self)
+        buckets = PairBuckets.choose(*self._lengths, self._batch_tokens, max_buckets)
+        other._arrange(buckets, self.seed)
+        return other
 
     def batch(self, bucket, indices):
         """The arrays of one batch: `({"encoder_token_ids", "decoder_token_ids"}, y[, weights])`.

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from keras_attention._validation import InputError
-from keras_attention.json_file import has_half_a_pair, shortened
+from keras_attention.json_file import has_half_a_pair, has_line_break, shortened
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from keras_attention.text.corpora.tabular_files import listed
 
@@ -51,6 +51,10 @@ def _label(value, place, column):
         raise InputError(f"{place}: the label ({column!r}) is empty.")
     if has_half_a_pair(label):
         raise InputError(f"{place}: the label ({column!r}) holds half a surrogate pair.")
+    if has_line_break(label):
+        raise InputError(
+            f"{place}: the label ({column!r}) is {shortened(label)}; expected a name of one line."
+        )
     return label
 
 

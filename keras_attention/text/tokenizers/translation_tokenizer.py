@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
+from keras_attention.text.tokenizers.lexical_shortlist import FILE, LexicalShortlist
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
 
 
@@ -16,12 +17,14 @@ class TranslationTokenizer:
     Args:
         source_model: SentencePiece model of the source, as bytes.
         target_model: SentencePiece model of the target, as bytes; None if both share one.
+        shortlist: a `LexicalShortlist` of these vocabularies, or None.
 
     Attributes:
         source, target: `SentencePieceProcessor`.
         shared: whether source and target share a model.
 
-    A directory holds `tokenizer.json` and `shared.model`, or `source.model` and `target.model`.
+    A directory holds `tokenizer.json` and `shared.model`, or `source.model` and `target.model`; and
+    `shortlist.safetensors` if there is a shortlist.
 
     >>> tokenizer = TranslationTokenizer(model)
     >>> tokenizer.save("tokenizer")
@@ -29,15 +32,42 @@ class TranslationTokenizer:
     True
     """
 
-    def __init__(self, source_model, target_model=None):
+    def __init__(self, source_model, target_model=None, shortlist=None):
         self.shared = target_model is None
         self.source = SentencePieceProcessor(source_model)
         self.target = self.source if self.shared else SentencePieceProcessor(target_model)
+        self.shortlist = shortlist
+        if shortlist is not None:
+            sizes = self.source.vocabulary_size, self.target.vocabulary_size
+            shortlist.require_fit("shortlist", *sizes)
+
+    def with_shortlist(self, source_ids, target_ids, count):
+        """This tokenizer with a shortlist of `count` tokens each, learned from id lists."""
+        source, target = self.source.vocabulary_size, self.target.vocabulary_size
+        shortlist = LexicalShortlist.learn(
+            source_ids, target_ids, count, source, target, self.shared
+        )
+        return type(self)(*self._models, shortlist=shortlist)
+
+    def without_shortlist(self):
+        """This tokenizer without its shortlist."""
+        return type(self)(*self._models)
+
+    @property
+    def _models(self):
+        return [self.source.model] if self.shared else [self.source.model, self.target.model]
 
     @property
     def special_ids(self):
         """The `SpecialIds` of the target. In a model the source shares padding and end."""
         return self.target.special_ids
+
+    def describe(self):
+        """What it is, in a few words, for `inspect`."""
+        source, target = self.source.vocabulary_size, self.target.vocabulary_size
+        if self.shared:
+            return f"SentencePiece, {target:,} tokens of source and target"
+        return f"SentencePiece, {source:,} tokens of the source and {target:,} of the target"
 
     def require_fit(self, where, model):
         """Raises `InputError`, beginning with `where`, unless it is the tokenizer of a model.
@@ -56,7 +86,9 @@ class TranslationTokenizer:
                     f"model {size:,}; they do not belong together."
                 )
         own, theirs = self.special_ids, model.special_ids
+        # A model may end on other ids too, which its translations never show: see `one_end`.
         end = theirs.ends[0] if len(theirs.ends) == 1 else theirs.end
+        end = own.end if own.end in theirs.ends else end
         compared = [
             ("padding", own.padding, theirs.padding),
             ("start", own.start, theirs.start),
@@ -92,13 +124,15 @@ class TranslationTokenizer:
         directory = Path(directory)
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        for name in ("tokenizer.json", "shared.model", "source.model", "target.model"):
+        for name in ("tokenizer.json", "shared.model", "source.model", "target.model", FILE):
             (directory / name).unlink(missing_ok=True)  # tokenizer.json first; it is written last
         if self.shared:
             write_atomically(directory / "shared.model", self.source.model)
         else:
             write_atomically(directory / "source.model", self.source.model)
             write_atomically(directory / "target.model", self.target.model)
+        if self.shortlist is not None:
+            self.shortlist.save(directory)
         description = {"kind": "sentencepiece", "shared": self.shared}
         write_atomically(directory / "tokenizer.json", json.dumps(description, indent=2).encode())
 
@@ -113,6 +147,10 @@ class TranslationTokenizer:
         try:
             shared = json.loads((directory / "tokenizer.json").read_text("utf-8"))["shared"]
             names = ["shared.model"] if shared else ["source.model", "target.model"]
-            return cls(*[(directory / name).read_bytes() for name in names])
+            models = [(directory / name).read_bytes() for name in names]
+            # An artifact has none, and needs no code for it.
+            has_one = (directory / FILE).exists()
+            shortlist = LexicalShortlist.load(directory) if has_one else None
+            return cls(*models, shortlist=shortlist)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{directory}: not a tokenizer directory ({error}).") from error

@@ -135,7 +135,7 @@ def test_the_signature_of_ids(classifier_artifact_directory, reference):
     np.testing.assert_allclose(found, reference[2:3], atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
 def test_lower_precision(classifier_run_directory, tmp_path, precision):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)

@@ -113,6 +113,8 @@ def test_early_stopping(data, tmp_path, capsys):
     assert (tmp_path / "run" / "scores.json").read_bytes() == expected
 
 
+# The streamed translator's and the other translator's are killed every time.
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, tmp_path, capsys):
     run = tmp_path / "run"
     kill_in_first_epoch(run, "tests.tasks.small_classifier", "classifier", data, run)

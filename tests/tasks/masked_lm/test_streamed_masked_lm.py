@@ -16,6 +16,8 @@ def data(tmp_path_factory):
     return write_data(tmp_path_factory.mktemp("texts"))
 
 
+# The streamed translator's and the other translator's are killed every time.
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, tmp_path, capsys):
     whole, run = tmp_path / "whole", tmp_path / "run"
     train(small_masked_lm(data, window=50), whole)

@@ -67,6 +67,8 @@ def test_the_rate_of_the_most_frequent_token():
     assert most_frequent_rate(Batches()) == 3 / 6
 
 
+# The streamed translator's and the other translator's are killed every time.
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, tmp_path, capsys):
     run = tmp_path / "run"
     kill_in_first_epoch(run, "tests.tasks.small_classifier", "masked-lm", data, run)
@@ -80,10 +82,10 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
 
 
 def test_the_weights_are_those_of_the_last_epoch(data, tmp_path):
-    config = small_masked_lm(data, epochs=3, learning_rate=0.1, warmup_share=1.0)
+    config = small_masked_lm(data, epochs=3, learning_rate=1.0, warmup_share=1.0)
     train(config, tmp_path / "run", quiet=True)
     losses = [float(row["val_loss"]) for row in history(tmp_path / "run")]
-    assert losses[-1] > min(losses)
+    assert losses[-1] > losses[0]  # its rate grows until it breaks what was learned
     arrays, _ = read_snapshot(snapshot_paths(tmp_path / "run" / "snapshots")[-1])
     for i, variable in enumerate(read_model(tmp_path / "run").variables):
         if "seed_generator" not in variable.path:
@@ -100,7 +102,10 @@ def test_a_classifier_begins_with_it(data, whole, tmp_path):
             np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-@pytest.mark.parametrize("source", ["run", "HuggingFace", "run with another dropout"])
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param("run", marks=pytest.mark.slow), "HuggingFace", "run with another dropout"],
+)
 def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source):
     begin, options = whole, {}
     if source == "HuggingFace":

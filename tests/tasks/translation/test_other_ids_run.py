@@ -52,7 +52,7 @@ def config_of(corpus, initial, **options):
         for part in ("train", "valid")
         for side, end in (("source", "en"), ("target", "de"))
     }
-    sizes = dict(epochs=14, batch_tokens=300, max_buckets=2, average_checkpoints=1)
+    sizes = dict(epochs=16, batch_tokens=300, max_buckets=2, average_checkpoints=1)
     rate = dict(learning_rate=1e-2, warmup_steps=10, label_smoothing=0.0)
     return TranslatorConfig.for_preset(
         **{**files, **sizes, **rate, "initial_weights": str(initial), **options}

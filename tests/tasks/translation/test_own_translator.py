@@ -110,10 +110,18 @@ def test_its_artifact_gives_the_same_answers(name, run_of, artifact_of):
 
 def test_what_it_cannot_do_is_said(run_of, tmp_path, capfd):
     run = run_of("OwnTranslator")
-    with pytest.raises(ValueError, match='no entry "alignment". Received: model=.OwnTranslator'):
-        keras_attention.export(
-            run, tmp_path / "a", custom_objects=OWN, examples=TEXTS, with_alignments=True
-        )
+    said, progress = "must be {} for a model without attention: its state has no entry", []
+    told = dict(custom_objects=OWN, examples=TEXTS, say=progress.append)
+    with pytest.raises(ValueError, match=f"`with_alignments` {said.format(False)}"):
+        keras_attention.export(run, tmp_path / "a", with_alignments=True, **told)
+    with pytest.raises(ValueError, match=f"`coverage_penalty` {said.format(0)}"):
+        keras_attention.export(run, tmp_path / "a", search=dict(coverage_penalty=0.1), **told)
+    assert progress == []
+    options = ["--model", run, "--output", tmp_path / "a", "--custom", FILE, "--with-alignments"]
+    status, _, error = run_here(capfd, "export", *options)
+    assert status == 2
+    assert error.startswith("keras-attention: --with-alignments must be False for a model without")
+    assert len(error.splitlines()) == 1
     user = keras_attention.load(run, custom_objects=OWN, coverage_penalty=0.2, beam_size=2)
     with pytest.raises(ValueError, match='no entry "alignment"'):
         user.translate(TEXTS)

@@ -3,13 +3,15 @@ import math
 import pytest
 
 from keras_attention.artifacts.parity import ParityError, check_operators
-from keras_attention.tasks.translation.parity import check_parity, compare
+from keras_attention.tasks.translation.parity import check_parity, compare, measure_precision
 
 TEXTS = ["one", "two", "three", "four"]
 
 
 class Answers:
     """A translator that knows its answers by heart."""
+
+    has_scores = True
 
     def __init__(self, changed=None, scores=None, others=None):
         self.others = others or {}
@@ -111,3 +113,28 @@ def test_standard_operators_pass():
 def test_foreign_operators_do_not_pass(name, op):
     with pytest.raises(ParityError, match=f"{name} needs operators that are not standard: {op}"):
         check_operators({"tflite": ["ADD"], "onnx": ["ai.onnx:Loop"], name: ["ADD", op]})
+
+
+def unscored(changed=None):
+    """One that gives no scores."""
+    translator = Answers(changed, dict.fromkeys(TEXTS, math.nan))
+    translator.has_scores = False
+    return translator
+
+
+def test_without_scores_the_texts_are_compared():
+    report = compare(Answers(), unscored(), TEXTS, 1)
+    assert (report["agreement"], report["ties"], report["differences"]) == (1, 0, [])
+    assert report["largest_score_difference"] == 0
+    report = compare(Answers(), unscored({"two": "ZWO"}), TEXTS, 1)
+    assert (report["agreement"], report["ties"]) == (0.75, 0)
+    assert [d["text"] for d in report["differences"]] == ["two"]
+
+
+def test_without_scores_one_text_of_a_hundred_may_differ():
+    many = [*TEXTS, *["one"] * 95, "four"]  # "two" is one of a hundred, "four" are two
+    check_parity(Answers(), unscored({"two": "ZWO"}), many, "onnx")
+    with pytest.raises(ParityError, match="does not agree with Keras on 2 of 100 sentences"):
+        check_parity(Answers(), unscored({"four": "VIER"}), many, "onnx")
+    reports = measure_precision(Answers(), unscored({"two": "ZWO"}), many, "onnx")
+    assert [report["agreement"] for report in reports] == [0.99, 0.99]

@@ -28,7 +28,7 @@ BEAM = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
         pytest.param("small", SearchOptions(), marks=pytest.mark.slow),
         # Its layers are those of rnnsearch, but for the attention.
         pytest.param("rnnencdec", SearchOptions(), marks=pytest.mark.slow),
-        ("rnnsearch", SearchOptions()),
+        pytest.param("rnnsearch", SearchOptions(), marks=pytest.mark.slow),
         ("gnmt", SearchOptions()),
         ("small", BEAM),
     ],

@@ -242,6 +242,8 @@ def test_a_lower_precision_is_refused_before_any_work(tmp_path, precision):
 class Fixed:
     """A translator that gives what it was told to."""
 
+    has_scores = True
+
     def __init__(self, rows, seed=0):
         self.rows, self.seed, self.asked = rows, seed, 0
 

@@ -80,6 +80,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_it_resumes_where_it_was_killed_before_the_corpus_was_written(
     corpus, whole, killed, tmp_path
 ):

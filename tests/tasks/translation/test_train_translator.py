@@ -187,7 +187,9 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(corpus, whole
 def test_resume_starts_afresh_where_there_is_nothing_and_initial_weights_are_copied(
     corpus, whole, tmp_path, capsys
 ):
-    config = small_config(corpus, epochs=1, initial_weights=str(whole), learning_rate=1e-12)
+    options = dict(initial_weights=str(whole), vocabulary_size=None)
+    config = small_config(corpus, epochs=1, learning_rate=1e-12, **options)
+    assert config.vocabulary_size == 150  # that of the initial weights
     config.average_checkpoints = 1
     (tmp_path / "run").mkdir()  # an empty folder is nothing
     translator = train(config, tmp_path / "run", resume=True)

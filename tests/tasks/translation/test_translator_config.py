@@ -59,6 +59,17 @@ def test_unknown_options_are_refused_whatever_their_values(config, kind, value):
         config.for_preset(valid_sourse=value)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [dict(vocabulary_size=9), dict(vocabulary_type="unigram"), dict(normalization="identity")],
+)
+def test_options_of_a_vocabulary_beside_initial_weights(option):
+    (name,) = option
+    with pytest.raises(InputError, match=f"`{name}` is for random weights: with `initial"):
+        TranslatorConfig.for_preset(**FILES, initial_weights="run", **option)
+    assert getattr(TranslatorConfig.for_preset(**FILES, **option), name) == option[name]
+
+
 def test_unknown_schedule():
     with pytest.raises(ValueError, match="`schedule` must be one of"):
         TranslatorConfig.for_preset("tiny", schedule="cosine")

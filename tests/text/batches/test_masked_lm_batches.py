@@ -283,3 +283,13 @@ def test_micro_batches_change_nothing(next_sentence):
 def test_bad_arguments(change, message):
     with pytest.raises(ValueError, match=message):
         batches(**change)
+
+
+def test_the_same_texts_in_fewer_shapes():
+    three = batches(max_buckets=3, seed=3)
+    one, made = three.with_max_buckets(1), batches(max_buckets=1, seed=3)
+    assert len(three.shapes) == len(three.slots) == 3 and one.shapes == made.shapes
+    assert (one.slots, one.padding) == (made.slots, made.padding)
+    for found, expected in zip(one.epochs(epochs=1), made.epochs(epochs=1), strict=True):
+        np.testing.assert_array_equal(found[0]["token_ids"], expected[0]["token_ids"])
+        np.testing.assert_array_equal(found[1], expected[1])

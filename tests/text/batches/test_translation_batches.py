@@ -183,3 +183,14 @@ def test_a_pair_over_the_budget_is_a_batch_of_its_own():
 def test_what_cannot_be_batched_is_refused(sources, targets, options, message):
     with pytest.raises(ValueError, match=message):
         TranslationBatches(sources, targets, **{"batch_tokens": 10, **options})
+
+
+def test_the_same_pairs_in_fewer_shapes():
+    batches = TranslationBatches(SOURCES, TARGETS, batch_tokens=200, max_buckets=4, seed=7)
+    two = batches.with_max_buckets(2)
+    made = TranslationBatches(SOURCES, TARGETS, batch_tokens=200, max_buckets=2, seed=7)
+    assert len(batches.shapes) == 4 and two.shapes == made.shapes and len(two.shapes) == 2
+    assert len(two) == len(made) and two.padding == made.padding > batches.padding
+    for (x, y), (other_x, other_y) in zip(two.epochs(0, 0, 1), made.epochs(0, 0, 1), strict=True):
+        np.testing.assert_array_equal(y, other_y)
+        assert all((x[name] == other_x[name]).all() for name in x)

@@ -139,6 +139,7 @@ def test_json_labels_become_text(tmp_path):
         ("a.jsonl", '{"text": 5, "label": 1}', "line 1: 'text' is 5; expected a string"),
         ("a.jsonl", '{"text": "\\ud800", "label": 1}', "'text' holds half a surrogate pair"),
         ("a.jsonl", '{"text": "a", "label": "\\udc00"}', r"label \('label'\) holds half a surr"),
+        ("a.csv", 'text,label\na,"b\nc"\nd,e\n', r"\('label'\) is 'b\\nc'; expected a name of one"),
         (
             "a.jsonl",
             '{"text": "x", "y": 1}',

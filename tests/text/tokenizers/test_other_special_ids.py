@@ -88,7 +88,7 @@ def test_a_tokenizer_fits_a_model_with_its_ids():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("padding", 8), ("unknown", 1), ("start", 8), ("end", 3), ("end", (2, 3))]
+    ("name", "value"), [("padding", 8), ("unknown", 1), ("start", 8), ("end", 3), ("end", (3, 4))]
 )
 def test_other_ids_do_not_fit(name, value):
     tokenizer = TranslationTokenizer(other_model())

@@ -1,0 +1,48 @@
+"""What a `Task` hands to a training: its rows, the weights it begins with, and its plan."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Rows:
+    """The rows of a training: what `Task.read_data` returns.
+
+    Args:
+        train: training rows, in the task's own form; None where `corpus` streams them.
+        valid: validation rows, in the same form.
+        count: number of training rows.
+        corpus: `StreamedCorpus` that reads the training files by windows, or None.
+    """
+
+    train: object
+    valid: object
+    count: int
+    corpus: object = None
+
+
+@dataclasses.dataclass
+class Initial:
+    """The weights that a training begins with: a Keras model and its tokenizer."""
+
+    model: object
+    tokenizer: object
+
+
+@dataclasses.dataclass
+class Plan:
+    """What goes around `fit` in one training: what `Task.plan` returns.
+
+    Args:
+        result: what the training returns: the model with its tokenizer, ready to use.
+        description: the sentence that the training begins with.
+        selection: callback that chooses the final weights among those of the epochs; None keeps
+            those of the last epoch.
+        scores: callbacks that add to an epoch's row of `history.csv`.
+        finish: function of the path of the run directory, called before `model.keras` is written.
+    """
+
+    result: object
+    description: str
+    selection: object = None
+    scores: tuple = ()
+    finish: object = None

@@ -1,0 +1,256 @@
+"""Cross-entropy from hidden states and the output projection, without the logits of a batch."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops, tree
+
+from keras_attention._validation import require, require_positive_integer, require_rate
+from keras_attention.graph.matmul import flatten, linear
+from keras_attention.graph.scan import scan
+from keras_attention.training.token_metrics import (
+    log_normalizers,
+    softmax_parts,
+    target_logits,
+    tie_shares,
+)
+
+CHUNK_SIZE = 256  # rows; docs/lab-notes.md has what others take
+
+
+class _Options(NamedTuple):
+    """What a chunk is computed by, beside its tensors."""
+
+    label_smoothing: float
+    transposed: bool  # whether the kernel is (V, D)
+    dtype: str  # of the products
+    with_accuracies: bool
+    training: bool  # whether there are gradients
+
+
+def linear_cross_entropy(
+    hidden,
+    kernel,
+    targets,
+    weights,
+    bias=None,
+    label_smoothing=0.0,
+    transposed=False,
+    dtype=None,
+    counted=None,
+    with_accuracies=True,
+    training=True,
+    chunk_size=CHUNK_SIZE,
+):
+    """The weighted sum of the cross-entropies of `hidden @ kernel + bias`, by chunks of rows.
+
+    A row is a token. The logits of a chunk live as long as it takes to compute its losses, what
+    metrics ask of it, and its share of the gradient for an upstream of 1, which the backward pass
+    only scales. So nothing has B * T * V elements, and no product is made twice. Rows that do not
+    count come last, and chunks without a row that counts are not computed. Shapes do not depend on
+    how many count: XLA compiles a function once.
+
+    The products are made in `dtype`, everything else in float32. In half precision the factors of
+    the gradient's products are scaled: they neither underflow nor overflow, whatever the scale of
+    the loss.
+
+    Args:
+        hidden: (..., D), such as (B, T, D).
+        kernel: (D, V), or with `transposed` (V, D), such as an embedding matrix.
+        targets: integers (...), from 0 to V - 1 where a row counts.
+        weights: (...), what each row counts in the sum. No gradient reaches them.
+        bias: (V,) or None.
+        label_smoothing: mass taken from the gold token, in [0, 1), and given to the others evenly.
+        transposed: whether the kernel is (V, D).
+        dtype: of the products; by default that of `hidden`.
+        counted: booleans (...), rows that metrics count; those with a weight always do.
+        with_accuracies: whether accuracies are computed.
+        training: whether the sum will be differentiated.
+        chunk_size: how many rows have logits at the same time, at most.
+
+    Returns:
+        The sum, a float32 scalar. The log probabilities (...) of the targets, and their accuracies
+        (...) as in `TokenAccuracy`, or None; without a gradient, and 0 where a chunk is left out.
+
+    Raises:
+        ValueError: if an option is out of range, or `kernel` does not fit `hidden`.
+
+    Example:
+
+    >>> hidden, kernel = np.ones((1, 2, 8), "float32"), np.zeros((8, 4), "float32")
+    >>> total, log_probabilities, accuracies = linear_cross_entropy(
+    ...     hidden, kernel, np.array([[1, 0]]), np.array([[1.0, 0.0]])
+    ... )
+    >>> round(float(total), 6)  # log 4
+    1.386294
+
+    Reference: Hsu et al. 2024, "Liger Kernel: Efficient Triton Kernels for LLM Training", section
+    3.2 (the gradient within the forward pass), https://arxiv.org/abs/2410.10989
+    """
+    require_rate("label_smoothing", label_smoothing)
+    require_positive_integer("chunk_size", chunk_size)
+    # Copies, or TensorFlow would see the variables besides.
+    floats = [ops.copy(x) for x in (hidden, kernel, bias) if x is not None]
+    hidden, kernel = floats[:2]
+    require(
+        len(kernel.shape) == 2 and kernel.shape[1 if transposed else 0] == hidden.shape[-1],
+        "kernel",
+        "(V, D) if `transposed` and (D, V) if not, D being the last axis of `hidden`",
+        **{"kernel.shape": tuple(kernel.shape), "hidden.shape": tuple(hidden.shape)},
+        transposed=transposed,
+    )
+    dtype = keras.backend.standardize_dtype(hidden.dtype if dtype is None else dtype)
+    options = _Options(label_smoothing, transposed, dtype, with_accuracies, training)
+    shape = ops.shape(targets)
+    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))  # (N,)
+    is_counted = ops.not_equal(weights, 0.0)
+    if counted is not None:
+        is_counted = ops.logical_or(is_counted, ops.reshape(ops.cast(counted, "bool"), (-1,)))
+    # What does not count may be no class at all, such as -100.
+    targets = ops.where(is_counted, ops.cast(ops.reshape(targets, (-1,)), "int32"), 0)
+
+    def run(*tensors):
+        # A tape that records would have TensorFlow build the gradient of the loop, which nobody
+        # uses: it takes as long as all else of the trace.
+        hidden, kernel, bias = (*map(ops.stop_gradient, tensors), None)[:3]
+        rows, vectors = flatten(hidden), (targets, weights, is_counted)
+        losses, scores, gradients = _by_chunks(rows, kernel, bias, *vectors, options, chunk_size)
+
+        def gradient(*upstream):
+            # JAX passes one tuple, TensorFlow its members. Scores send nothing back.
+            upstream = upstream[0] if isinstance(upstream[0], (tuple, list)) else upstream
+            scale = ops.cast(upstream[0], "float32")
+            found = [tensor * (scale * factor) for tensor, factor in gradients]
+            found[0] = ops.reshape(found[0], ops.shape(hidden))
+            return tuple(ops.cast(x, y.dtype) for x, y in zip(found, floats, strict=True))
+
+        results = ops.sum(losses * weights), *(ops.reshape(x, shape) for x in scores)
+        return (results, gradient) if training else results
+
+    total, *scores = (ops.custom_gradient(run) if training else run)(*floats)
+    scores = [ops.stop_gradient(x) for x in scores]
+    return total, scores[0], scores[1] if with_accuracies else None
+
+
+def _by_chunks(rows, kernel, bias, targets, weights, is_counted, options, chunk_size):
+    """What comes of all rows (N, D).
+
+    Returns:
+        The losses (N,); a list of scores (N,); a list of pairs `(gradient, factor)` for `rows`,
+        `kernel` and `bias`, empty without `training`.
+    """
+    length = ops.shape(rows)[0]
+    largest = max if isinstance(length, int) else ops.maximum
+    count = largest((length + chunk_size - 1) // chunk_size, 1)
+    chunk_size = largest((length + count - 1) // count, 1)  # no last chunk of a few rows
+    order, places = _sorted(is_counted, count * chunk_size)
+    number = ops.sum(ops.cast(is_counted, "int32"))
+
+    def split(tensor):  # (N, ...) to (count, chunk_size, ...)
+        sizes = ops.shape(tensor)[1:]
+        missing = ops.zeros((count * chunk_size - length, *sizes), tensor.dtype)
+        tensor = ops.take(ops.concatenate([tensor, missing]), order, axis=0)
+        return ops.reshape(tensor, (count, chunk_size, *sizes))
+
+    def join(tensor):  # (count, chunk_size, ...) to (N, ...)
+        flat = ops.reshape(tensor, (count * chunk_size, *ops.shape(tensor)[2:]))
+        return ops.take(flat, places, axis=0)
+
+    scales, factors = _scales(rows, kernel, weights, chunk_size, options)
+    product_kernel = ops.cast(kernel, options.dtype)
+
+    def step(sums, chunk):
+        return _chunk(sums, *chunk, product_kernel, bias, scales, options)
+
+    sums = []
+    if options.training:
+        sums = [ops.zeros(ops.shape(x), "float32") for x in (kernel, bias) if x is not None]
+    inputs = split(ops.cast(rows, options.dtype)), split(targets), split(weights)
+    needed = ops.maximum((number + chunk_size - 1) // chunk_size, 1)  # one tells the shapes
+    sums, outputs = scan(step, sums, inputs, count=needed)
+    losses, scores, of_rows = tree.map_structure(join, outputs)
+    return losses, scores, list(zip([*of_rows, *sums], factors, strict=False))
+
+
+def _sorted(is_counted, size):
+    """Rows that count before those that do not, each in their order.
+
+    Args:
+        is_counted: booleans (N,).
+        size: how many places there are, N or more: the last have no row.
+
+    Returns:
+        The index (size,) of the row at each place, and the place (N,) of each row.
+    """
+    counts = ops.cast(is_counted, "int32")
+    length = ops.shape(counts)[0]
+    before = ops.cumsum(counts)
+    others = ops.arange(length, dtype="int32") + 1 - before
+    places = ops.where(is_counted, before, ops.sum(counts) + others) - 1
+    places = ops.concatenate([places, ops.arange(length, size, dtype="int32")])
+    rows = ops.arange(size, dtype="int32")
+    order = ops.scatter(ops.expand_dims(places, 1), rows, shape=(size,))
+    return order, places[:length]
+
+
+def _scales(rows, kernel, weights, chunk_size, options):
+    """What keeps the products of the gradient within float16, and what takes it back.
+
+    Softmax minus target is in [-1, 1], and its row sums to at most 2. So is the sum over a chunk
+    for a kernel's column bounded by the number of rows times the largest hidden state.
+
+    Returns:
+        A pair of scalars that weights and rows are multiplied by, and a factor for each gradient.
+    """
+    if not options.training or options.dtype not in ("float16", "bfloat16"):
+        return (1.0, 1.0), (1.0, 1.0, 1.0)
+    largest = [
+        ops.max(ops.abs(ops.cast(x, "float32")), initial=1e-6) for x in (rows, kernel, weights)
+    ]
+    of_rows, of_kernel, of_weights = (ops.stop_gradient(x) for x in largest)
+    limit = 2.0**15  # half of the largest float16
+    for_weights = ops.minimum(2.0**8, limit / (2.0 * of_kernel))
+    for_rows = limit / (for_weights * ops.cast(chunk_size, "float32") * of_rows)
+    back = of_weights / for_weights
+    return (for_weights / of_weights, for_rows), (back, back / for_rows, back)
+
+
+def _chunk(sums, rows, targets, weights, kernel, bias, scales, options):
+    """One chunk: rows (t, D) in the dtype of the products, targets and weights (t,).
+
+    Returns:
+        `sums`, the float32 gradients of kernel and bias so far, with this chunk's; and losses (t,),
+        a list of scores (t,), and a list of the gradient (t, D) of the rows, or of nothing.
+    """
+    size = kernel.shape[0 if options.transposed else 1]
+    other = options.label_smoothing / (size - 1) if options.label_smoothing else 0.0
+    gold = 1.0 - options.label_smoothing
+    columns = ops.transpose(kernel) if options.transposed else kernel  # (D, V)
+    logits = ops.cast(linear(rows, columns, options.dtype, bias), "float32")  # (t, V)
+    maxima, exponentials, totals = softmax_parts(logits)
+    normalizers, of_targets = log_normalizers(maxima, totals), target_logits(logits, targets)
+    losses = normalizers - (gold - other) * of_targets
+    if other:
+        losses = losses - other * ops.sum(logits, axis=-1)
+    scores = [of_targets - normalizers]
+    if options.with_accuracies:
+        scores.append(tie_shares(logits, of_targets, maxima))
+    if not options.training:
+        return sums, (losses, scores, [])
+    for_weights, for_rows = scales
+    factors = ops.expand_dims(weights * for_weights, 1)  # (t, 1)
+    difference = exponentials * (factors / totals)
+    if other:
+        difference = difference - other * factors
+    # In place, by one number a row: a choice over (t, V) is three passes without XLA.
+    indices = ops.stack([ops.arange(ops.shape(targets)[0], dtype="int32"), targets], axis=1)
+    of_gold = (other - gold) * ops.squeeze(factors, 1)
+    difference = ops.scatter_update(difference, indices, of_gold, reduction="add")
+    bias_sums = [total + ops.sum(difference, axis=0) for total in sums[1:]]
+    difference = ops.cast(difference, options.dtype)  # (t, V)
+    of_rows = ops.matmul(difference, kernel if options.transposed else ops.transpose(kernel))
+    rows = ops.cast(ops.cast(rows, "float32") * for_rows, options.dtype)
+    pair = (difference, rows) if options.transposed else (rows, difference)
+    of_kernel = ops.matmul(ops.transpose(pair[0]), pair[1])
+    sums = [sums[0] + ops.cast(of_kernel, "float32"), *bias_sums]
+    return sums, (losses, scores, [ops.cast(of_rows, "float32")])
