@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 from tests.made_once import made_once
-from tests.process_per_file import run_in_child
+from tests.process_per_file import refuse_operations, run_in_child, tensorflow_has_threads
 
 # The first example of a test may compile, and machines are shared: nothing is measured in seconds.
 hypothesis.settings.register_profile(
@@ -41,6 +41,13 @@ def pytest_collection_modifyitems(items):
         return SLOW_FOLDERS.index(name) if name in SLOW_FOLDERS else len(SLOW_FOLDERS)
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A module of tests that runs an operation when it is imported is an error, alone too."""
+    before = tensorflow_has_threads()
+    return refuse_operations(collector, (yield), before)
 
 
 @pytest.hookimpl(tryfirst=True)

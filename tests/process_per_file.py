@@ -5,9 +5,9 @@ and the memory that TensorFlow keeps. So a worker of pytest-xdist collects all t
 what they import, and runs none. It forks a child for each file in turn, names it one test after the
 other, and reports what the child answers. A child that crashes, or hangs, costs one test.
 
-The worker has run no operation when it forks, so that TensorFlow has no threads in it yet: a module
-of tests that runs one when it is imported ends the run. Without pytest-xdist, where
-somebody may want a debugger, nothing is forked.
+The worker has run no operation when it forks, so that TensorFlow has no threads in it yet:
+`refuse_operations` turns a module of tests that runs one when it is imported into an error of that
+module. Without pytest-xdist, where somebody may want a debugger, nothing is forked.
 """
 
 import os
@@ -119,6 +119,18 @@ def tensorflow_has_threads():
     return context.context()._context_handle is not None
 
 
+def refuse_operations(collector, report, before):
+    """Makes `report` an error if collecting has run an operation: `before`, none had run."""
+    if not before and tensorflow_has_threads():
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{collector.nodeid} runs an operation of TensorFlow when it is imported, which starts "
+            "threads before the workers fork. Move it into a test or a fixture."
+        )
+        report.result = []
+    return report
+
+
 def run_in_child(item, nextitem):
     """`pytest_runtest_protocol` of a worker: the test runs in the process of its unit."""
     session, hook = item.session, item.ihook
@@ -128,8 +140,6 @@ def run_in_child(item, nextitem):
     state = session.stash[KEY]
     unit, places = unit_of(item), state["places"]
     if state["child"] is None:
-        if tensorflow_has_threads():
-            raise RuntimeError("A module of tests runs an operation when it is imported.")
         state["child"] = Child(session, unit)
     child = state["child"]
     is_last = unit_of(nextitem) != unit

@@ -216,10 +216,14 @@ def test_search_samples():
             r"`seed` must be an integer or 3, one for each row. Rec.* seed=\[1, 2\]",
         ),
         (dict(seed=[[1], [2], [3]]), "`seed` must be an integer or 3, one for each row"),
-        (dict(seed=ops.ones((1,), "int32")), "`seed` must be an integer or 3, one for each row"),
-        (dict(seed=ops.ones((3, 1), "int32")), "`seed` must be an integer or 3, one for each row"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         make().sample(SOURCE, **options)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 1)])
+def test_seeds_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match="`seed` must be an integer or 3, one for each row"):
+        make().sample(SOURCE, seed=ops.ones(shape, "int32"))
