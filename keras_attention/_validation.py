@@ -3,11 +3,14 @@
 import contextlib
 import contextvars
 import functools
+import importlib.util
 import inspect
 import numbers
 import re
 import warnings
 
+# What runs artifacts without this package's own dependencies.
+_RUN_ARTIFACTS = ("numpy", "sentencepiece", "onnxruntime", "ai-edge-litert")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # ANSI: colours and the like
 
@@ -48,6 +51,18 @@ def require(condition, argument, expected, **received):
     if not condition:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise ValueError(f"`{argument}` must be {expected}. Received: {values}")
+
+
+def require_texts(argument, texts):
+    """Raises `ValueError` unless `texts` are strings, in a list or another sequence.
+
+    One string is refused: it would be read letter by letter.
+    """
+    is_sequence = hasattr(texts, "__len__") and not isinstance(texts, (str, bytes))
+    received = texts
+    if is_sequence:
+        received = [text for text in texts if not isinstance(text, str)][:1]
+    require(is_sequence and not received, argument, "a list of strings", **{argument: received})
 
 
 def require_positive_integer(argument, value):
@@ -145,6 +160,9 @@ def missing_package(package, extra=None):
             `pip install keras_attention` brings.
     """
     what = "keras_attention" if extra is None else f"'keras_attention[{extra}]'"
+    # Where artifacts run without TensorFlow, an extra of this package would bring it.
+    if package in _RUN_ARTIFACTS and importlib.util.find_spec("tensorflow") is None:
+        what = package
     return ImportError(
         f"The package `{package}` is needed here and is not installed. "
         f"Install it with: pip install {what}"

@@ -10,6 +10,15 @@ import pytest
 
 import keras_attention
 from tests.labelled_sentences import labelled_pairs, labelled_sentences
+from tests.tasks.small_models import (
+    KINDS,
+    MAKERS,
+    answers,
+    assert_same_answers,
+    exported,
+    saved,
+    texts_of,
+)
 
 HOME = Path(keras_attention.__file__).parents[1]
 PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "sentencepiece")
@@ -119,6 +128,27 @@ def test_classifying_pairs(
         python, tmp_path, pair_classifier_artifact_directory, runtime, texts, others
     )
     assert found[0] == classifier.classify(texts, others)
+
+
+OUTPUTS = """
+import json, sys
+import keras_attention
+artifact, runtime, texts = json.loads(sys.argv[1])
+model = keras_attention.load(artifact, runtime)
+found = model.probabilities(texts) if hasattr(model, "probabilities") else model.outputs(texts)
+heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
+print(json.dumps([[array.tolist() for array in found], heavy]))
+"""
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+@pytest.mark.parametrize("name", [name for name in MAKERS if KINDS[name] != "translator"])
+def test_every_kind_of_encoder(python, runtime, name, once, tmp_path):
+    argument = json.dumps([str(exported(once, name)), runtime, texts_of(name)])
+    found, heavy = json.loads(run(python, "-c", OUTPUTS, argument, cwd=tmp_path))
+    assert heavy == []
+    expected = answers(keras_attention.load(saved(once, name)), name)
+    assert_same_answers(found, expected, tolerance=1e-4)
 
 
 def test_the_command_line(python, run_directory, artifact_directory, tmp_path):

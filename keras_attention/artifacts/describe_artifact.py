@@ -3,6 +3,7 @@
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.manifest import (
     SIZES,
+    describe_model,
     describe_signature,
     refuse_unlisted,
     require_described,
@@ -33,14 +34,15 @@ def describe_artifact(directory, manifest, described):
     refuse_unlisted(directory, manifest, read)
     lines = [
         ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
+        f"made from {describe_model(manifest)}",
         *described,
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
         "signatures:",
     ]
     for name, signature in manifest["signatures"].items():
-        formats = [name for name in signature["formats"] if name in manifest["formats"]]
-        if formats:
-            lines.append(f"  {name} ({', '.join(formats)}): {describe_signature(signature)}")
+        formats = ", ".join(signature["formats"])
+        lines.append(f"  {name} ({formats}): {describe_signature(signature)}")
+    lines.append(f"compared with Keras on {manifest['compared_on']}:")
     for name in manifest["formats"]:
         lines += _format(manifest, name)
     files = manifest["files"]

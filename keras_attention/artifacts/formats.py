@@ -28,8 +28,8 @@ class Format:
             function of named arrays to a dict of arrays.
         lacks: the dtypes that it does not compute in.
         package: what runs it, for people.
-        command: what the model card shows to run it where the artifact is. `{model}` stands for
-            this package's command of the task, `{folder}` for the format's own directory.
+        server: the command that the model card shows to serve it on port 8501; `{folder}` stands
+            for the format's own directory. None where there is no such server.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Format:
     module: str
     package: str
     lacks: tuple = ()
-    command: str = "{model}"
+    server: str | None = None
 
     def write(self, artifact, model, graph, precision):
         """Writes the format into the directory of an artifact: see `module`."""
@@ -88,7 +88,7 @@ FORMATS = {
             has_precisions=False,
             module="saved_model",
             package="TensorFlow Serving, or TensorFlow's C library",
-            command="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
+            server="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
             "-e MODEL_NAME=model tensorflow/serving",
         ),
         Format(

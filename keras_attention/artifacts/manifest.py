@@ -88,6 +88,15 @@ _SIGNATURES = {
 }
 _FIELDS = {
     "precision": (f"one of {', '.join(PRECISIONS)}", lambda value: value in PRECISIONS),
+    "model": (
+        "an object with the name `class` and the number `parameters`",
+        lambda value: (
+            is_object(value)
+            and is_string(value.get("class"))
+            and _is_count(value.get("parameters"))
+        ),
+    ),
+    "compared_on": ("a description of texts", is_string),
     "packages": ("an object of versions", _is_object_of(_or_null(is_string))),
     "ops": ("an object of lists of operators", _is_object_of(_is_list(is_string))),
     "parity": ("an object of lists of reports", _is_object_of(_is_list(is_object))),
@@ -263,6 +272,16 @@ def require_described(path, manifest):
         if report["measure"] is not None:
             compared = {} if report["loss"] is None else _COMPARED
             require_fields(report, {**_MEASURED, **compared}, name)
+
+
+def describe_model(manifest):
+    """What a manifest says of the Keras model, in words."""
+    model = manifest["model"]
+    begun = manifest.get("initial_weights")
+    return (
+        f"the Keras model {model['class']} with {model['parameters']:,} parameters"
+        f"{f', whose training began with {begun}' if begun else ''}"
+    )
 
 
 def describe_signature(signature):

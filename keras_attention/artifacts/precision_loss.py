@@ -41,9 +41,10 @@ def require_precision(precision, allow_loss, formats):
             f"Unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}."
         )
     if precision != "float32" and not set(formats) & set(LOWER_FORMATS):
+        exact = [name for name in FORMATS if name not in LOWER_FORMATS]
         raise InputError(
             f"The precision {precision} concerns {' and '.join(LOWER_FORMATS)}, of which none is "
-            "asked for; tf_saved_model stays float32."
+            f"asked for; {' and '.join(exact)} stays float32."
         )
     if allow_loss is not None:
         is_number = isinstance(allow_loss, (int, float)) and not isinstance(allow_loss, bool)

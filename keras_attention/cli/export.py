@@ -11,10 +11,10 @@ from keras_attention.tasks.option import Option
 OPTIONS = (
     Option("model", metavar="RUN", required=True),
     Option("output", metavar="ARTIFACT", required=True),
-    Option("formats", "separated by commas (default: all three)", default=",".join(FORMATS)),
+    Option("formats", "separated by commas (default: all)", default=",".join(FORMATS)),
     Option(
         "precision",
-        "in which TFLite and ONNX store the weights (default: float32)",
+        "in which formats that have precisions store the weights (default: float32)",
         choices=PRECISIONS,
         default=PRECISIONS[0],
     ),

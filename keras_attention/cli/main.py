@@ -18,7 +18,7 @@ COMMANDS = {
     "translate": ("translate", "translate lines of text"),
     "classify": ("classify", "classify lines of text"),
     "evaluate": ("evaluate", "measure a model"),
-    "export": ("export", "write SavedModel, TFLite and ONNX formats of a run"),
+    "export": ("export", "write the formats of a run that other programs load, such as ONNX"),
     "inspect": ("inspect", "show what a run, an artifact or a published directory holds"),
     "plot": ("plot", "draw a picture of a model, or of several"),
     "launch": ("launch", "train with several workers on this machine"),
@@ -34,7 +34,8 @@ def make_parser(arguments=()):
     """
     parser = argparse.ArgumentParser(
         prog="keras-attention",
-        description="Train translators and classifiers; deploy as SavedModel, TFLite and ONNX.",
+        description="Train translators, classifiers and masked language models, or import "
+        "published ones; export them, whole generation included.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")

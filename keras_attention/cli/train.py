@@ -18,7 +18,12 @@ CONFIG_OPTIONS = (
         spelling="jit",
     ),
     Option("seed", "seed of all random numbers (default: 0)", int, metavar="N"),
-    Option("snapshot_every", "also save one every so many updates", int, metavar="STEPS"),
+    Option(
+        "snapshot_every",
+        "save a snapshot every so many updates too, not only after each epoch",
+        int,
+        metavar="STEPS",
+    ),
 )
 RUN_OPTIONS = (
     Option("output", "the run directory to make", metavar="RUN", required=True),

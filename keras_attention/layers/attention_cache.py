@@ -66,11 +66,6 @@ def extend_cache(cache, count):
     return tree.map_structure(extend, cache)
 
 
-def select_rows(cache, rows):
-    """The rows (R,) of `cache`, in that order."""
-    return tree.map_structure(lambda tensor: ops.take(tensor, rows, axis=0), cache)
-
-
 def cache_slots(
     cache,
     slot,

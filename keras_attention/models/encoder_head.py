@@ -52,7 +52,12 @@ class EncoderHead(Model):
         return cls(encoder_from_preset(preset, family, **options), **head)
 
     def keep_encoder(self, encoder):
-        """Makes `encoder` the attribute of that name."""
+        """Makes `encoder` the attribute of that name.
+
+        Raises:
+            ValueError: if it is no encoder.
+        """
+        require_encoder(encoder)
         # Past Keras' tracking, which would make all its layers parts of this model: an optimizer
         # would find no gradient for a pooler that nothing reads. The graph has the others.
         object.__setattr__(self, "encoder", encoder)
@@ -82,8 +87,20 @@ class EncoderHead(Model):
         return cls(**{**config, "encoder": encoder})
 
 
+def require_encoder(encoder):
+    """Raises `ValueError` unless `encoder` is one: a model with a head has one, but is none."""
+    if not isinstance(encoder, Encoder):
+        hint = ": its `encoder` is one" if isinstance(encoder, EncoderHead) else ""
+        raise ValueError(
+            "`encoder` must be an `Encoder`, such as a `BertEncoder`, or what "
+            '`load_hugging_face(DIR, task="encoder")` gives. '
+            f"Received: {type(encoder).__name__}{hint}"
+        )
+
+
 def require_pooler(encoder, argument, **received):
-    """Raises `ValueError` unless `encoder` has the pooler that `argument` asks for."""
+    """Raises `ValueError` unless `encoder` is one with the pooler that `argument` asks for."""
+    require_encoder(encoder)
     require(
         encoder.has_pooler,
         argument,

@@ -37,7 +37,7 @@ class RunConfig:
     changeable = frozenset()
     of_kept_weights = of_answers = frozenset()
     normalized = {}
-    data = ("train", "valid", "text_column", "label_column", "initial_weights")
+    data = ("train", "valid", "initial_weights")
     _given = None
 
     def to_dict(self):

@@ -1,5 +1,9 @@
 """How the answers of a Keras model and of its formats are compared."""
 
+# What the examples of an export are, in words: the run's own, or those that are always at hand.
+OWN_TEXTS = "the run's validation data"
+BUILT_IN_TEXTS = "phrases of the built-in corpus"
+
 
 class Comparison:
     """How the answers of a Keras model and of one format of it are compared and scored.

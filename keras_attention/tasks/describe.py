@@ -51,16 +51,10 @@ def _describe_run(path, custom_objects):
         ", ".join(["run", task.kind, *map(str, origin)]),
         f"model: {type(model).__name__}, {model.count_params():,} parameters",
     ]
-    shown = ["kind"]
     lines += task.describe_config(config)
-    if "labels" in task.run_fields:
-        shown.append("labels")
-    if isinstance(config.get("decoding"), dict):
-        if config["decoding"]:
-            lines.append(f"decoding: {_pairs(config['decoding'])}")
-        shown.append("decoding")
+    shown = ("kind", *task.described_fields)
     settings = {k: v for k, v in config.items() if v is not None and k not in shown}
-    lines.append(f"config: {_pairs(settings)}")
+    lines.append(f"config: {', '.join(f'{name} {value}' for name, value in settings.items())}")
     found = files.file_digests(path)
     size = sum(entry["bytes"] for entry in found.values()) / 1e6
     lines.append(
@@ -107,10 +101,6 @@ def _sizes(config):
         yield f"{layers} layer{'s'[: layers != 1]} of {width}" if layers and heads else width
     if layers and heads:
         yield f"{heads} heads"
-
-
-def _pairs(values):
-    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _printable(line):

@@ -4,10 +4,14 @@ from keras_attention.tasks.option import Option
 
 INITIAL_WEIGHTS = Option(
     "initial_weights",
-    "begin with this run (of masked-lm, classifier, encoder) or HuggingFace directory",
+    "begin with the encoder of this run, of any task but translation, or HuggingFace directory",
     metavar="DIR",
 )
-FAMILY = Option("family", "of the encoder that a preset makes (default: bert)", metavar="NAME")
+FAMILY = Option(
+    "family",
+    "whose presets give the encoder its size (default: bert)",
+    metavar="NAME",
+)
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),

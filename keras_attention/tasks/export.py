@@ -12,9 +12,9 @@ from keras_attention.artifacts.formats import (
     write_formats,
 )
 from keras_attention.artifacts.manifest import SIZES, foreign_to_artifact, write_manifest
-from keras_attention.artifacts.model_card import write_model_card
 from keras_attention.artifacts.parity import ParityError
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
+from keras_attention.artifacts.write_model_card import write_model_card
 from keras_attention.json_file import shortened
 from keras_attention.new_directory import new_directory, refuse_existing_directory
 from keras_attention.runs.run_directory import read_config
@@ -97,8 +97,9 @@ def export(
     options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
     task.require_export(user, precision, **options)
+    compared_on = "texts that the export was given"
     if examples is None:
-        examples = task.examples(config, precision, say, **files)
+        examples, compared_on = task.examples(config, precision, say, **files)
     comparison = task.comparison(user, examples)
     if allow_loss is not None and comparison.measure is None:
         raise InputError(
@@ -112,11 +113,16 @@ def export(
         manifest = {
             "kind": task.kind,
             **_origin(config),
+            "model": {
+                "class": type(user.model).__name__,
+                "parameters": user.model.count_params(),
+            },
             "formats": list(formats),
             "precision": precision,
             **graph.fields,
-            "signatures": graph.signatures,
+            "signatures": signatures_in(formats, graph.signatures),
             "ops": operators,
+            "compared_on": compared_on,
             "parity": {},
         }
         losses = {}
@@ -208,6 +214,15 @@ def _origin(config):
     if config.get("preset") or not config.get("initial_weights"):
         return sizes
     return {"initial_weights": Path(config["initial_weights"]).name}
+
+
+def signatures_in(formats, signatures):
+    """The signatures that an artifact of these formats has, each with those that hold it."""
+    held = {
+        name: {**entry, "formats": [each for each in entry["formats"] if each in formats]}
+        for name, entry in signatures.items()
+    }
+    return {name: entry for name, entry in held.items() if entry["formats"]}
 
 
 def _loss(precision, comparison, scores):

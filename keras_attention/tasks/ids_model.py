@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import require
+from keras_attention._validation import require_texts
 from keras_attention.artifacts.formats import format_of
-from keras_attention.graph.same_shape import of_the_shape_of
 from keras_attention.tasks.encode_texts import encode_texts
 from keras_attention.tasks.encoder_inputs import encoder_inputs
 from keras_attention.token_ids import pad
@@ -46,9 +45,11 @@ class IdsModel:
             pairs: list of N strings, the second texts, or None.
 
         Raises:
-            ValueError: if `texts` is one string.
+            ValueError: if `texts` or `pairs` are not a list of strings.
         """
-        require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
+        require_texts("texts", texts)
+        if pairs is not None:
+            require_texts("pairs", pairs)
         encoded = self.encode(texts, pairs)
         lengths = [len(ids) for ids in encoded.token_ids]
         order = sorted(range(len(texts)), key=lengths.__getitem__)
@@ -108,13 +109,15 @@ def ids_graph(model, padding_id, names):
     """
     import tensorflow as tf
 
+    from keras_attention.graph.require_same_shape import require_same_shape
+
     signature = [
         tf.TensorSpec((None, None), tf.int32, name=name) for name in ("token_ids", "segment_ids")
     ]
 
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids):
-        segment_ids = of_the_shape_of(segment_ids, token_ids)
+        segment_ids = require_same_shape(segment_ids, token_ids)
         padding_mask = tf.cast(tf.not_equal(token_ids, padding_id), tf.int32)
         inputs = encoder_inputs(
             model, token_ids=token_ids, segment_ids=segment_ids, padding_mask=padding_mask

@@ -54,9 +54,10 @@ class IdsTask(EncoderTask):
         return artifact_ids_model(directory, runtime, manifest, tokenizer)
 
     def examples(self, config, precision, say):
+        from keras_attention.tasks.comparison import BUILT_IN_TEXTS
         from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 
-        return phrase_corpus(PHRASES, split="valid")[0]
+        return phrase_corpus(PHRASES, split="valid")[0], BUILT_IN_TEXTS
 
     def graph(self, user):
         from keras_attention.artifacts.formats import FORMATS
@@ -87,4 +88,4 @@ class IdsTask(EncoderTask):
         return IdsComparison(user, examples)
 
     def describe(self, manifest):
-        yield f"{manifest['output']} of texts of at most {manifest['max_length']} tokens"
+        yield f"gives {manifest['output']} of texts of at most {manifest['max_length']} tokens"

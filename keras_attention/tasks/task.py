@@ -31,6 +31,8 @@ class Task:
             `labels` is among them where classes have names.
         further_fields: names of fields that such a config may have beside these and those of
             `config_class`.
+        checked_fields: names of such fields that `run_config` and `run_options` check themselves.
+        described_fields: names of those that `describe_config` shows.
         manifest_fields: the fields that its manifests must have, likewise.
     """
 
@@ -49,6 +51,8 @@ class Task:
     no_attention = ()
     run_fields = {}
     further_fields = ("initial_weights", "max_sequence_length")
+    checked_fields = ()
+    described_fields = ()
     manifest_fields = {}
 
     # Training
@@ -116,7 +120,7 @@ class Task:
                 f"Unknown field {unknown[0]!r} of the config of {with_article(self.kind)}; "
                 f"expected some of {', '.join(sorted(known))}."
             )
-        checked = (*self.run_fields, "decoding", "problem_type")
+        checked = (*self.run_fields, *self.checked_fields)
         require_entries(cls, {n: value for n, value in config.items() if n not in checked})
 
     def run_config(self, model, tokenizer, labels=None, **config):
@@ -156,7 +160,7 @@ class Task:
 
     def describe_config(self, config):
         """The lines that `inspect` shows of the config of a run, beside its entries."""
-        if "labels" in self.run_fields:
+        if "labels" in self.described_fields:
             yield f"labels: {', '.join(config['labels'])}"
 
     def wrap(self, model, tokenizer, config, options=None):
@@ -202,6 +206,9 @@ class Task:
             precision: of the formats.
             say: function that is told of progress.
             **options: the `export_options` that name files.
+
+        Returns:
+            The examples, and what they are, in words: the manifest says so.
         """
         raise self._missing("examples")
 

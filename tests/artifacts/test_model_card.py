@@ -12,9 +12,9 @@ import keras_attention
 from keras_attention import json_file
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import FORMATS, RUNTIMES
-from keras_attention.artifacts.label_file import write_labels
 from keras_attention.artifacts.manifest import read_manifest, verify_files
-from keras_attention.artifacts.model_card import write_model_card
+from keras_attention.artifacts.write_labels import write_labels
+from keras_attention.artifacts.write_model_card import write_model_card
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.export import export
 from tests.tasks.small_models import KINDS, save_small_run, texts_of
@@ -62,6 +62,10 @@ def test_a_card_says_what_the_manifest_does(artifact):
         assert row["precision"] == "float32"
         reports = manifest["parity"][name]
         assert row["same as Keras"] == f"100.0% of {reports[0]['sentences']}"
+    model = manifest["model"]
+    parameters = f"{model['parameters']:,}"
+    assert f"- made from the Keras model {model['class']} with {parameters} parameters\n" in card
+    assert "\nCompared with Keras, and scored, on texts that the export was given.\n" in card
     for line in task_of(manifest["kind"]).describe(manifest):
         assert f"- {line}\n" in card
     for signature, entry in manifest["signatures"].items():
@@ -73,21 +77,22 @@ def test_a_card_says_what_the_manifest_does(artifact):
 def test_a_card_has_one_command_a_format(artifact):
     manifest = read_manifest(artifact)
     commands = commands_of(card_of(artifact))
-    assert len(commands) == len(manifest["formats"])
-    for name, command in zip(manifest["formats"], commands, strict=True):
-        words = shlex.split(command)
-        if name == "tf_saved_model":
-            assert words[0] == "docker" and "$PWD/saved_model:/models/model" in words
-        else:
-            assert name in command
-            assert words[0] in ("keras-attention", "python")
+    assert len(commands) == len(manifest["formats"]) + 1
+    for name, command in zip(manifest["formats"], commands, strict=False):
+        assert name in command
+        assert shlex.split(command)[0] in ("keras-attention", "python")
+    server = "A server, which answers at `http://localhost:8501/v1/models/model`:\n\n    "
+    assert server + commands[-1] in card_of(artifact)
+    words = shlex.split(commands[-1])
+    assert words[0] == "docker" and "$PWD/saved_model:/models/model" in words
 
 
-def test_the_command_of_a_card_runs(artifact, monkeypatch, capfd, tmp_path):
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_commands_of_a_card_run(place, artifact, monkeypatch, capfd, tmp_path):
     from keras_attention.cli.main import main
 
     monkeypatch.chdir(artifact)
-    words = shlex.split(commands_of(card_of(artifact))[-1])
+    words = shlex.split(commands_of(card_of(artifact))[place])
     if words[0] == "python":
         exec(words[2], {})
         assert "array" in capfd.readouterr().out
@@ -95,6 +100,16 @@ def test_the_command_of_a_card_runs(artifact, monkeypatch, capfd, tmp_path):
         (tmp_path / "in.txt").write_text("three\non monday\n")
         assert main([*words[1:], "--input", str(tmp_path / "in.txt")]) == 0
         assert len(capfd.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["translator", "classifier", "encoder"])
+def test_a_card_says_on_what_it_was_compared(once, tmp_path, name):
+    run = save_small_run(name, tmp_path / "run")
+    export(run, tmp_path / "artifact", formats=("onnx",))
+    said = "Compared with Keras, and scored, on phrases of the built-in corpus."
+    assert said in card_of(tmp_path / "artifact")
+    manifest = read_manifest(tmp_path / "artifact")
+    assert {tuple(entry["formats"]) for entry in manifest["signatures"].values()} == {("onnx",)}
 
 
 def test_labels_stand_in_a_file(artifact):
@@ -139,6 +154,8 @@ def made_up(**fields):
         "takes_pairs": False,
         "max_length": 12,
         "signatures": {},
+        "model": {"class": "Classifier", "parameters": 1234},
+        "compared_on": "the run's validation data",
         "parity": {"tf_saved_model": [report], "tflite": [report, {**report, "agreement": 0.95}]},
         **fields,
     }
@@ -167,7 +184,7 @@ def test_every_format_has_a_command_whatever_the_task(kind, tmp_path):
     parity = {name: reports for name in FORMATS}
     manifest = made_up(**fields, formats=list(FORMATS), parity=parity)
     write_model_card(tmp_path, manifest, task_of(kind))
-    assert len(commands_of(card_of(tmp_path))) == len(FORMATS)
+    assert len(commands_of(card_of(tmp_path))) == len(FORMATS) + 1
 
 
 # The table of formats

@@ -409,6 +409,30 @@ def test_what_is_out_of_range_is_refused():
         Classifier(encoder, C, pooling="mean", classifier_dropout=-0.1)
 
 
+@pytest.mark.parametrize(
+    "make_head",
+    [
+        MaskedLM,
+        lambda encoder: Classifier(encoder, C),
+        lambda encoder: TokenClassifier(encoder, C),
+    ],
+)
+def test_a_head_is_put_on_an_encoder_alone(make_head):
+    """What `load_hugging_face(DIR)` gives has a head already."""
+    with_head = MaskedLM(make_encoder())
+    dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    for faulty, received in ((with_head, "MaskedLM: its `encoder` is one"), ("bert", "str")):
+        with pytest.raises(ValueError) as error:
+            make_head(faulty)
+        assert str(error.value) == (
+            "`encoder` must be an `Encoder`, such as a `BertEncoder`, or what "
+            f'`load_hugging_face(DIR, task="encoder")` gives. Received: {received}'
+        )
+    with pytest.raises(ValueError, match="`encoder` must be an `Encoder`.*Received: Sequential"):
+        make_head(dense)
+    assert make_head(with_head.encoder).encoder is with_head.encoder
+
+
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("make_list", [list, tuple])
 def test_a_list_of_inputs_is_refused(task, make_list):

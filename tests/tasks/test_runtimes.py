@@ -1,12 +1,13 @@
 """One translator in four runtimes: the same answers, whatever the text."""
 
+import importlib.util
 import sys
 import warnings
 
 import pytest
 
 from keras_attention import load
-from keras_attention._validation import TruncationWarning
+from keras_attention._validation import TruncationWarning, missing_package
 from keras_attention.artifacts import onnx, tflite
 from keras_attention.artifacts.formats import RUNTIMES
 from keras_attention.text import phrase_corpus
@@ -108,6 +109,10 @@ def test_the_longest_text_that_fits_is_whole(translators):
 def test_one_string_is_no_list(translators):
     with pytest.raises(ValueError, match="`texts` must be a list of strings. Received: texts='tw"):
         translators["onnx"].translate("two")
+    for translator in translators.values():
+        for faulty in ([1], None, ["a", b"b"], b"a"):
+            with pytest.raises(ValueError, match="`texts` must be a list of strings. Received: "):
+                translator.translate(faulty)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +126,21 @@ def test_a_missing_package_names_the_extra(monkeypatch, module, runtime, extra):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
         runtime.signature("model")
+
+
+@pytest.mark.parametrize(
+    ("package", "there", "said"),
+    [
+        ("onnxruntime", True, "'keras_attention[onnx]'"),
+        ("onnxruntime", False, "onnxruntime"),
+        ("ai-edge-litert", False, "ai-edge-litert"),
+        ("sentencepiece", False, "sentencepiece"),
+        ("keras", False, "keras_attention"),
+    ],
+)
+def test_without_tensorflow_a_missing_package_is_named_alone(monkeypatch, package, there, said):
+    """An extra of this package would bring TensorFlow."""
+    find = lambda name: object() if there or name != "tensorflow" else None  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    extra = {"onnxruntime": "onnx", "ai-edge-litert": "litert"}.get(package)
+    assert str(missing_package(package, extra)).endswith(f"Install it with: pip install {said}")

@@ -264,7 +264,7 @@ def literals(tree):
 
 
 # What shows commands to people: the model card and the notes on workers.
-SHOWS_COMMANDS = {"artifacts/model_card.py"}
+SHOWS_COMMANDS = {"artifacts/write_model_card.py"}
 
 
 def test_flags_stand_in_the_command_line_alone():

@@ -60,7 +60,7 @@ class ClassifierConfig(RunConfig):
     batch_size: int = 32
     max_buckets: int = 4
     # model
-    pooling: str = "pooled"
+    pooling: str | None = None  # None: "pooled" where the encoder has a pooler, else "mean"
     dropout: float | None = None  # None: 0.1, or that of the initial weights
     freeze_encoder: bool = False
     # optimisation
@@ -79,6 +79,7 @@ class ClassifierConfig(RunConfig):
     changeable = frozenset(
         {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"}
     )
+    data = (*RunConfig.data, "text_column", "label_column")
 
     @classmethod
     def for_preset(cls, preset=None, initial_weights=None, family=None, **options):
@@ -110,7 +111,8 @@ class ClassifierConfig(RunConfig):
         require_encoder_training(self)
         if self.patience is not None:
             require_positive_integer("patience", self.patience)
-        require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
+        if self.pooling is not None:
+            require(self.pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling=self.pooling)
         if self.layer_decay is not None:
             require(
                 0 < self.layer_decay <= 1,

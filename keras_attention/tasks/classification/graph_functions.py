@@ -1,6 +1,6 @@
 """The two functions that an exported classifier consists of: of ids, and of strings."""
 
-from keras_attention.graph.same_shape import of_the_shape_of
+from keras_attention.graph.require_same_shape import require_same_shape
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
 from keras_attention.tasks.classification.text_classifier import class_scores
@@ -21,7 +21,7 @@ def ids_function(model, padding_id, takes_pairs=False, problem_type=None):
     @tf.function(input_signature=signature, autograph=False)
     def ids(token_ids, segment_ids=None):
         if segment_ids is not None:
-            segment_ids = of_the_shape_of(segment_ids, token_ids)
+            segment_ids = require_same_shape(segment_ids, token_ids)
         scores = class_scores(model, padding_id, token_ids, segment_ids, problem_type)
         return {output_name(problem_type): scores}
 

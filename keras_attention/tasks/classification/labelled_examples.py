@@ -1,7 +1,10 @@
 """The labelled texts that a classifier is trained and validated on."""
 
+from pathlib import Path
+
 from keras_attention._validation import InputError
 from keras_attention.tasks.classification.stated_problem_type import stated_problem_type
+from keras_attention.tasks.comparison import BUILT_IN_TEXTS, OWN_TEXTS
 from keras_attention.text.corpora.label_values import label_targets
 from keras_attention.text.corpora.labelled_texts import (
     LabelledTexts,
@@ -31,7 +34,8 @@ def load_examples(config, say=print):
 
 
 def examples_to_compare_on(config, valid=None):
-    """The `LabelledTexts` of an export: of a file, of the run's own data, or without labels.
+    """The `LabelledTexts` of an export, of a file, of the run's own data, or without labels; and
+    what they are, in words.
 
     Args:
         config: of the run, a dict.
@@ -42,7 +46,7 @@ def examples_to_compare_on(config, valid=None):
         InputError: if a file is unusable, or holds a label that the classifier does not know.
     """
     if valid is None and not config.get("train"):
-        return _phrases(config)
+        return _phrases(config), BUILT_IN_TEXTS
     columns = [config.get(name) for name in ("text_column", "label_column", "pair_column")]
     kind = stated_problem_type("config.json", config)
     own = valid or config.get("valid")
@@ -58,7 +62,7 @@ def examples_to_compare_on(config, valid=None):
             raise
         raise InputError(f"{error} Give `valid` a file of labelled texts to compare on.") from error
     label_targets(data, config["labels"], kind)  # every label is a known one
-    return data
+    return data, OWN_TEXTS if valid is None else f"the texts of {Path(valid).name}"
 
 
 def _phrases(config):

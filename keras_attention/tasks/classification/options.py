@@ -20,12 +20,17 @@ TRAIN_OPTIONS = (
     INITIAL_WEIGHTS,
     Option(
         "preset",
-        "of random weights: lesson, tiny, mini, small, medium, base, large (default: lesson)",
+        "of random weights: lesson, which is of no family, or one of BERT: tiny, mini, small, "
+        "medium, base, large (default: lesson; where a family is given, its first)",
         metavar="NAME",
     ),
     FAMILY,
     *ENCODER_OPTIONS,
-    Option("pooling", "pooled or mean (default: pooled)", metavar="NAME"),
+    Option(
+        "pooling",
+        "pooled or mean (default: pooled; mean of initial weights without a pooler)",
+        metavar="NAME",
+    ),
     Option("freeze_encoder", "train the head alone", bool, const=True),
     Option("layer_decay", "factor on the learning rate of each lower block", float, metavar="X"),
     Option("class_weights", "none or balanced (default: none)", metavar="NAME"),

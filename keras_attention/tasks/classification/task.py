@@ -48,6 +48,8 @@ class ClassificationTask(EncoderTask):
     example_options = ("valid",)
     run_fields = RUN_FIELDS
     further_fields = (*EncoderTask.further_fields, "problem_type")
+    checked_fields = ("problem_type",)
+    described_fields = ("labels",)
     manifest_fields = {
         "labels": NAMES,
         "takes_pairs": ("true or false", is_boolean),
@@ -76,6 +78,7 @@ class ClassificationTask(EncoderTask):
         from keras_attention.tasks.initial_encoder import initial_encoder
 
         if config.initial_weights is None:
+            config.pooling = config.pooling or "pooled"
             return None
         initial = initial_encoder(config, custom_objects)
         segments = initial.model.num_segments
@@ -84,6 +87,8 @@ class ClassificationTask(EncoderTask):
                 "`pair_column` needs an encoder of two segments or more; "
                 f"{config.initial_weights} has {segments}."
             )
+        if config.pooling is None:
+            config.pooling = "pooled" if initial.model.has_pooler else "mean"
         return initial
 
     def training_texts(self, rows):
@@ -219,14 +224,14 @@ class ClassificationTask(EncoderTask):
         return ClassificationComparison(user, examples)
 
     def write_extras(self, directory, manifest):
-        from keras_attention.artifacts.label_file import write_labels
+        from keras_attention.artifacts.write_labels import write_labels
 
         write_labels(directory, manifest["labels"])
 
     def describe(self, manifest):
-        of = "pairs of texts" if manifest["takes_pairs"] else "texts"
+        texts = "pairs of texts" if manifest["takes_pairs"] else "texts"
         yield f"labels: {', '.join(manifest['labels'])}"
-        yield f"of {of} of at most {manifest['max_length']} tokens"
+        yield f"reads {texts} of at most {manifest['max_length']} tokens"
         yield from describe_problem_type(manifest)
 
     # Evaluation

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, require, well_formed
+from keras_attention._validation import InputError, require, require_texts, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.problem_types import REGRESSION, output_name, problem_type_of
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
@@ -67,7 +67,8 @@ class TextClassifier:
             pairs: list of N strings for a classifier of pairs, otherwise None.
 
         Raises:
-            ValueError: if `texts` is one string, or `pairs` is not what the classifier takes.
+            ValueError: if `texts` is not a list of strings, or `pairs` is not what the classifier
+                takes.
             InputError: if the model is a regression.
         """
         self._require_labels("probabilities")
@@ -78,8 +79,9 @@ class TextClassifier:
 
         Args, Raises: those of `probabilities`, but that a regression is taken.
         """
-        for name, value in (("texts", texts), ("pairs", pairs)):
-            require(not isinstance(value, str), name, "a list of strings", **{name: value})
+        require_texts("texts", texts)
+        if pairs is not None:
+            require_texts("pairs", pairs)
         require(
             (pairs is not None) == self.takes_pairs,
             "pairs",

@@ -58,6 +58,7 @@ class MaskedLMConfig(RunConfig):
     kind: str = "masked-lm"
 
     changeable = frozenset({"warmup_share", "weight_decay", "masked_share", "whole_words"})
+    data = (*RunConfig.data, "text_column")
 
     @classmethod
     def for_preset(cls, preset=None, initial_weights=None, family=None, **options):

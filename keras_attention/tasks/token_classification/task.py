@@ -17,6 +17,7 @@ class TokenClassificationTask(IdsTask):
 
     kind = "token-classifier"
     run_fields = {**IdsTask.run_fields, **_LABELS}
+    described_fields = ("labels",)
     manifest_fields = {**IdsTask.manifest_fields, **_LABELS}
 
     def run_config(self, model, tokenizer, labels=None, **config):
@@ -43,7 +44,7 @@ class TokenClassificationTask(IdsTask):
         return Graph(graph.ids, None, {}, graph.signatures, fields)
 
     def write_extras(self, directory, manifest):
-        from keras_attention.artifacts.label_file import write_labels
+        from keras_attention.artifacts.write_labels import write_labels
 
         write_labels(directory, manifest["labels"])
 

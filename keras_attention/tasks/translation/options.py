@@ -28,7 +28,10 @@ SAMPLING_OPTIONS = (
     Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
 )
 SEED = Option(
-    "seed", "of the first line's sample, N + 1 of the next one's (default: 0)", int, metavar="N"
+    "seed",
+    "seed of the sample of the first line; the next line has N + 1 (default: 0)",
+    int,
+    metavar="N",
 )
 # The names under which `load` and `export` take what says how to decode.
 DECODING_NAMES = tuple(

@@ -32,6 +32,7 @@ class TranslationTask(Task):
     decoding_names = DECODING_NAMES
     example_options = ("valid_source", "valid_target")
     no_attention = ("pair", "grid")
+    checked_fields = described_fields = ("decoding",)
     manifest_fields = {"decoding": ("an object", lambda value: isinstance(value, dict))}
 
     # Training
@@ -238,8 +239,12 @@ class TranslationTask(Task):
         return TranslationComparison(user, examples)
 
     def describe(self, manifest):
-        decoding = manifest["decoding"]
-        yield "decoding: " + ", ".join(f"{name} {value}" for name, value in decoding.items())
+        yield from self.describe_config(manifest)
+
+    def describe_config(self, config):
+        decoding = config.get("decoding")
+        if decoding:
+            yield "decoding: " + ", ".join(f"{name} {value}" for name, value in decoding.items())
 
     # Pictures
 

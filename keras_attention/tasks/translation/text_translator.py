@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, require, warn_of_truncation, well_formed
+from keras_attention._validation import InputError, require_texts, warn_of_truncation, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
 from keras_attention.search_options import GREEDY, IMPOSSIBLE, METHODS, int32_seeds
@@ -73,9 +73,9 @@ class TextTranslator:
             or fewer where there are no more. Scores are NaN where they are not computed.
 
         Raises:
-            ValueError: if `texts` is one string, whose letters would be translated one by one.
+            ValueError: if `texts` is not a list of strings.
         """
-        require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
+        require_texts("texts", texts)
         rows = self.encode(texts)
         order = sorted(
             (i for i in range(len(texts)) if len(rows[i]) > 1 and texts[i].strip()),

@@ -6,7 +6,7 @@ from keras_attention._validation import InputError
 from keras_attention.runs.architecture import DROPOUT, architecture
 from keras_attention.tasks.translation.translator_families import translator_family
 from keras_attention.text.batches.translation_batches import PairBuckets, TranslationBatches
-from keras_attention.text.tokenizers.sentencepiece_vocabulary import train_sentencepiece
+from keras_attention.text.tokenizers.train_sentencepiece import train_sentencepiece
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.training import (
     LabelSmoothedCrossEntropy,

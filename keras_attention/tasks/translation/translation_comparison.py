@@ -1,10 +1,11 @@
 """How the formats of a translator are compared with Keras, and scored."""
 
 import dataclasses
+from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.precision_loss import Measure
-from keras_attention.tasks.comparison import Comparison
+from keras_attention.tasks.comparison import BUILT_IN_TEXTS, OWN_TEXTS, Comparison
 from keras_attention.tasks.translation.parity import (
     COMPARED_SENTENCES,
     Remembered,
@@ -29,7 +30,8 @@ class Sentences:
 
 
 def sentences_to_compare_on(config, precision, valid_source=None, valid_target=None):
-    """The `Sentences` of an export: of files, of the run's own data, or of the built-in corpus.
+    """The `Sentences` of an export, of files, of the run's own data, or of the built-in corpus; and
+    what they are, in words.
 
     Args:
         config: of the run, a dict.
@@ -44,18 +46,20 @@ def sentences_to_compare_on(config, precision, valid_source=None, valid_target=N
         sources, references, _ = drop_empty_pairs(*read_parallel(valid_source, valid_target))
         if not sources:
             raise InputError(f"{valid_source} holds no text.")
-        return Sentences(sources, references, tokenize)
+        files = f"{Path(valid_source).name} and {Path(valid_target).name}"
+        return Sentences(sources, references, tokenize), f"the sentences of {files}"
     if valid_source:
-        return Sentences(
-            [line for line in read_lines(valid_source) if line.strip()], None, tokenize
-        )
+        sources = [line for line in read_lines(valid_source) if line.strip()]
+        return Sentences(sources, None, tokenize), f"the sentences of {Path(valid_source).name}"
     if valid_target:
         raise InputError("`valid_target` needs `valid_source`.")
     try:
         sources, references = _own_sentences(config)
-        return Sentences(sources, None if precision == "float32" else references, tokenize)
+        references = None if precision == "float32" else references
+        said = OWN_TEXTS if config.get("train_source") else BUILT_IN_TEXTS
+        return Sentences(sources, references, tokenize), said
     except InputError:  # the training files have moved: any text shows agreement
-        return Sentences(phrase_corpus(PHRASES, split="valid")[0], None, tokenize)
+        return Sentences(phrase_corpus(PHRASES, split="valid")[0], None, tokenize), BUILT_IN_TEXTS
 
 
 def _own_sentences(config):

@@ -1,6 +1,6 @@
 """Text to words as BERT does it, character by character, in plain Python.
 
-The graph (`wordpiece_splitter`) makes its tables with these functions. The reference is the
+The graph (`word_splitter`) makes its tables with these functions. The reference is the
 `tokenizers` package (`BertNormalizer` and `BertPreTokenizer`). It uses the character categories of
 Unicode 8 and treats younger characters as letters. Every character of Unicode 14 gives the same
 result here as there, with two exceptions:

@@ -1,7 +1,7 @@
 """WordPiece inside TensorFlow graphs: tf.data pipelines and exported SavedModels."""
 
 from keras_attention.text.tokenizers.graph_module import GraphModule
-from keras_attention.text.tokenizers.wordpiece_splitter import (
+from keras_attention.text.tokenizers.word_splitter import (
     ADDED_MARKS,
     DROPPED,
     MARKS,

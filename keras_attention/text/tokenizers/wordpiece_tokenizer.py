@@ -1,12 +1,13 @@
 """WordPiece, BERT's tokenizer, in plain Python."""
 
 import dataclasses
+import numbers
 from itertools import chain
 
 import numpy as np
 
-from keras_attention._validation import InputError, require
-from keras_attention.text.tokenizers.wordpiece_chunks import ChunkIds
+from keras_attention._validation import InputError, require, require_texts
+from keras_attention.text.tokenizers.chunk_ids import ChunkIds
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_TOKEN,
@@ -158,8 +159,9 @@ class WordPieceTokenizer:
         Returns:
             `Encoded`: `token_ids`, `segment_ids` and `truncated`, a list each.
         """
-        require(not isinstance(texts, str), "texts", "a list of strings", texts=texts)
+        require_texts("texts", texts)
         if pairs is not None:
+            require_texts("pairs", pairs)
             both = {"texts": len(texts), "pairs": len(pairs)}
             require(len(texts) == len(pairs), "pairs", "as many as `texts`", **both)
         require_room(max_length, pairs is not None)
@@ -215,8 +217,11 @@ class WordPieceTokenizer:
         """
         text = ""
         for token_id in token_ids:
+            is_known = isinstance(token_id, numbers.Integral) and (
+                0 <= token_id < self.vocabulary_size
+            )
             known = f"ids below {self.vocabulary_size}"
-            require(0 <= token_id < self.vocabulary_size, "token_ids", known, token_id=token_id)
+            require(is_known, "token_ids", known, token_id=token_id)
             token = self._vocabulary[token_id]
             if token in self._hidden:
                 continue

@@ -9,7 +9,7 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
 from keras_attention.models import BertEncoder
-from keras_attention.runs.run_directory import write_digests
+from keras_attention.runs.run_directory import read_config, write_digests
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.tasks.classification.labelled_examples import load_examples
 from keras_attention.tasks.load import load, load_run
@@ -68,7 +68,7 @@ def test_what_a_run_directory_holds(whole, data):
     values = json.loads((whole / "config.json").read_text())
     assert values["labels"] == LABELS
     expected = small_classifier(data)
-    expected.labels = LABELS
+    expected.labels, expected.pooling = LABELS, "pooled"  # where the config left them open
     assert ClassifierConfig.from_dict(values) == expected
 
 
@@ -176,6 +176,16 @@ def test_initial_weights_of_a_run(data, bert, tmp_path, freeze):
     )
 
 
+def test_weights_without_a_pooler_are_read_by_their_mean(data, whole, tmp_path):
+    assert not load_run(whole).model.encoder.has_pooler
+    config = small_classifier(data, initial_weights=str(whole), epochs=1)
+    train(config, tmp_path / "run", quiet=True)
+    assert read_config(tmp_path / "run")["pooling"] == "mean"
+    again = small_classifier(data, initial_weights=str(whole), epochs=2)
+    classifier = train(again, tmp_path / "run", resume=True, quiet=True)
+    assert classifier.model.pooling == "mean"
+
+
 def test_balanced_class_weights_change_what_is_learned(data, tmp_path):
     texts, labels = labelled_sentences(90, 7)
     kept = [i for i, label in enumerate(labels) if label != LABELS[0] or i % 5 == 0]
@@ -238,7 +248,7 @@ def test_labels_that_cannot_be_learned(data, tmp_path):
 
 
 def test_initial_weights_that_cannot_be_used(whole, bert, data, tmp_path):
-    config = small_classifier(data, initial_weights=str(whole))
+    config = small_classifier(data, initial_weights=str(whole), pooling="pooled")
     with pytest.raises(ValueError, match="`pooling` must be given an encoder with a pooler"):
         train(config, tmp_path / "run", quiet=True)
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")

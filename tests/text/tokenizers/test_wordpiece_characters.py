@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from keras_attention.text.tokenizers.word_splitter import MARKS, WordSplitter
 from keras_attention.text.tokenizers.wordpiece_characters import rewrite, split_words
-from keras_attention.text.tokenizers.wordpiece_splitter import MARKS, WordSplitter
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS
 
 # Planes 4 to 13 are empty, and 15 and 16 for private use: their beginnings and ends will do.

@@ -111,6 +111,11 @@ def test_wrong_arguments_are_named():
         tokenizer.encode(["a"], ["b"], max_length=2)
     with pytest.raises(ValueError, match="`texts` must be a list of strings"):
         tokenizer.encode("a text")
-    for token_id in (-1, 30522):
+    for faulty in ([1], None, ["a", None], b"a", 3):
+        with pytest.raises(ValueError, match="`texts` must be a list of strings. Received: texts="):
+            tokenizer.encode(faulty)
+    with pytest.raises(ValueError, match="`pairs` must be a list of strings. Received: pairs="):
+        tokenizer.encode(["a"], [2])
+    for token_id in (-1, 30522, [5, 6], "5", 5.0):
         with pytest.raises(ValueError, match="`token_ids` must be ids below 30522"):
             tokenizer.decode([token_id])

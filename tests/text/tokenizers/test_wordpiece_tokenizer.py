@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import WordPieceTokenizer, read_lines
-from keras_attention.text.tokenizers import wordpiece_chunks, wordpiece_tokenizer
+from keras_attention.text.tokenizers import chunk_ids, wordpiece_tokenizer
 from keras_attention.text.tokenizers.wordpiece_characters import rewrite
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 from tests.text.tokenizers.wordpiece_references import (
@@ -166,7 +166,7 @@ def test_plain_python_and_the_graph_agree_on_any_text(both, kind, max_length):
 
 
 def test_a_full_cache_changes_no_ids(monkeypatch):
-    monkeypatch.setattr(wordpiece_chunks, "_CACHED_CHUNKS", 3)
+    monkeypatch.setattr(chunk_ids, "_CACHED_CHUNKS", 3)
     tokenizer, reference = WordPieceTokenizer.load(PUBLISHED), published()[1]
     texts = ["one two", "two three four five", "one two three " * 3, "x" * 80, "five [MASK], one"]
     assert ids(tokenizer, texts) == reference_ids(reference, texts)

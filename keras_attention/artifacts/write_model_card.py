@@ -2,7 +2,12 @@
 
 from keras_attention._validation import with_article
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.artifacts.manifest import ORIGIN, describe_signature, package_versions
+from keras_attention.artifacts.manifest import (
+    ORIGIN,
+    describe_model,
+    describe_signature,
+    package_versions,
+)
 from keras_attention.files import write_atomically
 
 # The commands of this package that run a format: of a task with a method for users, and of one
@@ -35,10 +40,9 @@ def _lines(manifest, task):
         f"format{'s' if len(manifest['formats']) > 1 else ''}, exported by keras_attention. "
         "`manifest.json` holds all that is said here, and the sha256 of every file."
     )
-    described = list(task.describe(manifest))
-    if described:
-        yield ""
-        yield from (f"- {line}" for line in described)
+    yield ""
+    yield f"- made from {describe_model(manifest)}"
+    yield from (f"- {line}" for line in task.describe(manifest))
     yield from _table(manifest)
     yield from _usage(manifest, task)
     versions = package_versions()
@@ -68,6 +72,8 @@ def _table(manifest):
             f"{lower['precision'] if lower else 'float32'} | {agreement:.1%} of {count} | "
             f"{', '.join(numbers) or 'not measured'} |"
         )
+    yield ""
+    yield f"Compared with Keras, and scored, on {manifest['compared_on']}."
 
 
 def _usage(manifest, task):
@@ -78,14 +84,17 @@ def _usage(manifest, task):
     if task.method is not None:
         yield "One text a line on standard input, one answer a line on standard output:"
         yield ""
+    template = _OUTPUTS if task.method is None else _METHOD
     for name in manifest["formats"]:
-        template = _OUTPUTS if task.method is None else _METHOD
-        model = template.format(method=task.method, runtime=name)
-        folder = FORMATS[name].root.rstrip("/")
-        yield "    " + FORMATS[name].command.format(model=model, folder=folder)
+        yield "    " + template.format(method=task.method, runtime=name)
     yield ""
+    for name in manifest["formats"]:
+        if FORMATS[name].server is not None:
+            yield "A server, which answers at `http://localhost:8501/v1/models/model`:"
+            yield ""
+            yield "    " + FORMATS[name].server.format(folder=FORMATS[name].root.rstrip("/"))
+            yield ""
     for name, signature in manifest["signatures"].items():
-        formats = [name for name in signature["formats"] if name in manifest["formats"]]
-        if formats:
-            yield f"- signature `{name}` ({', '.join(formats)}): {describe_signature(signature)}"
+        formats = ", ".join(signature["formats"])
+        yield f"- signature `{name}` ({formats}): {describe_signature(signature)}"
     yield "- `tokenizer/` turns text into these ids and back."

@@ -1,7 +1,7 @@
 """Tensors of ids that must have one shape, in every format."""
 
 
-def of_the_shape_of(tensor, other):
+def require_same_shape(tensor, other):
     """`tensor` (N, T), unchanged; an error when the graph runs and `other` has another shape.
 
     Converters of TFLite and ONNX drop an assertion (see `assert_sizes`), and both runtimes would

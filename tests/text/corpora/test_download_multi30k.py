@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.text import download_multi30k
-from keras_attention.text.corpora.multi30k import LINES
+from keras_attention.text.corpora.download_multi30k import LINES
 
 
 class Quiet(SimpleHTTPRequestHandler):
