@@ -98,8 +98,9 @@ class Shortlisted:
         if self._bias is not None:
             logits = logits + self._bias
         logits, mask = ops.cast(logits, "float32"), constants["mask"]
-        count = ops.shape(mask)[1]
-        logits = ops.reshape(logits, (ops.shape(mask)[0], -1, count)) + ops.expand_dims(mask, 1)
+        rows, count = ops.shape(mask)
+        hypotheses = 1 if isinstance(rows, int) and rows == 0 else -1  # of no rows none follows
+        logits = ops.reshape(logits, (rows, hypotheses, count)) + ops.expand_dims(mask, 1)
         return ops.reshape(logits, (-1, count)), state
 
     def select_rows(self, structure, rows, inputs=None):
