@@ -40,8 +40,20 @@ def add_parser(subparsers, common, help, arguments):
 
 
 def _task_options():
-    """The options of all tasks by their names; what a run holds decides which of them fit."""
-    return {option.name: option for kind in TASKS for option in task_of(kind).export_options}
+    """The options of all tasks by their names; what a run holds decides which of them fit.
+
+    Raises:
+        ValueError: if two tasks mean different things by one name, of which the help shows one.
+    """
+    found = {}
+    for kind in TASKS:
+        for option in task_of(kind).export_options:
+            if found.setdefault(option.name, option) != option:
+                raise ValueError(
+                    f"`export_options` must be the same where tasks share a name. Received: "
+                    f"{option.name} of {kind}, {option}, which is not {found[option.name]}"
+                )
+    return found
 
 
 def run(options):

@@ -6,6 +6,8 @@ import re
 import pytest
 
 from keras_attention.cli.main import make_parser
+from keras_attention.tasks import task_of
+from keras_attention.tasks.option import Option
 
 COMMANDS = [
     *(("train", kind) for kind in ("translator", "classifier", "masked-lm")),
@@ -22,6 +24,19 @@ def options_of(command):
         (kinds,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
         parser = kinds.choices[name]
     return parser._actions
+
+
+def test_tasks_that_share_an_option_mean_the_same_by_it(monkeypatch):
+    """The parser has one option of a name, with one help."""
+    first, other = (Option("valid", said) for said in ("labelled texts", "a file of sentences"))
+    monkeypatch.setattr(task_of("classifier"), "export_options", (first,))
+    for options, holds in (((first,), True), ((other,), False)):
+        monkeypatch.setattr(task_of("encoder"), "export_options", options)
+        if holds:
+            make_parser(["export"])
+        else:
+            with pytest.raises(ValueError, match="valid of encoder"):
+                make_parser(["export"])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
