@@ -41,6 +41,7 @@ BENCHMARKS = {
         *("training_step.py", "--preset", "small", "--rows", "64", "--rounds", "7"),
         *("--vocabulary-size", "8000", "--loss", "stock"),
     ],
+    "Training step, real texts": ["real_corpora.py", "--corpora", "multi30k", "ag_news"],
     "Additive attention": ["additive_attention.py", "--rounds", "5"],
     "BERT": ["bert.py", "--rounds", "5"],
     "Decoding": [

@@ -34,9 +34,9 @@ def describe_artifact(directory, manifest, described):
     refuse_unlisted(directory, manifest, read)
     lines = [
         ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
-        f"made from {describe_model(manifest)}",
         *described,
         "made with: " + _options({k: v for k, v in manifest["packages"].items() if v}),
+        f"made from {describe_model(manifest)}",
         "signatures:",
     ]
     for name, signature in manifest["signatures"].items():

@@ -51,7 +51,7 @@ def _describe_run(path, custom_objects):
         ", ".join(["run", task.kind, *map(str, origin)]),
         f"model: {type(model).__name__}, {model.count_params():,} parameters",
     ]
-    lines += task.describe_config(config)
+    lines += [*task.describe_config(config), *task.describe_answers(config)]
     shown = ("kind", *task.described_fields)
     settings = {k: v for k, v in config.items() if v is not None and k not in shown}
     lines.append(f"config: {', '.join(f'{name} {value}' for name, value in settings.items())}")

@@ -32,7 +32,7 @@ class Task:
         further_fields: names of fields that such a config may have beside these and those of
             `config_class`.
         checked_fields: names of such fields that `run_config` and `run_options` check themselves.
-        described_fields: names of those that `describe_config` shows.
+        described_fields: names of those that `describe_config` and `describe_answers` show.
         manifest_fields: the fields that its manifests must have, likewise.
     """
 
@@ -162,6 +162,10 @@ class Task:
         """The lines that `inspect` shows of the config of a run, beside its entries."""
         if "labels" in self.described_fields:
             yield f"labels: {', '.join(config['labels'])}"
+
+    def describe_answers(self, config):
+        """The lines that `inspect` shows of how a run answers, such as its decoding."""
+        return ()
 
     def wrap(self, model, tokenizer, config, options=None):
         """The object that users call: strings in, answers out. Its Keras model is `.model`.

@@ -239,9 +239,9 @@ class TranslationTask(Task):
         return TranslationComparison(user, examples)
 
     def describe(self, manifest):
-        yield from self.describe_config(manifest)
+        yield from self.describe_answers(manifest)
 
-    def describe_config(self, config):
+    def describe_answers(self, config):
         decoding = config.get("decoding")
         if decoding:
             yield "decoding: " + ", ".join(f"{name} {value}" for name, value in decoding.items())
