@@ -89,6 +89,11 @@ def test_every_module_has_a_floor():
     assert {floor(path) for path in MODULES} - {"__init__"} <= set(LEVELS)
 
 
+def test_no_file_is_longer_than_300_lines():
+    lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert {path: length for path, length in lengths.items() if length > 300} == {}
+
+
 def test_each_floor_imports_only_floors_above_it():
     # The package's own __init__.py is the door to all of them.
     paths = [path for path in MODULES if path != ROOT / "__init__.py"]

@@ -215,13 +215,10 @@ class WordPieceTokenizer:
         Raises:
             ValueError: if an id is not in the vocabulary.
         """
-        text = ""
+        text, known = "", f"ids below {self.vocabulary_size}"
         for token_id in token_ids:
-            is_known = isinstance(token_id, numbers.Integral) and (
-                0 <= token_id < self.vocabulary_size
-            )
-            known = f"ids below {self.vocabulary_size}"
-            require(is_known, "token_ids", known, token_id=token_id)
+            is_id = isinstance(token_id, numbers.Integral) and 0 <= token_id < self.vocabulary_size
+            require(is_id, "token_ids", known, token_id=token_id)
             token = self._vocabulary[token_id]
             if token in self._hidden:
                 continue
