@@ -165,8 +165,7 @@ class WordPieceTokenizer:
             both = {"texts": len(texts), "pairs": len(pairs)}
             require(len(texts) == len(pairs), "pairs", "as many as `texts`", **both)
         require_room(max_length, pairs is not None)
-        encoded = Encoded([], [], [])
-        start, end = [self.start_id], [self.end_id]
+        encoded, start, end = Encoded([], [], []), [self.start_id], [self.end_id]
         for index, text in enumerate(texts):
             first = self._text_ids(text)
             if pairs is None:
@@ -289,8 +288,7 @@ def pair_lengths(first, second, room):
     if first + second <= room:
         return first, second
     shorter = min(first, second, room // 2)
-    kept = shorter if first <= second else room - shorter
-    return kept, room - kept
+    return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
 
 
 def _fits_graph(token):
