@@ -143,7 +143,7 @@ def section(report):
     own = report["machine"]
     packages = ", ".join(f"{name} {found}" for name, found in report["versions"].items() if found)
     parts = [
-        f"`make bench` on {report['date']}: {own['processor']}, {own['cores']} cores "
+        f"Measured on {report['date']}: {own['processor']}, {own['cores']} cores "
         f"({', '.join(own['instructions'])}); {packages}. A ratio is the peer's time over ours, "
         "each in its faster mode, with the quartiles in brackets."
     ]

@@ -120,7 +120,7 @@ def export(
             "formats": list(formats),
             "precision": precision,
             **graph.fields,
-            "signatures": signatures_in(formats, graph.signatures),
+            "signatures": _signatures_in(formats, graph.signatures),
             "ops": operators,
             "compared_on": compared_on,
             "parity": {},
@@ -216,7 +216,7 @@ def _origin(config):
     return {"initial_weights": Path(config["initial_weights"]).name}
 
 
-def signatures_in(formats, signatures):
+def _signatures_in(formats, signatures):
     """The signatures that an artifact of these formats has, each with those that hold it."""
     held = {
         name: {**entry, "formats": [each for each in entry["formats"] if each in formats]}
