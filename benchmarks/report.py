@@ -33,7 +33,13 @@ SENTENCES = 500  # of the built-in corpus, to decode
 
 # What is run: a name, which is the title of its table, and the command.
 BENCHMARKS = {
-    "Training step, transformer": ["training_step.py", "--rounds", "5"],
+    "Training step, transformer": [
+        *("training_step.py", "--rounds", "7", "--loss", "stock", "--peers", "keras_hub"),
+    ],
+    "Training step, our loss on both sides": [
+        *("training_step.py", "--rounds", "7", "--loss", "ours", "--peers", "keras_hub"),
+        *("--vocabulary-size", "8000"),
+    ],
     "Training step, memory": [
         *("training_step.py", "--memory", "--vocabulary-size", "8000", "32000"),
     ],

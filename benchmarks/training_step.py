@@ -1,7 +1,7 @@
 """One training step of the same translator made of our layers, of KerasHub's and of stock Keras'.
 
 python benchmarks/training_step.py [--preset tiny] [--vocabulary-size 8000 ...] [--rounds 15]
-    [--loss stock|ours|both] [--memory]
+    [--loss stock|ours|both] [--peers keras_hub ...] [--memory]
 
 The preset "small" is the recurrent translator with additive attention, whose peer is
 `keras.layers.RNN` over a hand-written cell; KerasHub has no such thing. PyTorch's layers take part
@@ -207,8 +207,8 @@ def measure_memory(preset, vocabulary_size, rows, length):
     ]
 
 
-def measure(preset, vocabulary_size, rows, length, rounds, steps, loss):
-    """Prints the table of one size and one loss. Returns the figures of each peer."""
+def measure(preset, vocabulary_size, rows, length, rounds, steps, loss, peers=None):
+    """Prints the table of one size and one loss. Returns the figures of each of `peers`."""
     batch = make_batch(rows, length, vocabulary_size)
     flops = matrix_flops(make_models(preset, vocabulary_size)["keras_attention"], rows, length)
     print(
@@ -216,7 +216,8 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps, loss):
         f"{flops / 1e9:.1f} GFLOP of matrix products a step, loss: {loss}"
     )
     functions = {}
-    torch = torch_module() if preset != "small" else None
+    is_asked = peers is None or "pytorch" in peers
+    torch = torch_module() if preset != "small" and is_asked else None
     for jit in (False, True):
         models = make_models(preset, vocabulary_size)
         if torch is not None:
@@ -232,7 +233,8 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps, loss):
             found = losses(models, batch, loss)
             print(f"losses: {', '.join(f'{name} {value:.5f}' for name, value in found.items())}")
         for name, model in models.items():
-            functions[name, jit] = train_function(name, model, batch, jit, loss)
+            if peers is None or name in ("keras_attention", *peers):
+                functions[name, jit] = train_function(name, model, batch, jit, loss)
     a = tf.random.normal((MATRIX, MATRIX))
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)), autograph=False)
     float(product())
@@ -285,6 +287,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=3, help="steps of each model in a round")
     parser.add_argument("--loss", default="both", choices=("stock", "ours", "both"))
+    parser.add_argument("--peers", nargs="+", choices=("keras_hub", "keras", "pytorch"))
     parser.add_argument("--memory", action="store_true", help="measure memory in place of time")
     parser.add_argument("--growth", help=argparse.SUPPRESS)
     add_json_option(parser)

@@ -7,7 +7,7 @@ from keras_attention._validation import require
 from keras_attention.checkpoints.encoder_family import ENCODER, EncoderFamily
 from keras_attention.checkpoints.parts import Part, dense_parts, norm_parts
 from keras_attention.models import BertEncoder, Classifier, MaskedLM, TokenClassifier
-from keras_attention.models.bert_encoder import INITIALIZER_RANGE
+from keras_attention.models.block_encoder import INITIALIZER_RANGE
 from keras_attention.models.encoder import encoder_of
 
 ACTIVATIONS = {

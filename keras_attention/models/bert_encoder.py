@@ -3,20 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention import activations
-from keras_attention._validation import require_positive_integer, require_rate
+from keras_attention._validation import require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
-from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
-from keras_attention.layers.transformer_encoder import TransformerEncoder
 from keras_attention.models.bert_presets import PRESETS
-from keras_attention.models.encoder import INPUTS, Encoder
-
-INITIALIZER_RANGE = 0.02  # the deviation of the truncated normal that every matrix starts from
+from keras_attention.models.block_encoder import BlockEncoder
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BertEncoder(Encoder):
+class BertEncoder(BlockEncoder):
     """Embeddings of tokens, positions and segments, transformer blocks, and the pooler.
 
     Inputs are `{"token_ids": (B, T), "segment_ids": (B, T), "padding_mask": (B, T)}`, integers; the
@@ -74,28 +68,21 @@ class BertEncoder(Encoder):
         dtype=None,
         **kwargs,
     ):
-        for name, value in (
-            ("vocabulary_size", vocabulary_size),
-            ("num_layers", num_layers),
-            ("num_heads", num_heads),
-            ("hidden_dim", hidden_dim),
-            ("intermediate_dim", intermediate_dim),
-            ("max_sequence_length", max_sequence_length),
-            ("num_segments", num_segments),
-        ):
-            require_positive_integer(name, value)
-        require_rate("dropout", dropout)
-
         # Layers
-        self.embedding = TokenAndPositionEmbedding(
-            vocabulary_size,
-            max_sequence_length,
-            hidden_dim,
-            embeddings_initializer=self.initializer(),
-            position_initializer=self.initializer(),
-            dtype=dtype,
-            name="embedding",
+        require_positive_integer("num_segments", num_segments)
+        sizes = dict(
+            vocabulary_size=vocabulary_size,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            hidden_dim=hidden_dim,
+            intermediate_dim=intermediate_dim,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            max_sequence_length=max_sequence_length,
+            activation=activation,
+            layer_norm_epsilon=layer_norm_epsilon,
         )
+        self.make_layers(**sizes, dtype=dtype)
         self.segment_embedding = keras.layers.Embedding(
             num_segments,
             hidden_dim,
@@ -103,24 +90,6 @@ class BertEncoder(Encoder):
             dtype=dtype,
             name="segment_embedding",
         )
-        self.embedding_normalization = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=dtype, name="embedding_normalization"
-        )
-        self.embedding_dropout = Dropout(dropout, dtype=dtype, name="embedding_dropout")
-        self.blocks = [
-            TransformerEncoder(
-                intermediate_dim,
-                num_heads,
-                dropout=dropout,
-                attention_dropout=attention_dropout,
-                activation=activation,
-                layer_norm_epsilon=layer_norm_epsilon,
-                kernel_initializer=self.initializer(),
-                dtype=dtype,
-                name=f"block_{index}",
-            )
-            for index in range(num_layers)
-        ]
         self.pooler = None
         if has_pooler:
             self.pooler = keras.layers.Dense(
@@ -140,17 +109,8 @@ class BertEncoder(Encoder):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # Config
-        self.vocabulary_size = vocabulary_size
-        self.num_layers = num_layers
-        self.num_heads = num_heads
-        self.hidden_dim = hidden_dim
-        self.intermediate_dim = intermediate_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.max_sequence_length = max_sequence_length
+        self.keep_config(**sizes)
         self.num_segments = num_segments
-        self.activation = activations.get(activation)
-        self.layer_norm_epsilon = layer_norm_epsilon
         self.has_pooler = has_pooler
 
     @classmethod
@@ -166,21 +126,9 @@ class BertEncoder(Encoder):
         """
         return super().from_preset(preset, **overrides)
 
-    def initializer(self):
-        return keras.initializers.TruncatedNormal(stddev=INITIALIZER_RANGE)
-
-    def embed(self, inputs):
-        """What the first block sees (B, T, D), and the mask (B, T), True at tokens."""
+    def add_to_embedding(self, x, inputs):
         segments = checked_ids(inputs["segment_ids"], self.segment_embedding.input_dim)
-        x = self.embedding(inputs["token_ids"]) + self.segment_embedding(segments)
-        x = self.embedding_dropout(self.embedding_normalization(x))
-        return x, ops.not_equal(inputs["padding_mask"], 0)
-
-    def encode(self, inputs):
-        x, mask = self.embed(inputs)
-        for block in self.blocks:
-            x = block(x, padding_mask=mask)
-        return x
+        return x + self.segment_embedding(segments)
 
     def pool(self, sequence):
         """The pooler's output (B, D) for the first token of `encode`'s output."""
@@ -188,32 +136,12 @@ class BertEncoder(Encoder):
         return self.pooler(ops.sum(sequence[:, :1], axis=1))
 
     def layer_names(self):
-        bottom = ["embedding", "segment_embedding", "embedding_normalization"]
-        return [bottom, *(block.name for block in self.blocks)]
-
-    def attention_scores(self, inputs):
-        scores = []
-        x, mask = self.embed({name: ops.convert_to_tensor(inputs[name]) for name in INPUTS})
-        for block in self.blocks:
-            x, weights = block(x, padding_mask=mask, return_attention_scores=True)
-            scores.append(weights)
-        return scores
+        bottom, *blocks = super().layer_names()
+        return [[*bottom, "segment_embedding"], *blocks]
 
     def get_config(self):
         return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "vocabulary_size": self.vocabulary_size,
-            "num_layers": self.num_layers,
-            "num_heads": self.num_heads,
-            "hidden_dim": self.hidden_dim,
-            "intermediate_dim": self.intermediate_dim,
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "max_sequence_length": self.max_sequence_length,
+            **super().get_config(),
             "num_segments": self.num_segments,
-            "activation": activations.serialize(self.activation),
-            "layer_norm_epsilon": self.layer_norm_epsilon,
             "has_pooler": self.has_pooler,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
         }
