@@ -34,10 +34,10 @@ SENTENCES = 500  # of the built-in corpus, to decode
 # What is run: a name, which is the title of its table, and the command.
 BENCHMARKS = {
     "Training step, transformer": [
-        *("training_step.py", "--rounds", "7", "--loss", "stock", "--peers", "keras_hub"),
+        *("training_step.py", "--rounds", "5", "--loss", "stock", "--peers", "keras_hub"),
     ],
     "Training step, our loss on both sides": [
-        *("training_step.py", "--rounds", "7", "--loss", "ours", "--peers", "keras_hub"),
+        *("training_step.py", "--rounds", "5", "--loss", "ours", "--peers", "keras_hub"),
         *("--vocabulary-size", "8000"),
     ],
     "Training step, memory": [
@@ -48,14 +48,14 @@ BENCHMARKS = {
         *("--vocabulary-size", "8000", "--loss", "stock"),
     ],
     "Training step, real texts": ["real_corpora.py", "--corpora", "multi30k", "ag_news"],
-    "Additive attention": ["additive_attention.py", "--rounds", "5"],
-    "BERT": ["bert.py", "--rounds", "5"],
+    "Additive attention": ["additive_attention.py", "--rounds", "3"],
+    "BERT": ["bert.py", "--rounds", "3"],
     "Decoding": [
-        *("translate_speed.py", "--rounds", "5", "--sentences", "300", "--single", "100"),
-        *("--model", "RUN", "--source", "SOURCE"),
+        *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),
+        *("--formats", "TFLite", "--model", "RUN", "--source", "SOURCE"),
     ],
-    "Serving under load": ["serving_load.py"],
-    "Environment": ["environment.py", "--rounds", "3", "--steps", "10"],
+    "Serving under load": ["serving_load.py", "--requests", "600"],
+    "Environment": ["environment.py", "--rounds", "2", "--steps", "10"],
     "Snapshots": ["snapshot_cost.py"],
 }
 
@@ -169,6 +169,19 @@ def write_tables():
     RESULTS.write_text(text, encoding="utf-8")
 
 
+def write_report(found):
+    """Writes report.json: what was found so far, in the order of `BENCHMARKS`."""
+    report = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "benchmarks": {name: found[name] for name in BENCHMARKS if name in found},
+    }
+    temporary = REPORT.with_suffix(".new")
+    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(REPORT)
+
+
 def main():
     """Runs the benchmarks, or writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -186,15 +199,7 @@ def main():
             if measured is not None:
                 command = " ".join(BENCHMARKS[name])
                 found[name] = {"command": command, **measured}
-    report = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "benchmarks": {name: found[name] for name in BENCHMARKS if name in found},
-    }
-    temporary = REPORT.with_suffix(".new")
-    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(REPORT)
+                write_report(found)
     failed = [name for name, each in found.items() if each["exit_status"]]
     print(f"\nwrote {REPORT}" + (f"; these failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
