@@ -54,6 +54,7 @@ BENCHMARKS = {
         *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),
         *("--formats", "TFLite", "--model", "RUN", "--source", "SOURCE"),
     ],
+    "Export": ["export_time.py"],
     "Serving under load": ["serving_load.py", "--requests", "600"],
     "Environment": ["environment.py", "--rounds", "2", "--steps", "10"],
     "Snapshots": ["snapshot_cost.py"],
