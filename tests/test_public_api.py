@@ -66,6 +66,7 @@ PUBLIC = {
         "BertEncoder",
         "Classifier",
         "ClassifierHead",
+        "DistilBertEncoder",
         "Encoder",
         "EncoderHead",
         "LessonClassifier",

@@ -21,12 +21,15 @@ def tensor_names(stored, family, with_head):
     names = {}
     for name in stored:
         known = family.known_name(name)
-        is_head = has_prefix and not name.startswith(prefix)
+        if has_prefix:
+            is_head = not name.startswith(prefix)
+        else:
+            is_head = name.startswith(family.head_prefixes)
         if known.removeprefix(prefix) in family.ignored or (is_head and not with_head):
             continue
         if not with_head:
             known = known.removeprefix(prefix)
-        elif not has_prefix:
+        elif not has_prefix and not is_head:
             known = prefix + known
         names[known] = name
     return names

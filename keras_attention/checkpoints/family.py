@@ -18,6 +18,8 @@ class Family:
             where there is none, as with language models.
         head_classes: the classes of our models with a head.
         prefix: of the bare model's tensors in a checkpoint of a model with a head.
+        head_prefixes: what the names of heads' tensors begin with. They tell a head in a checkpoint
+            whose other tensors lack `prefix`; there is none such of a family without these.
         ignored: names of tensors that are copies of others, or no weights, as they stand after
             `prefix`.
         supported: dict from a name in config.json to a tuple of values: a config that gives the
@@ -26,12 +28,15 @@ class Family:
             integer.
         rates: dict from a name in config.json to our argument: each is in [0, 1) where given.
         other_rates: further names of rates in config.json, of heads.
+        token_ids: names in config.json of ids of tokens: each is null, or from 0 on and below the
+            config's `vocab_size`.
         divisors: pairs of sizes in config.json, the second of which must divide the first.
         epsilon: the name of the norms' epsilon in config.json, and its default; None where the
             family has a constant one.
         architectures: dict from a name that "architectures" may hold to a task.
         heads: dict from a task other than `bare_task` to the tensor that shows that a checkpoint
-            holds the head for it; the whole name.
+            holds the head for it; the whole name. Where two tasks have the same, "architectures"
+            tells them apart, also from heads that no model here has.
     """
 
     model_type = None
@@ -40,11 +45,13 @@ class Family:
     bare_task = None
     head_classes = ()
     prefix = ""
+    head_prefixes = ()
     ignored = ()
     supported = {}
     sizes = {}
     rates = {}
     other_rates = ()
+    token_ids = ()
     divisors = ()
     epsilon = None
     architectures = {}
@@ -60,6 +67,10 @@ class Family:
         return name
 
     # Reading
+
+    def shows_head(self, task, names):
+        """Whether tensors of these names may hold the head for a task, one of `heads`."""
+        return self.heads[task] in names
 
     def task_config(self, task, config, path):
         """The config, with what the head for a task needs of it.
@@ -166,6 +177,10 @@ class Family:
                 "classes."
             )
         return {}
+
+    def save_tokenizer(self, tokenizer, directory):
+        """Writes the files of a tokenizer into the directory that has the model's."""
+        tokenizer.save(directory)
 
     def tokenizer_config(self, tokenizer):
         """What config.json says of a tokenizer."""

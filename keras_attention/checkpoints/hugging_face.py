@@ -48,9 +48,10 @@ def load_hugging_face(directory, task=None, **overrides):
     Args:
         directory: holds config.json and model.safetensors, or model.safetensors.index.json and the
             files that it names; float16 and bfloat16 are cast.
-        task: one of the family's: of BERT "encoder" for the bare encoder, "classifier", "masked-lm"
-            or "token-classifier". None takes what "architectures" in config.json names, and the
-            family's default, such as the bare encoder, where it names nothing.
+        task: one of the family's: of BERT and DistilBERT "encoder" for the bare encoder,
+            "classifier", "masked-lm" or "token-classifier". None takes what "architectures" in
+            config.json names, and the family's default, such as the bare encoder, where it names
+            nothing.
         **overrides: arguments of the bare model other than sizes: `dropout`, `dtype`, `activation`.
 
     Returns:
@@ -121,8 +122,8 @@ def _weights_path(directory):
 def _tasks_found(family, config, names):
     """The tasks, beside that of the bare model, that a checkpoint holds the head for.
 
-    Two heads may have tensors of the same names. Then "architectures" tells them apart, also from
-    heads that no model here has: a multiple choice has the tensors of a classifier.
+    Two heads may have tensors of the same names: see `Family.heads`. A multiple choice, which no
+    model here has, has the tensors of a classifier.
     """
     named = {
         family.architectures.get(name)
@@ -132,7 +133,7 @@ def _tasks_found(family, config, names):
     found = []
     for task, tensor in family.heads.items():
         others = {other for other, shown in family.heads.items() if shown == tensor} - {task}
-        if tensor in names and (task in named or not others or not named):
+        if family.shows_head(task, names) and (task in named or not others or not named):
             found.append(task)
     return found
 
@@ -209,7 +210,9 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         model: a `BertEncoder`, written as BertModel; or one with a head: `MaskedLM`, written as
             BertForMaskedLM, or BertForPreTraining with next sentences; `Classifier` that reads the
             pooled output by one layer: BertForSequenceClassification; `TokenClassifier`:
-            BertForTokenClassification.
+            BertForTokenClassification. The same of a `DistilBertEncoder`, whose `Classifier` has
+            its `classifier_options()`. A rate of dropout that the family's config has no name for
+            is not written: of a DistilBERT `pooled_dropout` and that of a `TokenClassifier`.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.
@@ -238,7 +241,7 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         tensors = {name: part.stored_value() for name, part in parts.items()}
         write_tensors(temporary / WEIGHTS, tensors)
         if tokenizer is not None:
-            tokenizer.save(temporary)
+            family.save_tokenizer(tokenizer, temporary)
         _refuse_others(directory, temporary)
 
 

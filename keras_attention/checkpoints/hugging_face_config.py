@@ -90,6 +90,11 @@ def _faults(config, family):
         for name in (*family.rates, *family.other_rates)
         if config.get(name) is not None and not _is_rate(config[name])
     ]
+    faults += [
+        f"{name} is {shortened_json(config[name])}, not the id of one of vocab_size tokens"
+        for name in family.token_ids
+        if config.get(name) is not None and not _is_token_id(config[name], config)
+    ]
     if family.epsilon is not None:
         name, default = family.epsilon
         epsilon = config.get(name, default)
@@ -108,6 +113,12 @@ def _faults(config, family):
 
 def _is_positive_integer(value):
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_token_id(value, config):
+    size = config.get("vocab_size")  # a fault of its own where it is no size
+    is_id = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return is_id and not (_is_positive_integer(size) and value >= size)
 
 
 def _is_number(value):

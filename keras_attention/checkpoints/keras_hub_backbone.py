@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_attention import activations
 from keras_attention._validation import missing_package, require
-from keras_attention.checkpoints.bert import encoder_parts
+from keras_attention.checkpoints.bert import Bert
 from keras_attention.checkpoints.parts import assign
 from keras_attention.models import BertEncoder
 
@@ -59,7 +59,8 @@ def _pairs(encoder, backbone):
     """A `Part` of ours and the variable of theirs, for every variable."""
     variables = {variable.path: variable for variable in backbone.weights}
     paths = _paths(encoder.num_layers)
-    return [(part, variables[paths[name]]) for name, part in encoder_parts(encoder).items()]
+    parts = Bert().encoder_parts(encoder)
+    return [(part, variables[paths[name]]) for name, part in parts.items()]
 
 
 def from_keras_hub(backbone):

@@ -5,6 +5,7 @@ import keras  # noqa: F401 (before all modules of ours, which it brings: see _ke
 from keras_attention.models.bert_encoder import BertEncoder
 from keras_attention.models.classifier import Classifier
 from keras_attention.models.classifier_head import ClassifierHead
+from keras_attention.models.distil_bert_encoder import DistilBertEncoder
 from keras_attention.models.encoder import Encoder
 from keras_attention.models.encoder_head import EncoderHead
 from keras_attention.models.lesson_classifier import LessonClassifier
@@ -20,6 +21,7 @@ __all__ = [
     "BertEncoder",
     "Classifier",
     "ClassifierHead",
+    "DistilBertEncoder",
     "Encoder",
     "EncoderHead",
     "LessonClassifier",

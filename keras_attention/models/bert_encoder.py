@@ -1,12 +1,12 @@
 """The encoder of BERT (Devlin et al. 2018) as a functional Keras model."""
 
 import keras
-from keras import ops
 
 from keras_attention._validation import require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.models.bert_presets import PRESETS
 from keras_attention.models.block_encoder import BlockEncoder
+from keras_attention.models.encoder import first_token
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -132,8 +132,7 @@ class BertEncoder(BlockEncoder):
 
     def pool(self, sequence):
         """The pooler's output (B, D) for the first token of `encode`'s output."""
-        # A sum of at most one token, so that a text of none has an answer too.
-        return self.pooler(ops.sum(sequence[:, :1], axis=1))
+        return self.pooler(first_token(sequence))
 
     def layer_names(self):
         bottom, *blocks = super().layer_names()

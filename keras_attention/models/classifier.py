@@ -7,10 +7,11 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.classifier_head import ClassifierHead
+from keras_attention.models.encoder import first_token
 from keras_attention.models.encoder_head import require_pooler
 from keras_attention.problem_types import problem_type_of
 
-POOLINGS = ("pooled", "mean")
+POOLINGS = ("pooled", "mean", "cls")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -24,9 +25,13 @@ class Classifier(ClassifierHead):
         encoder: an `Encoder`, such as a `BertEncoder`.
         num_classes: number of classes C.
         pooling: what is classified: "pooled" is the encoder's pooled output, "mean" the mean of
-            its output over all tokens, which suits encoders trained for sentence embeddings.
+            its output over all tokens, which suits encoders trained for sentence embeddings, "cls"
+            its output at the first token, [CLS]. `encoder.classifier_options()` has that of the
+            family's published classifiers.
         classifier_dim: width of a layer with ReLU before the classifier; None for none.
-        classifier_dropout: rate before each of the two.
+        classifier_dropout: rate before the classifier.
+        pooled_dropout: rate before the layer of width `classifier_dim`; `classifier_dropout` by
+            default.
         labels: names of the classes, a list of C different strings; None where they are unknown.
         problem_type: what the logits mean: "single_label_classification", by a softmax;
             "multi_label_classification", by a sigmoid each; "regression", the numbers themselves.
@@ -53,6 +58,7 @@ class Classifier(ClassifierHead):
         "pooling",
         "classifier_dim",
         "classifier_dropout",
+        "pooled_dropout",
         "labels",
         "problem_type",
     )
@@ -66,6 +72,7 @@ class Classifier(ClassifierHead):
         classifier_dropout=0.1,
         labels=None,
         problem_type=None,
+        pooled_dropout=None,
         **kwargs,
     ):
         # Layers
@@ -77,6 +84,16 @@ class Classifier(ClassifierHead):
         if classifier_dim is not None:
             require_positive_integer("classifier_dim", classifier_dim)
         require_rate("classifier_dropout", classifier_dropout)
+        first_dropout = classifier_dropout
+        if pooled_dropout is not None:
+            require(
+                classifier_dim is not None,
+                "pooled_dropout",
+                "None where there is no `classifier_dim`: `classifier_dropout` is the rate",
+                pooled_dropout=pooled_dropout,
+            )
+            require_rate("pooled_dropout", pooled_dropout)
+            first_dropout = pooled_dropout
         self.keep_encoder(encoder)
 
         def dense(units, name, activation=None):
@@ -88,14 +105,14 @@ class Classifier(ClassifierHead):
                 name=name,
             )
 
-        def dropout(name):
-            return Dropout(classifier_dropout, dtype=self.dtype_of_head, name=name)
+        def dropout(rate, name):
+            return Dropout(rate, dtype=self.dtype_of_head, name=name)
 
-        self.dropout = dropout("dropout")
+        self.dropout = dropout(first_dropout, "dropout")
         self.dense, self.dense_dropout = None, None
         if classifier_dim is not None:
             self.dense = dense(classifier_dim, "dense", "relu")
-            self.dense_dropout = dropout("dense_dropout")
+            self.dense_dropout = dropout(classifier_dropout, "dense_dropout")
         self.classifier = dense(num_classes, "classifier")
 
         # Graph
@@ -103,6 +120,8 @@ class Classifier(ClassifierHead):
         x = encoder.encode(inputs)
         if pooling == "pooled":
             x = encoder.pool(x)
+        elif pooling == "cls":
+            x = first_token(x)
         else:
             x = masks.masked_mean(x, ops.not_equal(inputs["padding_mask"], 0))
         x = self.dropout(x)
@@ -115,5 +134,6 @@ class Classifier(ClassifierHead):
         self.pooling = pooling
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
+        self.pooled_dropout = pooled_dropout
         self.labels = labels
         self._problem_type = problem_type

@@ -3,6 +3,7 @@
 import inspect
 
 import keras
+from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.models.model import Model
@@ -62,7 +63,7 @@ class Encoder(Model):
     a pooler also `"pooled_output"` (B, D).
 
     A family provides these methods: `encode`, `initializer`, `layer_names`, `attention_scores` and
-    `get_config`; with a pooler also `pool`.
+    `get_config`; with a pooler also `pool`. It may override `classifier_options`.
 
     And these attributes:
 
@@ -72,6 +73,8 @@ class Encoder(Model):
         max_sequence_length: the longest input T, in tokens.
         num_segments: number of segments; 1 where `segment_ids` are not read.
         has_pooler: whether there is `pool`.
+        takes_pairs: whether it reads a pair of texts: True with two segments or more, and where a
+            family's checkpoints read pairs without segments.
         activation: function of the feed-forward layers; the masked-LM head has the same.
         layer_norm_epsilon: epsilon of the norms; the masked-LM head has the same.
         embedding: the `TokenAndPositionEmbedding`. Its matrix is the output projection of the
@@ -121,6 +124,18 @@ class Encoder(Model):
         require_kept(made, {"dropout": rate})
         made.set_weights(self.get_weights())
         return made
+
+    @property
+    def takes_pairs(self):
+        return self.num_segments > 1
+
+    def classifier_options(self):
+        """The arguments of `Classifier` with which the family's classifiers are published, a dict.
+
+        A training that is told no pooling takes them. By default it is the pooled output where
+        there is a pooler, and else the mean.
+        """
+        return {"pooling": "pooled" if self.has_pooler else "mean"}
 
     def new_inputs(self):
         """New symbolic inputs: a dict of (B, T)."""
@@ -193,6 +208,14 @@ def require_kept(encoder, arguments):
             f"an argument that {type(encoder).__name__} keeps: its `get_config` returns another",
             **{name: value},
         )
+
+
+def first_token(sequence):
+    """The vector of the first token, [CLS]: (B, T, D) to (B, D).
+
+    A sum of at most one token, so that a text of none has an answer too.
+    """
+    return ops.sum(sequence[:, :1], axis=1)
 
 
 def encoder_of(model):

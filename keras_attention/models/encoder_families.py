@@ -2,9 +2,10 @@
 
 from keras_attention._validation import require
 from keras_attention.models.bert_encoder import BertEncoder
+from keras_attention.models.distil_bert_encoder import DistilBertEncoder
 
 # name -> subclass of `Encoder`; its `presets` are the sizes
-ENCODER_FAMILIES = {"bert": BertEncoder}
+ENCODER_FAMILIES = {"bert": BertEncoder, "distilbert": DistilBertEncoder}
 DEFAULT_FAMILY = "bert"
 
 

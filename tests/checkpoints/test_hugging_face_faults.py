@@ -101,7 +101,7 @@ def test_a_head_that_no_model_has(checkpoint):
 
 def test_a_tokenizer_of_no_known_family(checkpoint):
     change_config(checkpoint, model_type="roberta")
-    with pytest.raises(InputError, match='model_type is "roberta", of which only "bert" is supp'):
+    with pytest.raises(InputError, match='model_type is "roberta", of which only "bert" or "dis'):
         load_tokenizer(checkpoint)
 
 
@@ -144,7 +144,10 @@ def test_files_that_are_missing(checkpoint, tmp_path):
 
 
 UNSUPPORTED = {
-    "model_type": ("roberta", 'model_type is "roberta", of which only "bert" is supported'),
+    "model_type": (
+        "roberta",
+        'model_type is "roberta", of which only "bert" or "distilbert" is supported',
+    ),
     "position_embedding_type": (
         "relative_key",
         'position_embedding_type is "relative_key", of which only "absolute" is supported',
@@ -227,7 +230,7 @@ def test_what_huggingface_has_no_model_for(tmp_path):
     for model in (encoder, MaskedLM(encoder)):
         with pytest.raises(InputError, match="^`labels` are names of classes; a .* has no classes"):
             save_hugging_face(model, None, tmp_path / "saved", labels=["a"])
-    with pytest.raises(ValueError, match="`model` must be a BERT. Received: model="):
+    with pytest.raises(ValueError, match="`model` must be a BERT or DistilBERT. Received: mod"):
         save_hugging_face(keras.Sequential(), None, tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
 

@@ -9,6 +9,7 @@ from keras_attention.layers import TokenAndPositionEmbedding, TransformerEncoder
 from keras_attention.models import (
     BertEncoder,
     Classifier,
+    DistilBertEncoder,
     Encoder,
     LessonEncoder,
     MaskedLM,
@@ -96,7 +97,8 @@ def test_a_head_has_the_initializer_of_the_family():
 
 def test_what_a_family_lacks_is_refused():
     encoder = Small.from_preset("eight", vocabulary_size=V)
-    assert (encoder.has_pooler, encoder.num_segments) == (False, 1)
+    assert (encoder.has_pooler, encoder.num_segments, encoder.takes_pairs) == (False, 1, False)
+    assert encoder.classifier_options() == {"pooling": "mean"}
     with pytest.raises(ValueError, match="given an encoder with a pooler"):
         Classifier(encoder, 3)
     with pytest.raises(ValueError, match="`preset` must be one of .*eight.*Received: preset='big'"):
@@ -145,6 +147,7 @@ def test_a_rate_that_is_not_kept_is_refused():
     [
         (BertEncoder, dict(TINY, dropout=0.1, attention_dropout=0.2)),
         (Forwarding, TINY),
+        (DistilBertEncoder, {n: x for n, x in TINY.items() if n != "num_segments"}),
         (LessonEncoder, dict(hidden_dim=8, max_sequence_length=20)),  # no `attention_dropout`
     ],
 )

@@ -39,6 +39,11 @@ TASKS = {
     "next_sentence": (MaskedLM, dict(next_sentence=True), WITH_POSITIONS),
     "pooled": (Classifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
     "mean": (Classifier, dict(num_classes=C, pooling="mean", classifier_dim=7), INPUTS),
+    "cls": (
+        Classifier,
+        dict(num_classes=C, pooling="cls", classifier_dim=7, pooled_dropout=0.0),
+        INPUTS,
+    ),
     "tokens": (TokenClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
 }
 
@@ -67,7 +72,7 @@ def test_padding_changes_nothing(task):
     model, inputs = make(task)
     expected = outputs_of(task, model, inputs)
     assert_same(outputs_of(task, model, with_other_padding(inputs)), expected)
-    if task in ("pooled", "mean"):
+    if task in ("pooled", "mean", "cls"):
         for row in range(B):
             alone = to_numpy(model(row_alone(inputs, row)))
             np.testing.assert_allclose(alone[0], expected["logits"][row], atol=1e-5)
@@ -96,6 +101,7 @@ def test_a_pooler_is_a_part_only_of_what_reads_it():
         "next_sentence": True,
         "pooled": True,
         "mean": False,
+        "cls": False,
         "tokens": False,
     }
 
@@ -109,6 +115,7 @@ def test_parameters():
         "next_sentence": encoder + head + 2 * D + 2,
         "pooled": encoder + C * D + C,
         "mean": encoder - pooler + 7 * D + 7 + C * 7 + C,
+        "cls": encoder - pooler + 7 * D + 7 + C * 7 + C,
         "tokens": encoder - pooler + C * D + C,
     }
     assert {task: make(task)[0].count_params() for task in TASKS} == expected
@@ -121,6 +128,7 @@ def test_shapes_and_scores():
         "next_sentence": {"logits": (B, P, V), "next_sentence": (B, 2)},
         "pooled": (B, C),
         "mean": (B, C),
+        "cls": (B, C),
         "tokens": (B, T, C),
     }
     model, inputs = make("pooled")
@@ -139,12 +147,15 @@ def test_heads_in_numpy():
     expected = encoded["pooled_output"] @ kernel + bias
     np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
 
-    model, inputs = make("mean")
     sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
     mean = (sequence * MASK[..., None]).sum(1) / MASK.sum(1, keepdims=True)
-    (dense, dense_bias), (kernel, bias) = model.dense.get_weights(), model.classifier.get_weights()
-    expected = np.maximum(mean @ dense + dense_bias, 0) @ kernel + bias
-    np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
+    for task, pooled in (("mean", mean), ("cls", sequence[:, 0])):
+        model, inputs = make(task)
+        (dense, dense_bias), (kernel, bias) = (
+            layer.get_weights() for layer in (model.dense, model.classifier)
+        )
+        expected = np.maximum(pooled @ dense + dense_bias, 0) @ kernel + bias
+        np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
 
     model, inputs = make("tokens")
     kernel, bias = model.classifier.get_weights()
@@ -155,6 +166,30 @@ def test_heads_in_numpy():
     kernel, bias = model.next_sentence_classifier.get_weights()
     expected = to_numpy(model.encoder(INPUTS))["pooled_output"] @ kernel + bias
     np.testing.assert_allclose(to_numpy(model(inputs))["next_sentence"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooled_dropout", [None, 0.0])
+def test_where_a_classifier_drops(pooled_dropout):
+    """Before both of its layers, unless another rate is given for the first."""
+    options = dict(pooling="cls", classifier_dim=50, classifier_dropout=0.9)
+    model = Classifier(make_encoder(dropout=0.0), C, **options, pooled_dropout=pooled_dropout)
+    config = model.get_config()
+    assert config["pooled_dropout"] == pooled_dropout
+    assert type(model).from_config(config).get_config() == config
+    inner = keras.Model(model.input, [model.dense.output, model.output])
+    first, logits = to_numpy(inner(INPUTS, training=True))
+    expected, expected_logits = to_numpy(inner(INPUTS))
+    drops = np.abs(first - expected).max() > 1e-5
+    assert drops == (pooled_dropout is None)
+    assert np.abs(logits - expected_logits).max() > 1e-5
+
+
+def test_a_classifier_from_before_there_was_a_rate_of_its_own():
+    model, _ = make("mean")
+    config = {name: x for name, x in model.get_config().items() if name != "pooled_dropout"}
+    again = Classifier.from_config(config)
+    assert again.pooled_dropout is None
+    assert again.dropout.rate == again.dense_dropout.rate == again.classifier_dropout == 0.1
 
 
 @pytest.mark.parametrize("task", ["masked_lm", "next_sentence"])
@@ -213,7 +248,7 @@ def lesson_encoder():
     return LessonEncoder(V, max_sequence_length=20, num_heads=2, hidden_dim=D, intermediate_dim=12)
 
 
-@pytest.mark.parametrize("task", ["masked_lm", "mean", "tokens"])
+@pytest.mark.parametrize("task", ["masked_lm", "mean", "cls", "tokens"])
 def test_heads_fit_other_encoders(task, tmp_path):
     constructor, arguments, inputs = TASKS[task]
     model = constructor(lesson_encoder(), **arguments)
@@ -320,6 +355,7 @@ def test_both_pretraining_losses():
     [
         ("pooled", "float32"),
         ("mean", "float32"),
+        ("cls", "float32"),
         ("tokens", "float32"),
         ("pooled", "mixed_float16"),
         ("mean", "mixed_bfloat16"),
@@ -405,6 +441,10 @@ def test_what_is_out_of_range_is_refused():
         TokenClassifier(encoder, 0)
     with pytest.raises(ValueError, match="`pooling` must be one of.*Received: pooling='max'"):
         Classifier(encoder, C, pooling="max")
+    with pytest.raises(ValueError, match="`pooled_dropout` must be None where there is no `class"):
+        Classifier(encoder, C, pooling="cls", pooled_dropout=0.1)
+    with pytest.raises(ValueError, match="`pooled_dropout` must be a number in"):
+        Classifier(encoder, C, pooling="cls", classifier_dim=3, pooled_dropout=1.0)
     with pytest.raises(ValueError, match="`classifier_dropout` must be a number in"):
         Classifier(encoder, C, pooling="mean", classifier_dropout=-0.1)
 

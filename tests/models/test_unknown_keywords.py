@@ -6,6 +6,7 @@ import pytest
 from keras_attention.models import (
     BertEncoder,
     Classifier,
+    DistilBertEncoder,
     LessonClassifier,
     MaskedLM,
     Model,
@@ -28,6 +29,9 @@ def plain(**options):
 
 MODELS = {
     "BertEncoder": encoder,
+    "DistilBertEncoder": lambda **options: DistilBertEncoder(
+        11, **SIZES, max_sequence_length=8, **options
+    ),
     "Classifier": lambda **options: Classifier(encoder(), 3, **options),
     "TokenClassifier": lambda **options: TokenClassifier(encoder(), 3, **options),
     "MaskedLM": lambda **options: MaskedLM(encoder(), **options),

@@ -11,7 +11,7 @@ from keras_attention.runs.run_config import (
     require_random_weights,
 )
 
-POOLINGS = ("pooled", "mean")
+POOLINGS = ("pooled", "mean", "cls")
 
 # What suits a preset from random weights, whatever its family, where it differs from the defaults
 # below, which suit pretrained ones (Devlin et al. 2018, appendix A.3).
@@ -60,7 +60,7 @@ class ClassifierConfig(RunConfig):
     batch_size: int = 32
     max_buckets: int = 4
     # model
-    pooling: str | None = None  # None: "pooled" where the encoder has a pooler, else "mean"
+    pooling: str | None = None  # None: that of `Encoder.classifier_options`
     dropout: float | None = None  # None: 0.1, or that of the initial weights
     freeze_encoder: bool = False
     # optimisation
@@ -100,7 +100,9 @@ class ClassifierConfig(RunConfig):
         given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
-            raise InputError("`pooling` concerns BERT: lesson has the mean of all tokens.")
+            raise InputError(
+                "`pooling` concerns encoders of a family: lesson has the mean of all tokens."
+            )
         suited = {} if preset is None else PRESET_OPTIONS.get(preset, OTHER)
         suited = {**suited, "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)

@@ -20,15 +20,16 @@ TRAIN_OPTIONS = (
     INITIAL_WEIGHTS,
     Option(
         "preset",
-        "of random weights: lesson, which is of no family, or one of BERT: tiny, mini, small, "
-        "medium, base, large (default: lesson; where a family is given, its first)",
+        "of random weights: lesson, which is of no family, or one of a family: tiny, mini, small, "
+        "medium, base; of BERT also large (default: lesson; where a family is given, its first)",
         metavar="NAME",
     ),
     FAMILY,
     *ENCODER_OPTIONS,
     Option(
         "pooling",
-        "pooled or mean (default: pooled; mean of initial weights without a pooler)",
+        "pooled, mean or cls (default: that of the family's published classifiers: pooled of bert, "
+        "cls of distilbert; mean of weights without a pooler)",
         metavar="NAME",
     ),
     Option("freeze_encoder", "train the head alone", bool, const=True),

@@ -78,17 +78,13 @@ class ClassificationTask(EncoderTask):
         from keras_attention.tasks.initial_encoder import initial_encoder
 
         if config.initial_weights is None:
-            config.pooling = config.pooling or "pooled"
             return None
         initial = initial_encoder(config, custom_objects)
-        segments = initial.model.num_segments
-        if config.pair_column is not None and segments < 2:
+        if config.pair_column is not None and not initial.model.takes_pairs:
             raise InputError(
                 "`pair_column` needs an encoder of two segments or more; "
-                f"{config.initial_weights} has {segments}."
+                f"{config.initial_weights} has {initial.model.num_segments}."
             )
-        if config.pooling is None:
-            config.pooling = "pooled" if initial.model.has_pooler else "mean"
         return initial
 
     def training_texts(self, rows):

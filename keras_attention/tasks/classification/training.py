@@ -17,16 +17,21 @@ from keras_attention.training import (
 )
 from keras_attention.training.distribution import jit_options
 
+DROPOUT = 0.1  # before the classifier, where neither the user nor the family says another rate
+
 
 def make_classifier(config, encoder, vocabulary_size, num_classes):
-    """The untrained classifier of `config`, on `encoder` where there is one."""
-    dropout = 0.1 if config.dropout is None else config.dropout
+    """The untrained classifier of `config`, on `encoder` where there is one.
+
+    `config.pooling` becomes what it is where it is None.
+    """
     if config.preset == "lesson":
+        config.pooling = config.pooling or "mean"
         return LessonClassifier(
             num_classes,
             vocabulary_size=vocabulary_size,
             max_sequence_length=config.max_sequence_length,
-            dropout=dropout,
+            dropout=DROPOUT if config.dropout is None else config.dropout,
             labels=config.labels,
             problem_type=config.problem_type,
         )
@@ -39,11 +44,16 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
             **config.given_of(dropout=config.dropout),
         )
     encoder.trainable = not config.freeze_encoder
+    options = encoder.classifier_options()
+    config.pooling = config.pooling or options["pooling"]
+    if config.pooling != options["pooling"]:
+        options = {"pooling": config.pooling}
+    given = config.given_of(dropout=config.dropout)
+    options["classifier_dropout"] = given.get("dropout", options.get("classifier_dropout", DROPOUT))
     return Classifier(
         encoder,
         num_classes,
-        pooling=config.pooling,
-        classifier_dropout=dropout,
+        **options,
         labels=config.labels,
         problem_type=config.problem_type,
     )

@@ -13,7 +13,11 @@ TRAIN_OPTIONS = (
         int,
         metavar="N",
     ),
-    Option("preset", "tiny, mini, small, medium, base, large (default: tiny)", metavar="NAME"),
+    Option(
+        "preset",
+        "tiny, mini, small, medium, base; of BERT also large (default: tiny)",
+        metavar="NAME",
+    ),
     FAMILY,
     INITIAL_WEIGHTS,
     *ENCODER_OPTIONS,

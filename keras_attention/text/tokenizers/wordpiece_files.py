@@ -8,7 +8,9 @@ from keras_attention.files import write_atomically
 from keras_attention.json_file import shortened
 from keras_attention.text.corpora.text_files import decode_lines
 from keras_attention.text.tokenizers.wordpiece_settings import (
+    CLASSES_WITHOUT_SEGMENTS,
     DESCRIBED_CLASSES,
+    MODELS_WITHOUT_SEGMENTS,
     SPECIAL_NAMES,
     added_tokens_of,
     mention,
@@ -141,11 +143,16 @@ def read_tokenizer(directory):
     }
     kind = files[SETTINGS].get("tokenizer_class") or files[MODEL].get("tokenizer_class")
     read_settings(directory / MODEL, _only(files[MODEL], "tokenizer_class"))
+    reads_segments = (
+        kind not in CLASSES_WITHOUT_SEGMENTS
+        and files[MODEL].get("model_type") not in MODELS_WITHOUT_SEGMENTS
+    )
     older = [
-        *read_settings(directory / SPECIAL_MAP, files[SPECIAL_MAP]),
+        *read_settings(directory / SPECIAL_MAP, files[SPECIAL_MAP], reads_segments),
         *(mention(directory / ADDED, ADDED, *item) for item in files[ADDED].items()),
     ]
-    added = [*found.pop("added", ()), *read_settings(directory / SETTINGS, files[SETTINGS])]
+    settings = read_settings(directory / SETTINGS, files[SETTINGS], reads_segments)
+    added = [*found.pop("added", ()), *settings]
     if "added_tokens_decoder" in files[SETTINGS]:  # then HuggingFace passes over the older files
         known = {*SPECIAL_TOKENS, *(token.content for token in added)}
         for token in older:

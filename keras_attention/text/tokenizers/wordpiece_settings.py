@@ -26,6 +26,9 @@ BERT_CLASSES = tuple(
     for name in ("Bert", "DistilBert", "Electra")
     for speed in ("", "Fast")
 )
+# The models that read no segments, by `model_type` of config.json and by their tokenizers.
+MODELS_WITHOUT_SEGMENTS = ("distilbert",)
+CLASSES_WITHOUT_SEGMENTS = ("DistilBertTokenizer", "DistilBertTokenizerFast")
 DESCRIBED_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 # The values with which `WordPieceTokenizer` gives the right ids. A setting may be missing.
 _FIXED_SETTINGS = {
@@ -85,12 +88,13 @@ def require_value(path, name, value, expected):
         )
 
 
-def read_settings(path, settings):
+def read_settings(path, settings, reads_segments=True):
     """The tokens that a file of settings names beside the vocabulary's: a list of `Mention`.
 
     Args:
         path: of tokenizer_config.json or special_tokens_map.json, for the message.
         settings: its content, a dict.
+        reads_segments: whether the model reads segments.
 
     Raises:
         InputError: if it asks for other ids.
@@ -99,10 +103,12 @@ def read_settings(path, settings):
         if name in settings:
             require_value(path, name, settings[name], expected)
     inputs = settings.get("model_input_names")
-    if inputs is not None and not (isinstance(inputs, list) and "token_type_ids" in inputs):
+    needed = "token_type_ids" if reads_segments else "input_ids"
+    if inputs is not None and not (isinstance(inputs, list) and needed in inputs):
+        reason = ", which tell the second text of a pair from the first" if reads_segments else ""
         raise InputError(
-            f"{path}: `model_input_names` must hold 'token_type_ids' here, which tell the second "
-            f"text of a pair from the first. Received: {shortened(inputs)}"
+            f"{path}: `model_input_names` must hold {needed!r} here{reason}. Received: "
+            f"{shortened(inputs)}"
         )
     found = []
     for name, value in settings.items():

@@ -1,9 +1,13 @@
 import pytest
 
 from keras_attention._validation import InputError
+from keras_attention.models import classifier
+from keras_attention.tasks.classification import classifier_config
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.tasks.classification.training import make_classifier
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
+
+HEAD = ("pooling", "classifier_dim", "classifier_dropout", "pooled_dropout")
 
 
 def test_defaults_suit_the_weights():
@@ -77,13 +81,41 @@ def test_options_that_would_change_nothing():
             make(train="a.csv", **option)
     with pytest.raises(InputError, match="`freeze_encoder` is for `initial_weights`"):
         ClassifierConfig.for_preset(train="a.csv", preset="tiny", freeze_encoder=True)
-    with pytest.raises(InputError, match="`pooling` concerns BERT: lesson has the mean"):
+    with pytest.raises(InputError, match="`pooling` concerns encoders of a family: les"):
         ClassifierConfig.for_preset(train="a.csv", preset="lesson", pooling="pooled")
 
 
 def test_the_lesson_has_its_published_size():
     config = ClassifierConfig.for_preset(train="a.csv", preset="lesson")
     assert make_classifier(config, None, config.vocabulary_size, 4).count_params() == 659_592
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (dict(family="bert"), ("pooled", None, 0.1, None)),
+        (dict(family="bert", pooling="cls", dropout=0.3), ("cls", None, 0.3, None)),
+        (dict(family="distilbert"), ("cls", 128, 0.2, 0.0)),
+        (dict(family="distilbert", pooling="cls", dropout=0.3), ("cls", 128, 0.3, 0.0)),
+        (dict(family="distilbert", pooling="mean"), ("mean", None, 0.1, None)),
+    ],
+)
+def test_the_head_is_that_of_the_published_classifiers_unless_another_is_asked_for(
+    options, expected
+):
+    config = ClassifierConfig.for_preset(train="a.csv", preset="tiny", **options)
+    config.labels = ["a", "b"]
+    for _ in range(2):  # as when it resumes
+        model = make_classifier(config, None, 20, 2)
+        found = [getattr(model, name) for name in HEAD]
+        assert tuple(found) == expected
+        config = ClassifierConfig.from_dict(config.to_dict())
+    assert config.pooling == expected[0]
+    assert model.encoder.dropout == options.get("dropout", 0.1)
+
+
+def test_every_pooling_of_a_classifier_can_be_asked_for():
+    assert classifier_config.POOLINGS == classifier.POOLINGS
 
 
 @pytest.mark.parametrize("config", [ClassifierConfig, MaskedLMConfig])

@@ -68,7 +68,7 @@ def test_what_a_run_directory_holds(whole, data):
     values = json.loads((whole / "config.json").read_text())
     assert values["labels"] == LABELS
     expected = small_classifier(data)
-    expected.labels, expected.pooling = LABELS, "pooled"  # where the config left them open
+    expected.labels, expected.pooling = LABELS, "mean"  # where the config left them open
     assert ClassifierConfig.from_dict(values) == expected
 
 

@@ -148,6 +148,28 @@ def test_files_that_add_nothing(tmp_path):
     assert tokenizer.encode(["see [unused1] [MASK]"]).token_ids == [[2, 6, 10, 12, 13, 11, 4, 3]]
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"config.json": {"model_type": "distilbert"}},
+        {"config.json": {"model_type": "distilbert", "tokenizer_class": "TokenizersBackend"}},
+        {"tokenizer_config.json": {"tokenizer_class": "DistilBertTokenizer"}},
+        {"tokenizer_config.json": {"tokenizer_class": "DistilBertTokenizerFast"}},
+    ],
+)
+def test_a_model_without_segments_needs_none(files, tmp_path):
+    """What their tokenizers hand to a model changes no ids."""
+    settings = files.setdefault("tokenizer_config.json", {})
+    settings["model_input_names"] = ["input_ids", "attention_mask"]
+    if "TokenizersBackend" in str(files):
+        WordPieceTokenizer(VOCABULARY).save(tmp_path / "own")
+    tokenizer = WordPieceTokenizer.load(directory_of(tmp_path / "own", files))
+    assert tokenizer.encode(["see"], ["url"]).token_ids == [[2, 6, 3, 7, 3]]
+    settings["model_input_names"] = ["attention_mask"]
+    said = refusal(tmp_path / "own", files)
+    assert said.startswith("tokenizer_config.json: `model_input_names` must hold 'input_ids' here.")
+
+
 def described(path, change, **settings):
     """A directory whose tokenizer.json was changed, and the `tokenizers` package's own."""
     WordPieceTokenizer(VOCABULARY).save(path)
