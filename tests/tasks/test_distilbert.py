@@ -16,7 +16,7 @@ from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import LENGTH, TEXTS, assert_same_answers, config_of
 
 PAIRS = [*TEXTS[1:], TEXTS[0]]
-TRAINING = ("--epochs", 1, "--max-length", LENGTH, "--batch-size", 16, "--quiet")
+TRAINING = ("--epochs", 1, "--max-length", LENGTH, "--batch-size", 16, "--jit", "no", "--quiet")
 
 
 def small_encoder():
@@ -89,7 +89,7 @@ def files_of(data, kind=""):
     return ("--train", data / f"train{kind}.jsonl", "--valid", data / f"valid{kind}.jsonl")
 
 
-@pytest.mark.parametrize("task", [None, "encoder", "masked-lm", "classifier", "token-classifier"])
+@pytest.mark.parametrize("task", [None, "encoder", "masked-lm", "token-classifier"])
 def test_import(task, directories, succeeds, tmp_path):
     directory = directories[task or "classifier"]
     asked = () if task is None else ("--task", task)
@@ -143,26 +143,23 @@ def test_a_preset_is_pretrained_and_fine_tuned(data, succeeds, tmp_path):
 
 def test_a_classifier_of_a_preset(data, succeeds, tmp_path):
     options = ("--family", "distilbert", "--preset", "tiny", "--vocabulary-size", 200, *TRAINING)
-    for count in (1, 2):  # it resumes with the head that it was begun with
-        more = ("--epochs", count, "--resume", "--output", tmp_path / "run")
-        succeeds("train", "classifier", *files_of(data), *options, *more)
+    succeeds("train", "classifier", *files_of(data), *options, "--output", tmp_path / "run")
     assert config_of(tmp_path / "run")["pooling"] == "cls"
     model = keras_attention.load(tmp_path / "run").model
     assert type(model.encoder) is DistilBertEncoder
     assert (model.classifier_dim, model.classifier_dropout, model.pooled_dropout) == (128, 0.2, 0)
 
 
-@pytest.mark.parametrize("head", ["masked-lm", "classifier"])
 def test_published_weights_are_fine_tuned_and_published_again(
-    head, directories, data, succeeds, tmp_path
+    directories, data, succeeds, tmp_path
 ):
     """A classifier of pairs, by the head that HuggingFace has: it can be written for it."""
     run, saved = tmp_path / "run", tmp_path / "saved"
-    options = ("--initial-weights", directories[head], "--pair-column", "other", *TRAINING)
+    options = ("--initial-weights", directories["masked-lm"], "--pair-column", "other", *TRAINING)
     succeeds("train", "classifier", *files_of(data, ".pairs"), *options, "--output", run)
     user = keras_attention.load(run)
     assert (user.model.pooling, user.model.classifier_dim) == ("cls", 8)
-    before = load_hugging_face(directories[head], "encoder").get_weights()
+    before = load_hugging_face(directories["masked-lm"], "encoder").get_weights()
     moved = [
         np.abs(a - b).max() for a, b in zip(user.model.encoder.get_weights(), before, strict=True)
     ]
@@ -175,13 +172,6 @@ def test_published_weights_are_fine_tuned_and_published_again(
     inputs = load_tokenizer(saved).pack(TEXTS, PAIRS)
     expected = user.probabilities(TEXTS, PAIRS)
     np.testing.assert_allclose(keras.ops.softmax(again(inputs)), expected, atol=1e-6)
-    if head == "classifier":
-        return
-    artifact = tmp_path / "artifact"
-    succeeds("export", "--model", run, "--output", artifact, "--quiet")
-    for name in FORMATS:
-        found = keras_attention.load(artifact, name).probabilities(TEXTS, PAIRS)
-        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_masked_lm_goes_on_with_the_published_head(directories, data, succeeds, tmp_path):
