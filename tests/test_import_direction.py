@@ -174,10 +174,13 @@ def test_nothing_private_is_imported():
 
 
 def names_of_its_own(tree):
-    """The private names that a file defines: attributes of `self`, methods, functions."""
+    """The private names that a file defines: attributes of `self` and classes, and functions."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name
+        if isinstance(node, ast.ClassDef):
+            assigned = [part for part in node.body if isinstance(part, ast.Assign)]
+            yield from (x.id for part in assigned for x in part.targets if isinstance(x, ast.Name))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             if isinstance(node.value, ast.Name) and node.value.id == "self":
                 yield node.attr
