@@ -150,3 +150,27 @@ def masked_mean(inputs, mask):
     total = ops.sum(ops.cast(inputs, "float32") * weights, axis=1)
     count = ops.maximum(ops.sum(weights, axis=1), 1.0)
     return ops.cast(total / count, keras.backend.standardize_dtype(inputs.dtype))
+
+
+def masked_max(inputs, mask):
+    """The maximum over the positions that `mask` (B, T) allows of `inputs` (B, T, D): (B, D).
+
+    A row without any is zeros.
+
+    >>> masked_max([[[1.0], [3.0], [8.0]]], [[True, True, False]])  # [[3.0]]
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    mask = ops.expand_dims(ops.cast(mask, "bool"), -1)  # (B, T, 1)
+    lowest = ops.cast(fill_value(keras.backend.standardize_dtype(inputs.dtype)), inputs.dtype)
+    greatest = ops.max(ops.where(mask, inputs, lowest), axis=1)
+    return ops.where(ops.any(mask, axis=1), greatest, ops.zeros_like(greatest))
+
+
+def first_token(inputs, mask):
+    """The first position of `inputs` (B, T, D): (B, D). A row that `mask` (B, T) leaves out there
+    is zeros.
+
+    >>> first_token([[[1.0], [3.0]]], [[True, False]])  # [[1.0]]
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    return inputs[:, 0] * ops.cast(ops.expand_dims(mask, -1)[:, 0], inputs.dtype)

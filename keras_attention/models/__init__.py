@@ -13,6 +13,7 @@ from keras_attention.models.lesson_encoder import LessonEncoder
 from keras_attention.models.masked_lm import MaskedLM
 from keras_attention.models.model import Model
 from keras_attention.models.rnn_translator import RNNTranslator
+from keras_attention.models.sentence_encoder import SentenceEncoder
 from keras_attention.models.token_classifier import TokenClassifier
 from keras_attention.models.transformer_translator import TransformerTranslator
 from keras_attention.models.translator import Translator
@@ -29,6 +30,7 @@ __all__ = [
     "MaskedLM",
     "Model",
     "RNNTranslator",
+    "SentenceEncoder",
     "TokenClassifier",
     "TransformerTranslator",
     "Translator",

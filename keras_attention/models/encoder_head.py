@@ -15,8 +15,9 @@ class EncoderHead(Model):
     False. A pooler is among them only where the head reads it; elsewhere it is saved with the rest
     but neither trained nor counted.
 
-    What comes out is logits. A model with several outputs returns a dict, with the logits under
-    "logits"; a model with one returns the tensor, and a loss may call it "logits" too.
+    What comes out is logits, but where a subclass calls its `output_name` otherwise. A model with
+    several outputs returns a dict, with the logits under "logits"; a model with one returns the
+    tensor, and a loss may call it "logits" too.
 
     A subclass takes `encoder` first, hands it to `keep_encoder`, makes its layers and its graph,
     and calls `super().__init__(inputs, outputs)`. Its other arguments are attributes that
@@ -24,6 +25,7 @@ class EncoderHead(Model):
     """
 
     head_config = ()
+    output_name = "logits"
     input_axes = {**Encoder.input_axes, "mask_positions": "B P"}
 
     def __init__(self, inputs, outputs, **kwargs):
@@ -37,7 +39,7 @@ class EncoderHead(Model):
         )
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         # Keras would name an output after its layer. Losses and metrics go by these names.
-        self.output_names = sorted(outputs) if isinstance(outputs, dict) else ["logits"]
+        self.output_names = sorted(outputs) if isinstance(outputs, dict) else [self.output_name]
 
     @classmethod
     def from_preset(cls, preset, family=DEFAULT_FAMILY, **options):

@@ -11,6 +11,7 @@ from keras_attention.models import (
     MaskedLM,
     Model,
     RNNTranslator,
+    SentenceEncoder,
     TokenClassifier,
     TransformerTranslator,
 )
@@ -34,6 +35,7 @@ MODELS = {
     ),
     "Classifier": lambda **options: Classifier(encoder(), 3, **options),
     "TokenClassifier": lambda **options: TokenClassifier(encoder(), 3, **options),
+    "SentenceEncoder": lambda **options: SentenceEncoder(encoder(), **options),
     "MaskedLM": lambda **options: MaskedLM(encoder(), **options),
     "LessonClassifier": lambda **options: LessonClassifier(3, 11, 8, **options),
     "TransformerTranslator": lambda **options: TransformerTranslator(11, **SIZES, **options),
