@@ -21,13 +21,22 @@ def read_json_object(path):
         OSError: if the file cannot be read.
         InputError: if the file holds no JSON object or is larger than 16 MB.
     """
+    return parse_json_object(_bytes(path, "object"), path)
+
+
+def read_json_list(path):
+    """As `read_json_object`, for a file that holds a JSON list."""
+    return _parse(_bytes(path, "list"), path, list, "list")
+
+
+def _bytes(path, what):
     path = Path(path)
     if path.stat().st_size > LARGEST:
         raise InputError(
-            f"{path}: expected a JSON object of at most {LARGEST:,} bytes. "
+            f"{path}: expected a JSON {what} of at most {LARGEST:,} bytes. "
             f"Received: {path.stat().st_size:,} bytes"
         )
-    return parse_json_object(path.read_bytes(), path)
+    return path.read_bytes()
 
 
 def json_object_or_empty(path):
@@ -52,12 +61,16 @@ def parse_json_object(data, name):
     Raises:
         InputError: if the bytes are not a JSON object.
     """
+    return _parse(data, name, dict, "object")
+
+
+def _parse(data, name, kind, what):
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: not JSON ({one_line(error)}).") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{name}: expected a JSON object. Received: a {type(value).__name__}")
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected a JSON {what}. Received: a {type(value).__name__}")
     return value
 
 

@@ -13,6 +13,7 @@ from keras_attention.models import (
     ClassifierHead,
     EncoderHead,
     MaskedLM,
+    SentenceEncoder,
     TokenClassifier,
 )
 from keras_attention.models.classifier_head import require_labels
@@ -20,13 +21,18 @@ from keras_attention.problem_types import SINGLE_LABEL
 from keras_attention.text.tokenizers import load_encoder_tokenizer
 
 ENCODER = "encoder"  # the task of the bare model
+EMBEDDING = "embedding"  # that of the bare model with the modules of sentence-transformers
 
 
 class EncoderFamily(Family):
     """A family of `Encoder`s, with the heads of this package: see `Family`."""
 
     bare_task = ENCODER
-    head_classes = (Classifier, MaskedLM, TokenClassifier)
+    head_classes = (Classifier, MaskedLM, SentenceEncoder, TokenClassifier)
+
+    @property
+    def tasks(self):
+        return (*super().tasks, EMBEDDING)
 
     def bare(self, model):
         return model.encoder if isinstance(model, EncoderHead) else model

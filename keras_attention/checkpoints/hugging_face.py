@@ -11,6 +11,7 @@ from keras_attention.checkpoints.checkpoint_tensors import (
     require_possible,
     tensor_names,
 )
+from keras_attention.checkpoints.encoder_family import EMBEDDING
 from keras_attention.checkpoints.families import family_of_model
 from keras_attention.checkpoints.hugging_face_config import (
     read_config,
@@ -18,13 +19,20 @@ from keras_attention.checkpoints.hugging_face_config import (
     task_of_config,
 )
 from keras_attention.checkpoints.parts import assign
-from keras_attention.checkpoints.safetensors_file import open_tensors, write_tensors
+from keras_attention.checkpoints.safetensors_file import (
+    INDEX,
+    WEIGHTS,
+    open_tensors,
+    weights_path,
+    write_tensors,
+)
+from keras_attention.checkpoints.sentence_transformers import module_files, with_modules
+from keras_attention.checkpoints.write_sentence_modules import own_names, write_modules
 from keras_attention.json_file import is_string, json_object_or_empty, listed, whole_read
+from keras_attention.models import SentenceEncoder
 from keras_attention.models.encoder import require_taken
 from keras_attention.new_directory import new_directory
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"  # of weights in several files
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # A directory that is overwritten may hold these, beside what is written anew.
 TOKENIZER_FILES = (
@@ -36,7 +44,6 @@ TOKENIZER_FILES = (
 )
 # The ends of names of files that are read: weights, settings, and vocabularies of all kinds.
 _READ = (".json", ".safetensors", ".txt", ".model", ".spm")
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 def load_hugging_face(directory, task=None, **overrides):
@@ -49,15 +56,17 @@ def load_hugging_face(directory, task=None, **overrides):
         directory: holds config.json and model.safetensors, or model.safetensors.index.json and the
             files that it names; float16 and bfloat16 are cast.
         task: one of the family's: of BERT and DistilBERT "encoder" for the bare encoder,
-            "classifier", "masked-lm" or "token-classifier". None takes what "architectures" in
+            "classifier", "masked-lm", "token-classifier", or "embedding" for the encoder with the
+            modules of sentence-transformers in the directory. None takes what "architectures" in
             config.json names, and the family's default, such as the bare encoder, where it names
             nothing.
         **overrides: arguments of the bare model other than sizes: `dropout`, `dtype`, `activation`.
 
     Returns:
         The bare model of the family, such as a `BertEncoder`, or one with a head, such as a
-        `MaskedLM`, `Classifier` or `TokenClassifier`. Of the last two, `.labels` are the names of
-        the classes, and `.problem_type` is what the config says that the logits mean.
+        `MaskedLM`, `SentenceEncoder`, `Classifier` or `TokenClassifier`. Of the last two, `.labels`
+        are the names of the classes, and `.problem_type` is what the config says that the logits
+        mean.
 
     Raises:
         ValueError: if `task` is unknown, or the bare model does not take an argument.
@@ -75,7 +84,9 @@ def _load(directory, task, overrides):
     if task is None:
         task = task_of_config(config, family, directory / "config.json")
     require(task in family.tasks, "task", f"None or one of {family.tasks}", task=task)
-    path = _weights_path(directory)
+    if task == EMBEDDING:
+        return with_modules(_load(directory, family.bare_task, overrides), directory)
+    path = weights_path(directory)
     with open_tensors(path) as file:
         names = tensor_names(file.shapes, family, with_head=task != family.bare_task)
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
@@ -96,27 +107,6 @@ def _load(directory, task, overrides):
     assign(values)
     family.complete(model, config, directory / "config.json")
     return model
-
-
-def _weights_path(directory):
-    """The path of the weights, or of the index of their files.
-
-    Raises:
-        InputError: if there are none, or a pickle alone.
-    """
-    path = directory / WEIGHTS
-    if path.exists():
-        return path
-    if (directory / INDEX).exists():
-        return directory / INDEX
-    found = [name for name in PICKLES if (directory / name).exists()]
-    reason = (
-        f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
-        f"{WEIGHTS}, in which most models are published too."
-        if found
-        else ""
-    )
-    raise InputError(f"{path} does not exist.{reason}")
 
 
 def _tasks_found(family, config, names):
@@ -168,7 +158,7 @@ def _has_head(directory, task):
     config, family = read_config(directory)
     if not any((directory / name).exists() for name in (WEIGHTS, INDEX)):
         return False
-    with open_tensors(_weights_path(directory)) as file:
+    with open_tensors(weights_path(directory)) as file:
         return task in _tasks_found(family, config, tensor_names(file.shapes, family, True))
 
 
@@ -199,7 +189,8 @@ def load_tokenizer(directory):
 
 def hugging_face_files(directory):
     """The names of the files that may be read of a HuggingFace directory, for `whole_read`."""
-    return [name for name in listed(directory) if name.endswith(_READ)]
+    names = [*listed(directory), *module_files(directory)]
+    return [name for name in names if name.endswith(_READ)]
 
 
 def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
@@ -210,9 +201,10 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         model: a `BertEncoder`, written as BertModel; or one with a head: `MaskedLM`, written as
             BertForMaskedLM, or BertForPreTraining with next sentences; `Classifier` that reads the
             pooled output by one layer: BertForSequenceClassification; `TokenClassifier`:
-            BertForTokenClassification. The same of a `DistilBertEncoder`, whose `Classifier` has
-            its `classifier_options()`. A rate of dropout that the family's config has no name for
-            is not written: of a DistilBERT `pooled_dropout` and that of a `TokenClassifier`.
+            BertForTokenClassification; `SentenceEncoder`: BertModel with the modules of
+            sentence-transformers. The same of a `DistilBertEncoder`, whose `Classifier` has its
+            `classifier_options()`. A rate of dropout that the family's config has no name for is
+            not written: of a DistilBERT `pooled_dropout` and that of a `TokenClassifier`.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.
@@ -225,15 +217,17 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
             classes.
     """
     family = family_of_model(model)
+    has_modules = isinstance(model, SentenceEncoder)
+    written = model.encoder if has_modules else model
     config = {
-        "architectures": [family.architecture(model)],
-        **family.config(model),
+        "architectures": [family.architecture(written)],
+        **family.config(written),
         **family.label_config(model, labels),
         **({} if tokenizer is None else family.tokenizer_config(tokenizer)),
     }
     # HuggingFace has no pooler that the model does not read.
-    weights = {id(weight) for weight in model.weights}
-    parts = family.parts(model).items()
+    weights = {id(weight) for weight in written.weights}
+    parts = family.parts(written).items()
     parts = {name: part for name, part in parts if id(part.variable) in weights}
     with new_directory(directory, force, _foreign) as temporary:
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
@@ -242,7 +236,9 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         write_tensors(temporary / WEIGHTS, tensors)
         if tokenizer is not None:
             family.save_tokenizer(tokenizer, temporary)
-        _refuse_others(directory, temporary)
+        if has_modules:
+            write_modules(temporary, model)
+        _refuse_others(directory, temporary, own_names(directory) if has_modules else ())
 
 
 def _foreign(directory):
@@ -255,8 +251,14 @@ def _foreign(directory):
     )
 
 
-def _refuse_others(directory, temporary):
-    """Raises `InputError` if `directory` holds more than what replaces it, or may be lost."""
+def _refuse_others(directory, temporary, own):
+    """Raises `InputError` if `directory` holds more than what replaces it, or may be lost.
+
+    Args:
+        directory: that is overwritten, if there is one.
+        temporary: what replaces it.
+        own: further names in it that may be lost.
+    """
     directory = Path(directory)
     if not directory.exists():
         return
@@ -265,7 +267,8 @@ def _refuse_others(directory, temporary):
         WEIGHTS,
         INDEX,
         *TOKENIZER_FILES,
-        *(p.name for p in temporary.iterdir()),
+        *(p.name for p in temporary.iterdir() if p.is_file()),
+        *own,
     }
     names = {path.name for path in directory.iterdir()} - written
     others = sorted(name for name in names if not _SHARD.fullmatch(name))

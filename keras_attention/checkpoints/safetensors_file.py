@@ -10,6 +10,9 @@ from keras_attention.files import write_atomically
 from keras_attention.json_file import read_json_object, shortened
 
 FLOATS = ("F64", "F32", "F16", "BF16")
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in several files
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 class TensorFile:
@@ -27,6 +30,27 @@ class TensorFile:
     def read(self, name):
         """A tensor as a float32 array."""
         return np.asarray(self._files[name].get_tensor(name)).astype("float32", copy=False)
+
+
+def weights_path(directory):
+    """The path of the weights in a published directory, or of the index of their files.
+
+    Raises:
+        InputError: if there are none, or a pickle alone.
+    """
+    path = Path(directory) / WEIGHTS
+    if path.exists():
+        return path
+    if (path.parent / INDEX).exists():
+        return path.parent / INDEX
+    found = [name for name in PICKLES if (path.parent / name).exists()]
+    reason = (
+        f" {found[0]} is a pickle, which may run code, and is not read: convert it to "
+        f"{WEIGHTS}, in which most models are published too."
+        if found
+        else ""
+    )
+    raise InputError(f"{path} does not exist.{reason}")
 
 
 @contextmanager

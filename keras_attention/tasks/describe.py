@@ -72,10 +72,12 @@ def _describe_published(path, name):
         read_max_length,
         task_of_config,
     )
+    from keras_attention.checkpoints.sentence_transformers import task_of_modules
 
     config, family = read_config(path)
-    task = task_of(task_of_config(config, family, path / "config.json"), name)
-    model, tokenizer = load_hugging_face(path), load_tokenizer(path)
+    of_modules = task_of_modules(path)
+    task = task_of(of_modules or task_of_config(config, family, path / "config.json"), name)
+    model, tokenizer = load_hugging_face(path, task.kind), load_tokenizer(path)
     named = ", ".join(config.get("architectures") or ["config.json names no head"])
     yield f"published directory of a {family.name}: {task.kind} ({named})"
     sizes = [f"{model.count_params():,} parameters", *_sizes(family.bare(model).get_config())]
@@ -90,6 +92,7 @@ def _describe_published(path, name):
     yield f"weights: {size:.1f} MB"
     tasks = [kind for kind in family.heads if has_head(path, kind)]
     tasks += [] if family.bare_task is None else [family.bare_task]
+    tasks += [] if of_modules is None else [of_modules]
     yield f"`keras-attention import {name}` makes a run of it, as one of {', '.join(tasks)}"
 
 

@@ -18,8 +18,9 @@ def import_checkpoint(directory, output, task=None, force=False):
         directory: holds config.json, model.safetensors and the tokenizer's files.
         output: path of the run.
         task: one that the family has models for, such as "classifier", "masked-lm",
-            "token-classifier" or "encoder"; by default what "architectures" in config.json says,
-            and the first of the family's where it says nothing.
+            "token-classifier", "encoder" or "embedding"; by default "embedding" of a directory of
+            sentence-transformers, else what "architectures" in config.json says, and the first of
+            the family's where it says nothing.
         force: whether an existing run may be overwritten.
 
     Returns:
@@ -34,12 +35,13 @@ def import_checkpoint(directory, output, task=None, force=False):
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import hugging_face_files
     from keras_attention.checkpoints.hugging_face_config import read_max_length
+    from keras_attention.checkpoints.sentence_transformers import task_of_modules
 
     refuse_existing_directory(output, force, [directory], foreign_to_run)
     model, tokenizer, longest = whole_read(
         directory,
         lambda path: (
-            load_hugging_face(path, task=task),
+            load_hugging_face(path, task=task or task_of_modules(path)),
             load_tokenizer(path),
             read_max_length(path),
         ),
