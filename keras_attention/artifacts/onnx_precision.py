@@ -14,17 +14,14 @@ from keras_attention.artifacts.quantization import is_weight, quantize
 # Below this, quantising the rows of the other factor takes longer than the product gains.
 MIN_INTEGER_ELEMENTS = 2**17
 
-# Of a quantised activation on either side of its zero. Seven bits: processors without VNNI add
-# pairs of products of (unsigned, signed) bytes in 16 bits, where 2 * 127 * 127 has room and
-# 2 * 255 * 127 is cut off. So every processor computes the same.
-ACTIVATION_LEVELS = 63
-ACTIVATION_ZERO = 64
+# Of a quantised activation, from the least number of its row to the greatest. Seven bits:
+# processors without VNNI add pairs of products of (unsigned, signed) bytes in 16 bits, where
+# 2 * 127 * 127 has room and 2 * 255 * 127 is cut off. So every processor computes the same.
+ACTIVATION_LEVELS = 127
 
 _ACTIVATION_CONSTANTS = {
-    "quantize/zero": np.uint8(ACTIVATION_ZERO),
-    "quantize/shift": np.float32(ACTIVATION_ZERO),
     "quantize/levels": np.float32(ACTIVATION_LEVELS),
-    "quantize/smallest": np.float32(1e-20),  # in the place of 0, for a row of zeros
+    "quantize/smallest": np.float32(1e-20),  # in the place of 0, for a row of equal numbers
     "quantize/last_axis": np.array([-1]),
 }
 
@@ -32,8 +29,8 @@ ARITHMETIC = {
     "float16": "float32: weights are converted when the file is loaded",
     "int8": (
         f"products with a matrix of at least {MIN_INTEGER_ELEMENTS:,} elements in integers, "
-        "activations quantised by row to 7 bits; all other float32, weights converted when the "
-        "file is loaded"
+        "activations quantised by row to 7 bits, from its least number to its greatest; all other "
+        "float32, weights converted when the file is loaded"
     ),
 }
 
@@ -115,7 +112,12 @@ def _int8(weights, graph):
         if weights[name].size < MIN_INTEGER_ELEMENTS:
             return [matmul]
         suffix = "/transposed" if matrix in transposed else ""
-        return _integer_product(matmul, f"{name}/int8{suffix}", f"{name}/scale{suffix}")
+        # What each column adds up to: the part of the product that is the same for equal numbers.
+        values, scale = constants[f"{name}/int8"], constants[f"{name}/scale"]
+        sums = f"{name}/sums{suffix}"
+        axis = 1 if suffix else 0
+        constants[sums] = (values.sum(axis, dtype="int32") * scale.ravel()).astype("float32")
+        return _integer_product(matmul, f"{name}/int8{suffix}", f"{name}/scale{suffix}", sums)
 
     replace_nodes(graph, replace)
     return constants, nodes
@@ -141,13 +143,14 @@ def _swaps_two_axes(transpose):
     return [list(a.ints) for a in transpose.attribute if a.name == "perm"] in ([[1, 0]], [])
 
 
-def _integer_product(matmul, matrix, scale):
+def _integer_product(matmul, matrix, scale, sums):
     """The nodes of `x @ (matrix * scale)` with `x` quantised by row.
 
-    `x = q * row_scale` with `row_scale = max |x| / levels`, so the product is
-    `(q @ matrix) * row_scale * scale`. The two scales are applied one after the other, and the
-    first is made by a division: a runtime that knows the pattern of one scale for the whole tensor
-    must not find it here.
+    `x = q * row_scale + least` with `row_scale = (greatest - least) / levels`, so the product is
+    `(q @ matrix) * row_scale * scale + least * sums`, with the `sums` of the columns of
+    `matrix * scale`. What is mostly of one sign, as after GELU and ReLU, so gets all levels. The
+    two scales are applied one after the other, and the first is made by a division: a runtime that
+    knows the pattern of one scale for the whole tensor must not find it here.
     """
     from onnx import TensorProto, helper
 
@@ -158,15 +161,17 @@ def _integer_product(matmul, matrix, scale):
         nodes.append(helper.make_node(op, inputs, [output], **attributes))
         return output
 
-    largest = node("Abs", [x], f"{y}/abs")
-    largest = node("ReduceMax", [largest, "quantize/last_axis"], f"{y}/largest", keepdims=1)
-    largest = node("Max", [largest, "quantize/smallest"], f"{y}/positive")
-    inverse = node("Div", ["quantize/levels", largest], f"{y}/inverse")
-    q = node("Round", [node("Mul", [x, inverse], f"{y}/scaled")], f"{y}/rounded")
-    q = node("Add", [q, "quantize/shift"], f"{y}/shifted")
-    q = node("Cast", [q], f"{y}/quantized", to=TensorProto.UINT8)
-    product = node("MatMulInteger", [q, matrix, "quantize/zero"], f"{y}/integers")
+    greatest = node("ReduceMax", [x, "quantize/last_axis"], f"{y}/greatest", keepdims=1)
+    least = node("ReduceMin", [x, "quantize/last_axis"], f"{y}/least", keepdims=1)
+    span = node("Sub", [greatest, least], f"{y}/span")
+    span = node("Max", [span, "quantize/smallest"], f"{y}/positive")
+    inverse = node("Div", ["quantize/levels", span], f"{y}/inverse")
+    q = node("Mul", [node("Sub", [x, least], f"{y}/above"), inverse], f"{y}/scaled")
+    q = node("Cast", [node("Round", [q], f"{y}/rounded")], f"{y}/quantized", to=TensorProto.UINT8)
+    product = node("MatMulInteger", [q, matrix], f"{y}/integers")
     product = node("Cast", [product], f"{y}/sums", to=TensorProto.FLOAT)
-    row_scale = node("Div", [largest, "quantize/levels"], f"{y}/row_scale")
-    node("Mul", [node("Mul", [product, row_scale], f"{y}/by_row"), scale], y)
+    row_scale = node("Div", [span, "quantize/levels"], f"{y}/row_scale")
+    product = node("Mul", [product, row_scale], f"{y}/by_row")
+    product = node("Mul", [product, scale], f"{y}/by_column")
+    node("Add", [product, node("Mul", [least, sums], f"{y}/of_least")], y)
     return nodes
