@@ -161,7 +161,7 @@ def masked_max(inputs, mask):
     """
     inputs = ops.convert_to_tensor(inputs)
     mask = ops.expand_dims(ops.cast(mask, "bool"), -1)  # (B, T, 1)
-    lowest = ops.cast(fill_value(keras.backend.standardize_dtype(inputs.dtype)), inputs.dtype)
+    lowest = fill_value(keras.backend.standardize_dtype(inputs.dtype))
     greatest = ops.max(ops.where(mask, inputs, lowest), axis=1)
     return ops.where(ops.any(mask, axis=1), greatest, ops.zeros_like(greatest))
 

@@ -135,7 +135,8 @@ import json, sys
 import keras_attention
 artifact, runtime, texts = json.loads(sys.argv[1])
 model = keras_attention.load(artifact, runtime)
-found = model.probabilities(texts) if hasattr(model, "probabilities") else model.outputs(texts)
+names = [name for name in ("probabilities", "embed", "outputs") if hasattr(model, name)]
+found = getattr(model, names[0])(texts)
 heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
 print(json.dumps([[array.tolist() for array in found], heavy]))
 """

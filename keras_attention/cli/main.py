@@ -17,6 +17,7 @@ COMMANDS = {
     "import": ("import_checkpoint", "make a run of a published (HuggingFace) directory"),
     "translate": ("translate", "translate lines of text"),
     "classify": ("classify", "classify lines of text"),
+    "embed": ("embed", "give lines of text vectors"),
     "evaluate": ("evaluate", "measure a model"),
     "export": ("export", "write the formats of a run that other programs load, such as ONNX"),
     "inspect": ("inspect", "show what a run, an artifact or a published directory holds"),

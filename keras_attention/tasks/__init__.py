@@ -15,14 +15,17 @@ TASKS = {
     "masked-lm": "masked_lm",
     "encoder": "encoding",
     "token-classifier": "token_classification",
+    "embedding": "embedding",
 }
 
 _MODULES = {
     "ClassifierConfig": "classification.classifier_config",
+    "EmbeddingConfig": "embedding.embedding_config",
     "MaskedLMConfig": "masked_lm.masked_lm_config",
     "Option": "option",
     "Task": "task",
     "TextClassifier": "classification.text_classifier",
+    "TextEmbedder": "embedding.text_embedder",
     "TextTranslator": "translation.text_translator",
     "TranslatorConfig": "translation.translator_config",
 }

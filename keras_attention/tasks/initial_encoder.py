@@ -29,7 +29,7 @@ def initial_encoder(config, custom_objects=None):
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
             fewer positions than the texts of `config` need.
     """
-    model, tokenizer = _read(config, False, custom_objects)
+    model, tokenizer = _read(config, None, custom_objects)
     return Initial(_prepared(own_encoder(model), config), tokenizer)
 
 
@@ -41,18 +41,43 @@ def initial_masked_lm(config, custom_objects=None):
     """
     from keras_attention.models import MaskedLM
 
-    source, tokenizer = _read(config, True, custom_objects)
+    source, tokenizer = _read(config, "masked-lm", custom_objects)
     model = MaskedLM(_prepared(own_encoder(source), config))
     if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
     return Initial(model, tokenizer)
 
 
-def _read(config, with_head, custom_objects):
-    """A model that is or has an encoder, and its tokenizer; `with_head` prefers a masked LM."""
+def initial_sentence_encoder(config, custom_objects=None):
+    """As `initial_encoder` with what makes one vector of a text: the source's own if it has it.
+
+    `config.pooling` goes before the source's pooling, unless it is None.
+
+    Returns:
+        `Initial`: a `SentenceEncoder` and its tokenizer.
+    """
+    from keras_attention.models import SentenceEncoder
+
+    source, tokenizer = _read(config, "embedding", custom_objects)
+    own = {}
+    if isinstance(source, SentenceEncoder):
+        own = {"pooling": source.pooling, "normalize": source.normalize, "dense": source.dense}
+    own |= config.given_of(pooling=config.pooling)
+    length = config.max_sequence_length
+    encoder = _prepared(own_encoder(source), config)
+    model = SentenceEncoder(encoder, **own, max_sequence_length=length)
+    if isinstance(source, SentenceEncoder):
+        for layer, other in zip(model.dense_layers, source.dense_layers, strict=True):
+            layer.set_weights(other.get_weights())
+    return Initial(model, tokenizer)
+
+
+def _read(config, head, custom_objects):
+    """A model that is or has an encoder, and its tokenizer; with the head for a task if there is
+    one, or None for no head."""
     directory = Path(config.initial_weights)
     model, tokenizer = json_file.whole_read(
-        directory, lambda path: _parts(path, with_head, custom_objects), _names
+        directory, lambda path: _parts(path, head, custom_objects), _names
     )
     # Published embeddings may have rows to spare, never too few.
     rows = own_encoder(model).vocabulary_size
@@ -64,7 +89,7 @@ def _read(config, with_head, custom_objects):
     return model, tokenizer
 
 
-def _parts(directory, with_head, custom_objects):
+def _parts(directory, head, custom_objects):
     try:
         values = read_json_object(directory / "config.json")
     except OSError as error:
@@ -86,6 +111,7 @@ def _parts(directory, with_head, custom_objects):
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import has_head
     from keras_attention.checkpoints.hugging_face_config import read_family
+    from keras_attention.checkpoints.sentence_transformers import task_of_modules
 
     family = read_family(directory)
     if "encoder" not in family.tasks:
@@ -93,8 +119,8 @@ def _parts(directory, with_head, custom_objects):
             f"{directory} is a published directory of a {family.name}, which has no encoder to "
             "begin with."
         )
-    has_masked_lm = with_head and has_head(directory, "masked-lm")
-    model = load_hugging_face(directory, task="masked-lm" if has_masked_lm else "encoder")
+    has_own = head is not None and (task_of_modules(directory) == head or has_head(directory, head))
+    model = load_hugging_face(directory, task=head if has_own else "encoder")
     return model, load_tokenizer(directory)
 
 

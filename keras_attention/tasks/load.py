@@ -41,8 +41,9 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
 
     Returns:
         A `TextTranslator` with `translate(list of str) -> list of str`, a `TextClassifier` with
-        `classify(list of str) -> list of str`, or an `IdsModel` with `outputs(list of str)`. Where
-        the model tells classes apart, `labels` are their names.
+        `classify(list of str) -> list of str`, a `TextEmbedder` with `embed(list of str) -> (N, D)
+        float32`, or an `IdsModel` with `outputs(list of str)`. Where the model tells classes apart,
+        `labels` are their names.
 
     Raises:
         InputError: if `path` is neither, does not hold that format, holds a file that is not what

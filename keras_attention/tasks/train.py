@@ -40,7 +40,7 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
     """Trains a model and leaves a run directory: see `TrainingRun`.
 
     Args:
-        config: a `TranslatorConfig`, `ClassifierConfig` or `MaskedLMConfig`.
+        config: a `TranslatorConfig`, `ClassifierConfig`, `MaskedLMConfig` or `EmbeddingConfig`.
         output: path of the run directory.
         resume: whether to go on from the last snapshot in `output`, if there is one. Options that
             are given and differ from those of the run are taken or refused: see `TrainingRun`.

@@ -21,7 +21,9 @@ def inspected(capfd, path):
     return out.splitlines()
 
 
-@pytest.mark.parametrize("head", ["classifier", "masked-lm", "token-classifier", "encoder"])
+@pytest.mark.parametrize(
+    "head", ["classifier", "masked-lm", "token-classifier", "encoder", "embedding"]
+)
 def test_what_it_holds(capfd, tmp_path, head):
     directory, model = tmp_path / "published", small_model(head)
     save_hugging_face(model, word_piece(), directory)
@@ -66,10 +68,11 @@ def test_what_its_tokenizer_says(capfd, tmp_path):
 def test_sentence_transformers(capfd):
     lines = inspected(capfd, PUBLISHED)
     assert lines[:2] == [
-        "published directory of a BERT: encoder (BertModel)",
-        "model: 22,713,216 parameters, 6 layers of width 384, 12 heads",
+        "published directory of a BERT: embedding (BertModel)",
+        "model: 22,565,376 parameters, 6 layers of width 384, 12 heads",
     ]
     assert "texts of at most 256 tokens" in lines and "weights: 90.9 MB" in lines
+    assert lines[-1].endswith(" makes a run of it, as one of encoder, embedding")
 
 
 @pytest.mark.parametrize(

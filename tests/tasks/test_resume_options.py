@@ -1,4 +1,4 @@
-"""Every option of the three trainings, given to a run that goes on: taken, or refused by name."""
+"""Every option of the trainings, given to a run that goes on: taken, or refused by name."""
 
 import shutil
 
@@ -22,11 +22,13 @@ BEGUN = {
     "translator": dict(architecture="rnn", train_source="a.en", train_target="a.de", window=40),
     "classifier": dict(train="a.jsonl", preset="tiny", pooling="mean"),
     "masked-lm": dict(train="a.jsonl", window=40),
+    "embedding": dict(train="a.jsonl", preset="tiny", pooling="mean"),
 }
 # Where another value than the run's cannot be made from the option alone.
 VALUES = {"class_weights": "balanced", "bleu_tokenize": "none", "layer_decay": 0.9, "patience": 2}
 # Data may have moved; whether they are the same is another question.
 DATA = {"train", "valid", "text_column", "label_column", "initial_weights"}
+COLUMNS = {"embedding": {"pair_column"}}  # of a classifier it says what the model reads
 DATA |= {f"{part}_{side}" for part in ("train", "valid") for side in ("source", "target")}
 DECODING = {"beam_size", "length_penalty", "coverage_penalty", "min_length", "max_length"}
 EVERY = {"epochs", "learning_rate", "clip_norm", "jit_compile", "snapshot_every"}
@@ -38,6 +40,7 @@ TAKEN = {
     "classifier": EVERY
     | {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"},
     "masked-lm": EVERY | {"warmup_share", "weight_decay", "masked_share", "whole_words"},
+    "embedding": EVERY | {"warmup_share", "weight_decay"},
 }
 # What a finished run takes: more to train, and what needs no training.
 LATE = {"epochs", "patience", "average_checkpoints", *DECODING}
@@ -59,6 +62,8 @@ def own(config, name):
 
 def other_value(option, value):
     """A valid value of an option that is not the run's."""
+    if option.name == "pooling":
+        return "pooled" if value == "mean" and "pooled" in option.help else "cls"
     if option.name in VALUES:
         return VALUES[option.name]
     if option.name == "jit_compile":
@@ -136,10 +141,10 @@ def test_of_a_run_that_was_interrupted(kind, option, begun, flags):
         config, is_finished = resumed(kind, path, **{option.name: value})
     except (InputError, ValueError) as error:
         assert flag_of(option) in spelled(str(error))
-        assert option.name not in TAKEN[kind] | DATA
+        assert option.name not in TAKEN[kind] | DATA | COLUMNS.get(kind, set())
     else:
         assert own(config, option.name) == value and not is_finished
-        assert option.name in TAKEN[kind] | DATA
+        assert option.name in TAKEN[kind] | DATA | COLUMNS.get(kind, set())
         rest = {n: v for n, v in before.to_dict().items() if n not in (option.name, "decoding")}
         assert rest.items() <= config.to_dict().items()
 

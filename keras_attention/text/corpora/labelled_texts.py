@@ -83,13 +83,14 @@ def read_labelled(
     (texts, labels, *pairs), lines = read_columns(path, columns)
     data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
     for column, values in ((text_column, texts), *zip([pair_column], pairs, strict=False)):
-        _require_strings(data, column, values)
+        require_strings(data, column, values)
     if problem_type is not None:
         data.labels = parse_labels(data.labels, problem_type, data.place, label_column)
     return data
 
 
-def _require_strings(data, column, values):
+def require_strings(data, column, values):
+    """Raises `InputError` unless the values of a column of `LabelledTexts` are strings."""
     for index, value in enumerate(values):
         if not isinstance(value, str):
             raise InputError(
@@ -119,7 +120,7 @@ def read_texts(path, text_column="text"):
     else:
         (texts,), lines = read_columns(path, [text_column])
         unlabelled = LabelledTexts(texts, None, [], lines, str(path))
-        _require_strings(unlabelled, text_column, texts)
+        require_strings(unlabelled, text_column, texts)
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise InputError(f"{path}: no text; expected one line or row of it, or more.")
@@ -147,7 +148,7 @@ def text_of_line(line, number, path, text_column="text"):
             f"{path}: a {file_format} file cannot be read by windows; .jsonl and text can."
         )
     values = json_row(line, number, [text_column], path)
-    _require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
+    require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
     return values[0]
 
 

@@ -35,11 +35,7 @@ def read_columns(path, columns):
         InputError: if the file cannot be read, is not UTF-8, lacks a column or has no rows, or if a
             row has too few or too many fields. The message names the line.
     """
-    file_format = tabular_format(path)
-    if file_format is None:
-        raise InputError(
-            f"{path}: unknown kind of file; expected {', '.join(FORMATS)} (or with .gz)."
-        )
+    file_format = _require_format(path)
     if file_format == ".jsonl":
         lines = read_lines(path, expected="one JSON object a line")
         rows = list(_json_rows(lines, columns, path))
@@ -52,6 +48,37 @@ def read_columns(path, columns):
     return [list(values) for values in zip(*[row for _, row in rows], strict=True)], [
         line for line, _ in rows
     ]
+
+
+def read_header(path):
+    """The names of the columns of a tabular file; of a `.jsonl` file those of its first row.
+
+    Raises:
+        InputError: if the file cannot be read, or has neither names nor rows.
+
+    >>> read_header("pairs.tsv")
+    ['text', 'pair']
+    """
+    if _require_format(path) == ".jsonl":
+        lines = enumerate(read_lines(path, expected="one JSON object a line"), start=1)
+        number, line = next(((n, line) for n, line in lines if line.strip()), (1, "{}"))
+        names = list(_json_object(line, number, path))
+    else:
+        lines = read_lines(path, expected="a line with the names of the columns, then the rows")
+        rows = (_csv_rows if tabular_format(path) == ".csv" else _tsv_rows)(lines, path)
+        names = [name.strip() for name in next(rows, (1, []))[1]]
+    if not names:
+        raise InputError(f"{path}: no rows; expected one example or more.")
+    return names
+
+
+def _require_format(path):
+    file_format = tabular_format(path)
+    if file_format is None:
+        raise InputError(
+            f"{path}: unknown kind of file; expected {', '.join(FORMATS)} (or with .gz)."
+        )
+    return file_format
 
 
 def _csv_rows(lines, path):
@@ -104,18 +131,23 @@ def json_row(line, number, columns, path):
     Raises:
         InputError: if the line is not a JSON object with these columns.
     """
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-    if not isinstance(row, dict):
-        raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
+    row = _json_object(line, number, path)
     for column in columns:
         if column not in row:
             raise InputError(
                 f"{path}, line {number}: no column {column!r}; its columns are {listed(row)}."
             )
     return [row[column] for column in columns]
+
+
+def _json_object(line, number, path):
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
+    return row
 
 
 def listed(names, longest=40):

@@ -1,0 +1,1 @@
+"""Sentence vectors: one vector for each text."""

@@ -1,0 +1,52 @@
+"""Pairs of texts from files, to train and evaluate sentence vectors on."""
+
+from keras_attention._validation import InputError
+from keras_attention.problem_types import REGRESSION
+from keras_attention.text.corpora.label_values import parse_labels
+from keras_attention.text.corpora.labelled_texts import LabelledTexts, require_strings
+from keras_attention.text.corpora.tabular_files import listed, read_columns, read_header
+
+SCORE = "score"  # the column of scores, where there is one
+
+
+def read_pairs(path, text_column=None, pair_column=None, score_column=None):
+    """Two texts a row, and perhaps a score, from a `.csv`, `.tsv` or `.jsonl` file, or such a .gz.
+
+    Args:
+        path: of the file.
+        text_column, pair_column: names of the columns of the first and of the second texts. By
+            default they are the first columns that have no other meaning, whatever their names.
+        score_column: name of the column of numbers that say how alike the texts of a pair are; by
+            default "score", where there is such a column.
+
+    Returns:
+        `LabelledTexts`, whose labels are the scores, a list of numbers; None where there are none.
+
+    Raises:
+        InputError: if the file cannot be read, has no second column, or holds something else than
+            texts and numbers there. The message names the line.
+
+    >>> read_pairs("pairs.tsv").pairs[:1]
+    ['Ein Hund rennt.']
+    """
+    header = read_header(path)
+    if score_column is None and SCORE in header and SCORE not in (text_column, pair_column):
+        score_column = SCORE
+    named = (text_column, pair_column, score_column)
+    free = (name for name in header if name not in named)
+    text_column, pair_column = (
+        next(free, None) if name is None else name for name in (text_column, pair_column)
+    )
+    if text_column is None or pair_column is None:
+        raise InputError(
+            f"{path}: expected two columns of texts; its columns are {listed(header)}."
+        )
+    columns = [text_column, pair_column, *([] if score_column is None else [score_column])]
+    (texts, pairs, *scores), lines = read_columns(path, columns)
+    data = LabelledTexts(texts, pairs, None, lines, str(path))
+    for column, values in ((text_column, texts), (pair_column, pairs)):
+        require_strings(data, column, values)
+    if scores:
+        rows = parse_labels(scores[0], REGRESSION, data.place, score_column)
+        data.labels = [number for (number,) in rows]
+    return data
