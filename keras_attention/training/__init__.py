@@ -13,8 +13,10 @@ from keras_attention.training.inverse_square_root_schedule import InverseSquareR
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
 from keras_attention.training.linear_cross_entropy import linear_cross_entropy
+from keras_attention.training.multiple_negatives_ranking import MultipleNegativesRanking
 from keras_attention.training.noam_schedule import NoamSchedule
 from keras_attention.training.preemption_handler import PreemptionHandler, TrainingInterrupted
+from keras_attention.training.retrieval_scores import retrieval_scores
 from keras_attention.training.snapshots import Snapshots, restore_latest, save_snapshot
 from keras_attention.training.stop_at_nan import StopAtNaN
 from keras_attention.training.token_loss import TokenLoss
@@ -30,6 +32,7 @@ __all__ = [
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",
     "LayerwiseAdamW",
+    "MultipleNegativesRanking",
     "NoamSchedule",
     "Perplexity",
     "Snapshots",
@@ -47,6 +50,7 @@ __all__ = [
     "multi_label_scores",
     "regression_scores",
     "restore_latest",
+    "retrieval_scores",
     "save_snapshot",
     "translation_scores",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention._validation import require
 from keras_attention.problem_types import HALF, MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from keras_attention.training.correlations import pearson, spearman
 
 # The scores of `scores_of_answers` that sum up all texts and labels.
 SUMMARY = {
@@ -178,23 +179,11 @@ def regression_scores(targets, predictions, names):
 def _of_numbers(targets, predictions):
     errors = predictions - targets
     return {
-        "pearson": _correlation(targets, predictions),
-        "spearman": _correlation(_ranks(targets), _ranks(predictions)),
+        "pearson": pearson(targets, predictions),
+        "spearman": spearman(targets, predictions),
         "mse": float((errors**2).mean()),
         "mae": float(np.abs(errors).mean()),
     }
-
-
-def _correlation(first, second):
-    if len(np.unique(first)) < 2 or len(np.unique(second)) < 2:
-        return None
-    return float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
-
-
-def _ranks(values):
-    """The rank of each value, from 1 on; equal ones share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _require_rows(targets, predictions, names):

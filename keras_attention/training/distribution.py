@@ -188,6 +188,23 @@ def over_replicas(numbers, context):
     return [None if number is None else context.all_reduce(add, number) for number in numbers]
 
 
+def gathered(*tensors):
+    """Tensors with the rows of all replicas, and the number of rows of the replicas before this.
+
+    The gradient of what a replica makes of the rows of others goes back to these, so that the sum
+    over replicas is the gradient of the whole batch.
+
+    Args:
+        *tensors: (B, ...), each with as many rows.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return *tensors, 0
+    sizes = context.all_gather(tf.shape(tensors[0])[:1], axis=0)
+    offset = tf.reduce_sum(sizes[: context.replica_id_in_sync_group])
+    return *(context.all_gather(tensor, axis=0) for tensor in tensors), offset
+
+
 def _clip(gradients, optimizer):
     """Clips the whole batch's gradients as `optimizer` would; they still have the loss scale."""
     scale = 1.0

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_attention._validation import require
 from keras_attention.keras_private import mask_of, output_losses, set_mask
 from keras_attention.masks import implicit_mask
+from keras_attention.training.multiple_negatives_ranking import MultipleNegativesRanking
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.with_axes_of import with_axes_of
 
@@ -264,7 +266,11 @@ def loss_terms(model, part, rows, y_pred, eagerly=None):
     sample_weight = by_output(sample_weight, model, y_pred)
     terms = []
     for loss, weight, *tensors in output_losses(model, y, y_pred, sample_weight):
-        if eagerly is not None:
+        if isinstance(loss, MultipleNegativesRanking):  # which gathers the rows of all replicas
+            micro_batches = model.micro_batches
+            expected = f"1 with {type(loss).__name__}, whose negatives are of the whole batch"
+            require(micro_batches == 1, "micro_batches", expected, micro_batches=micro_batches)
+        elif eagerly is not None:
             _require_joinable(loss, tensors, eagerly)
         mean, count = mean_and_count(loss, *tensors)
         mean, count = (None if n is None else ops.where(rows > 0, n, 0.0) for n in (mean, count))

@@ -86,6 +86,8 @@ class BucketedBatches:
     # Seconds of work on the batches given so far that other threads than the generator's did, less
     # the seconds that the generator has waited for them: for who measures how fast batches come.
     background = 0.0
+    # Rows of a batch that belong together: no share of a batch takes them apart.
+    together = 1
 
     def __init__(self, buckets, rows, seed, pass_on=False):
         self._buckets, self._rows, self._pass_on = buckets, rows, pass_on
@@ -166,7 +168,7 @@ class BucketedBatches:
                     yield batch
                 else:
                     indices, count = shares
-                    yield from (share_of(batch, index, count) for index in indices)
+                    yield from (share_of(batch, index, count, self.together) for index in indices)
 
         dataset = tf.data.Dataset.from_generator(
             batches,
@@ -181,12 +183,17 @@ class BucketedBatches:
         return dataset.prefetch(8)
 
 
-def share_of(batch, index, count):
-    """Share `index` of `count` of a batch's rows, in every array of the structure."""
+def share_of(batch, index, count, together=1):
+    """Share `index` of `count` of a batch's rows, in every array of the structure.
+
+    Every `together` rows, counted from the first, are in one share.
+    """
     from keras import tree  # here: texts are encoded where there is no Keras
 
     def rows(array):
-        return array[len(array) * index // count : len(array) * (index + 1) // count]
+        units = len(array) // together
+        bounds = (together * (units * each // count) for each in (index, index + 1))
+        return array[slice(*bounds)]
 
     return tree.map_structure(rows, batch)
 
