@@ -1,4 +1,4 @@
-/* What both programs do: load an artifact's SavedModel and read lines. */
+/* What all programs do: load an artifact's SavedModel and read lines. */
 
 #pragma once
 #define _GNU_SOURCE

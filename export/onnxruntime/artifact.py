@@ -17,7 +17,7 @@ def read_artifact(directory, kind, model):
 
     Args:
         directory: of the artifact.
-        kind: what it must be, "translator" or "classifier".
+        kind: what it must be: "translator", "classifier" or "embedding".
         model: name of the model's file.
 
     Returns:
@@ -34,7 +34,8 @@ def read_artifact(directory, kind, model):
             fault = f"{error.filename} cannot be read ({error.strerror})"
             continue
         if manifest["kind"] != kind:
-            sys.exit(f"{directory} is a {manifest['kind']}, not a {kind}.")
+            found, wanted = map(with_article, (manifest["kind"], kind))
+            sys.exit(f"{directory} is {found}, not {wanted}.")
         if model not in files:
             sys.exit(f"{directory} holds no {model}, only {', '.join(manifest['formats'])}.")
         others = [name for name in wanted if not is_as_listed(files[name], manifest["files"][name])]
@@ -47,3 +48,8 @@ def read_artifact(directory, kind, model):
 def is_as_listed(data, entry):
     """Whether a file's bytes are those that the manifest's entry describes."""
     return len(data) == entry["bytes"] and hashlib.sha256(data).hexdigest() == entry["sha256"]
+
+
+def with_article(noun):
+    """with_article("embedding") is "an embedding"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

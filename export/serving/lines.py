@@ -1,4 +1,4 @@
-"""The lines of standard input, as all four clients read them."""
+"""The lines of standard input, as all clients read them."""
 
 import sys
 

@@ -35,14 +35,17 @@ export function labelRows(labels, probabilities, single = true) {
   return rows;
 }
 
-/** Shows rows in a list, whose items stay, so that bars move from what they were. */
+/**
+ * Shows rows in a list, whose items stay, so that bars move from what they were. A row may have a
+ * `text` in the place of its share in percent.
+ */
 export function showBars(list, rows) {
   while (list.childElementCount > rows.length) list.lastChild.remove();
-  rows.forEach(({ name, share, best }, i) => {
+  rows.forEach(({ name, share, best, text }, i) => {
     const item = list.children[i] ?? list.appendChild(newItem());
     const [label, value, bar] = item.children;
     if (label.textContent !== name) label.textContent = label.title = name;
-    value.textContent = share === undefined ? "" : percent(share);
+    value.textContent = text ?? (share === undefined ? "" : percent(share));
     bar.style.setProperty("--share", share ?? 0);
     item.classList.toggle("best", best);
   });

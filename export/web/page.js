@@ -2,11 +2,16 @@
 
 import { ClassifierView } from "./classifier_view.js";
 import { $, element } from "./dom.js";
+import { EmbeddingView } from "./embedding_view.js";
 import { ModelClient } from "./model_client.js";
 import { TranslatorView } from "./translator_view.js";
 
 const PAUSE = 150; // milliseconds without a key before the model runs
-const VIEWS = { translator: TranslatorView, classifier: ClassifierView };
+const VIEWS = {
+  translator: TranslatorView,
+  classifier: ClassifierView,
+  embedding: EmbeddingView,
+};
 
 const folder = new URLSearchParams(location.search).get("artifact") || "artifact";
 const artifact = new URL(`${folder.replace(/\/+$/, "")}/`, document.baseURI).href;

@@ -6,9 +6,10 @@
 
 import { Artifact, ArtifactError, hasDigests } from "./artifact.js";
 import { Classifier } from "./classifier.js";
+import { Embedder } from "./embedder.js";
 import { Translator } from "./translator.js";
 
-const KINDS = { translator: Translator, classifier: Classifier };
+const KINDS = { translator: Translator, classifier: Classifier, embedding: Embedder };
 
 let artifact;
 let model;

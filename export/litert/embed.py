@@ -1,0 +1,82 @@
+"""Gives each line of standard input a vector with an artifact's model.tflite, or its nearest line.
+
+    python embed.py ARTIFACT < texts.txt > vectors.jsonl
+    python embed.py ARTIFACT --among LIST < texts.txt > nearest.jsonl
+
+With --among, a line of output names the line of LIST (one text a line) that is most like the text,
+and their cosine similarity. Needs ai-edge-litert, tokenizers and numpy; neither TensorFlow nor
+keras_attention.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from artifact import read_artifact
+from tokenizers import Tokenizer
+
+BATCH = 32
+
+
+class Embedder:
+    """The model and the tokenizer of an artifact."""
+
+    def __init__(self, artifact):
+        manifest, files = read_artifact(artifact, "embedding", "model.tflite")
+        self.dimension = manifest["dimension"]
+        self.tokenizer = Tokenizer.from_buffer(files["tokenizer/tokenizer.json"])
+        self.tokenizer.enable_truncation(manifest["max_length"])
+        self.tokenizer.enable_padding(pad_id=self.tokenizer.token_to_id("[PAD]"))
+        # The interpreter must outlive its runner.
+        self.interpreter = Interpreter(model_content=files["model.tflite"], num_threads=2)
+        self.runner = self.interpreter.get_signature_runner("ids")
+
+    def embed(self, texts):
+        """The vectors (N, D) of a list of texts."""
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), BATCH):
+            rows = self.tokenizer.encode_batch(texts[start : start + BATCH])
+            ids = np.array([row.ids for row in rows], np.int32)
+            vectors[start : start + BATCH] = self.runner(token_ids=ids)["sentence_embedding"]
+        return vectors
+
+
+def unit(vectors):
+    """Vectors of length 1: their dot products are cosine similarities."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def lines_of(data):
+    """The lines of UTF-8."""
+    lines = data.decode().split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def main():
+    """One line in, one line of JSON out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("artifact")
+    parser.add_argument("--among", metavar="LIST", help="texts of which the nearest is found")
+    options = parser.parse_args()
+    embedder = Embedder(options.artifact)
+    vectors = embedder.embed(lines_of(sys.stdin.buffer.read()))
+    if options.among is None:
+        found = ([float(str(number)) for number in row] for row in vectors)
+    else:
+        others = lines_of(Path(options.among).read_bytes())
+        if not others:
+            sys.exit(f"{options.among} holds no line.")
+        similarities = unit(vectors) @ unit(embedder.embed(others)).T
+        found = (
+            {"text": others[row.argmax()], "similarity": round(float(row.max()), 6)}
+            for row in similarities
+        )
+    for each in found:
+        sys.stdout.buffer.write((json.dumps(each, ensure_ascii=False) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
