@@ -23,9 +23,8 @@ from tests.tasks.small_models import config_of, small_encoder, small_model
 SMALL = dict(
     epochs=3,
     vocabulary_size=200,
-    max_sequence_length=32,
+    max_sequence_length=64,
     batch_size=16,
-    max_buckets=1,
     seed=5,
     dropout=0.0,
     learning_rate=5e-3,
@@ -107,6 +106,7 @@ def state(run):
     return {name: array.tobytes() for name, array in arrays.items()}, position
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(run, data, tmp_path):
     killed = tmp_path / "run"
     given = ["train", "embedding", "--train", data / "train.tsv", "--valid", data / "valid.tsv"]
@@ -152,12 +152,12 @@ def test_initial_weights(data, tmp_path):
                 np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_the_run_is_exported_on_its_own_texts(run, tmp_path):
+def test_the_run_is_exported_on_its_own_texts(run, data, tmp_path):
     keras_attention.export(run, tmp_path / "artifact", formats=("onnx",))
     manifest = json.loads((tmp_path / "artifact" / "manifest.json").read_text())
     assert manifest["compared_on"] == "the run's validation data"
     assert manifest["preset"] == "tiny"
-    texts = read_pairs(run.parents[1] / "pairs" / "valid.tsv").texts
+    texts = read_pairs(data / "valid.tsv").texts
     found = keras_attention.load(tmp_path / "artifact").embed(texts)
     np.testing.assert_allclose(found, keras_attention.load(run).embed(texts), atol=1e-5)
 
