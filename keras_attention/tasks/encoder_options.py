@@ -12,6 +12,11 @@ FAMILY = Option(
     "whose presets give the encoder its size: bert or distilbert (default: bert)",
     metavar="NAME",
 )
+VALID = Option(
+    "valid",
+    "texts to compare on: labelled ones of a classifier, pairs or lines of sentence vectors",
+    metavar="F",
+)
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),

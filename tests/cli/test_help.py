@@ -28,14 +28,14 @@ def options_of(command):
 
 def test_tasks_that_share_an_option_mean_the_same_by_it(monkeypatch):
     """The parser has one option of a name, with one help."""
-    first, other = (Option("valid", said) for said in ("labelled texts", "a file of sentences"))
+    first, other = (Option("file", said) for said in ("labelled texts", "a file of sentences"))
     monkeypatch.setattr(task_of("classifier"), "export_options", (first,))
     for options, holds in (((first,), True), ((other,), False)):
         monkeypatch.setattr(task_of("encoder"), "export_options", options)
         if holds:
             make_parser(["export"])
         else:
-            with pytest.raises(ValueError, match="valid of encoder"):
+            with pytest.raises(ValueError, match="file of encoder"):
                 make_parser(["export"])
 
 

@@ -1,7 +1,7 @@
 """The options of classifiers, as data."""
 
 from keras_attention.problem_types import PROBLEM_TYPES
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS, VALID
 from keras_attention.tasks.option import Option
 
 _PAIRS = "of the second texts, where pairs are classified"
@@ -44,7 +44,7 @@ TRAIN_OPTIONS = (
     ),
 )
 
-EXPORT_OPTIONS = (Option("valid", "labelled texts to compare a classifier on", metavar="F"),)
+EXPORT_OPTIONS = (VALID,)
 
 EVALUATE_OPTIONS = (
     Option(

@@ -1,6 +1,6 @@
 """The options of sentence vectors, as data."""
 
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
+from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS, VALID
 from keras_attention.tasks.option import Option
 
 _COLUMNS = (
@@ -33,9 +33,7 @@ TRAIN_OPTIONS = (
     ),
 )
 
-EXPORT_OPTIONS = (
-    Option("valid", "texts, or pairs of texts, to compare the formats on", metavar="F"),
-)
+EXPORT_OPTIONS = (VALID,)
 
 EVALUATE_OPTIONS = (
     Option(

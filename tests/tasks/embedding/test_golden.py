@@ -56,13 +56,17 @@ def test_the_run_reads_as_many_tokens(run):
     assert GOLDEN["lengths"].max() == 256
 
 
-@pytest.mark.parametrize("runtime", ["keras", *FORMATS])
+EXPORTED = [pytest.param(name, marks=pytest.mark.slow) for name in FORMATS]
+
+
+@pytest.mark.parametrize("runtime", ["keras", *EXPORTED])
 def test_vectors_are_those_of_sentence_transformers(runtime, request):
     path = request.getfixturevalue("run" if runtime == "keras" else "artifact")
     found = embed(path, runtime)
     np.testing.assert_allclose(found, GOLDEN["vectors"], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["tflite", "onnx"])
 def test_int8_keeps_the_ranking(runtime, int8_artifact):
     found = embed(int8_artifact, runtime)
