@@ -55,7 +55,8 @@ def test_the_nearest_of_a_list(consumer, artifact, vectors, tmp_path):
         [row["similarity"] for row in found], similarities.max(axis=1), atol=1e-4
     )
     others.write_text("")
-    assert answers("a") == (1, "", f"{others} holds no line.\n")
+    status, out, error = answers("a")
+    assert (status, out) == (1, "") and error.endswith(f"{others} holds no line.\n")
 
 
 def test_another_kind_is_refused(consumer, classifier_artifact_directory):
