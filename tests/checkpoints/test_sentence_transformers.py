@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
-from keras_attention.models import BertEncoder, SentenceEncoder
+from keras_attention.models import BertEncoder, DistilBertEncoder, SentenceEncoder
 from keras_attention.tasks.import_checkpoint import import_checkpoint
 from tests.backend import to_numpy
 from tests.cli.command import run_here
@@ -75,6 +75,25 @@ def test_it_comes_back(name, tmp_path):
     assert type(encoder) is BertEncoder
     for one, other in zip(encoder.get_weights(), model.encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_another_family(tmp_path):
+    tokenizer = word_piece()
+    encoder = DistilBertEncoder(
+        tokenizer.vocabulary_size,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=12,
+        max_sequence_length=24,
+    )
+    model = SentenceEncoder(encoder, "cls", dense=DENSE)
+    save_hugging_face(model, tokenizer, tmp_path / "published")
+    again = load_hugging_face(tmp_path / "published", "embedding")
+    assert type(again.encoder) is DistilBertEncoder
+    inputs = tokenizer.pack(TEXTS)
+    np.testing.assert_allclose(to_numpy(again(inputs)), to_numpy(model(inputs)), atol=1e-6)
+    assert type(load_hugging_face(tmp_path / "published")) is DistilBertEncoder
 
 
 def test_what_is_written(tmp_path):
