@@ -92,6 +92,28 @@ def require_rate(argument, value):
     require(is_number and 0 <= value < 1, argument, "a number in [0, 1)", **{argument: value})
 
 
+def require_parts(argument, values, names):
+    """Raises `ValueError` unless `values` are a number from 0 on for each name, one above 0.
+
+    Args:
+        argument: what they are called.
+        values: a list or a tuple.
+        names: of the parts that they weigh, for the message.
+    """
+    are_numbers = isinstance(values, (list, tuple)) and all(
+        isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values
+    )
+    require(
+        are_numbers
+        and len(values) == len(names)
+        and all(0 <= value < float("inf") for value in values)
+        and sum(values) > 0,
+        argument,
+        f"{len(names)} numbers from 0 on, of {', '.join(names)}, of which one is above 0",
+        **{argument: values},
+    )
+
+
 def take_words(layer, arguments, renamed=None, refused=None, nothing=(None, False)):
     """Other words for arguments of a layer, taken out of its further keyword arguments.
 

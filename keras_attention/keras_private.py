@@ -166,18 +166,38 @@ def computing_layers(model):
     return [x for x in found if not is_only_made_of_others(x)]
 
 
+def tensors_before(tensor):
+    """The symbolic tensors of a functional model that a tensor is made from, itself first."""
+    found, waiting = {}, [tensor]
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) not in found:
+            found[id(tensor)] = tensor
+            waiting += call_of(tensor)[1]
+    return list(found.values())
+
+
 def operations_before(tensor):
     """The operations that a symbolic tensor of a functional model is made by, the last one first.
 
     A layer that is made anew for a graph finds there the layer that it shares weights with.
     """
-    found, tensors = {}, [tensor]
-    while tensors:
-        operation, inputs, _ = call_of(tensors.pop())
-        if id(operation) not in found:
-            found[id(operation)] = operation
-            tensors += inputs
-    return list(found.values())
+    return list({id(o): o for o in (call_of(x)[0] for x in tensors_before(tensor))}.values())
+
+
+def graph_of(model):
+    """The inputs and the outputs of a functional or sequential model as it is called with them.
+
+    None of another model. Keras has no public name for the class of functional ones, and
+    `keras.Sequential` has a list of one where it is called with one.
+    """
+    try:
+        inputs, outputs = model.inputs, model.outputs
+    except AttributeError:  # of a class with a `call` of its own
+        return None
+    if isinstance(model, keras.Sequential):
+        return (inputs[0], outputs[0]) if inputs else None
+    return model.input, model.output
 
 
 def clone_being_made():

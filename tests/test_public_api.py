@@ -89,6 +89,7 @@ PUBLIC = {
     "keras_attention.training": [
         "AverageCheckpoints",
         "BestCheckpoint",
+        "Distiller",
         "PreemptionHandler",
         "InverseSquareRootSchedule",
         "LabelSmoothedCrossEntropy",

@@ -103,7 +103,7 @@ _FIELDS = {
 }
 # Those that some manifests alone have.
 _OPTIONAL = {
-    **dict.fromkeys(ORIGIN, _NAME),
+    **dict.fromkeys((*ORIGIN, "teacher"), _NAME),
     "scores": ("an object of objects", _is_object_of(is_object)),
     "lower_precision": ("an object of objects", _is_object_of(is_object)),
 }
@@ -277,10 +277,11 @@ def require_described(path, manifest):
 def describe_model(manifest):
     """What a manifest says of the Keras model, in words."""
     model = manifest["model"]
-    begun = manifest.get("initial_weights")
+    begun, teacher = manifest.get("initial_weights"), manifest.get("teacher")
     return (
         f"the Keras model {model['class']} with {model['parameters']:,} parameters"
         f"{f', whose training began with {begun}' if begun else ''}"
+        f"{f', distilled from {teacher}' if teacher else ''}"
     )
 
 

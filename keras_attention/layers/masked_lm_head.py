@@ -16,6 +16,7 @@ from keras_attention.keras_private import (
 )
 from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.layer import Layer
+from keras_attention.layers.output_projection import OutputProjection, output_projection
 from keras_attention.layers.require_shapes import require_shapes
 
 AFTER_LOGITS = ("softmax", "log_softmax", "sigmoid")
@@ -174,28 +175,38 @@ class MaskedLMHead(Layer):
 
     def call(self, inputs, mask_positions=None):
         self.require_shapes(inputs, mask_positions)
-        positions = inputs if mask_positions is None else mask_positions
-        rows = flatten(inputs)  # (B * T, D)
-        if mask_positions is not None:
-            # One flat gather: its gradient is one flat scatter.
-            batch_size, length, width = ops.shape(inputs)
-            first = ops.expand_dims(ops.arange(batch_size, dtype="int32") * length, 1)
-            positions = _clip(mask_positions, length)
-            indices = positions + first
-            if inputs.shape[1] in (0, None):  # where there is no row, one of zeros is read
-                missing = ops.maximum(1 - batch_size * length, 0) if inputs.shape[1] is None else 1
-                rows = ops.concatenate([rows, ops.zeros((missing, width), rows.dtype)])
-            rows = ops.take(rows, ops.reshape(indices, (-1,)), axis=0)  # (B * P, D)
-        x = self.normalization(self.dense(rows))
+        x = self._transformed(inputs, mask_positions)
         if self.embedding is None:
             logits = linear(x, self.output_kernel, self.compute_dtype)
         else:
             logits = ops.cast(self.embedding(x, reverse=True), self.compute_dtype)
         logits = logits + ops.cast(self.token_bias, self.compute_dtype)
-        batch_size, count = ops.shape(positions)[:2]
-        logits = reshape_rows(logits, (count, logits.shape[-1]), lambda: batch_size)
-        _leave_mask_at(logits, inputs, mask_positions)
-        return logits
+        return _by_position(logits, inputs, mask_positions)
+
+    def _transformed(self, inputs, mask_positions):
+        """The rows (B * P, D) that the output projection multiplies."""
+        rows = flatten(inputs)  # (B * T, D)
+        if mask_positions is not None:
+            # One flat gather: its gradient is one flat scatter.
+            batch_size, length, width = ops.shape(inputs)
+            first = ops.expand_dims(ops.arange(batch_size, dtype="int32") * length, 1)
+            indices = _clip(mask_positions, length) + first
+            if inputs.shape[1] in (0, None):  # where there is no row, one of zeros is read
+                missing = ops.maximum(1 - batch_size * length, 0) if inputs.shape[1] is None else 1
+                rows = ops.concatenate([rows, ops.zeros((missing, width), rows.dtype)])
+            rows = ops.take(rows, ops.reshape(indices, (-1,)), axis=0)  # (B * P, D)
+        return self.normalization(self.dense(rows))
+
+    def before_projection(self, inputs, mask_positions=None):
+        """What `projection` makes the logits of: (B, P, D), in the place of `call`."""
+        return _by_position(self._transformed(inputs, mask_positions), inputs, mask_positions)
+
+    def projection(self):
+        """The `OutputProjection` to the logits; None of an embedding that may do more."""
+        if self.embedding is None:
+            return OutputProjection(self.output_kernel, self.token_bias, False, self.compute_dtype)
+        found = output_projection(self.embedding, reverse=True)
+        return None if found is None else found._replace(bias=self.token_bias)
 
     width_axes = {"inputs": "D"}
 
@@ -243,6 +254,14 @@ def _sizes(embedding):
     if hasattr(embedding, "vocabulary_size"):
         return embedding.vocabulary_size, embedding.embedding_dim
     return embedding.input_dim, embedding.output_dim
+
+
+def _by_position(rows, inputs, mask_positions):
+    """`rows` (B * P, ...) as (B, P, ...), with the mask of inputs (B, T, D) at the positions."""
+    batch_size, count = ops.shape(inputs if mask_positions is None else mask_positions)[:2]
+    found = reshape_rows(rows, (count, rows.shape[-1]), lambda: batch_size)
+    _leave_mask_at(found, inputs, mask_positions)
+    return found
 
 
 def _leave_mask_at(logits, inputs, positions):

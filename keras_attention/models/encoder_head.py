@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention._validation import require
+from keras_attention.keras_private import call_of, tensors_before
 from keras_attention.models.encoder import Encoder
 from keras_attention.models.encoder_families import DEFAULT_FAMILY, encoder_from_preset
 from keras_attention.models.model import Model
@@ -72,6 +73,16 @@ class EncoderHead(Model):
     def attention_scores(self, inputs):
         """The attention of every layer: see `Encoder.attention_scores`."""
         return self.encoder.attention_scores(inputs)
+
+    def hidden_states(self):
+        """What `encode` returned (B, T, D) as a symbolic tensor of this model's graph.
+
+        None where an encoder does not end in a layer, by which it could be found.
+        """
+        last, _, _ = call_of(self.encoder.output["sequence_output"])
+        outputs = self.output.values() if isinstance(self.output, dict) else [self.output]
+        made = [tensor for output in outputs for tensor in tensors_before(output)]
+        return next((tensor for tensor in made if call_of(tensor)[0] is last), None)
 
     def get_config(self):
         return {

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_attention.graph.checked_ids import narrowed
+from keras_attention.keras_private import call_of
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.models.encoder_head import EncoderHead, require_pooler
 
@@ -84,6 +86,19 @@ class MaskedLM(EncoderHead):
 
         # Config
         self.next_sentence = next_sentence
+
+    def before_projection(self):
+        if self.next_sentence:
+            return None
+        _, (sequence, *_), _ = call_of(self.output)
+
+        def finish(sequence, inputs):
+            positions = inputs.get("mask_positions")
+            positions = None if positions is None else narrowed(positions)
+            rows = self.masked_lm.before_projection(sequence, positions)
+            return rows, self.masked_lm.projection()
+
+        return None if self.masked_lm.projection() is None else (sequence, finish)
 
     # Keras takes None for an optional input, but no dict that lacks it.
 

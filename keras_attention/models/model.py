@@ -4,27 +4,21 @@ import weakref
 
 import keras
 
-from keras_attention._validation import require, with_python_numbers
+from keras_attention._validation import with_python_numbers
 from keras_attention.graph.checked_ids import narrowed
-from keras_attention.keras_private import (
-    FirstBatch,
-    call_of,
-    clone_being_made,
-    computing_layers,
-    output_means,
-    set_loss_metric,
-)
+from keras_attention.keras_private import call_of
 from keras_attention.layers.layer import refuse_to_quantize
 from keras_attention.layers.output_projection import output_projection
 from keras_attention.layers.require_shapes import require_shapes, sizes_fit
 from keras_attention.models.refuse_unknown import refuse_unknown
+from keras_attention.training.exact_training import ExactTraining
 
 # Of each model that has been asked for it, the part before its output projection.
 BODIES = weakref.WeakKeyDictionary()
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Model(FirstBatch, keras.Model):
+class Model(ExactTraining, keras.Model):
     """A functional model whose plain `fit` and `evaluate` normalise by tokens exactly.
 
     On the TensorFlow backend the loss of a step is the sum over all tokens divided by their count,
@@ -34,9 +28,6 @@ class Model(FirstBatch, keras.Model):
     On other backends the stock step of Keras runs.
     """
 
-    micro_batches = 1
-    jit_gradients = False
-    auto_scale_loss = True
     input_axes = {}  # the axes of each input, as `require_shapes` takes them
 
     def __init__(self, *args, **kwargs):
@@ -76,17 +67,36 @@ class Model(FirstBatch, keras.Model):
             Hidden states (B, T, D), with the mask that the logits would have; and an
             `OutputProjection`. None for a model that is made in another way.
         """
+        found = self.before_projection()
+        if found is None:
+            return None
+        hidden, finish = found
+        if self not in BODIES:
+            BODIES[self] = self.with_outputs(hidden)
+        return finish(BODIES[self](inputs, training=training), inputs)
+
+    def before_projection(self):
+        """Where `projected_logits` leaves the graph.
+
+        Returns:
+            The symbolic tensor that it computes, and a function of its value and of the inputs that
+            returns the rest. None for a model whose logits are made in another way.
+        """
         if not isinstance(self.output, keras.KerasTensor):
             return None
         layer, tensors, options = call_of(self.output)
         projection = output_projection(layer, bool(options.get("reverse")))
         if projection is None:
             return None
-        if self not in BODIES:
-            (hidden,) = tensors
-            body = BODIES[self] = Model(self.input, hidden, name=f"{self.name}_body")
-            body.input_axes, body.dtype_policy = self.input_axes, self.dtype_policy
-        return BODIES[self](inputs, training=training), projection
+        (hidden,) = tensors
+        reverse = bool(options.get("reverse"))
+        return hidden, lambda value, inputs: (value, output_projection(layer, reverse))
+
+    def with_outputs(self, outputs):
+        """A model of the same inputs and layers with other outputs: tensors of its graph."""
+        made = Model(self.input, outputs, name=f"{self.name}_body")
+        made.input_axes, made.dtype_policy = self.input_axes, self.dtype_policy
+        return made
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         self._require_inputs(inputs)
@@ -124,117 +134,8 @@ class Model(FirstBatch, keras.Model):
         if "__init__" in vars(cls):
             cls.__init__ = with_python_numbers(cls.__init__)
 
-    def compile(self, *args, micro_batches=1, jit_gradients=False, auto_scale_loss=True, **kwargs):
-        """As `keras.Model.compile`.
-
-        Args:
-            micro_batches: into how many parts each batch is split, to save memory. With more than
-                one, the loss of a row must depend on this row alone.
-            jit_gradients: whether XLA compiles the forward and backward pass alone. Under a
-                strategy of several replicas it is what takes the place of `jit_compile`.
-            auto_scale_loss: whether a `LossScaleOptimizer` goes around the optimizer if a layer of
-                the model computes in mixed_float16, by the global policy or by `dtype=`.
-
-        Raises:
-            ValueError: if Keras cannot do something under the model's strategy, or the model has a
-                `compute_loss` of its own and `micro_batches` above 1.
-        """
-        require(
-            micro_batches == 1 or not self._has_own_loss(),
-            "micro_batches",
-            "1 for a model with a `compute_loss` of its own",
-            micro_batches=micro_batches,
-        )
-        super().compile(*args, auto_scale_loss=auto_scale_loss, **kwargs)
-        if auto_scale_loss and self._needs_loss_scaling():
-            self.optimizer = keras.optimizers.LossScaleOptimizer(
-                self.optimizer, name="loss_scale_optimizer"
-            )
-        self.micro_batches = micro_batches
-        self.jit_gradients = jit_gradients
-        self.auto_scale_loss = auto_scale_loss
-        if keras.backend.backend() == "tensorflow":
-            from keras_attention.training.distribution import require_supported
-            from keras_attention.training.epoch_loss import EpochLoss
-
-            require_supported(self)
-            if not self._has_own_loss():
-                set_loss_metric(self, EpochLoss(lambda: output_means(self)))
-
-    def _needs_loss_scaling(self):
-        """Whether gradients would underflow. Keras asks the policy of the model alone, which
-        `dtype=` of its layers does not change."""
-        optimizer = self.optimizer
-        if optimizer is None or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            return False
-        return any(layer.dtype_policy.name == "mixed_float16" for layer in computing_layers(self))
-
-    def _has_own_loss(self):
-        """Whether a subclass has a `compute_loss` of its own. The stock step calls it."""
-        return type(self).compute_loss is not keras.Model.compute_loss
-
-    def get_compile_config(self):
-        config, clone = super().get_compile_config(), clone_being_made()
-        own = {"micro_batches": 1, "jit_gradients": False, "auto_scale_loss": True}
-        if clone is not None and not isinstance(clone, Model):
-            own = {"auto_scale_loss": True}  # a stock model, whose `compile` knows no other
-        own = {name: getattr(self, name) for name in own if getattr(self, name) != own[name]}
-        return config and {**config, **own}
-
-    def compile_from_config(self, config):
-        # The stock method compiles no model whose class has a `compile` of its own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
-
     def quantize(self, mode=None, config=None, filters=None, **kwargs):
         """Refused by models that are made of this package's layers; otherwise as in Keras."""
         if type(self) is not Model:
             refuse_to_quantize(type(self).__name__, mode)
         super().quantize(mode, config=config, filters=filters, **kwargs)
-
-    if keras.backend.backend() == "tensorflow":
-
-        def train_step(self, data):
-            from keras_attention.training.exact_step import exact_train_step
-
-            if self._has_own_loss():
-                return super().train_step(data)
-            return exact_train_step(self, data)
-
-        def test_step(self, data):
-            from keras_attention.training.exact_step import exact_test_step
-
-            if self._has_own_loss():
-                return super().test_step(data)
-            return exact_test_step(self, data)
-
-        def make_train_function(self, force=False):
-            from keras_attention.training import distribution
-
-            if self.optimizer is not None and not self.optimizer.built:
-                # Keras would make its variables in the first step, and trace the step once more.
-                with self.distribute_strategy.scope():
-                    self.optimizer.build(self.trainable_variables)
-            if not distribution.is_multi_worker(self.distribute_strategy):
-                return super().make_train_function(force)
-            if self.train_function is None or force:
-                self.train_function = distribution.multi_worker_function(self, self.train_step)
-            return self.train_function
-
-        def make_test_function(self, force=False):
-            from keras_attention.training import distribution
-
-            if not distribution.is_multi_worker(self.distribute_strategy):
-                return super().make_test_function(force)
-            if self.test_function is None or force:
-                self.test_function = distribution.multi_worker_function(self, self.test_step)
-            return self.test_function
-
-        def build_from_first_batch(self, iterator):
-            from keras_attention.training import distribution
-
-            if not distribution.takes_batches_apart(self.distribute_strategy):
-                return False
-            distribution.build_from_iterator(self, iterator)
-            return True

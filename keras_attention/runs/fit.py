@@ -19,7 +19,17 @@ from keras_attention.training.workers import (
 )
 
 
-def fit(run, model, batches, valid_batches, description, selection=None, scores=(), finish=None):
+def fit(
+    run,
+    model,
+    batches,
+    valid_batches,
+    description,
+    selection=None,
+    scores=(),
+    finish=None,
+    saved=None,
+):
     """Trains `model` from where the run stands to its end, and saves it.
 
     Args:
@@ -31,7 +41,9 @@ def fit(run, model, batches, valid_batches, description, selection=None, scores=
             as `AverageCheckpoints`; without one they are those of the last epoch.
         scores: callbacks that add to an epoch's row of `history.csv`.
         finish: function of the path of the run directory, called before `model.keras` appears.
+        saved: the part of `model` that `model.keras` holds; None for all of it.
     """
+    saved = model if saved is None else saved
     _require_same_data(batches, valid_batches)
     directory = run.output / "snapshots"
     steps = len(batches)
@@ -52,7 +64,7 @@ def fit(run, model, batches, valid_batches, description, selection=None, scores=
         model.stop_training = decide(
             lambda: run.go_on(first_epoch, first_step, model.stop_training, selection)
         )
-    run.say(f"{model.count_params():,} parameters, {description}")
+    run.say(f"{saved.count_params():,} parameters, {description}")
     rate = InputPipelineMonitor()
     batches = rate.watch(batches)
     callbacks = [rate, StopAtNaN(directory, steps, snapshots.step, batches.describe, run.id)]
@@ -77,7 +89,7 @@ def fit(run, model, batches, valid_batches, description, selection=None, scores=
         selection.apply(model)
     share_weights(model)
 
-    decide(lambda: run.save(model, finish))
+    decide(lambda: run.save(saved, finish))
     if rate.sentence():
         run.say(rate.sentence())
     run.say(f"Trained in {time.time() - started:.0f} s; the run is in {run.output}.")

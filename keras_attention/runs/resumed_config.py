@@ -73,6 +73,11 @@ def _differs(config, name, value, data):
 def _may_change(config, name, value):
     if name == "dropout":  # a layer that drops nothing has no state, and so another snapshot
         return bool(value and config.dropout)
+    if name == "teacher":  # it may have moved; a run without one does not get one
+        return config.teacher is not None
+    if name == "distillation_weights":  # a projection of hidden states is part of a snapshot
+        own = config.distillation_weights
+        return own is not None and bool(value[-1]) == bool(own[-1])
     return name in CHANGEABLE or name in config.changeable or name in config.data
 
 

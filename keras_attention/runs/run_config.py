@@ -37,7 +37,7 @@ class RunConfig:
     changeable = frozenset()
     of_kept_weights = of_answers = frozenset()
     normalized = {}
-    data = ("train", "valid", "initial_weights")
+    data = ("train", "valid", "initial_weights", "teacher")
     _given = None
 
     def to_dict(self):
@@ -209,14 +209,15 @@ def require_encoder_training(config):
 
 
 def require_random_weights(initial_weights, given):
-    """Raises `InputError` if options that make a vocabulary are given beside initial weights."""
-    if initial_weights is None:
+    """Raises `InputError` if options that make a vocabulary are given beside what brings one."""
+    if initial_weights is None and "teacher" not in given:
         return
+    whose = "`initial_weights` the vocabulary is theirs"
+    if initial_weights is None:
+        whose = "a `teacher` the vocabulary is the teacher's"
     for name in ("vocabulary_size", "vocabulary_type", "normalization", "lowercase"):
         if name in given:
-            raise InputError(
-                f"`{name}` is for random weights: with `initial_weights` the vocabulary is theirs."
-            )
+            raise InputError(f"`{name}` is for random weights: with {whose}.")
 
 
 def require_window(config, train):
@@ -232,7 +233,7 @@ def require_window(config, train):
             raise InputError("`window` is for files; the built-in corpus is held in memory.")
 
 
-def encoder_preset_for(preset, family, initial_weights, others=()):
+def encoder_preset_for(preset, family, initial_weights, others=(), teacher=None):
     """The preset and the family of an encoder of random weights; None and None otherwise.
 
     Args:
@@ -240,12 +241,16 @@ def encoder_preset_for(preset, family, initial_weights, others=()):
         family: a key of `ENCODER_FAMILIES`; that of `others` and of BERT by default.
         initial_weights: what the training begins with, or None for random weights.
         others: names of presets that belong to no family.
+        teacher: what the training learns from, or None. With it, and without the others, the
+            architecture is the teacher's.
 
     Raises:
         InputError, ValueError: if preset or family is unknown, or given with `initial_weights`.
     """
     from keras_attention.models.encoder_families import DEFAULT_FAMILY, encoder_family
 
+    if teacher is not None and preset is None and family is None and initial_weights is None:
+        return None, None
     if initial_weights is not None and family is not None:
         raise InputError(
             "`family` is for random weights: with `initial_weights` the architecture is theirs."

@@ -17,6 +17,25 @@ VALID = Option(
     "texts to compare on: labelled ones of a classifier, pairs or lines of sentence vectors",
     metavar="F",
 )
+DISTILLATION_OPTIONS = (
+    Option(
+        "teacher",
+        "distil this run, of the same task: learn from its answers and hidden states too. Without "
+        "a preset or initial weights the student is the teacher with every second layer",
+        metavar="RUN",
+    ),
+    Option(
+        "distillation_temperature",
+        "what logits are divided by for soft targets (default: 2)",
+        float,
+        metavar="T",
+    ),
+    Option(
+        "distillation_weights",
+        "what soft targets, hard targets and hidden states count in the loss (default: 5,2,1)",
+        metavar="SOFT,HARD,HIDDEN",
+    ),
+)
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),

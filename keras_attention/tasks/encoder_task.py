@@ -21,6 +21,15 @@ class EncoderTask(Task):
     def load_tokenizer(self, directory):
         return load_encoder_tokenizer(directory)
 
+    def config_fields(self, options):
+        from keras_attention.tasks.distillation_config import with_weights
+
+        return with_weights(options)
+
+    def new_student(self, config, teacher, say):
+        """The `Initial` weights of a student that begins with none but its `Teacher`'s."""
+        raise self._missing("new_student")
+
     def training_texts(self, rows):
         """The texts of which a new vocabulary is made."""
         raise self._missing("training_texts")

@@ -209,11 +209,12 @@ def _refuse(source, task, options, search):
 
 
 def _origin(config):
-    """What a manifest says of where the model comes from: its sizes, or its initial weights."""
+    """What a manifest says of where the model comes from: sizes or initial weights, a teacher."""
     sizes = {name: config[name] for name in SIZES if config.get(name)}
+    teacher = {"teacher": Path(config["teacher"]).name} if config.get("teacher") else {}
     if config.get("preset") or not config.get("initial_weights"):
-        return sizes
-    return {"initial_weights": Path(config["initial_weights"]).name}
+        return {**sizes, **teacher}
+    return {"initial_weights": Path(config["initial_weights"]).name, **teacher}
 
 
 def _signatures_in(formats, signatures):

@@ -81,6 +81,10 @@ class Task:
         """The `Initial` weights that `config` names, or None."""
         return None
 
+    def read_teacher(self, config, custom_objects=None):
+        """What the training that `config` asks for learns from, or None: see `distillation`."""
+        return None
+
     def load_tokenizer(self, directory):
         """The tokenizer that `save` wrote to a directory."""
         raise self._missing("load_tokenizer")

@@ -7,6 +7,7 @@ from keras_attention.runs.fit import fit
 from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
+from keras_attention.tasks.distillation import distiller, with_teacher
 from keras_attention.tasks.load import load_run
 from keras_attention.training.choose_jit import AUTO, choose_jit
 from keras_attention.training.workers import decide, is_chief
@@ -69,6 +70,7 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
 def _train(task, run, custom_objects):
     config = run.config
     # All that may be wrong with the user's files shows before anything is written.
+    teacher = task.read_teacher(config, custom_objects)
     rows = task.read_data(config, run)
     initial = task.read_initial(config, custom_objects)
     run.require_data(
@@ -76,16 +78,20 @@ def _train(task, run, custom_objects):
             "training data": rows.train if rows.corpus is None else rows.corpus.fingerprint,
             "validation data": rows.valid,
             "initial weights": None if initial is None else initial.model.get_weights(),
+            "teacher": None if teacher is None else teacher.model.get_weights(),
         }
     )
+    if teacher is not None:
+        initial = with_teacher(task, config, initial, teacher, run.say)
     tokenizer = run.tokenizer(
         lambda: task.make_tokenizer(config, rows, initial, run.say), task.load_tokenizer
     )
     batches, valid_batches = task.make_batches(config, tokenizer, rows, run.say)
-    model = task.make_model(config, tokenizer, initial)
+    student = task.make_model(config, tokenizer, initial)
     # The same weights are another model with other heads or another activation.
     free = DROPOUT if "dropout" in config.changeable else ()
-    run.require_model(architecture(model, free), custom_code(custom_objects))
+    run.require_model(architecture(student, free), custom_code(custom_objects))
+    model = student if teacher is None else distiller(config, student, teacher)
     steps = config.epochs * len(batches)
     task.compile(model, config, steps)
     if config.jit_compile == AUTO:
@@ -95,7 +101,7 @@ def _train(task, run, custom_objects):
         # XLA compiles the validation step for each of its shapes, which takes longer than padding.
         valid_batches = valid_batches.with_max_buckets(task.xla_valid_shapes)
     run.start(tokenizer, None if rows.corpus is None else rows.corpus.save)
-    plan = task.plan(run, model, tokenizer, rows, batches, valid_batches)
+    plan = task.plan(run, student, tokenizer, rows, batches, valid_batches)
     fit(
         run,
         model,
@@ -105,5 +111,6 @@ def _train(task, run, custom_objects):
         selection=plan.selection,
         scores=plan.scores,
         finish=plan.finish,
+        saved=student,
     )
     return plan.result

@@ -22,10 +22,17 @@ class Rows:
 
 @dataclasses.dataclass
 class Initial:
-    """The weights that a training begins with: a Keras model and its tokenizer."""
+    """The weights that a training begins with.
+
+    Args:
+        model: a Keras model; None where the tokenizer alone is given.
+        tokenizer: its tokenizer.
+        head: a model with a head whose weights a new one begins with where they fit, or None.
+    """
 
     model: object
     tokenizer: object
+    head: object = None
 
 
 @dataclasses.dataclass

@@ -9,6 +9,7 @@ from keras_attention.training.classification_scores import (
     multi_label_scores,
     regression_scores,
 )
+from keras_attention.training.distiller import Distiller
 from keras_attention.training.inverse_square_root_schedule import InverseSquareRootSchedule
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.layerwise_adam_w import LayerwiseAdamW, layer_rate_scales
@@ -28,6 +29,7 @@ from keras_attention.training.workers import WorkerLost
 __all__ = [
     "AverageCheckpoints",
     "BestCheckpoint",
+    "Distiller",
     "PreemptionHandler",
     "InverseSquareRootSchedule",
     "LabelSmoothedCrossEntropy",

@@ -40,6 +40,9 @@ class EpochLoss(keras.metrics.Metric):
         self.regularization.update_state(regularization, sample_weight=rows)
 
     def result(self):
-        means = [weight * metric.result() for weight, metric in self.output_means()]
+        means = [
+            weight * keras.ops.cast(metric.result(), "float32")
+            for weight, metric in self.output_means()
+        ]
         own = self.loss.result() + self.regularization.result()
         return sum(means, keras.ops.cast(own, "float32"))

@@ -4,8 +4,8 @@ The loss of a step is (sum over tokens) / (number of tokens), both over all micr
 replicas. The stock step takes the mean of the parts' means: a token in a short part then counts
 more than one in a long part. It also clips gradients before the sum over replicas.
 
-`loss_terms` gives the loss of every output on a part of a batch, `projected_terms` the same
-without logits where it can, and this module adds them up.
+A model gives the losses of a part of a batch (`ExactTraining.step_terms`), and this module adds
+them up.
 """
 
 import contextlib
@@ -24,8 +24,7 @@ from keras_attention.keras_private import (
     set_mask,
 )
 from keras_attention.training.distribution import clipped_sum, over_replicas
-from keras_attention.training.loss_terms import by_output, loss_terms
-from keras_attention.training.projected_terms import projected_terms
+from keras_attention.training.loss_terms import by_output
 from keras_attention.training.token_metrics import TokenScores
 
 
@@ -36,11 +35,8 @@ def _forward(model, part, rows, training, is_whole):
         The losses of the outputs; what the layers add to them, which counts by rows, and nothing
         for a part without rows; the outputs, or the `TokenScores` that metrics read in their place.
     """
-    found = projected_terms(model, part, rows, training)
-    if found is None:
-        y_pred = model(part[0], training=training)
-        found = loss_terms(model, part, rows, y_pred, None if is_whole else tf.init_scope), y_pred
-    terms, outputs = found
+    eagerly = None if is_whole else tf.init_scope
+    terms, outputs = model.step_terms(part, rows, training, eagerly)
     if not is_whole and any(len(loss.shape) for loss in model.losses):
         raise ValueError(
             "`add_loss` must be given one number for micro-batches or several replicas, a mean "

@@ -3,11 +3,18 @@
 from typing import NamedTuple
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.graph.matmul import flatten, linear
-from keras_attention.graph.scan import scan
+from keras_attention.training.row_chunks import (
+    add_gradients,
+    even_chunks,
+    gold_difference,
+    gradient_scales,
+    scaled_gradients,
+    scan_counted,
+)
 from keras_attention.training.token_metrics import (
     log_normalizers,
     softmax_parts,
@@ -119,10 +126,7 @@ def linear_cross_entropy(
         def gradient(*upstream):
             # JAX passes one tuple, TensorFlow its members. Scores send nothing back.
             upstream = upstream[0] if isinstance(upstream[0], (tuple, list)) else upstream
-            scale = ops.cast(upstream[0], "float32")
-            found = [tensor * (scale * factor) for tensor, factor in gradients]
-            found[0] = ops.reshape(found[0], ops.shape(hidden))
-            return tuple(ops.cast(x, y.dtype) for x, y in zip(found, floats, strict=True))
+            return scaled_gradients(gradients, upstream[0], floats, ops.shape(hidden))
 
         results = ops.sum(losses * weights), *(ops.reshape(x, shape) for x in scores)
         return (results, gradient) if training else results
@@ -139,24 +143,10 @@ def _by_chunks(rows, kernel, bias, targets, weights, is_counted, options, chunk_
         The losses (N,); a list of scores (N,); a list of pairs `(gradient, factor)` for `rows`,
         `kernel` and `bias`, empty without `training`.
     """
-    length = ops.shape(rows)[0]
-    largest = max if isinstance(length, int) else ops.maximum
-    count = largest((length + chunk_size - 1) // chunk_size, 1)
-    chunk_size = largest((length + count - 1) // count, 1)  # no last chunk of a few rows
-    order, places = _sorted(is_counted, count * chunk_size)
-    number = ops.sum(ops.cast(is_counted, "int32"))
-
-    def split(tensor):  # (N, ...) to (count, chunk_size, ...)
-        sizes = ops.shape(tensor)[1:]
-        missing = ops.zeros((count * chunk_size - length, *sizes), tensor.dtype)
-        tensor = ops.take(ops.concatenate([tensor, missing]), order, axis=0)
-        return ops.reshape(tensor, (count, chunk_size, *sizes))
-
-    def join(tensor):  # (count, chunk_size, ...) to (N, ...)
-        flat = ops.reshape(tensor, (count * chunk_size, *ops.shape(tensor)[2:]))
-        return ops.take(flat, places, axis=0)
-
-    scales, factors = _scales(rows, kernel, weights, chunk_size, options)
+    count, chunk_size = even_chunks(ops.shape(rows)[0], chunk_size)
+    # A forward pass alone has no products of the gradient.
+    dtype = options.dtype if options.training else None
+    scales, factors = gradient_scales(rows, kernel, weights, chunk_size, dtype)
     product_kernel = ops.cast(kernel, options.dtype)
 
     def step(sums, chunk):
@@ -165,54 +155,10 @@ def _by_chunks(rows, kernel, bias, targets, weights, is_counted, options, chunk_
     sums = []
     if options.training:
         sums = [ops.zeros(ops.shape(x), "float32") for x in (kernel, bias) if x is not None]
-    inputs = split(ops.cast(rows, options.dtype)), split(targets), split(weights)
-    needed = ops.maximum((number + chunk_size - 1) // chunk_size, 1)  # one tells the shapes
-    sums, outputs = scan(step, sums, inputs, count=needed)
-    losses, scores, of_rows = tree.map_structure(join, outputs)
+    inputs = ops.cast(rows, options.dtype), targets, weights
+    sums, outputs = scan_counted(step, sums, inputs, is_counted, count, chunk_size)
+    losses, scores, of_rows = outputs
     return losses, scores, list(zip([*of_rows, *sums], factors, strict=False))
-
-
-def _sorted(is_counted, size):
-    """Rows that count before those that do not, each in their order.
-
-    Args:
-        is_counted: booleans (N,).
-        size: how many places there are, N or more: the last have no row.
-
-    Returns:
-        The index (size,) of the row at each place, and the place (N,) of each row.
-    """
-    counts = ops.cast(is_counted, "int32")
-    length = ops.shape(counts)[0]
-    before = ops.cumsum(counts)
-    others = ops.arange(length, dtype="int32") + 1 - before
-    places = ops.where(is_counted, before, ops.sum(counts) + others) - 1
-    places = ops.concatenate([places, ops.arange(length, size, dtype="int32")])
-    rows = ops.arange(size, dtype="int32")
-    order = ops.scatter(ops.expand_dims(places, 1), rows, shape=(size,))
-    return order, places[:length]
-
-
-def _scales(rows, kernel, weights, chunk_size, options):
-    """What keeps the products of the gradient within float16, and what takes it back.
-
-    Softmax minus target is in [-1, 1], and its row sums to at most 2. So is the sum over a chunk
-    for a kernel's column bounded by the number of rows times the largest hidden state.
-
-    Returns:
-        A pair of scalars that weights and rows are multiplied by, and a factor for each gradient.
-    """
-    if not options.training or options.dtype not in ("float16", "bfloat16"):
-        return (1.0, 1.0), (1.0, 1.0, 1.0)
-    largest = [
-        ops.max(ops.abs(ops.cast(x, "float32")), initial=1e-6) for x in (rows, kernel, weights)
-    ]
-    of_rows, of_kernel, of_weights = (ops.stop_gradient(x) for x in largest)
-    limit = 2.0**15  # half of the largest float16
-    for_weights = ops.minimum(2.0**8, limit / (2.0 * of_kernel))
-    for_rows = limit / (for_weights * ops.cast(chunk_size, "float32") * of_rows)
-    back = of_weights / for_weights
-    return (for_weights / of_weights, for_rows), (back, back / for_rows, back)
 
 
 def _chunk(sums, rows, targets, weights, kernel, bias, scales, options):
@@ -242,15 +188,9 @@ def _chunk(sums, rows, targets, weights, kernel, bias, scales, options):
     difference = exponentials * (factors / totals)
     if other:
         difference = difference - other * factors
-    # In place, by one number a row: a choice over (t, V) is three passes without XLA.
-    indices = ops.stack([ops.arange(ops.shape(targets)[0], dtype="int32"), targets], axis=1)
     of_gold = (other - gold) * ops.squeeze(factors, 1)
-    difference = ops.scatter_update(difference, indices, of_gold, reduction="add")
-    bias_sums = [total + ops.sum(difference, axis=0) for total in sums[1:]]
-    difference = ops.cast(difference, options.dtype)  # (t, V)
-    of_rows = ops.matmul(difference, kernel if options.transposed else ops.transpose(kernel))
-    rows = ops.cast(ops.cast(rows, "float32") * for_rows, options.dtype)
-    pair = (difference, rows) if options.transposed else (rows, difference)
-    of_kernel = ops.matmul(ops.transpose(pair[0]), pair[1])
-    sums = [sums[0] + ops.cast(of_kernel, "float32"), *bias_sums]
-    return sums, (losses, scores, [ops.cast(of_rows, "float32")])
+    difference = gold_difference(difference, targets, of_gold)
+    sums, of_rows = add_gradients(
+        sums, difference, rows, kernel, for_rows, options.transposed, options.dtype
+    )
+    return sums, (losses, scores, [of_rows])

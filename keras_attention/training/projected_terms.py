@@ -50,6 +50,64 @@ def _takes_scores(metric):
     )
 
 
+def takes_projection(model):
+    """Whether the loss and the metrics of a compiled model can do without logits."""
+    losses = tree.flatten(model.loss)
+    return (
+        len(losses) == 1
+        and _takes_hidden_states(losses[0])
+        and all(_takes_scores(metric) for metric, _ in given_metrics(model))
+        and type(model).compute_metrics is keras.Model.compute_metrics
+    )
+
+
+def gives_projection(model, name="projected_logits"):
+    """Whether the method `name` of a model says what its logits are made of.
+
+    It does unless a subclass computes its outputs in a way of its own.
+    """
+    return _holds(type(model), name, "call", "__call__")
+
+
+def cross_entropy_arguments(model, part, hidden, size):
+    """What the compiled loss and metrics of a model ask of the logits of hidden states.
+
+    Args:
+        model: a compiled model that `takes_projection`.
+        part: as in `loss_terms`.
+        hidden: (B, T, D), with the mask that the logits would have.
+        size: number of tokens V.
+
+    Returns:
+        The weight of the loss in `compile`; the arguments of `linear_cross_entropy` that say what
+        counts, a dict; and the mask (B, T) or None.
+    """
+    _, y, sample_weight = part
+    metrics = given_metrics(model)
+    require_losses(model, hidden)
+    targets, sample_weight = (by_output(each, model, hidden) for each in (y, sample_weight))
+    ((loss, factor, targets, _, sample_weight),) = output_losses(
+        model, targets, hidden, sample_weight
+    )
+    targets, mask = class_targets(targets, hidden), implicit_mask(hidden)
+    weights = ops.cast(loss.token_weights(targets, sample_weight), "float32")
+    counted = None
+    for metric, is_weighted in metrics:
+        counts = metric.token_weights(targets, sample_weight if is_weighted else None) != 0
+        counted = counts if counted is None else ops.logical_or(counted, counts)
+    return (
+        factor,
+        dict(
+            targets=targets_in_range(targets, size, loss.ignore_class),
+            weights=masked_weights(weights, mask),
+            counted=counted,
+            label_smoothing=loss.label_smoothing,
+            with_accuracies=not all(isinstance(metric, Perplexity) for metric, _ in metrics),
+        ),
+        mask,
+    )
+
+
 def projected_terms(model, part, rows, training):
     """The losses of a part of a batch as `loss_terms` gives them, and what metrics read.
 
@@ -62,49 +120,25 @@ def projected_terms(model, part, rows, training):
         A list of one `(weight, mean, count)`, and `TokenScores` (B, T); or None for a model, a loss
         or metrics that need logits.
     """
-    x, y, sample_weight = part
-    losses = tree.flatten(model.loss)
-    metrics = given_metrics(model)
-    if (
-        len(losses) != 1
-        or not _takes_hidden_states(losses[0])
-        or not all(_takes_scores(metric) for metric, _ in metrics)
-        or type(model).compute_metrics is not keras.Model.compute_metrics
-        or not _holds(type(model), "projected_logits", "call", "__call__")
-    ):
+    if not takes_projection(model) or not gives_projection(model):
         return None
-    found = model.projected_logits(x, training=training)
+    found = model.projected_logits(part[0], training=training)
     if found is None:
         return None
     hidden, projection = found
-    require_losses(model, hidden)
-    targets, sample_weight = (by_output(each, model, hidden) for each in (y, sample_weight))
-    ((loss, factor, targets, _, sample_weight),) = output_losses(
-        model, targets, hidden, sample_weight
-    )
-    targets, mask = class_targets(targets, hidden), implicit_mask(hidden)
-    weights = ops.cast(loss.token_weights(targets, sample_weight), "float32")
-    weights = masked_weights(weights, mask)
-    counted = None
-    for metric, is_weighted in metrics:
-        counts = metric.token_weights(targets, sample_weight if is_weighted else None) != 0
-        counted = counts if counted is None else ops.logical_or(counted, counts)
     kernel, bias, transposed, dtype = projection
     size = kernel.shape[0 if transposed else 1]
+    factor, arguments, mask = cross_entropy_arguments(model, part, hidden, size)
     total, log_probabilities, accuracies = linear_cross_entropy(
         hidden,
         kernel,
-        targets_in_range(targets, size, loss.ignore_class),
-        weights,
         bias=bias,
-        label_smoothing=loss.label_smoothing,
         transposed=transposed,
         dtype=dtype,
-        counted=counted,
-        with_accuracies=not all(isinstance(metric, Perplexity) for metric, _ in metrics),
         training=training,
+        **arguments,
     )
-    count = ops.sum(weights)
+    count = ops.sum(arguments["weights"])
     mean = ops.divide_no_nan(total, count)
     mean, count = (ops.where(rows > 0, n, 0.0) for n in (mean, count))
     return [(factor, mean, count)], TokenScores(log_probabilities, accuracies, mask)

@@ -12,7 +12,7 @@ from keras_attention.layers import Dropout
 from keras_attention.models import Model
 from keras_attention.text.batches.bucketed_batches import BucketedBatches
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
-from tests.training.exact_models import skewed_rows, token_model
+from tests.training.exact_models import distilled_model, skewed_rows, token_model
 
 
 def use_cpus(count):
@@ -33,9 +33,9 @@ class Rows(BucketedBatches):
         return self.ids[indices], self.targets[indices]
 
 
-def compiled_model(optimizer=None, **options):
+def compiled_model(optimizer=None, distilled=False, **options):
     """A small model of tokens."""
-    model = token_model(Model)
+    model = distilled_model() if distilled else token_model(Model)
     model.compile(
         optimizer=optimizer or keras.optimizers.SGD(0.5, global_clipnorm=0.05),
         loss=LabelSmoothedCrossEntropy(),

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_attention.layers import AdditiveAttention, RecurrentDecoder, RecurrentEncoder
 from keras_attention.models import Model as ExactModel
+from keras_attention.training import Distiller
 
 VOCABULARY = 13
 
@@ -18,6 +19,18 @@ def token_model(cls=ExactModel, regularizer=None, seed=1, dtype=None):
     x = keras.layers.Dense(7, "tanh", kernel_regularizer=regularizer, dtype=dtype)(x)
     logits = keras.layers.Dense(VOCABULARY, dtype=dtype, name="logits")(x)
     return cls(ids, logits)
+
+
+def distilled_model():
+    """A `Distiller` of models of ids (B, T), whose hidden states differ in width."""
+    made = []
+    for seed, width in ((2, 9), (1, 7)):  # the teacher first: the seed is the student's
+        keras.utils.set_random_seed(seed)
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        x = keras.layers.Embedding(VOCABULARY, 6, name="embedding")(ids)
+        x = keras.layers.Dense(width, "tanh", name="hidden")(x)
+        made.append(ExactModel(ids, keras.layers.Dense(VOCABULARY, name="logits")(x)))
+    return Distiller(made[1], made[0], hidden_layers=("hidden", "hidden"))
 
 
 def two_output_model(cls=ExactModel):

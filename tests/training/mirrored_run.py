@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
 from tests.training.distributed import dropout_model, use_cpus
 from tests.training.exact_models import (
+    distilled_model,
     masked_outputs,
     recurrent_model,
     skewed_rows,
@@ -41,6 +42,10 @@ CASES = {
         rows=13, kind="outputs", micro_batches=2, jit_gradients=True, learning_rate=0.1
     ),
     "recurrent": dict(rows=9, kind="recurrent"),
+    "distilled": dict(rows=9, kind="distilled", learning_rate=0.1),
+    "distilled_in_parts": dict(
+        rows=13, kind="distilled", micro_batches=2, jit_gradients=True, learning_rate=0.1
+    ),
 }
 
 
@@ -77,7 +82,8 @@ def train(
     if kind == "tokens":
         model = token_model(regularizer=regularizer, dtype=dtype)
     else:
-        model = {"outputs": masked_outputs, "recurrent": recurrent_model}[kind]()
+        kinds = {"outputs": masked_outputs, "recurrent": recurrent_model}
+        model = {**kinds, "distilled": distilled_model}[kind]()
     optimizer = optimizer(learning_rate, **clip)
     if dtype:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**10)

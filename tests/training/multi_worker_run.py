@@ -15,13 +15,14 @@ from keras_attention.training import workers
 from keras_attention.training.distribution import distributed_dataset, make_strategy
 from tests.training.distributed import Rows, compiled_model, flat
 
-EVALUATED = ("sgd", "one_row")  # the others differ in the update alone
+EVALUATED = ("sgd", "one_row", "distilled")  # the others differ in the update alone
 CASES = {
     "sgd": dict(),
     "one_row": dict(rows=9),
     "adam": dict(optimizer=lambda: keras.optimizers.Adam(0.01)),
     "micro_batches": dict(micro_batches=3),
     "jit_gradients": dict(jit_gradients=True),
+    "distilled": dict(distilled=True),
 }
 
 

@@ -19,7 +19,7 @@ HALF = {"half": 1e-5, "overflow": 5e-5}
 FOUR = ["adam", "clipped", "jit_gradients", "micro_batches", "one_row", "overflow", "uneven"]
 ONE = ["adam", "clipped", "micro_batches"]  # in a `OneDeviceStrategy`
 # Of each of these another one shows the kind: other clipping, each half of "outputs_in_parts".
-SLOW = ["clipped_each", "clipped_values", "full", "jit_gradients", "outputs"]
+SLOW = ["distilled_in_parts", "clipped_each", "clipped_values", "full", "jit_gradients", "outputs"]
 QUICK = sorted(set(CASES) - set(SLOW))
 on_four = pytest.param(4, marks=pytest.mark.slow)
 

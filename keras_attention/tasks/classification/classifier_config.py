@@ -10,6 +10,11 @@ from keras_attention.runs.run_config import (
     require_encoder_training,
     require_random_weights,
 )
+from keras_attention.tasks.distillation_config import (
+    DISTILLATION,
+    require_distillation,
+    with_weights,
+)
 
 POOLINGS = ("pooled", "mean", "cls")
 
@@ -47,9 +52,12 @@ class ClassifierConfig(RunConfig):
     label_column: str = "label"
     pair_column: str | None = None
     problem_type: str = SINGLE_LABEL
-    preset: str | None = None  # None: the architecture of `initial_weights`
-    family: str | None = "bert"  # of the preset; None of lesson and with `initial_weights`
+    preset: str | None = None  # None: the architecture of `initial_weights`, or of the teacher
+    family: str | None = "bert"  # of the preset; None of lesson and where there is none
     initial_weights: str | None = None
+    teacher: str | None = None
+    distillation_temperature: float | None = None  # None: 2, with a teacher
+    distillation_weights: list | None = None  # None: 5, 2, 1, with a teacher
     epochs: int = 3
     seed: int = 0
     # text
@@ -77,7 +85,7 @@ class ClassifierConfig(RunConfig):
     kind: str = "classifier"
 
     changeable = frozenset(
-        {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"}
+        {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"} | DISTILLATION
     )
     data = (*RunConfig.data, "text_column", "label_column")
 
@@ -86,7 +94,7 @@ class ClassifierConfig(RunConfig):
         """The options that suit what training begins with, changed by `options`.
 
         Args:
-            preset: a size for random weights, "lesson" by default.
+            preset: a size for random weights, "lesson" by default; with a teacher the teacher's.
             initial_weights: directory of weights to begin with, or None for random ones.
             family: of the preset, a key of `ENCODER_FAMILIES`; "bert" by default.
             **options: fields of this class; those that are None are left alone.
@@ -96,8 +104,10 @@ class ClassifierConfig(RunConfig):
             ValueError: if the family is unknown.
         """
         asked = cls.given_of(preset=preset, initial_weights=initial_weights, family=family)
-        preset, family = encoder_preset_for(preset, family, initial_weights, ("lesson",))
-        given = cls.given_of(**options)
+        given = cls.given_of(**with_weights(options))
+        teacher = given.get("teacher")
+        others = ("lesson",)
+        preset, family = encoder_preset_for(preset, family, initial_weights, others, teacher)
         require_random_weights(initial_weights, given)
         if preset == "lesson" and given.get("pooling", "mean") != "mean":
             raise InputError(
@@ -111,6 +121,7 @@ class ClassifierConfig(RunConfig):
         if not self.train:
             raise InputError("A classifier needs labelled texts: give `train` a file.")
         require_encoder_training(self)
+        require_distillation(self)
         if self.patience is not None:
             require_positive_integer("patience", self.patience)
         if self.pooling is not None:

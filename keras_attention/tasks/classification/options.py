@@ -1,7 +1,13 @@
 """The options of classifiers, as data."""
 
 from keras_attention.problem_types import PROBLEM_TYPES
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS, VALID
+from keras_attention.tasks.encoder_options import (
+    DISTILLATION_OPTIONS,
+    ENCODER_OPTIONS,
+    FAMILY,
+    INITIAL_WEIGHTS,
+    VALID,
+)
 from keras_attention.tasks.option import Option
 
 _PAIRS = "of the second texts, where pairs are classified"
@@ -25,6 +31,7 @@ TRAIN_OPTIONS = (
         metavar="NAME",
     ),
     FAMILY,
+    *DISTILLATION_OPTIONS,
     *ENCODER_OPTIONS,
     Option(
         "pooling",

@@ -4,7 +4,7 @@ import dataclasses
 
 from keras_attention._validation import InputError, truncation_is_known
 from keras_attention.json_file import NAMES, is_boolean, is_size
-from keras_attention.problem_types import SINGLE_LABEL, output_name
+from keras_attention.problem_types import REGRESSION, SINGLE_LABEL, output_name
 from keras_attention.tasks.classification.options import (
     EVALUATE_OPTIONS,
     EXPORT_OPTIONS,
@@ -24,7 +24,7 @@ from keras_attention.tasks.encoder_task import (
     require_one_a_class,
 )
 from keras_attention.tasks.task import Graph
-from keras_attention.tasks.training_parts import Plan, Rows
+from keras_attention.tasks.training_parts import Initial, Plan, Rows
 
 RUN_FIELDS = {
     "labels": NAMES,
@@ -65,14 +65,35 @@ class ClassificationTask(EncoderTask):
 
     def read_data(self, config, run):
         from keras_attention.tasks.classification.labelled_examples import load_examples
+        from keras_attention.tasks.distillation import require_known_labels
         from keras_attention.text.corpora.label_values import class_names, label_targets
 
         train, valid = load_examples(config, run.say)
         kind = config.problem_type
         if config.labels is None:
             config.labels = class_names(train, kind, config.label_column)
+        elif config.teacher is not None and kind != REGRESSION:
+            require_known_labels(config, class_names(train, kind, config.label_column))
         rows = [_Labelled(d, label_targets(d, config.labels, kind)) for d in (train, valid)]
         return Rows(*rows, len(train))
+
+    def read_teacher(self, config, custom_objects=None):
+        from keras_attention.tasks.distillation import read_teacher, require_labels
+
+        teacher = read_teacher(self.kind, config, custom_objects)
+        if teacher is not None:
+            require_labels(config, teacher)
+        return teacher
+
+    def new_student(self, config, teacher, say):
+        from keras_attention.tasks.distillation import new_encoder, pooling_of
+
+        if config.preset == "lesson":
+            return Initial(None, teacher.tokenizer)
+        encoder, head = new_encoder(config, teacher, say)
+        if config.pooling is None:
+            config.pooling = pooling_of(teacher.model, encoder)
+        return Initial(encoder, teacher.tokenizer, head)
 
     def read_initial(self, config, custom_objects=None):
         from keras_attention.tasks.initial_encoder import initial_encoder
@@ -105,9 +126,13 @@ class ClassificationTask(EncoderTask):
 
     def make_model(self, config, tokenizer, initial):
         from keras_attention.tasks.classification.training import make_classifier
+        from keras_attention.tasks.distillation import begin_head
 
         encoder = None if initial is None else initial.model
-        return make_classifier(config, encoder, tokenizer.vocabulary_size, len(config.labels))
+        model = make_classifier(config, encoder, tokenizer.vocabulary_size, len(config.labels))
+        if initial is not None:
+            begin_head(model, initial.head)
+        return model
 
     def compile(self, model, config, total_steps):
         from keras_attention.tasks.classification.training import compile_classifier

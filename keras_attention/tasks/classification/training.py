@@ -15,6 +15,7 @@ from keras_attention.training import (
     WarmupLinearSchedule,
     layer_rate_scales,
 )
+from keras_attention.training.distiller import student_of
 from keras_attention.training.distribution import jit_options
 
 DROPOUT = 0.1  # before the classifier, where neither the user nor the family says another rate
@@ -90,14 +91,15 @@ def compile_classifier(model, config, total_steps):
     """
     warmup = max(1, round(config.warmup_share * total_steps))
     rate_scales = None
+    student = student_of(model)
     if config.layer_decay is not None:
         require(
-            isinstance(model, Classifier),
+            isinstance(student, Classifier),
             "layer_decay",
             "None for a model that has no layers of an encoder",
             layer_decay=config.layer_decay,
         )
-        rate_scales = layer_rate_scales(model.encoder.layer_names(), config.layer_decay)
+        rate_scales = layer_rate_scales(student.encoder.layer_names(), config.layer_decay)
     model.compile(
         optimizer=LayerwiseAdamW(
             WarmupLinearSchedule(config.learning_rate, warmup, total_steps),

@@ -10,6 +10,11 @@ from keras_attention.runs.run_config import (
     require_random_weights,
     require_window,
 )
+from keras_attention.tasks.distillation_config import (
+    DISTILLATION,
+    require_distillation,
+    with_weights,
+)
 
 # What suits a preset, whatever its family, where it differs from the defaults below. Wider models
 # want smaller steps (Devlin et al. 2018, appendix A.2, for base and large).
@@ -32,8 +37,11 @@ class MaskedLMConfig(RunConfig):
     valid: str | None = None
     text_column: str = "text"
     preset: str | None = "tiny"
-    family: str | None = "bert"  # of the preset; None with `initial_weights`
+    family: str | None = "bert"  # of the preset; None where there is none
     initial_weights: str | None = None
+    teacher: str | None = None
+    distillation_temperature: float | None = None  # None: 2, with a teacher
+    distillation_weights: list | None = None  # None: 5, 2, 1, with a teacher
     epochs: int = 10
     seed: int = 0
     # text
@@ -57,7 +65,9 @@ class MaskedLMConfig(RunConfig):
     snapshot_every: int | None = None
     kind: str = "masked-lm"
 
-    changeable = frozenset({"warmup_share", "weight_decay", "masked_share", "whole_words"})
+    changeable = frozenset(
+        {"warmup_share", "weight_decay", "masked_share", "whole_words"} | DISTILLATION
+    )
     data = (*RunConfig.data, "text_column")
 
     @classmethod
@@ -69,8 +79,9 @@ class MaskedLMConfig(RunConfig):
             ValueError: if the family is unknown.
         """
         asked = cls.given_of(preset=preset, initial_weights=initial_weights, family=family)
-        preset, family = encoder_preset_for(preset, family, initial_weights)
-        given = cls.given_of(**options)
+        given = cls.given_of(**with_weights(options))
+        teacher = given.get("teacher")
+        preset, family = encoder_preset_for(preset, family, initial_weights, teacher=teacher)
         require_random_weights(initial_weights, given)
         suited = {**PRESET_OPTIONS.get(preset, {}), "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)
@@ -79,6 +90,7 @@ class MaskedLMConfig(RunConfig):
         if not self.train:
             raise InputError("Pretraining needs texts: give `train` a file.")
         require_encoder_training(self)
+        require_distillation(self)
         require_window(self, self.train)
         require(
             0 < self.masked_share < 1,

@@ -1,6 +1,11 @@
 """The options of masked-LM pretraining, as data."""
 
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS
+from keras_attention.tasks.encoder_options import (
+    DISTILLATION_OPTIONS,
+    ENCODER_OPTIONS,
+    FAMILY,
+    INITIAL_WEIGHTS,
+)
 from keras_attention.tasks.option import Option
 
 TRAIN_OPTIONS = (
@@ -20,6 +25,7 @@ TRAIN_OPTIONS = (
     ),
     FAMILY,
     INITIAL_WEIGHTS,
+    *DISTILLATION_OPTIONS,
     *ENCODER_OPTIONS,
     Option(
         "masked_share", "share of the tokens that are masked (default: 0.15)", float, metavar="X"

@@ -6,7 +6,7 @@ import time
 from keras_attention._validation import InputError
 from keras_attention.tasks.ids_task import IdsTask
 from keras_attention.tasks.masked_lm.options import EVALUATE_OPTIONS, TRAIN_OPTIONS
-from keras_attention.tasks.training_parts import Plan, Rows
+from keras_attention.tasks.training_parts import Initial, Plan, Rows
 
 
 class MaskedLMTask(IdsTask):
@@ -51,6 +51,20 @@ class MaskedLMTask(IdsTask):
         if config.initial_weights is None:
             return None
         return initial_masked_lm(config, custom_objects)
+
+    def read_teacher(self, config, custom_objects=None):
+        from keras_attention.tasks.distillation import read_teacher
+
+        return read_teacher(self.kind, config, custom_objects)
+
+    def new_student(self, config, teacher, say):
+        from keras_attention.models import MaskedLM
+        from keras_attention.tasks.distillation import begin_head, new_encoder
+
+        encoder, head = new_encoder(config, teacher, say)
+        model = MaskedLM(encoder)
+        begin_head(model, head)
+        return Initial(model, teacher.tokenizer)
 
     def training_texts(self, rows):
         return rows.train or rows.corpus.sample[0]

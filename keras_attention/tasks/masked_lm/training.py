@@ -8,7 +8,13 @@ from keras_attention.models import MaskedLM
 from keras_attention.tasks.masked_lm.pretraining_texts import nothing_masked
 from keras_attention.text.batches.encoder_batches import LengthBuckets
 from keras_attention.text.batches.masked_lm_batches import MaskedLMBatches
-from keras_attention.training import LayerwiseAdamW, TokenAccuracy, WarmupLinearSchedule
+from keras_attention.training import (
+    Distiller,
+    LabelSmoothedCrossEntropy,
+    LayerwiseAdamW,
+    TokenAccuracy,
+    WarmupLinearSchedule,
+)
 from keras_attention.training.distribution import jit_options
 
 
@@ -59,6 +65,12 @@ def _batches_of_ids(config, tokenizer, token_ids, seed, buckets=None):
 
 def compile_masked_lm(model, config, total_steps):
     """AdamW with warm-up and linear decay; loss and accuracy are means over the masked tokens."""
+    # One number, computed in two ways: the latter lets a distillation do without logits.
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction="mean_with_sample_weight"
+    )
+    if isinstance(model, Distiller):
+        loss = LabelSmoothedCrossEntropy(label_smoothing=0.0, ignore_class=None)
     warmup = max(1, round(config.warmup_share * total_steps))
     model.compile(
         optimizer=LayerwiseAdamW(
@@ -66,9 +78,7 @@ def compile_masked_lm(model, config, total_steps):
             weight_decay=config.weight_decay,
             global_clipnorm=config.clip_norm,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
+        loss=loss,
         weighted_metrics=[TokenAccuracy(ignore_class=None)],  # weights say what counts
         **jit_options(config.jit_compile),
     )

@@ -1,0 +1,70 @@
+"""What tokens and rows count in the losses of a distillation."""
+
+from keras import ops
+
+from keras_attention.masks import implicit_mask
+from keras_attention.training.with_axes_of import with_axes_of, without_last_axis
+
+
+def weighted_part(part, outputs, token_mask):
+    """A part of a batch with what each of its outputs counts, and that.
+
+    Logits (B, T, C) of all tokens count at tokens alone, where a mask says which these are.
+
+    Args:
+        part: `(x, y, sample_weight)`.
+        outputs: (B, ..., C), or what comes before the logits.
+        token_mask: True (B, T) at tokens; None where the inputs do not say.
+
+    Returns:
+        The part, whose weights leave out padding, for the hard loss, which reads masks of Keras by
+        itself; and float32 weights that broadcast to (B, ...), or None, for the soft one.
+    """
+    x, y, sample_weight = part
+    like = outputs[..., 0]
+    weights = None
+    if sample_weight is not None:
+        weights = with_axes_of(like, sample_weight, "`sample_weight`")
+    is_given = isinstance(x, dict) and x.get("mask_positions") is not None
+    if token_mask is not None and len(like.shape) == 2 and not is_given:
+        token_mask = ops.cast(token_mask, "float32")
+        weights = sample_weight = token_mask if weights is None else weights * token_mask
+    own = implicit_mask(outputs)
+    if own is not None:
+        own = with_axes_of(like, own, "The mask of an output")
+        weights = own if weights is None else weights * own
+    return (x, y, sample_weight), weights
+
+
+def hidden_weights(losses, token_mask, sample_weight):
+    """What the hidden states of each token count, float32 in the shape of their losses (B, ...).
+
+    They count at all tokens of a row of which anything counts.
+
+    Args:
+        losses: (B, ...).
+        token_mask: True (B, T) at tokens, or None.
+        sample_weight: (B,), or (B, ...) of which a row counts 1 if any is not 0; None for 1.
+    """
+    weights = ops.ones_like(losses)
+    if token_mask is not None:
+        weights = weights * with_axes_of(losses, token_mask, "The mask of tokens")
+    if sample_weight is None:
+        return weights
+    of_rows = without_last_axis(ops.cast(sample_weight, "float32"), 1)
+    if len(of_rows.shape) > 1:
+        axes = tuple(range(1, len(of_rows.shape)))
+        of_rows = ops.cast(ops.any(ops.not_equal(of_rows, 0.0), axis=axes), "float32")
+    return weights * with_axes_of(losses, of_rows, "`sample_weight`")
+
+
+def mean_of_counted(losses, weights, rows):
+    """The mean of losses (B, ...) by weights that broadcast to them, and the sum of the weights.
+
+    Both are 0 for a part without rows. Without weights (None) each loss counts 1.
+    """
+    ones = ops.ones_like(losses)
+    weights = ones if weights is None else weights * ones
+    count = ops.sum(weights)
+    mean = ops.divide_no_nan(ops.sum(losses * weights), count)
+    return tuple(ops.where(rows > 0, number, 0.0) for number in (mean, count))
