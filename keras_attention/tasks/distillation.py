@@ -156,8 +156,8 @@ def new_encoder(config, teacher, say):
         return encoder, None
     taken = _copy_layers(encoder, source)
     say(
-        f"The student begins with the embeddings, the head and the layers "
-        f"{', '.join(map(str, taken))} (of 0 to {len(source.blocks) - 1}) of {config.teacher}."
+        f"The student begins with the embeddings and the layers {', '.join(map(str, taken))} (of 0 "
+        f"to {len(source.blocks) - 1}) of {config.teacher}, and with its head where that fits."
     )
     return encoder, teacher.model
 

@@ -86,7 +86,7 @@ def test_a_student_of_every_second_layer(kind, data, tmp_path, capsys):
     assert config.distillation_weights == [5.0, 2.0, 1.0]
     train(config, tmp_path / "run")
     said = capsys.readouterr().out
-    begun = "The student begins with the embeddings, the head and the layers 0, 3 (of 0 to 3) of"
+    begun = "The student begins with the embeddings and the layers 0, 3 (of 0 to 3) of"
     assert begun in said
     teacher, student = read_model(data / kind), read_model(tmp_path / "run")
     assert type(student) is type(teacher)
