@@ -166,11 +166,15 @@ def masked_max(inputs, mask):
     return ops.where(ops.any(mask, axis=1), greatest, ops.zeros_like(greatest))
 
 
-def first_token(inputs, mask):
-    """The first position of `inputs` (B, T, D): (B, D). A row that `mask` (B, T) leaves out there
-    is zeros.
+def first_token(inputs, mask=None):
+    """The first position of `inputs` (B, T, D), such as [CLS]: (B, D).
+
+    A row without positions is zeros, and so is one whose first position `mask` (B, T) leaves out.
 
     >>> first_token([[[1.0], [3.0]]], [[True, False]])  # [[1.0]]
     """
-    inputs = ops.convert_to_tensor(inputs)
-    return inputs[:, 0] * ops.cast(ops.expand_dims(mask, -1)[:, 0], inputs.dtype)
+    inputs = ops.convert_to_tensor(inputs)[:, :1]
+    if mask is not None:
+        inputs = inputs * ops.cast(ops.expand_dims(mask, -1)[:, :1], inputs.dtype)
+    # A sum of at most one, so that a text without tokens has an answer too.
+    return ops.sum(inputs, axis=1)

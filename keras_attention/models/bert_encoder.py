@@ -2,11 +2,11 @@
 
 import keras
 
+from keras_attention import masks
 from keras_attention._validation import require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.models.bert_presets import PRESETS
 from keras_attention.models.block_encoder import BlockEncoder
-from keras_attention.models.encoder import first_token
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -132,7 +132,7 @@ class BertEncoder(BlockEncoder):
 
     def pool(self, sequence):
         """The pooler's output (B, D) for the first token of `encode`'s output."""
-        return self.pooler(first_token(sequence))
+        return self.pooler(masks.first_token(sequence))
 
     def layer_names(self):
         bottom, *blocks = super().layer_names()

@@ -7,7 +7,6 @@ from keras_attention import masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.classifier_head import ClassifierHead
-from keras_attention.models.encoder import first_token
 from keras_attention.models.encoder_head import require_pooler
 from keras_attention.problem_types import problem_type_of
 
@@ -121,7 +120,7 @@ class Classifier(ClassifierHead):
         if pooling == "pooled":
             x = encoder.pool(x)
         elif pooling == "cls":
-            x = first_token(x)
+            x = masks.first_token(x)
         else:
             x = masks.masked_mean(x, ops.not_equal(inputs["padding_mask"], 0))
         x = self.dropout(x)

@@ -3,7 +3,6 @@
 import inspect
 
 import keras
-from keras import ops
 
 from keras_attention._validation import require
 from keras_attention.models.model import Model
@@ -208,14 +207,6 @@ def require_kept(encoder, arguments):
             f"an argument that {type(encoder).__name__} keeps: its `get_config` returns another",
             **{name: value},
         )
-
-
-def first_token(sequence):
-    """The vector of the first token, [CLS]: (B, T, D) to (B, D).
-
-    A sum of at most one token, so that a text of none has an answer too.
-    """
-    return ops.sum(sequence[:, :1], axis=1)
 
 
 def encoder_of(model):
