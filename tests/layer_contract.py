@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops, tree
 
-from keras_attention.layers import MultiHeadAttention
+from keras_attention.layers import BlockSparseAttention, MultiHeadAttention
 from tests.backend import BACKEND, compiled, gradients, to_numpy
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -61,11 +61,13 @@ def _assert_close(found, expected, tolerance):
 def _check_weights(layer, weights):
     found = {w.path.partition("/")[2]: tuple(w.shape) for w in layer.trainable_weights}
     assert found == weights
-    assert layer.count_params() == sum(int(np.prod(shape)) for shape in weights.values())
+    shapes = [*weights.values(), *(w.shape for w in layer.non_trainable_weights)]
+    assert layer.count_params() == sum(int(np.prod(shape)) for shape in shapes)
 
 
 def _check_dtypes(layer, outputs, policy):
-    assert {w.dtype for w in layer.weights} <= {"float32"}
+    assert {w.dtype for w in layer.trainable_weights} <= {"float32"}
+    assert {w.dtype for w in layer.non_trainable_weights} <= {"int32"}
     compute_dtype = "float32" if policy == "float32" else policy.removeprefix("mixed_")
     for output in tree.flatten(outputs):
         assert keras.backend.standardize_dtype(output.dtype) == compute_dtype
@@ -125,7 +127,7 @@ def _check_padding(layer, call, inputs, expected, padding, tolerance):
     if padding:
         empty = {mask: np.where([[False], [True], [True]], inputs[mask], False) for mask in padding}
         outputs = tree.flatten(to_numpy(call(layer, {**inputs, **empty})))
-        is_attention = isinstance(layer, MultiHeadAttention)
+        is_attention = isinstance(layer, (BlockSparseAttention, MultiHeadAttention))
         for output in outputs:
             assert np.isfinite(output).all()
             if is_attention or output.ndim == 4:  # scores, or attention that has no bias added

@@ -4,6 +4,8 @@ import keras  # noqa: F401 (before all modules of ours, which it brings: see _ke
 
 from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.base_attention import BaseAttention
+from keras_attention.layers.block_sparse_attention import BlockSparseAttention
+from keras_attention.layers.block_sparse_encoder import BlockSparseEncoder
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.from_keras import from_keras
@@ -27,6 +29,8 @@ from keras_attention.layers.transformer_encoder import TransformerEncoder
 __all__ = [
     "AdditiveAttention",
     "BaseAttention",
+    "BlockSparseAttention",
+    "BlockSparseEncoder",
     "Dropout",
     "FeedForward",
     "GNMTDecoder",

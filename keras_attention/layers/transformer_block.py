@@ -93,13 +93,7 @@ class TransformerBlock(Layer):
 
     def make_attention(self, hidden_dim, name):
         """A new attention layer for inputs of width `hidden_dim`: a `MultiHeadAttention`."""
-        require(
-            self.key_dim is not None or hidden_dim % self.num_heads == 0,
-            "num_heads",
-            "a divisor of the input's width",
-            num_heads=self.num_heads,
-            width=hidden_dim,
-        )
+        self.require_heads(hidden_dim)
         return MultiHeadAttention(
             num_heads=self.num_heads,
             key_dim=self.key_dim or hidden_dim // self.num_heads,
@@ -111,6 +105,16 @@ class TransformerBlock(Layer):
             sliding_window=self.sliding_window if name == "self_attention" else None,
             dtype=self.dtype_policy,
             name=name,
+        )
+
+    def require_heads(self, hidden_dim):
+        """Raises `ValueError` if the width of a head does not follow from that of the input."""
+        require(
+            self.key_dim is not None or hidden_dim % self.num_heads == 0,
+            "num_heads",
+            "a divisor of the input's width",
+            num_heads=self.num_heads,
+            width=hidden_dim,
         )
 
     def make_feed_forward(self, hidden_dim, name):

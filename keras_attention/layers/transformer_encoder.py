@@ -12,7 +12,7 @@ class TransformerEncoder(TransformerBlock):
     """Self-attention and feed-forward, each with dropout, a residual and layer normalisation.
 
     A subclass may override `make_attention`, `make_feed_forward` and `make_normalization`: see
-    `TransformerBlock`.
+    `TransformerBlock`; and `attend`, which calls the attention.
 
     Padding: `padding_mask` (or the mask of a stock layer upstream) hides padded tokens from all
     others; what stands at padded positions never changes the rest.
@@ -68,13 +68,7 @@ class TransformerEncoder(TransformerBlock):
         self.require_shapes(inputs, padding_mask, attention_mask)
 
         def attend(x):
-            result = self.self_attention(
-                x,
-                value_mask=padding_mask,
-                attention_mask=attention_mask,
-                return_attention_scores=return_attention_scores,
-                training=training,
-            )
+            result = self.attend(x, padding_mask, attention_mask, return_attention_scores, training)
             return result if return_attention_scores else (result,)
 
         with sizes_fit():
@@ -83,6 +77,23 @@ class TransformerEncoder(TransformerBlock):
                 x, "feed_forward", lambda x: (self.feed_forward(x, training=training),), training
             )
         return (x, *scores) if return_attention_scores else x
+
+    def attend(self, x, padding_mask, attention_mask, return_attention_scores, training):
+        """Calls the layer of `make_attention`. A subclass whose layer is called otherwise overrides
+        it.
+
+        Args: as of a call; the masks may be None.
+
+        Returns:
+            (B, T, D); with `return_attention_scores` also (B, H, T, T).
+        """
+        return self.self_attention(
+            x,
+            value_mask=padding_mask,
+            attention_mask=attention_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
 
     width_axes = {"inputs": "D"}
 

@@ -11,6 +11,8 @@ from keras_attention import layers
 from keras_attention.layers import (
     AdditiveAttention,
     BaseAttention,
+    BlockSparseAttention,
+    BlockSparseEncoder,
     Dropout,
     FeedForward,
     GNMTDecoder,
@@ -49,6 +51,12 @@ def of_one_input(number=int):
         "positions": PositionEmbedding(number(9)),
         "sinusoidal": SinusoidalPositionEncoding(),
         "encoder": TransformerEncoder(number(7), num_heads=number(2)),
+        "block_sparse": BlockSparseAttention(
+            number(2), number(3), block_size=number(2), max_sequence_length=number(9)
+        ),
+        "block_sparse_encoder": BlockSparseEncoder(
+            number(7), number(2), block_size=number(2), plan_seed=number(1)
+        ),
         "dropout": Dropout(0.5),
     }
 
@@ -136,7 +144,10 @@ def test_h5(model, data, tmp_path):
 
 
 # Names alone: to make a layer runs an operation, which no module of tests may do.
-ONE_INPUT = ("dropout", "encoder", "feed_forward", "maxout", "positions", "sinusoidal")
+ONE_INPUT = (
+    *("block_sparse", "block_sparse_encoder", "dropout", "encoder", "feed_forward", "maxout"),
+    *("positions", "sinusoidal"),
+)
 
 
 def test_all_of_one_input_are_named():
@@ -194,7 +205,8 @@ def of_other_inputs():
 
 
 EVERY = {
-    *("additive", "decoder", "dropout", "embedding", "encoder", "feed_forward", "gnmt", "head"),
+    *("additive", "block_sparse", "block_sparse_encoder"),
+    *("decoder", "dropout", "embedding", "encoder", "feed_forward", "gnmt", "head"),
     *("maxout", "multi_head", "multiplicative", "positions", "recurrent", "recurrent_encoder"),
     *("rnn_search", "sinusoidal"),
 }

@@ -127,6 +127,26 @@ CASES = {
         {"query_kernel": (D, 8), "key_value_kernel": (DV, 8 + 6), "output_kernel": (6, 9)},
         SCORES,
     ),
+    "BlockSparseAttention": (
+        layers.BlockSparseAttention,
+        dict(
+            num_heads=H,
+            key_dim=4,
+            value_dim=3,
+            output_dim=9,
+            block_size=1,
+            num_random_blocks=1,
+            max_sequence_length=8,
+        ),
+        {"inputs": X, "padding_mask": X_MASK},
+        {
+            "query_key_value_kernel": (D, 2 * 8 + 6),
+            "query_key_value_bias": (2 * 8 + 6,),
+            "output_kernel": (6, 9),
+            "output_bias": (9,),
+        },
+        SCORES,
+    ),
     "AdditiveAttention": (
         layers.AdditiveAttention,
         dict(units=8, use_bias=True, normalize=True, chunk_size=2),
@@ -279,6 +299,20 @@ CASES = {
             "self_attention/query_key_value_bias": (3 * 15,),
             "self_attention/output_kernel": (15, D),
         },
+        SCORES,
+    ),
+    "BlockSparseEncoder": (
+        layers.BlockSparseEncoder,
+        dict(
+            intermediate_dim=F,
+            num_heads=H,
+            activation="gelu",
+            block_size=1,
+            num_random_blocks=1,
+            max_sequence_length=8,
+        ),
+        {"inputs": X, "padding_mask": X_MASK},
+        SELF_ATTENTION | FEED_FORWARD,
         SCORES,
     ),
     **{

@@ -30,6 +30,14 @@ RULED = {
             "bias": ("query_bias", "key_value_bias", "output_bias"),
         },
     ),
+    "BlockSparseAttention": (
+        (
+            layers.BlockSparseAttention,
+            dict(num_heads=2, key_dim=3, block_size=2, num_random_blocks=0),
+            [X],
+        ),
+        {kind: tuple(f"{name}_{kind}" for name in PROJECTIONS) for kind in ("kernel", "bias")},
+    ),
     "AdditiveAttention": (
         (layers.AdditiveAttention, dict(units=4, use_bias=True, normalize=True), [X, MEMORY]),
         {
@@ -66,6 +74,14 @@ RULED = {
     ),
     "TransformerEncoder": (
         (layers.TransformerEncoder, dict(intermediate_dim=5, num_heads=2), [X]),
+        {kind: (*ends, f"intermediate/{kind}") for kind, ends in BLOCK.items()},
+    ),
+    "BlockSparseEncoder": (
+        (
+            layers.BlockSparseEncoder,
+            dict(intermediate_dim=5, num_heads=2, block_size=2, num_random_blocks=0),
+            [X],
+        ),
         {kind: (*ends, f"intermediate/{kind}") for kind, ends in BLOCK.items()},
     ),
     "TransformerDecoder": (
