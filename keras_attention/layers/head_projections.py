@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer, take_words
-from keras_attention.graph.matmul import linear, split_to_axis
+from keras_attention.graph.matmul import linear, matmul, split_to_axis
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_head_shapes
@@ -202,6 +202,16 @@ class HeadProjections(Layer):
     def initial_state(self, value):
         """What `attend` remembers from step to step: the position (B, 1) of the next query."""
         return {"position": ops.zeros((ops.shape(value)[0], 1), dtype="int32")}
+
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
+        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
+
+        `state` counts the steps, so `score` and the sliding window get the positions of a call.
+        """
+        output, scores = self.cross_step(
+            query, projected_keys, value_mask, None, state["position"], 1, True, training
+        )
+        return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
 
     def empty_cache(self, batch_size, length):
         """A cache of `length` slots for self-attention: see `attention_cache`."""

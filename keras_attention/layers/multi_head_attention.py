@@ -1,15 +1,18 @@
 """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
 
+import functools
+
 import keras
 from keras import ops
 
 from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
-from keras_attention.graph.matmul import matmul, scaled_dot_product
+from keras_attention.graph.matmul import scaled_dot_product
 from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.head_projections import HeadProjections
 from keras_attention.layers.require_shapes import require_step_shapes
+from keras_attention.layers.weighted_values import weighted_values, weighted_values_in_chunks
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -44,6 +47,8 @@ class MultiHeadAttention(HeadProjections):
         sliding_window: a query sees the keys fewer than this number of positions away; with
             causality, the last `sliding_window` ones, its own included. None for all.
         seed: integer for the dropout.
+        chunk_size: how many queries are computed at a time. Then nothing of the shape (B, H, T, S)
+            is ever made, in the gradient neither, unless scores are asked for. None for all.
 
     Call arguments:
         query: (B, T, D).
@@ -89,6 +94,7 @@ class MultiHeadAttention(HeadProjections):
         bias_initializer="zeros",
         seed=None,
         sliding_window=None,
+        chunk_size=None,
         **kwargs,
     ):
         super().__init__(
@@ -102,9 +108,11 @@ class MultiHeadAttention(HeadProjections):
             **kwargs,
         )
         require_rate("dropout", dropout)
-        if sliding_window is not None:
-            require_positive_integer("sliding_window", sliding_window)
+        for name, size in (("sliding_window", sliding_window), ("chunk_size", chunk_size)):
+            if size is not None:
+                require_positive_integer(name, size)
         self.dropout = dropout
+        self.chunk_size = chunk_size
         self.sliding_window = sliding_window
         self.seed = seed
         self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
@@ -176,9 +184,9 @@ class MultiHeadAttention(HeadProjections):
         cache = attention_cache.write_cache(cache, {"key": key, "value": value}, slots)
         projected = query_heads, *attention_cache.read_cache(cache, slots)
         positions = slots.query_positions, slots.key_positions
-        may_be_empty = len(slots.mask.shape) > 2
+        mask, may_be_empty = slots.mask, len(slots.mask.shape) > 2
         output, scores = self._attend(
-            query, projected, positions, slots.mask, may_be_empty, return_attention_scores, training
+            query, projected, positions, mask, may_be_empty, return_attention_scores, training
         )
         return output, scores, cache
 
@@ -252,16 +260,6 @@ class MultiHeadAttention(HeadProjections):
         """
         return scaled_dot_product(query, key)
 
-    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
-        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
-
-        `state` counts the steps, so `score` and the sliding window get the positions of a call.
-        """
-        output, scores = self.cross_step(
-            query, projected_keys, value_mask, None, state["position"], 1, True, training
-        )
-        return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
-
     def _attend(
         self, query, projected, positions, mask, may_be_empty, return_attention_scores, training
     ):
@@ -270,19 +268,21 @@ class MultiHeadAttention(HeadProjections):
         `projected` are queries, keys and values, `positions` those of queries and keys. If
         `may_be_empty`, the mask may leave a query with nothing to attend to.
         """
-        query_heads, key_heads, value_heads = projected
         if self.sliding_window is not None:
-            window = masks.window_mask(*positions, self.sliding_window)
-            mask = masks.combine_pairs(mask, window)
-        if mask is not None and (may_be_empty or len(mask.shape) == 3):
+            mask = masks.combine_pairs(mask, masks.window_mask(*positions, self.sliding_window))
+        in_chunks = self.chunk_size is not None and not return_attention_scores
+        if mask is not None and (may_be_empty or in_chunks or len(mask.shape) == 3):
             mask = heads.expand_mask(mask)
-        weights = masks.masked_softmax(self.score(query_heads, key_heads, *positions), mask)
         # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
-        if may_be_empty and (return_attention_scores or mask.shape[1] != 1):
-            weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
-        dropped = self._dropout(weights, training=training) if self.dropout else weights
-        context = heads.merge_heads(ops.matmul(dropped, value_heads), query)  # (B, T, H * Kv)
-        output = self.project_output(context)
+        zero_empty = may_be_empty and (return_attention_scores or mask.shape[1] != 1)
+        drop = functools.partial(self._dropout, training=training) if self.dropout else None
+        arguments, weights = [self.score, projected, positions, mask, zero_empty, drop], None
+        if in_chunks:
+            arguments += [self.chunk_size, self.variables, training]
+            context = weighted_values_in_chunks(*arguments)
+        else:
+            context, weights = weighted_values(*arguments)
+        output = self.project_output(heads.merge_heads(context, query))
         if may_be_empty:
             may_attend = ops.any(masks.row_may_attend(mask), axis=1)  # (B, T or 1, 1)
             if len(query.shape) == 2:
@@ -295,5 +295,6 @@ class MultiHeadAttention(HeadProjections):
             **super().get_config(),
             "dropout": self.dropout,
             "sliding_window": self.sliding_window,
+            "chunk_size": self.chunk_size,
             "seed": self.seed,
         }
