@@ -25,6 +25,8 @@ PUBLIC = {
     "keras_attention.layers": [
         "AdditiveAttention",
         "BaseAttention",
+        "BlockSparseAttention",
+        "BlockSparseEncoder",
         "Dropout",
         "FeedForward",
         "GNMTDecoder",
@@ -64,6 +66,7 @@ PUBLIC = {
     ],
     "keras_attention.models": [
         "BertEncoder",
+        "BigBirdEncoder",
         "Classifier",
         "ClassifierHead",
         "DistilBertEncoder",

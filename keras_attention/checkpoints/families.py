@@ -2,11 +2,12 @@
 
 from keras_attention._validation import require
 from keras_attention.checkpoints.bert import Bert
+from keras_attention.checkpoints.bigbird import BigBird
 from keras_attention.checkpoints.distilbert import DistilBert
 
 # A new family adds its file and a line here. The first says what is wrong with a config that names
 # no family.
-FAMILIES = {family.model_type: family for family in (Bert(), DistilBert())}
+FAMILIES = {family.model_type: family for family in (Bert(), DistilBert(), BigBird())}
 
 
 def family_of_config(config):

@@ -202,9 +202,10 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
             BertForMaskedLM, or BertForPreTraining with next sentences; `Classifier` that reads the
             pooled output by one layer: BertForSequenceClassification; `TokenClassifier`:
             BertForTokenClassification; `SentenceEncoder`: BertModel with the modules of
-            sentence-transformers. The same of a `DistilBertEncoder`, whose `Classifier` has its
-            `classifier_options()`. A rate of dropout that the family's config has no name for is
-            not written: of a DistilBERT `pooled_dropout` and that of a `TokenClassifier`.
+            sentence-transformers. The same of a `DistilBertEncoder`, and of a `BigBirdEncoder` with
+            the random blocks of HuggingFace, whose `Classifier` has its `classifier_options()`. A
+            rate of dropout that the family's config has no name for is not written: of a DistilBERT
+            `pooled_dropout` and that of a `TokenClassifier`.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.

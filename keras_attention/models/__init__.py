@@ -3,6 +3,7 @@
 import keras  # noqa: F401 (before all modules of ours, which it brings: see _keras_hook)
 
 from keras_attention.models.bert_encoder import BertEncoder
+from keras_attention.models.big_bird_encoder import BigBirdEncoder
 from keras_attention.models.classifier import Classifier
 from keras_attention.models.classifier_head import ClassifierHead
 from keras_attention.models.distil_bert_encoder import DistilBertEncoder
@@ -20,6 +21,7 @@ from keras_attention.models.translator import Translator
 
 __all__ = [
     "BertEncoder",
+    "BigBirdEncoder",
     "Classifier",
     "ClassifierHead",
     "DistilBertEncoder",

@@ -18,7 +18,8 @@ class BlockEncoder(Encoder):
 
     `BertEncoder` and the families after it derive from this class. A family's `__init__` calls
     `make_layers`, makes what layers it has besides, then its graph, and then calls `keep_config`.
-    It may override `make_block`, `embed` and `add_to_embedding`.
+    It may override `make_embedding`, `make_block`, `embed`, `normalized` and
+    `add_to_embedding`.
     """
 
     def make_layers(
@@ -50,7 +51,7 @@ class BlockEncoder(Encoder):
         ):
             require_positive_integer(name, value)
         require_rate("dropout", dropout)
-        self.embedding = TokenAndPositionEmbedding(
+        self.embedding = self.make_embedding(
             vocabulary_size,
             max_sequence_length,
             hidden_dim,
@@ -104,6 +105,10 @@ class BlockEncoder(Encoder):
         self.activation = activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
 
+    def make_embedding(self, *arguments, **options):
+        """A new embedding, of the arguments of `TokenAndPositionEmbedding`."""
+        return TokenAndPositionEmbedding(*arguments, **options)
+
     def make_block(self, index, **arguments):
         """A new block, the one after `index` others.
 
@@ -119,8 +124,11 @@ class BlockEncoder(Encoder):
     def embed(self, inputs):
         """What the first block sees (B, T, D), and the mask (B, T), True at tokens."""
         x = self.add_to_embedding(self.embedding(inputs["token_ids"]), inputs)
-        x = self.embedding_dropout(self.embedding_normalization(x))
-        return x, ops.not_equal(inputs["padding_mask"], 0)
+        return self.normalized(x), ops.not_equal(inputs["padding_mask"], 0)
+
+    def normalized(self, x):
+        """The embeddings x (B, T, D) after norm and dropout."""
+        return self.embedding_dropout(self.embedding_normalization(x))
 
     def add_to_embedding(self, x, inputs):
         """The sum of token and position embeddings x (B, T, D) and what a family adds to it."""

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention import masks
+from keras_attention import activations, masks
 from keras_attention._validation import require, require_positive_integer, require_rate
 from keras_attention.layers.dropout import Dropout
 from keras_attention.models.classifier_head import ClassifierHead
@@ -27,10 +27,12 @@ class Classifier(ClassifierHead):
             its output over all tokens, which suits encoders trained for sentence embeddings, "cls"
             its output at the first token, [CLS]. `encoder.classifier_options()` has that of the
             family's published classifiers.
-        classifier_dim: width of a layer with ReLU before the classifier; None for none.
+        classifier_dim: width of a layer before the classifier; None for none.
         classifier_dropout: rate before the classifier.
         pooled_dropout: rate before the layer of width `classifier_dim`; `classifier_dropout` by
             default.
+        classifier_activation: of the layer of width `classifier_dim`: what
+            `keras_attention.activations.get` takes.
         labels: names of the classes, a list of C different strings; None where they are unknown.
         problem_type: what the logits mean: "single_label_classification", by a softmax;
             "multi_label_classification", by a sigmoid each; "regression", the numbers themselves.
@@ -58,6 +60,7 @@ class Classifier(ClassifierHead):
         "classifier_dim",
         "classifier_dropout",
         "pooled_dropout",
+        "classifier_activation",
         "labels",
         "problem_type",
     )
@@ -72,6 +75,7 @@ class Classifier(ClassifierHead):
         labels=None,
         problem_type=None,
         pooled_dropout=None,
+        classifier_activation="relu",
         **kwargs,
     ):
         # Layers
@@ -110,7 +114,8 @@ class Classifier(ClassifierHead):
         self.dropout = dropout(first_dropout, "dropout")
         self.dense, self.dense_dropout = None, None
         if classifier_dim is not None:
-            self.dense = dense(classifier_dim, "dense", "relu")
+            activation = activations.get(classifier_activation)
+            self.dense = dense(classifier_dim, "dense", activation)
             self.dense_dropout = dropout(classifier_dropout, "dense_dropout")
         self.classifier = dense(num_classes, "classifier")
 
@@ -134,5 +139,6 @@ class Classifier(ClassifierHead):
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
         self.pooled_dropout = pooled_dropout
+        self.classifier_activation = activations.serialize(activations.get(classifier_activation))
         self.labels = labels
         self._problem_type = problem_type

@@ -2,10 +2,15 @@
 
 from keras_attention._validation import require
 from keras_attention.models.bert_encoder import BertEncoder
+from keras_attention.models.big_bird_encoder import BigBirdEncoder
 from keras_attention.models.distil_bert_encoder import DistilBertEncoder
 
 # name -> subclass of `Encoder`; its `presets` are the sizes
-ENCODER_FAMILIES = {"bert": BertEncoder, "distilbert": DistilBertEncoder}
+ENCODER_FAMILIES = {
+    "bert": BertEncoder,
+    "distilbert": DistilBertEncoder,
+    "bigbird": BigBirdEncoder,
+}
 DEFAULT_FAMILY = "bert"
 
 

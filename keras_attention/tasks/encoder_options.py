@@ -9,7 +9,7 @@ INITIAL_WEIGHTS = Option(
 )
 FAMILY = Option(
     "family",
-    "whose presets give the encoder its size: bert or distilbert (default: bert)",
+    "whose presets give the encoder its size: bert, distilbert or bigbird (default: bert)",
     metavar="NAME",
 )
 VALID = Option(

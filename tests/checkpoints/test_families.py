@@ -73,9 +73,9 @@ def test_a_family_is_read_and_written_by_its_model_type(other, tmp_path):
 def test_messages_name_every_family(other, tmp_path):
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"model_type": "roberta"}))
-    with pytest.raises(ValueError, match='of which only "bert" or "distilbert" or "other" is '):
+    with pytest.raises(ValueError, match='of which only "bert" or "distilbert" or "big_'):
         load_hugging_face(other)
-    with pytest.raises(ValueError, match="`model` must be a BERT or DistilBERT or Other. Rec"):
+    with pytest.raises(ValueError, match="`model` must be a BERT or DistilBERT or BigBird or O"):
         save_hugging_face(LessonClassifier(3, vocabulary_size=9), None, tmp_path / "saved")
 
 

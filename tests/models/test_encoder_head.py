@@ -44,6 +44,11 @@ TASKS = {
         dict(num_classes=C, pooling="cls", classifier_dim=7, pooled_dropout=0.0),
         INPUTS,
     ),
+    "gelu": (
+        Classifier,
+        dict(num_classes=C, pooling="cls", classifier_dim=6, classifier_activation="gelu_new"),
+        INPUTS,
+    ),
     "tokens": (TokenClassifier, dict(num_classes=C, classifier_dropout=0.3), INPUTS),
 }
 
@@ -72,7 +77,7 @@ def test_padding_changes_nothing(task):
     model, inputs = make(task)
     expected = outputs_of(task, model, inputs)
     assert_same(outputs_of(task, model, with_other_padding(inputs)), expected)
-    if task in ("pooled", "mean", "cls"):
+    if task in ("pooled", "mean", "cls", "gelu"):
         for row in range(B):
             alone = to_numpy(model(row_alone(inputs, row)))
             np.testing.assert_allclose(alone[0], expected["logits"][row], atol=1e-5)
@@ -102,6 +107,7 @@ def test_a_pooler_is_a_part_only_of_what_reads_it():
         "pooled": True,
         "mean": False,
         "cls": False,
+        "gelu": False,
         "tokens": False,
     }
 
@@ -116,6 +122,7 @@ def test_parameters():
         "pooled": encoder + C * D + C,
         "mean": encoder - pooler + 7 * D + 7 + C * 7 + C,
         "cls": encoder - pooler + 7 * D + 7 + C * 7 + C,
+        "gelu": encoder - pooler + 6 * D + 6 + C * 6 + C,
         "tokens": encoder - pooler + C * D + C,
     }
     assert {task: make(task)[0].count_params() for task in TASKS} == expected
@@ -129,6 +136,7 @@ def test_shapes_and_scores():
         "pooled": (B, C),
         "mean": (B, C),
         "cls": (B, C),
+        "gelu": (B, C),
         "tokens": (B, T, C),
     }
     model, inputs = make("pooled")
@@ -156,6 +164,12 @@ def test_heads_in_numpy():
         )
         expected = np.maximum(pooled @ dense + dense_bias, 0) @ kernel + bias
         np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
+
+    model, inputs = make("gelu")
+    first = to_numpy(model.encoder(INPUTS))["sequence_output"][:, 0]
+    (dense, dense_bias), (kernel, bias) = model.dense.get_weights(), model.classifier.get_weights()
+    hidden = to_numpy(keras.activations.gelu(first @ dense + dense_bias, approximate=True))
+    np.testing.assert_allclose(to_numpy(model(inputs)), hidden @ kernel + bias, atol=1e-6)
 
     model, inputs = make("tokens")
     kernel, bias = model.classifier.get_weights()

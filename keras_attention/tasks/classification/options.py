@@ -36,7 +36,7 @@ TRAIN_OPTIONS = (
     Option(
         "pooling",
         "pooled, mean or cls (default: that of the family's published classifiers: pooled of bert, "
-        "cls of distilbert; mean of weights without a pooler)",
+        "cls of distilbert and bigbird; mean of weights without a pooler)",
         metavar="NAME",
     ),
     Option("freeze_encoder", "train the head alone", bool, const=True),
