@@ -1,4 +1,4 @@
-"""`keras-attention import`: from a published directory to a run."""
+"""`keras-attention import`: from a published directory, or a short encoder, to a run."""
 
 from keras_attention.cli.options import add_options
 from keras_attention.tasks import TASKS, task_of
@@ -11,6 +11,12 @@ OPTIONS = (
         "what the run is for (default: what config.json says)",
         choices=tuple(kind for kind in TASKS if task_of(kind).imports),
     ),
+    Option(
+        "family",
+        "make a long encoder of that family of a BERT, a published one or a run's",
+        choices=("bigbird",),
+    ),
+    Option("positions", "of the long encoder, in tokens (default: 4096)", int, metavar="N"),
     Option("force", "overwrite an existing run", bool, const=True),
     Option("quiet", "print nothing", bool, const=True),
 )
@@ -24,9 +30,9 @@ def add_parser(subparsers, common, help, arguments):
         help=help,
         description="The directory holds config.json, model.safetensors and the tokenizer's files. "
         "`export`, `inspect` and --initial-weights take the run, and so do `classify` and "
-        "`evaluate` where the checkpoint has the head.",
+        "`evaluate` where the checkpoint has the head. With --family it may be a run too.",
     )
-    parser.add_argument("directory", metavar="DIR")
+    parser.add_argument("directory", metavar="DIR", help="a published directory")
     add_options(parser, OPTIONS)
     parser.set_defaults(run=run)
 
@@ -35,6 +41,13 @@ def run(options):
     """Imports."""
     from keras_attention.tasks.import_checkpoint import import_checkpoint
 
-    import_checkpoint(options.directory, options.output, options.task, bool(options.force))
+    import_checkpoint(
+        options.directory,
+        options.output,
+        options.task,
+        bool(options.force),
+        options.family,
+        options.positions,
+    )
     if not options.quiet:
         print(f"The run is in {options.output}.")

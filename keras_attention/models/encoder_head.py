@@ -65,6 +65,24 @@ class EncoderHead(Model):
         # would find no gradient for a pooler that nothing reads. The graph has the others.
         object.__setattr__(self, "encoder", encoder)
 
+    def with_encoder(self, encoder):
+        """This head and its weights on another encoder, whose outputs have the same width.
+
+        Args:
+            encoder: an `Encoder` with as many tokens as this one's.
+        """
+        made = type(self)(encoder, **{name: getattr(self, name) for name in self.head_config})
+        of_encoder = {id(weight) for weight in self.encoder.weights}
+        inside = {id(layer) for layer in self.encoder.layers}
+        for layer in self.layers:
+            if id(layer) in inside:
+                continue
+            pairs = zip(made.get_layer(layer.name).weights, layer.weights, strict=True)
+            for ours, theirs in pairs:
+                if id(theirs) not in of_encoder:  # the masked-LM head shares the embedding
+                    ours.assign(theirs)
+        return made
+
     @property
     def dtype_of_head(self):
         """The dtype policy of the encoder, which the head shares."""
