@@ -194,14 +194,17 @@ def main():
         return write_tables()
     former = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
     found = former.get("benchmarks", {}) if options.only else {}
+    failed = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.only or BENCHMARKS:
             measured = run(name, options.model, Path(folder))
-            if measured is not None:
-                command = " ".join(BENCHMARKS[name])
-                found[name] = {"command": command, **measured}
+            if measured is None:
+                continue
+            if measured["exit_status"]:
+                failed.append(name)
+            if measured["rows"]:  # one that broke off gives none
+                found[name] = {"command": " ".join(BENCHMARKS[name]), **measured}
                 write_report(found)
-    failed = [name for name, each in found.items() if each["exit_status"]]
     print(f"\nwrote {REPORT}" + (f"; these failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
