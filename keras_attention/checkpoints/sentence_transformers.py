@@ -47,6 +47,24 @@ def task_of_modules(directory):
     return EMBEDDING if (Path(directory) / MODULES).is_file() else None
 
 
+def declared_pooling(directory, width):
+    """How a directory makes one vector of a text: "mean", "cls" or "max".
+
+    None where it does not say, or says what no model here does: its encoder may be read all the
+    same.
+
+    Args:
+        directory: of an encoder of `width`, with or without modules.json.
+    """
+    if task_of_modules(directory) is None:
+        return None
+    try:
+        _, (_, folder), *_ = _modules(Path(directory))
+        return _pooling(Path(directory) / folder / CONFIG, width)
+    except InputError:
+        return None
+
+
 def module_files(directory):
     """The paths of the files in the folders of modules, below `directory`, for `whole_read`."""
     folders = [name for name in listed(directory) if (Path(directory) / name).is_dir()]

@@ -23,14 +23,15 @@ def initial_encoder(config, custom_objects=None):
         custom_objects: as that of `keras_attention.load`.
 
     Returns:
-        `Initial`: an `Encoder`, none of whose layers is frozen, and its tokenizer.
+        `Initial`: an `Encoder`, none of whose layers is frozen, its tokenizer, and the pooling that
+        the source declares.
 
     Raises:
         InputError: if there is none, the vocabulary does not fit the embedding, or the encoder has
             fewer positions than the texts of `config` need.
     """
-    model, tokenizer = _read(config, None, custom_objects)
-    return Initial(_prepared(own_encoder(model), config), tokenizer)
+    model, tokenizer, pooling = _read(config, None, custom_objects)
+    return Initial(_prepared(own_encoder(model), config), tokenizer, pooling=pooling)
 
 
 def initial_masked_lm(config, custom_objects=None):
@@ -41,7 +42,7 @@ def initial_masked_lm(config, custom_objects=None):
     """
     from keras_attention.models import MaskedLM
 
-    source, tokenizer = _read(config, "masked-lm", custom_objects)
+    source, tokenizer, _ = _read(config, "masked-lm", custom_objects)
     model = MaskedLM(_prepared(own_encoder(source), config))
     if isinstance(source, MaskedLM):
         model.masked_lm.set_weights(source.masked_lm.get_weights())
@@ -58,7 +59,7 @@ def initial_sentence_encoder(config, custom_objects=None):
     """
     from keras_attention.models import SentenceEncoder
 
-    source, tokenizer = _read(config, "embedding", custom_objects)
+    source, tokenizer, _ = _read(config, "embedding", custom_objects)
     own = {}
     if isinstance(source, SentenceEncoder):
         own = {"pooling": source.pooling, "normalize": source.normalize, "dense": source.dense}
@@ -73,10 +74,10 @@ def initial_sentence_encoder(config, custom_objects=None):
 
 
 def _read(config, head, custom_objects):
-    """A model that is or has an encoder, and its tokenizer; with the head for a task if there is
-    one, or None for no head."""
+    """A model that is or has an encoder, its tokenizer, and how it makes one vector of a text, or
+    None; the model with the head for a task if there is one, or None for no head."""
     directory = Path(config.initial_weights)
-    model, tokenizer = json_file.whole_read(
+    model, tokenizer, pooling = json_file.whole_read(
         directory, lambda path: _parts(path, head, custom_objects), _names
     )
     # Published embeddings may have rows to spare, never too few.
@@ -86,7 +87,7 @@ def _read(config, head, custom_objects):
             f"{directory}: the vocabulary has {tokenizer.vocabulary_size:,} tokens and the "
             f"embedding {rows:,} rows; they do not belong together."
         )
-    return model, tokenizer
+    return model, tokenizer, pooling
 
 
 def _parts(directory, head, custom_objects):
@@ -107,11 +108,11 @@ def _parts(directory, head, custom_objects):
         model = read_model(directory, custom_objects)
         if own_encoder(model) is None:
             raise InputError(f"{directory}: its model has no encoder to begin with.")
-        return model, kind.load_tokenizer(directory / TOKENIZER)
+        return model, kind.load_tokenizer(directory / TOKENIZER), _pooling(model)
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import has_head
     from keras_attention.checkpoints.hugging_face_config import read_family
-    from keras_attention.checkpoints.sentence_transformers import task_of_modules
+    from keras_attention.checkpoints.sentence_transformers import declared_pooling, task_of_modules
 
     family = read_family(directory)
     if "encoder" not in family.tasks:
@@ -121,7 +122,15 @@ def _parts(directory, head, custom_objects):
         )
     has_own = head is not None and (task_of_modules(directory) == head or has_head(directory, head))
     model = load_hugging_face(directory, task=head if has_own else "encoder")
-    return model, load_tokenizer(directory)
+    pooling = declared_pooling(directory, own_encoder(model).hidden_dim)
+    return model, load_tokenizer(directory), pooling
+
+
+def _pooling(model):
+    """How a model of this package makes one vector of a text, or None."""
+    from keras_attention.models import Classifier, SentenceEncoder
+
+    return model.pooling if isinstance(model, (Classifier, SentenceEncoder)) else None
 
 
 def _names(directory):

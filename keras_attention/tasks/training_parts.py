@@ -28,11 +28,14 @@ class Initial:
         model: a Keras model; None where the tokenizer alone is given.
         tokenizer: its tokenizer.
         head: a model with a head whose weights a new one begins with where they fit, or None.
+        pooling: how the source makes one vector of a text: "pooled", "mean", "cls" or "max"; None
+            where it does not say.
     """
 
     model: object
     tokenizer: object
     head: object = None
+    pooling: str | None = None
 
 
 @dataclasses.dataclass

@@ -35,8 +35,9 @@ TRAIN_OPTIONS = (
     *ENCODER_OPTIONS,
     Option(
         "pooling",
-        "pooled, mean or cls (default: that of the family's published classifiers: pooled of bert, "
-        "cls of distilbert and bigbird; mean of weights without a pooler)",
+        "pooled, mean or cls (default: what the initial weights declare, else that of the family's "
+        "published classifiers: pooled of bert, cls of distilbert and bigbird; mean of weights "
+        "without a pooler)",
         metavar="NAME",
     ),
     Option("freeze_encoder", "train the head alone", bool, const=True),

@@ -96,6 +96,7 @@ class ClassificationTask(EncoderTask):
         return Initial(encoder, teacher.tokenizer, head)
 
     def read_initial(self, config, custom_objects=None):
+        from keras_attention.tasks.classification.classifier_config import POOLINGS
         from keras_attention.tasks.initial_encoder import initial_encoder
 
         if config.initial_weights is None:
@@ -106,6 +107,9 @@ class ClassificationTask(EncoderTask):
                 "`pair_column` needs an encoder of two segments or more; "
                 f"{config.initial_weights} has {initial.model.num_segments}."
             )
+        # A family's own is taken where the source declares none, or one that no classifier has.
+        if config.pooling is None and initial.pooling in POOLINGS:
+            config.pooling = initial.pooling
         return initial
 
     def training_texts(self, rows):
