@@ -85,8 +85,10 @@ class BigBird(Bert):
     def config(self, model):
         encoder = encoder_of(model)
         require(
-            encoder.attention_type == "original_full"
-            or (encoder.random_blocks == "hugging_face" and encoder.num_random_blocks),
+            encoder.num_random_blocks
+            and (
+                encoder.attention_type == "original_full" or encoder.random_blocks == "hugging_face"
+            ),
             "model",
             "a BigBird with `random_blocks` 'hugging_face', one or more, to be written: "
             "HuggingFace's model computes no others in evaluation",

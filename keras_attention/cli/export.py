@@ -20,8 +20,9 @@ OPTIONS = (
     ),
     Option(
         "allow_loss",
-        "BLEU that it may lose (default: 0.05 as float16, 0.3 as int8), or points of accuracy "
-        "(default: 0.1, 0.5)",
+        "BLEU that it may lose (default: 0.05 as float16, 0.3 as int8), points of accuracy "
+        "(default: 0.1, 0.5), or of sentence vectors hundredths of Spearman's correlation "
+        "(default: 0.1, 1)",
         float,
         metavar="X",
     ),

@@ -8,7 +8,7 @@ OPTIONS = (
     Option("output", "the run directory to make", metavar="RUN", required=True),
     Option(
         "task",
-        "what the run is for (default: what config.json says)",
+        "what the run is for (default: what config.json or modules.json says)",
         choices=tuple(kind for kind in TASKS if task_of(kind).imports),
     ),
     Option(
@@ -29,10 +29,12 @@ def add_parser(subparsers, common, help, arguments):
         parents=[common],
         help=help,
         description="The directory holds config.json, model.safetensors and the tokenizer's files. "
-        "`export`, `inspect` and --initial-weights take the run, and so do `classify` and "
-        "`evaluate` where the checkpoint has the head. With --family it may be a run too.",
+        "`export`, `inspect` and --initial-weights take the run, and so do `classify`, `embed` "
+        "and `evaluate` where the checkpoint has the head. With --family it may be a run too.",
     )
-    parser.add_argument("directory", metavar="DIR", help="a published directory")
+    parser.add_argument(
+        "directory", metavar="DIR", help="a published directory, or with --family a run"
+    )
     add_options(parser, OPTIONS)
     parser.set_defaults(run=run)
 

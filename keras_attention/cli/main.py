@@ -35,8 +35,8 @@ def make_parser(arguments=()):
     """
     parser = argparse.ArgumentParser(
         prog="keras-attention",
-        description="Train translators, classifiers and masked language models, or import "
-        "published ones; export them, whole generation included.",
+        description="Train translators, classifiers, sentence vectors and masked language models, "
+        "or import published ones; export them, whole generation included.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")

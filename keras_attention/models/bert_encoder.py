@@ -70,6 +70,7 @@ class BertEncoder(BlockEncoder):
     ):
         # Layers
         require_positive_integer("num_segments", num_segments)
+        self.num_segments = num_segments
         sizes = dict(
             vocabulary_size=vocabulary_size,
             num_layers=num_layers,
@@ -83,13 +84,6 @@ class BertEncoder(BlockEncoder):
             layer_norm_epsilon=layer_norm_epsilon,
         )
         self.make_layers(**sizes, dtype=dtype)
-        self.segment_embedding = keras.layers.Embedding(
-            num_segments,
-            hidden_dim,
-            embeddings_initializer=self.initializer(),
-            dtype=dtype,
-            name="segment_embedding",
-        )
         self.pooler = None
         if has_pooler:
             self.pooler = keras.layers.Dense(
@@ -110,7 +104,6 @@ class BertEncoder(BlockEncoder):
 
         # Config
         self.keep_config(**sizes)
-        self.num_segments = num_segments
         self.has_pooler = has_pooler
 
     @classmethod
@@ -125,6 +118,15 @@ class BertEncoder(BlockEncoder):
         109482240
         """
         return super().from_preset(preset, **overrides)
+
+    def make_other_embeddings(self, hidden_dim, dtype):
+        self.segment_embedding = keras.layers.Embedding(
+            self.num_segments,
+            hidden_dim,
+            embeddings_initializer=self.initializer(),
+            dtype=dtype,
+            name="segment_embedding",
+        )
 
     def add_to_embedding(self, x, inputs):
         segments = checked_ids(inputs["segment_ids"], self.segment_embedding.input_dim)

@@ -60,6 +60,7 @@ class BlockEncoder(Encoder):
             dtype=dtype,
             name="embedding",
         )
+        self.make_other_embeddings(hidden_dim, dtype)
         self.embedding_normalization = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=dtype, name="embedding_normalization"
         )
@@ -108,6 +109,9 @@ class BlockEncoder(Encoder):
     def make_embedding(self, *arguments, **options):
         """A new embedding, of the arguments of `TokenAndPositionEmbedding`."""
         return TokenAndPositionEmbedding(*arguments, **options)
+
+    def make_other_embeddings(self, hidden_dim, dtype):
+        """Makes the layers of what `add_to_embedding` adds. They come second among the weights."""
 
     def make_block(self, index, **arguments):
         """A new block, the one after `index` others.

@@ -32,7 +32,7 @@ class Classifier(ClassifierHead):
         pooled_dropout: rate before the layer of width `classifier_dim`; `classifier_dropout` by
             default.
         classifier_activation: of the layer of width `classifier_dim`: what
-            `keras_attention.activations.get` takes.
+            `keras_attention.activations.get` takes; None for ReLU.
         labels: names of the classes, a list of C different strings; None where they are unknown.
         problem_type: what the logits mean: "single_label_classification", by a softmax;
             "multi_label_classification", by a sigmoid each; "regression", the numbers themselves.
@@ -75,7 +75,7 @@ class Classifier(ClassifierHead):
         labels=None,
         problem_type=None,
         pooled_dropout=None,
-        classifier_activation="relu",
+        classifier_activation=None,
         **kwargs,
     ):
         # Layers
@@ -114,7 +114,7 @@ class Classifier(ClassifierHead):
         self.dropout = dropout(first_dropout, "dropout")
         self.dense, self.dense_dropout = None, None
         if classifier_dim is not None:
-            activation = activations.get(classifier_activation)
+            activation = activations.get(classifier_activation or "relu")
             self.dense = dense(classifier_dim, "dense", activation)
             self.dense_dropout = dropout(classifier_dropout, "dense_dropout")
         self.classifier = dense(num_classes, "classifier")
@@ -139,6 +139,9 @@ class Classifier(ClassifierHead):
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
         self.pooled_dropout = pooled_dropout
-        self.classifier_activation = activations.serialize(activations.get(classifier_activation))
+        # None stays None: configs of before this argument lack it.
+        self.classifier_activation = classifier_activation and activations.serialize(
+            activations.get(classifier_activation)
+        )
         self.labels = labels
         self._problem_type = problem_type

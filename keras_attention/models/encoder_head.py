@@ -71,7 +71,7 @@ class EncoderHead(Model):
         Args:
             encoder: an `Encoder` with as many tokens as this one's.
         """
-        made = type(self)(encoder, **{name: getattr(self, name) for name in self.head_config})
+        made = type(self)(encoder, **self.arguments_on(encoder))
         of_encoder = {id(weight) for weight in self.encoder.weights}
         inside = {id(layer) for layer in self.encoder.layers}
         for layer in self.layers:
@@ -82,6 +82,10 @@ class EncoderHead(Model):
                 if id(theirs) not in of_encoder:  # the masked-LM head shares the embedding
                     ours.assign(theirs)
         return made
+
+    def arguments_on(self, encoder):
+        """The arguments of this head on another encoder, a dict."""
+        return {name: getattr(self, name) for name in self.head_config}
 
     @property
     def dtype_of_head(self):

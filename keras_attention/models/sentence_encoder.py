@@ -105,6 +105,13 @@ class SentenceEncoder(EncoderHead):
         self._dense = tuple(dense)
         self.max_sequence_length = max_sequence_length or encoder.max_sequence_length
 
+    def arguments_on(self, encoder):
+        longest = encoder.max_sequence_length
+        if longest == self.encoder.max_sequence_length:
+            longest = self.max_sequence_length
+        # The length is that of texts that the former encoder was made for.
+        return {**super().arguments_on(encoder), "max_sequence_length": longest}
+
     @property
     def dense(self):
         """The arguments of the dense layers, with all defaults: a list of dicts."""

@@ -46,7 +46,7 @@ def export(
     run in its own runtime and compared with Keras before the directory takes its name. A format in
     float32 must give Keras' answers. One in lower precision may differ: the manifest says how
     often, and a bound says what it may lose (0.05 BLEU as float16 and 0.3 as int8, 0.1 and 0.5
-    points of accuracy).
+    points of accuracy, 0.1 and 1 hundredths of the rank correlation of sentence vectors).
 
     Args:
         source: path of a run directory, or a Keras model of this package.
@@ -58,8 +58,8 @@ def export(
             "int8". The SavedModel stays float32.
         force: whether an existing `output` may be overwritten. It must be an artifact, with no
             other file in it, and not what is read here.
-        allow_loss: BLEU, or points of accuracy, that a lower precision may lose, in the place of
-            its bound.
+        allow_loss: BLEU, points of accuracy or hundredths of a rank correlation that a lower
+            precision may lose, in the place of its bound.
         say: function that is told of progress.
         examples: list of strings to compare on; of a translator also `Sentences` with references,
             of a classifier also `LabelledTexts`. By default the files that `options` name, the
@@ -70,7 +70,8 @@ def export(
         kind: of a model that does not say its own, such as "classifier".
         config: dict of further entries of the config, for a model: see `save_run`.
         **options: those of the task: of a translator `valid_source`, `valid_target`,
-            `with_alignments`, `without_scores` and `single_loop`; of a classifier `valid`.
+            `with_alignments`, `without_scores` and `single_loop`; of a classifier and of sentence
+            vectors `valid`.
 
     Returns:
         The path of the artifact.
@@ -103,7 +104,7 @@ def export(
     comparison = task.comparison(user, examples)
     if allow_loss is not None and comparison.measure is None:
         raise InputError(
-            "`allow_loss` is of BLEU or of points of accuracy, of which this model has neither: "
+            "`allow_loss` is of BLEU, accuracy or rank correlation, of which this model has none: "
             "what a lower precision may lose of it is bounded by its agreement with Keras alone."
         )
     with new_directory(output, force, foreign_to_artifact) as directory:

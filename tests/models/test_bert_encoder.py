@@ -75,6 +75,12 @@ def test_parameters_of_the_pretraining_heads():
     assert model.count_params() == 110_106_428
 
 
+def test_the_order_of_the_weights():
+    """Lists of weights, and the fingerprint of what a run began with, go by it."""
+    names = list(dict.fromkeys(w.path.split("/")[0] for w in make_encoder().weights))
+    assert names[:4] == ["embedding", "segment_embedding", "embedding_normalization", "block_0"]
+
+
 def test_it_begins_with_the_published_deviation():
     model = make_encoder(vocabulary_size=4000, num_layers=1)
     table = to_numpy(model.embedding.token_embeddings.value)

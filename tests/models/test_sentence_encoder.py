@@ -174,3 +174,12 @@ def test_pooling_functions():
 
 def test_masks_are_used():
     assert not MASK.all()  # else none of the above would show
+
+
+def test_on_another_encoder_it_reads_as_much_as_that_one():
+    """As where `import --family bigbird` makes the encoder longer."""
+    model = SentenceEncoder(make_encoder(), max_sequence_length=3)
+    same = model.with_encoder(make_encoder())
+    assert same.max_sequence_length == 3
+    longer = model.with_encoder(make_encoder(max_sequence_length=50))
+    assert longer.max_sequence_length == 50

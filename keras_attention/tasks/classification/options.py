@@ -27,7 +27,8 @@ TRAIN_OPTIONS = (
     Option(
         "preset",
         "of random weights: lesson, which is of no family, or one of a family: tiny, mini, small, "
-        "medium, base; of BERT also large (default: lesson; where a family is given, its first)",
+        "medium, base; of bert and bigbird also large (default: lesson; where a family is given, "
+        "its first)",
         metavar="NAME",
     ),
     FAMILY,

@@ -15,7 +15,8 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None):
     Args:
         path: of the file.
         text_column, pair_column: names of the columns of the first and of the second texts. By
-            default they are the first columns that have no other meaning, whatever their names.
+            default the first column that has no other meaning, whatever its name, and the next such
+            column after that of the first texts, or the first one where none comes after.
         score_column: name of the column of numbers that say how alike the texts of a pair are; by
             default "score", where there is such a column.
 
@@ -32,11 +33,20 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None):
     header = read_header(path)
     if score_column is None and SCORE in header and SCORE not in (text_column, pair_column):
         score_column = SCORE
-    named = (text_column, pair_column, score_column)
-    free = (name for name in header if name not in named)
-    text_column, pair_column = (
-        next(free, None) if name is None else name for name in (text_column, pair_column)
-    )
+    named = [name for name in (text_column, pair_column, score_column) if name is not None]
+    if len(set(named)) < len(named):
+        raise InputError(
+            f"{path}: expected different columns of first texts, of second texts and of scores. "
+            f"Received: {listed(named)}"
+        )
+    free = [name for name in header if name not in named]
+    if text_column is None:
+        text_column = free.pop(0) if free else None
+    if pair_column is None and text_column in header:
+        at = header.index(text_column)
+        pair_column = next((name for name in header[at:] + header[:at] if name in free), None)
+    elif pair_column is None:
+        pair_column = next(iter(free), None)
     if text_column is None or pair_column is None:
         raise InputError(
             f"{path}: expected two columns of texts; its columns are {listed(header)}."

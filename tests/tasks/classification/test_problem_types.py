@@ -85,7 +85,7 @@ def test_every_runtime_gives_what_the_head_means(case, runtime):
 
 def test_no_bound_on_a_loss_that_nothing_measures(case, tmp_path):
     for bound in (0, 0.0, 5):
-        with pytest.raises(InputError, match="`allow_loss` is of BLEU or of points of accuracy"):
+        with pytest.raises(InputError, match="`allow_loss` is of BLEU, accuracy or rank"):
             export(case.run, tmp_path / "artifact", precision="int8", allow_loss=bound)
     assert not list(tmp_path.iterdir())
 

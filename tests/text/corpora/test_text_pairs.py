@@ -41,6 +41,10 @@ def test_columns_by_name(tmp_path):
     assert (data.texts[0], data.pairs[0], data.labels[0]) == ("eins", "one", 0.5)
     data = read_pairs(path, text_column="en", pair_column="de")
     assert (data.texts[0], data.labels[0]) == ("one", 1)
+    # The next column after the one that is named.
+    path = write(tmp_path, "r.tsv", ("id", "en", "de"), [(7, "one", "eins")])
+    assert read_pairs(path, text_column="en").pairs == ["eins"]
+    assert read_pairs(path, pair_column="en").texts == ["7"]
     # The scores stand before the texts: they are none of these.
     path = write(tmp_path, "q.tsv", ("score", "en", "de"), [(2, "one", "eins")])
     assert read_pairs(path).texts == ["one"] and read_pairs(path).pairs == ["eins"]
@@ -66,3 +70,10 @@ def test_what_it_refuses(name, header, rows, message, tmp_path):
     assert name in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no column 'other'"):
         read_pairs(write(tmp_path, "q.tsv", ("a", "b"), [("x", "y")]), text_column="other")
+
+
+@pytest.mark.parametrize("two", [("text", "pair"), ("text", "score"), ("pair", "score")])
+def test_two_meanings_of_one_column_are_refused(two, tmp_path):
+    path = write(tmp_path, "p.tsv", ("en", "de"), [("one", "eins")])
+    with pytest.raises(InputError, match="expected different columns .* Received: 'en', 'en'"):
+        read_pairs(path, **{f"{name}_column": "en" for name in two})
