@@ -34,15 +34,20 @@ def load_pairs(config, say=print):
 
 
 def _pairs_of(path, config, say):
-    data = read_pairs(path, config.text_column, config.pair_column)
-    data.labels = None
+    pairs, left_out = _read(path, config.text_column, config.pair_column)
+    if left_out:
+        say(f"{left_out:,} pairs of {path} have a text of nothing and are left out.")
+    if len(pairs) < 2:
+        raise InputError(f"{path}: expected two pairs of texts or more. Received: {len(pairs)}")
+    return pairs
+
+
+def _read(path, text_column, pair_column):
+    """The pairs of a file without those that have a text of nothing, and how many these are."""
+    data = read_pairs(path, text_column, pair_column, with_scores=False)
     both = zip(data.texts, data.pairs, strict=True)
     kept = [index for index, texts in enumerate(both) if all(text.strip() for text in texts)]
-    if len(kept) < len(data):
-        say(f"{len(data) - len(kept):,} pairs of {path} have a text of nothing and are left out.")
-    if len(kept) < 2:
-        raise InputError(f"{path}: expected two pairs of texts or more. Received: {len(kept)}")
-    return data.take(kept)
+    return data.take(kept), len(data) - len(kept)
 
 
 def split_pairs(pairs, seed):
@@ -65,26 +70,27 @@ def texts_to_compare_on(config, valid=None):
     Raises:
         InputError: if a file is unusable.
     """
+    columns = config.get("text_column"), config.get("pair_column")
     if valid is not None:
-        return texts_of_file(valid), f"the texts of {Path(valid).name}"
+        return texts_of_file(valid, *columns), f"the texts of {Path(valid).name}"
     if not config.get("train"):
         return phrase_corpus(PHRASES, split="valid")[0], BUILT_IN_TEXTS
-    columns = config.get("text_column"), config.get("pair_column")
     try:
         if config.get("valid"):
-            pairs = read_pairs(config["valid"], *columns)
+            pairs, _ = _read(config["valid"], *columns)
         else:
-            pairs = split_pairs(read_pairs(config["train"], *columns), config["seed"])[1]
+            pairs, _ = _read(config["train"], *columns)
+            _, pairs = split_pairs(pairs, config["seed"])
     except InputError as error:
         raise InputError(f"{error} Give `valid` a file of texts to compare on.") from error
     return _different(pairs), OWN_TEXTS
 
 
-def texts_of_file(path):
-    """At most 500 different texts of a file."""
+def texts_of_file(path, text_column=None, pair_column=None):
+    """At most 500 different texts of a file: lines, or a table with two texts a row."""
     if tabular_format(path) is None:
         return list(dict.fromkeys(read_texts(path)))[:MOST]
-    return _different(read_pairs(path))
+    return _different(_read(path, text_column, pair_column)[0])
 
 
 def _different(pairs):

@@ -9,7 +9,7 @@ from keras_attention.text.corpora.tabular_files import listed, read_columns, rea
 SCORE = "score"  # the column of scores, where there is one
 
 
-def read_pairs(path, text_column=None, pair_column=None, score_column=None):
+def read_pairs(path, text_column=None, pair_column=None, score_column=None, with_scores=True):
     """Two texts a row, and perhaps a score, from a `.csv`, `.tsv` or `.jsonl` file, or such a .gz.
 
     Args:
@@ -19,6 +19,7 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None):
             column after that of the first texts, or the first one where none comes after.
         score_column: name of the column of numbers that say how alike the texts of a pair are; by
             default "score", where there is such a column.
+        with_scores: whether scores are read. Without, their column may hold anything.
 
     Returns:
         `LabelledTexts`, whose labels are the scores, a list of numbers; None where there are none.
@@ -51,7 +52,9 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None):
         raise InputError(
             f"{path}: expected two columns of texts; its columns are {listed(header)}."
         )
-    columns = [text_column, pair_column, *([] if score_column is None else [score_column])]
+    columns = [text_column, pair_column]
+    if score_column is not None and with_scores:
+        columns.append(score_column)
     (texts, pairs, *scores), lines = read_columns(path, columns)
     data = LabelledTexts(texts, pairs, None, lines, str(path))
     for column, values in ((text_column, texts), (pair_column, pairs)):
