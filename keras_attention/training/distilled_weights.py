@@ -1,9 +1,25 @@
 """What tokens and rows count in the losses of a distillation."""
 
-from keras import ops
+import keras
+from keras import ops, tree
 
-from keras_attention.masks import implicit_mask
+from keras_attention.keras_private import set_mask
+from keras_attention.masks import combine, implicit_mask
+from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
+from keras_attention.training.token_metrics import class_targets
 from keras_attention.training.with_axes_of import with_axes_of, without_last_axis
+
+
+def counted_tokens(x, outputs, token_mask):
+    """The mask of tokens, where it says which of the outputs count; else None.
+
+    Args:
+        x: inputs.
+        outputs: (B, ..., C), or what comes before the logits.
+        token_mask: True (B, T) at tokens; None where the inputs do not say.
+    """
+    is_given = isinstance(x, dict) and x.get("mask_positions") is not None
+    return None if is_given or len(outputs.shape) != 3 else token_mask
 
 
 def weighted_part(part, outputs, token_mask):
@@ -25,8 +41,8 @@ def weighted_part(part, outputs, token_mask):
     weights = None
     if sample_weight is not None:
         weights = with_axes_of(like, sample_weight, "`sample_weight`")
-    is_given = isinstance(x, dict) and x.get("mask_positions") is not None
-    if token_mask is not None and len(like.shape) == 2 and not is_given:
+    token_mask = counted_tokens(x, outputs, token_mask)
+    if token_mask is not None:
         token_mask = ops.cast(token_mask, "float32")
         weights = sample_weight = token_mask if weights is None else weights * token_mask
     own = implicit_mask(outputs)
@@ -34,6 +50,40 @@ def weighted_part(part, outputs, token_mask):
         own = with_axes_of(like, own, "The mask of an output")
         weights = own if weights is None else weights * own
     return (x, y, sample_weight), weights
+
+
+def soft_weights(loss, targets, outputs, weights):
+    """The weights of soft targets without those that the loss of hard ones leaves out.
+
+    Args:
+        loss: what the model was compiled with.
+        targets, outputs: of the hard loss.
+        weights: of `weighted_part`.
+    """
+    losses = tree.flatten(loss)
+    if len(losses) != 1 or not isinstance(losses[0], LabelSmoothedCrossEntropy):
+        return weights
+    own = ops.cast(losses[0].token_weights(class_targets(targets, outputs)), "float32")
+    return own if weights is None else own * with_axes_of(own, weights, "`sample_weight`")
+
+
+def without_padding(given, part, outputs, token_mask):
+    """The part and the outputs of which the hard loss is taken.
+
+    A weight of 0 counts in the divisor of Keras' default reduction, and what is masked out does
+    not: so padding gets a mask where arrays may have one, which those of JAX may not.
+
+    Args:
+        given, part: before and after `weighted_part`.
+        outputs: (B, ..., C).
+        token_mask: as in `weighted_part`.
+    """
+    mask = counted_tokens(given[0], outputs, token_mask)
+    if mask is None or keras.backend.backend() != "tensorflow":
+        return part, outputs
+    mask, outputs = combine(implicit_mask(outputs), mask), ops.copy(outputs)
+    set_mask(outputs, mask)
+    return given, outputs
 
 
 def hidden_weights(losses, token_mask, sample_weight):

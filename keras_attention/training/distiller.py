@@ -16,7 +16,9 @@ from keras_attention.training.distilled_model import DistilledModel, require_sam
 from keras_attention.training.distilled_weights import (
     hidden_weights,
     mean_of_counted,
+    soft_weights,
     weighted_part,
+    without_padding,
 )
 from keras_attention.training.exact_training import ExactTraining
 from keras_attention.training.linear_distillation import linear_distillation
@@ -170,16 +172,20 @@ class Distiller(ExactTraining, keras.Model):
     def _terms(self, part, rows, student, teacher, eagerly=None):
         """The losses, from the logits and hidden states of both: as `step_terms`."""
         soft, hard, hidden = self.weights_of_parts
-        part, weights = self._weighted(part, student[0])
+        given, (part, weights) = part, self._weighted(part, student[0])
         found = []
         if soft:
+            targets = by_output(part[1], self, student[0])
+            weights = soft_weights(self.loss, targets, student[0], weights)
             teacher_logits = ops.stop_gradient(teacher[0])
             losses = soft_target_losses(
                 student[0], teacher_logits, self.temperature, self.problem_type
             )
             found.append((soft, *mean_of_counted(losses, weights, rows)))
         if hard:
-            ((factor, mean, count),) = loss_terms(self, part, rows, student[0], eagerly)
+            mask = self._student.token_mask(given[0], None)
+            part, outputs = without_padding(given, part, student[0], mask)
+            ((factor, mean, count),) = loss_terms(self, part, rows, outputs, eagerly)
             found.append((hard, factor * mean, count))
         if hidden:
             found.append(self._hidden_term(part, rows, student[1], teacher[1]))

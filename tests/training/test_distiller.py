@@ -7,6 +7,7 @@ from keras_attention.training import Distiller, LabelSmoothedCrossEntropy, Token
 from tests.backend import BACKEND, to_numpy
 from tests.training.distilled import (
     CLASSES,
+    VOCABULARY,
     WEIGHTS,
     classifier,
     encoder,
@@ -422,3 +423,33 @@ def test_regularization_counts_once():
     added = 0.5 * np.square(to_numpy(distiller.student.weights[0])).sum()
     parts = 2 * history["soft_loss"][0] + 3 * history["hard_loss"][0]
     assert history["loss"][0] == pytest.approx(parts + added, rel=1e-5)
+
+
+@on_tensorflow
+def test_padding_takes_nothing_from_the_hard_loss_of_tokens():
+    """Keras' default reduction divides by all slots, but for those that a mask leaves out."""
+    x, _, _ = masked()
+    del x["mask_positions"]
+    y = np.random.default_rng(1).integers(0, VOCABULARY, x["token_ids"].shape)
+    longer = {name: np.pad(array, ((0, 0), (0, 2))) for name, array in x.items()}
+    found = []
+    for inputs, targets in ((x, y), (longer, np.pad(y, ((0, 0), (0, 2))))):
+        distiller = Distiller(masked_lm(seed=1), masked_lm(seed=2), 2.0, WEIGHTS)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        distiller.compile(keras.optimizers.SGD(0.0), loss)
+        history = distiller.fit(inputs, targets, batch_size=5, shuffle=False, verbose=0).history
+        found.append({name: values[0] for name, values in history.items()})
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+@on_tensorflow
+def test_the_soft_loss_does_not_depend_on_the_metrics():
+    """With metrics of logits the step computes these, and counts the same tokens."""
+    x, y, _ = masked()
+    found = []
+    for metrics in ([TokenAccuracy()], [keras.metrics.SparseTopKCategoricalAccuracy()]):
+        distiller = Distiller(masked_lm(seed=1), masked_lm(seed=2), 2.0, WEIGHTS)
+        distiller.compile(keras.optimizers.SGD(0.0), LabelSmoothedCrossEntropy(), metrics=metrics)
+        history = distiller.fit(x, y, batch_size=5, shuffle=False, verbose=0).history
+        found.append({name: history[name][0] for name in ("soft_loss", "hard_loss", "hidden_loss")})
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
