@@ -9,10 +9,11 @@ from keras_attention.graph.unit_length import unit_length
 from keras_attention.models.encoder_head import EncoderHead
 
 # How the vectors of the tokens become one; of each a function of (B, T, D) and a mask (B, T).
+# `masks` may still be on its way when this module is imported: see `_keras_hook`.
 POOLINGS = {
-    "mean": masks.masked_mean,
-    "cls": masks.first_token,
-    "max": masks.masked_max,
+    "mean": lambda x, mask: masks.masked_mean(x, mask),
+    "cls": lambda x, mask: masks.first_token(x, mask),
+    "max": lambda x, mask: masks.masked_max(x, mask),
 }
 
 

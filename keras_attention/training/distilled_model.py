@@ -2,9 +2,9 @@
 
 import keras
 
+from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.keras_private import graph_of
-from keras_attention.masks import implicit_mask
 from keras_attention.training.exact_training import ExactTraining
 from keras_attention.training.projected_terms import gives_projection
 
@@ -112,7 +112,7 @@ class DistilledModel:
         """
         if isinstance(inputs, dict) and inputs.get("padding_mask") is not None:
             return keras.ops.not_equal(inputs["padding_mask"], 0)
-        return None if hidden is None else implicit_mask(hidden)
+        return None if hidden is None else masks.implicit_mask(hidden)
 
 
 def require_same_outputs(student, teacher):

@@ -3,8 +3,8 @@
 import keras
 from keras import ops, tree
 
+from keras_attention import masks
 from keras_attention.keras_private import set_mask
-from keras_attention.masks import combine, implicit_mask
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.token_metrics import class_targets
 from keras_attention.training.with_axes_of import with_axes_of, without_last_axis
@@ -45,7 +45,7 @@ def weighted_part(part, outputs, token_mask):
     if token_mask is not None:
         token_mask = ops.cast(token_mask, "float32")
         weights = sample_weight = token_mask if weights is None else weights * token_mask
-    own = implicit_mask(outputs)
+    own = masks.implicit_mask(outputs)
     if own is not None:
         own = with_axes_of(like, own, "The mask of an output")
         weights = own if weights is None else weights * own
@@ -81,7 +81,7 @@ def without_padding(given, part, outputs, token_mask):
     mask = counted_tokens(given[0], outputs, token_mask)
     if mask is None or keras.backend.backend() != "tensorflow":
         return part, outputs
-    mask, outputs = combine(implicit_mask(outputs), mask), ops.copy(outputs)
+    mask, outputs = masks.combine(masks.implicit_mask(outputs), mask), ops.copy(outputs)
     set_mask(outputs, mask)
     return given, outputs
 

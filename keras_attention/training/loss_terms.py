@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_attention import masks
 from keras_attention._validation import require
 from keras_attention.keras_private import mask_of, output_losses, set_mask
-from keras_attention.masks import implicit_mask
 from keras_attention.training.multiple_negatives_ranking import MultipleNegativesRanking
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.with_axes_of import with_axes_of
@@ -54,7 +54,7 @@ def mean_and_count(loss, y_true, y_pred, sample_weight=None):
             "`reduction` of a loss must be 'sum', 'sum_over_batch_size', 'mean' or "
             f"'mean_with_sample_weight'. Received: reduction={loss.reduction!r}"
         )
-    mask = implicit_mask(y_pred)
+    mask = masks.implicit_mask(y_pred)
     y_true, y_pred = tree.map_structure(
         lambda x: ops.convert_to_tensor(x, dtype=loss.dtype), (y_true, y_pred)
     )
@@ -62,19 +62,19 @@ def mean_and_count(loss, y_true, y_pred, sample_weight=None):
         # One number a row: a loss takes its mean over the last axis, which here are the rows.
         y_true, y_pred = tree.map_structure(lambda x: ops.reshape(x, (-1, 1)), (y_true, y_pred))
     values = loss.call(y_true, y_pred)
-    masks = [m for m in (mask, implicit_mask(values)) if m is not None]
+    found = [m for m in (mask, masks.implicit_mask(values)) if m is not None]
     values = ops.cast(values, "float32")
-    if not len(values.shape) and sample_weight is None and not masks:
+    if not len(values.shape) and sample_weight is None and not found:
         return values, None if adds_up else rows
-    masks = [with_axes_of(values, m, "The mask of an output") for m in masks]
+    found = [with_axes_of(values, m, "The mask of an output") for m in found]
     weights = None if sample_weight is None else _weights(values, sample_weight)
-    return _reduced(values, weights, masks, loss.reduction)
+    return _reduced(values, weights, found, loss.reduction)
 
 
-def _reduced(values, weights, masks, reduction):
+def _reduced(values, weights, found_masks, reduction):
     """The mean and the count of loss values, as Keras takes them."""
     mask = None
-    for other in masks:
+    for other in found_masks:
         mask = other if mask is None else mask * other
     weighted = values
     for factor in (weights, mask):
@@ -165,7 +165,7 @@ def _is_joined(loss, tensors, longest, targets):
             lambda leaf: None if leaf is None else _drawn(kind, leaf, lengths, draw), structure
         )
 
-    mask = implicit_mask(y_pred)
+    mask = masks.implicit_mask(y_pred)
     drawn = (
         numbers(targets, y_true),
         numbers("predictions", y_pred),

@@ -7,8 +7,8 @@ It is `loss_terms` for a model that says how its logits come about (`Model.proje
 import keras
 from keras import ops, tree
 
+from keras_attention import masks
 from keras_attention.keras_private import given_metrics, output_losses
-from keras_attention.masks import implicit_mask
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
 from keras_attention.training.linear_cross_entropy import linear_cross_entropy
 from keras_attention.training.loss_terms import by_output, require_losses
@@ -89,7 +89,7 @@ def cross_entropy_arguments(model, part, hidden, size):
     ((loss, factor, targets, _, sample_weight),) = output_losses(
         model, targets, hidden, sample_weight
     )
-    targets, mask = class_targets(targets, hidden), implicit_mask(hidden)
+    targets, mask = class_targets(targets, hidden), masks.implicit_mask(hidden)
     weights = ops.cast(loss.token_weights(targets, sample_weight), "float32")
     counted = None
     for metric, is_weighted in metrics:

@@ -180,6 +180,7 @@ def test_a_card_of_a_lower_precision_and_scores(tmp_path):
 @pytest.mark.parametrize("kind", TASKS)
 def test_every_format_has_a_command_whatever_the_task(kind, tmp_path):
     fields = dict(output="logits", decoding={}, kind=kind, precision="float32")
+    fields |= dict(dimension=4, normalized=True)
     reports = [{"agreement": 1.0, "sentences": 2, "batch_size": 1}]
     parity = {name: reports for name in FORMATS}
     manifest = made_up(**fields, formats=list(FORMATS), parity=parity)

@@ -54,6 +54,8 @@ def answer_of(user, name):
         return lambda text: user.translate_with_scores([text])
     if KINDS[name] == "classifier":
         return lambda text: user.probabilities([text])
+    if KINDS[name] == "embedding":
+        return lambda text: user.embed([text])[0]
     return lambda text: user.outputs([text])[0]
 
 
