@@ -51,7 +51,7 @@ def work(steps):
     decode = tf.function(lambda ids: model.generate(ids, max_length=24)["token_ids"])
     found = {"answers": decode(source).numpy().tolist()}
     found["decode"] = sum(_seconds(lambda: decode(source)) for _ in range(steps)) / steps
-    run = train_function(model, (x, y), jit=False)
+    run = train_function("keras_attention", model, (x, y), jit=False, loss="ours")
     run(3)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     total = _seconds(lambda: run(steps))
