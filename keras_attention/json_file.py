@@ -14,14 +14,14 @@ ATTEMPTS = 20  # to read a directory that others replace
 LARGEST = 1 << 24  # bytes: parsed JSON takes many times the file's size in memory
 
 
-def read_json_object(path):
+def read_json_object(path, largest=LARGEST):
     """The dict in a JSON file.
 
     Raises:
         OSError: if the file cannot be read.
-        InputError: if the file holds no JSON object or is larger than 16 MB.
+        InputError: if the file holds no JSON object or has more than `largest` bytes.
     """
-    return parse_json_object(_bytes(path, "object"), path)
+    return parse_json_object(_bytes(path, "object", largest), path)
 
 
 def read_json_list(path):
@@ -29,24 +29,24 @@ def read_json_list(path):
     return _parse(_bytes(path, "list"), path, list, "list")
 
 
-def _bytes(path, what):
+def _bytes(path, what, largest=LARGEST):
     path = Path(path)
-    if path.stat().st_size > LARGEST:
+    if path.stat().st_size > largest:
         raise InputError(
-            f"{path}: expected a JSON {what} of at most {LARGEST:,} bytes. "
+            f"{path}: expected a JSON {what} of at most {largest:,} bytes. "
             f"Received: {path.stat().st_size:,} bytes"
         )
     return path.read_bytes()
 
 
-def json_object_or_empty(path):
+def json_object_or_empty(path, largest=LARGEST):
     """The dict in a JSON file; an empty one if there is no such file, or it holds something else.
 
     For asking what a directory is: whatever else has the name of the file raises no error.
     """
     try:
         # A pipe of that name would be waited for.
-        return read_json_object(path) if Path(path).is_file() else {}
+        return read_json_object(path, largest) if Path(path).is_file() else {}
     except (OSError, InputError):
         return {}
 

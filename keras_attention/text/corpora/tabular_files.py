@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.text.corpora.text_files import read_lines
+from keras_attention.text.corpora.text_files import each_line, read_lines
 
 FORMATS = (".csv", ".tsv", ".jsonl")
 
@@ -48,6 +48,23 @@ def read_columns(path, columns):
     return [list(values) for values in zip(*[row for _, row in rows], strict=True)], [
         line for line, _ in rows
     ]
+
+
+def each_row(path, columns):
+    """Some columns of a tabular file, a row at a time: see `read_columns`.
+
+    Yields:
+        `(line, values)`: the number of the line where the row begins, and a value for each column.
+
+    Raises:
+        InputError: as `read_columns`, but not for a file without rows.
+    """
+    file_format, lines = _require_format(path), each_line(path)
+    if file_format == ".jsonl":
+        yield from _json_rows(lines, columns, path)
+    else:
+        fields = (_csv_rows if file_format == ".csv" else _tsv_rows)(lines, path)
+        yield from _choose(fields, columns, path)
 
 
 def read_header(path):

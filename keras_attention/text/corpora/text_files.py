@@ -1,6 +1,7 @@
 """The lines of text files, plain or gzipped, and pairs of lines of two files."""
 
 import gzip
+import io
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,15 @@ def read_lines(path, expected="one sentence a line"):
     if not lines:
         raise InputError(f"{path}: the file is empty; expected {expected}.")
     return lines
+
+
+def each_line(path):
+    """The lines of a UTF-8 file, one at a time: see `read_lines`. An empty file has none."""
+    with reading(path), open_bytes(path) as file:
+        lines = io.BufferedReader(file, 1 << 20)  # GzipFile reads single lines slowly
+        for number, line in enumerate(lines, start=1):
+            line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            yield decode_line(line.removesuffix(b"\n"), path, number)
 
 
 def open_bytes(path):

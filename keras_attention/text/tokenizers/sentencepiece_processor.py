@@ -4,6 +4,7 @@ import math
 import struct
 
 from keras_attention._validation import require, well_formed
+from keras_attention.text.tokenizers.protocol_buffers import FOUR_BYTES, LENGTH, fields, varint
 from keras_attention.token_ids import SpecialIds
 
 GRID = 32  # scores are multiples of 1 / GRID
@@ -13,7 +14,6 @@ _PIECES, _TRAINER = 1, 2  # of a model
 _SCORE, _KIND = 2, 3  # of a piece
 _MODEL_TYPE = 3  # of the trainer's options
 _UNIGRAM, _USER_DEFINED = 1, 4
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5  # how protocol buffers store a field
 
 
 class SentencePieceProcessor:
@@ -126,8 +126,8 @@ def exact_scores(model):
         return model
     rounded = bytearray(model)
     for start, end in _pieces(model):
-        for number, kind, at, _ in _fields(model, start, end):
-            if (number, kind) == (_SCORE, _FOUR_BYTES):
+        for number, kind, at, _ in fields(model, start, end):
+            if (number, kind) == (_SCORE, FOUR_BYTES):
                 (score,) = struct.unpack_from("<f", model, at)
                 require(math.isfinite(score), "model", "one with finite scores", score=score)
                 struct.pack_into("<f", rounded, at, round(score * GRID) / GRID)
@@ -137,53 +137,25 @@ def exact_scores(model):
 def is_unigram(model):
     """Whether a SentencePiece model, as bytes, is a unigram model."""
     model_type = _UNIGRAM  # which is the default
-    for number, _, start, end in _fields(model, 0, len(model)):
+    for number, _, start, end in fields(model, 0, len(model)):
         if number == _TRAINER:
-            for number, _, at, _ in _fields(model, start, end):
+            for number, _, at, _ in fields(model, start, end):
                 if number == _MODEL_TYPE:
-                    model_type, _ = _varint(model, at)
+                    model_type, _ = varint(model, at)
     return model_type == _UNIGRAM
 
 
 def has_user_defined_pieces(model):
     """Whether a SentencePiece model, as bytes, has pieces of the type USER_DEFINED."""
     return any(
-        number == _KIND and _varint(model, at)[0] == _USER_DEFINED
+        number == _KIND and varint(model, at)[0] == _USER_DEFINED
         for start, end in _pieces(model)
-        for number, _, at, _ in _fields(model, start, end)
+        for number, _, at, _ in fields(model, start, end)
     )
 
 
 def _pieces(model):
     """Where each piece begins and ends."""
-    for number, kind, start, end in _fields(model, 0, len(model)):
-        if (number, kind) == (_PIECES, _LENGTH):
+    for number, kind, start, end in fields(model, 0, len(model)):
+        if (number, kind) == (_PIECES, LENGTH):
             yield start, end
-
-
-def _fields(data, position, end):
-    """`(number, kind, start, end)` of each field of a message, without reading its value."""
-    while position < end:
-        key, position = _varint(data, position)
-        number, kind = key >> 3, key & 7
-        if kind == _LENGTH:
-            length, position = _varint(data, position)
-        elif kind == _VARINT:
-            length = _varint(data, position)[1] - position
-        else:
-            length = {_FOUR_BYTES: 4, _EIGHT_BYTES: 8}.get(kind, end)
-        require(position + length <= end, "model", "a whole SentencePiece model", position=position)
-        yield number, kind, position, position + length
-        position += length
-
-
-def _varint(data, position):
-    """The integer at a position, in seven bits a byte, and the position after it."""
-    value = shift = 0
-    while True:
-        require(position < len(data), "model", "a whole SentencePiece model", position=position)
-        byte = data[position]
-        value |= (byte & 127) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 128:
-            return value, position

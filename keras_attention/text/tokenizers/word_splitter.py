@@ -12,6 +12,7 @@ import functools
 
 import numpy as np
 
+from keras_attention.text.tokenizers.code_point_tables import CODES, look_up, paged
 from keras_attention.text.tokenizers.wordpiece_characters import IDEOGRAPHS, normalize, rewrite
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_WORD,
@@ -26,30 +27,12 @@ ADDED_MARKS = [chr(0x10FFF5 - i) for i in range(MOST_ADDED)]
 _BEFORE, _AFTER = "\U0010fff6", "\U0010fff7"  # around a token that is found
 DROPPED = "\U0010fffd"  # for private use as well
 
-_CODES = 0x110000
-_PAGE = 256
 # The characters that are looked at one by one. Planes 2 and 3 hold ideographs, and only those for
 # compatibility become others. Planes 4 to 13 are empty. Planes 15 and 16 are for private use; their
 # characters are dropped.
 _LISTED = (range(0x20000), range(0x2F800, 0x2FA20), range(0xE0000, 0xE1000))
 _PRIVATE = (range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 _LETTER, _BLANK, _ALONE = range(3)
-
-
-def _paged(values):
-    """A table without repeated pages of 256 entries: `(start of each page, the entries)`."""
-    starts, pages = [], {}
-    for page in values.reshape(-1, _PAGE):
-        starts.append(pages.setdefault(page.tobytes(), _PAGE * len(pages)))
-    return np.array(starts, np.int32), np.frombuffer(b"".join(pages), np.int32)
-
-
-def _look_up(table, codes):
-    """`values[codes]` of a table as pages."""
-    import tensorflow as tf
-
-    starts, entries = table
-    return tf.gather(entries, tf.gather(starts, codes // _PAGE) + codes % _PAGE)
 
 
 @functools.cache
@@ -59,10 +42,10 @@ def character_tables(lowercase, strip_accents, added=0):
     Returns:
         `(rewriting, rewritten, kinds)`. In `rewriting`, 0 drops the character, 1 keeps it, and
         16 n + m replaces it with `rewritten[n : n + m]`. `kinds` says of each character after
-        rewriting whether it is a letter, a blank, or stands alone. Both are tables as `_paged`
+        rewriting whether it is a letter, a blank, or stands alone. Both are tables as `paged`
         gives them.
     """
-    rewriting, kinds = np.ones(_CODES, np.int32), np.zeros(_CODES, np.int32)
+    rewriting, kinds = np.ones(CODES, np.int32), np.zeros(CODES, np.int32)
     for private in _PRIVATE:
         rewriting[private] = 0
     rewritten = [0]  # nothing begins at 0
@@ -80,7 +63,7 @@ def character_tables(lowercase, strip_accents, added=0):
     kinds[ord(" ")] = _BLANK
     for mark in [*MARKS.values(), *ADDED_MARKS[:added]]:
         rewriting[ord(mark)], kinds[ord(mark)] = 1, _ALONE
-    return _paged(rewriting), np.array(rewritten, np.int32), _paged(kinds)
+    return paged(rewriting), np.array(rewritten, np.int32), paged(kinds)
 
 
 class WordSplitter:
@@ -125,7 +108,7 @@ class WordSplitter:
             texts = tf.strings.unicode_encode(_ragged(codes, text_splits), "UTF-8")
             decoded = tf.strings.unicode_decode(_mark(texts, self._normalized), "UTF-8")
             codes, text_splits = decoded.values, decoded.row_splits
-        kinds = _look_up(self._kinds, codes)
+        kinds = look_up(self._kinds, codes)
         is_kept = kinds != _BLANK
         # Every text ends with a blank, so no word continues in the next text.
         after = tf.concat([[_BLANK], kinds[:-1]], 0)
@@ -145,12 +128,12 @@ class WordSplitter:
 
         decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         codes = decoded.values
-        rewriting = _look_up(self._rewriting, codes)
-        # A place below _CODES is a character itself; from _CODES on it is an index of `rewritten`.
-        starts = tf.where(rewriting < 16, codes, _CODES + rewriting // 16)
+        rewriting = look_up(self._rewriting, codes)
+        # A place below CODES is a character itself; from CODES on it is an index of `rewritten`.
+        starts = tf.where(rewriting < 16, codes, CODES + rewriting // 16)
         places = tf.ragged.range(starts, starts + rewriting % 16, row_splits_dtype=tf.int64)
-        listed = tf.gather(self._rewritten, tf.maximum(places.values - _CODES, 0))
-        rewritten = tf.where(places.values < _CODES, places.values, listed)
+        listed = tf.gather(self._rewritten, tf.maximum(places.values - CODES, 0))
+        rewritten = tf.where(places.values < CODES, places.values, listed)
         return rewritten, tf.gather(places.row_splits, decoded.row_splits)
 
 

@@ -1,0 +1,83 @@
+"""Reads options of SentencePiece models, and writes such models for vocabularies of BPE."""
+
+from keras_attention.text.tokenizers.protocol_buffers import (
+    VARINT,
+    fields,
+    float32,
+    message,
+    number,
+    varint,
+)
+
+NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6  # types of pieces in sentencepiece_model.proto
+BPE = 2  # of the options "model_type"
+_TRAINER, _NORMALIZER = 2, 3  # fields of a model
+
+# Options: the message, the field in it, and the default.
+_OPTIONS = {
+    "model_type": (_TRAINER, 3, 1),
+    "treat_whitespace_as_suffix": (_TRAINER, 24, 0),
+    "byte_fallback": (_TRAINER, 35, 0),
+    "add_dummy_prefix": (_NORMALIZER, 3, 1),
+    "remove_extra_whitespaces": (_NORMALIZER, 4, 1),
+    "escape_whitespaces": (_NORMALIZER, 5, 1),
+}
+_CHARACTERS_MAP = 2  # of the normalizer: the rules by which it changes texts
+
+
+def options_of(model):
+    """Options of a SentencePiece model that say how it reads texts, a dict of integers.
+
+    Args:
+        model: the model, as bytes.
+
+    Raises:
+        ValueError: if the bytes are no such model.
+    """
+    found = {name: default for name, (_, _, default) in _OPTIONS.items()}
+    found["normalizes"] = 0
+    for part, _, start, end in fields(model, 0, len(model)):
+        if part not in (_TRAINER, _NORMALIZER):
+            continue
+        for field, kind, at, after in fields(model, start, end):
+            if (part, field) == (_NORMALIZER, _CHARACTERS_MAP):
+                found["normalizes"] = int(after > at)
+            for name, (message_of, number_of, _) in _OPTIONS.items():
+                if (part, field, kind) == (message_of, number_of, VARINT):
+                    found[name] = varint(model, at)[0]
+    return found
+
+
+def without_prefix(model):
+    """The same model, which puts no blank before a text."""
+    return model + message(_NORMALIZER, number(_OPTIONS["add_dummy_prefix"][1], False))
+
+
+def sentencepiece_bpe(pieces, has_blanks=False):
+    """A SentencePiece model of BPE, as bytes, which changes nothing in texts.
+
+    Args:
+        pieces: iterable of `(string, score, type)`; the first has id 0. One is UNKNOWN.
+        has_blanks: whether the model is like Llama 2's: pieces write blanks as U+2581, a text gets
+            one before it, and what is unknown is written with pieces of the type BYTE.
+
+    Reference: sentencepiece_model.proto of https://github.com/google/sentencepiece
+    """
+    pieces = list(pieces)
+    unknown = next(i for i, (_, _, kind) in enumerate(pieces) if kind == UNKNOWN)
+    trainer = (
+        number(3, BPE)
+        + number(4, len(pieces))
+        + number(35, has_blanks)
+        + number(40, unknown)
+        + number(41, -1)  # no start, end or padding
+        + number(42, -1)
+        + number(43, -1)
+    )
+    normalizer = message(1, b"identity") + number(3, has_blanks) + number(4, False)
+    normalizer += number(5, has_blanks)
+    parts = [
+        message(1, message(1, piece.encode()) + float32(2, score) + number(3, kind))
+        for piece, score, kind in pieces
+    ]
+    return b"".join([*parts, message(2, trainer), message(3, normalizer)])
