@@ -7,6 +7,7 @@ from keras_attention._validation import InputError
 from keras_attention.json_file import shortened
 from keras_attention.text.corpora.text_files import read_lines
 from keras_attention.text.tokenizers import pre_tokenizers
+from keras_attention.text.tokenizers.byte_characters import BYTE_CHARACTERS
 from keras_attention.text.tokenizers.special_tokens import END_OF_TEXT
 from keras_attention.text.tokenizers.tokenizer_files import (
     ADDED,
@@ -111,6 +112,9 @@ def _read_described(path, described):
     ):
         require_value(path, f"model.{name}", model.get(name), expected)
     vocabulary = read_vocabulary(path, "model.vocab", model.get("vocab"))
+    if not all(character in vocabulary for character in BYTE_CHARACTERS):
+        # Without a token for the unknown, bytes that are no tokens are dropped.
+        require_value(path, "model.unk_token", model.get("unk_token"), (None,))
     added = read_added_tokens(path, "added_tokens", described.get("added_tokens") or [])
     _require_agreement(path, vocabulary, added)
     return {

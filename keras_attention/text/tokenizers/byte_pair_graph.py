@@ -77,6 +77,8 @@ class BytePairGraph(LanguageModelGraph):
         self._pre_tokenizer = PRE_TOKENIZERS[tokenizer.pre_tokenizer]
         self._marks = [tf.constant(table) for table in _marks(tokenizer.pre_tokenizer)]
         self._characters = tf.constant([ord(character) for character in BYTE_CHARACTERS])
+        is_token = [character in tokenizer.vocabulary for character in BYTE_CHARACTERS]
+        self._is_token = None if all(is_token) else tf.constant(is_token)
         pieces, unreached = _pieces(tokenizer)
         self._pieces = tensorflow_text.SentencepieceTokenizer(
             model=sentencepiece_bpe(pieces), out_type=tf.int32
@@ -121,14 +123,16 @@ class BytePairGraph(LanguageModelGraph):
         lengths = tf.strings.length(strings, unit="UTF8_CHAR")
         text_ends = tf.cumsum(tf.cast(lengths, tf.int64))  # in characters
         word_ends = self._word_ends(codes, lengths, text_ends)
-        characters = tf.gather(self._characters, joined_bytes(strings))
+        data = joined_bytes(strings)
+        splits = tf.concat([[0], tf.gather(starts, word_ends)], axis=0)
+        if self._is_token is not None:  # what is no token is dropped
+            is_kept = tf.gather(self._is_token, data)
+            kept = tf.cumsum(tf.cast(is_kept, tf.int64))
+            splits = tf.gather(tf.concat([[0], kept], axis=0), splits)
+            data = tf.boolean_mask(data, is_kept)
+        characters = tf.gather(self._characters, data)
         words = tf.strings.unicode_encode(
-            tf.RaggedTensor.from_row_splits(
-                characters,
-                tf.concat([[0], tf.gather(starts, word_ends)], axis=0),
-                validate=False,
-            ),
-            "UTF-8",
+            tf.RaggedTensor.from_row_splits(characters, splits, validate=False), "UTF-8"
         )
         before = tf.searchsorted(word_ends, text_ends, side="right", out_type=tf.int64)
         return words, tf.concat([[0], before], axis=0)

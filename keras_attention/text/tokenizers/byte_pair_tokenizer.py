@@ -22,10 +22,11 @@ class BytePairTokenizer(LanguageModelTokenizer):
 
     The ids are those of the `tokenizers` package for every text. A text is split into words as the
     model's publisher does it, and the bytes of each word are merged. So nothing is unknown, and
-    decoding restores every text.
+    decoding restores every text. Only where a published vocabulary lacks bytes, as SmolLM2's does,
+    these are dropped.
 
     Args:
-        vocabulary: dict of ids by tokens, in which `BYTE_CHARACTERS` write bytes; it holds all 256.
+        vocabulary: dict of ids by tokens, in which `BYTE_CHARACTERS` write bytes.
         merges: list of pairs of tokens, the first to be merged first.
         added_tokens: list of `AddedToken`.
         special_ids: `SpecialIds`; None where there are none.
@@ -38,7 +39,8 @@ class BytePairTokenizer(LanguageModelTokenizer):
         vocabulary, merges, pre_tokenizer: as given.
 
     Raises:
-        ValueError: if the vocabulary lacks a byte, ids are not those from 0 on, or a merge is none.
+        ValueError: if the vocabulary holds no byte, ids are not those from 0 on, or a merge is no
+            pair of tokens.
 
     >>> tokenizer = BytePairTokenizer.train(["low lower lowest"] * 9, 270)
     >>> tokenizer.pieces(tokenizer.encode(["lowest!"]).token_ids[0])
@@ -68,8 +70,8 @@ class BytePairTokenizer(LanguageModelTokenizer):
             f"one of {tuple(PRE_TOKENIZERS)}",
             pre_tokenizer=pre_tokenizer,
         )
-        missing = sum(character not in vocabulary for character in BYTE_CHARACTERS)
-        require(not missing, "vocabulary", "one with all 256 bytes", missing=missing)
+        count = sum(character in vocabulary for character in BYTE_CHARACTERS)
+        require(count, "vocabulary", "one with bytes among its tokens", count=count)
         require_findable(added_tokens)
         tokens = {token_id: token for token, token_id in vocabulary.items()}
         added = {token.id: token.content for token in added_tokens}
@@ -102,7 +104,7 @@ class BytePairTokenizer(LanguageModelTokenizer):
         if self.ignore_merges:
             written = set(BYTE_CHARACTERS)
             whole = {read(token): ids[token] for token in ids if written.issuperset(token)}
-        return WordIds([ids[character] for character in BYTE_CHARACTERS], ranks, whole)
+        return WordIds([ids.get(character) for character in BYTE_CHARACTERS], ranks, whole)
 
     def text_ids(self, text, begins=True):
         return list(chain.from_iterable(map(self._ids.__getitem__, self._words(text))))

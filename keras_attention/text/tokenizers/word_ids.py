@@ -54,7 +54,7 @@ class WordIds(dict):
     first, and of equal pairs the leftmost.
 
     Args:
-        byte_ids: list of 256 ids, those of single bytes.
+        byte_ids: list of 256 ids, those of single bytes; None for a byte that is dropped.
         merges: dict from a pair of ids to `(rank, id of the merged token)`.
         whole: dict from the UTF-8 of words that are tokens without any merging to their ids.
 
@@ -79,4 +79,5 @@ class WordIds(dict):
 
     def merged(self, data):
         """`(ids, rank)`: the ids of the bytes of a word, and the rank of the last merge or None."""
-        return merge([self._byte_ids[byte] for byte in data], self._merges)
+        ids = [self._byte_ids[byte] for byte in data]
+        return merge([token_id for token_id in ids if token_id is not None], self._merges)

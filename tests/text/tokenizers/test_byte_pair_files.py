@@ -131,6 +131,7 @@ VOCABULARY = {character: i for i, character in enumerate(BYTE_CHARACTERS)}
         ({"model": 3}, "`model` is missing"),
         ({"model": {"type": "Unigram"}}, "`model.type` must be"),
         ({"model": {"type": "BPE", "dropout": 0.1}}, "`model.dropout` must be null"),
+        ({"model": {"vocab": {"a": 0}, "unk_token": "a"}}, "`model.unk_token` must be null"),
         ({"model": {"type": "BPE", "vocab": []}}, "`model.vocab` must be an object"),
         ({"model": {"type": "BPE", "vocab": {"a": "b"}}}, "ids from 0 on"),
         ({"model": {"type": "BPE", "vocab": {"a": True}}}, "ids from 0 on"),
@@ -159,7 +160,7 @@ def test_other_tokenizers_are_refused_by_name(directory, changes, message):
 @pytest.mark.parametrize(
     "vocabulary, merges, message",
     [
-        ({"a": 0}, [], "all 256 bytes"),
+        ({"the": 0}, [], "one with bytes among its tokens"),
         ({"a": 1}, [], "from 0 to 0"),
         (None, 3, "merges must be a list"),
         (None, ["a"], "pairs of tokens"),

@@ -18,6 +18,7 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import AddedToken
 from keras_attention.token_ids import SpecialIds
 from tests.text.tokenizers.language_model_texts import TEXTS, lists_of_texts, trained, write_gpt2
 from tests.text.tokenizers.test_byte_fallback_tokenizer import llama
+from tests.text.tokenizers.test_byte_pair_tokenizer import without_bytes
 from tests.text.tokenizers.tokenizer_texts import DIFFICULT_TEXTS
 
 # Of tensorflow_text, what stock TF Serving registers and these tokenizers need.
@@ -55,6 +56,7 @@ MAKERS = {
     "added": lambda: with_added(trained("gpt2")),
     "unreached": lambda: BytePairTokenizer(*unreached()),
     "whole": lambda: BytePairTokenizer(*unreached(), ignore_merges=True, pre_tokenizer="llama3"),
+    "without bytes": lambda: without_bytes(trained("gpt2")),
     "bytes": ByteTokenizer,
     "characters": lambda: CharacterTokenizer.train(TEXTS[::2]),
     "llama": llama,
