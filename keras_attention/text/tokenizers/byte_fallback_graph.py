@@ -2,7 +2,7 @@
 
 from keras_attention.text.tokenizers.byte_fallback_json import BLANK
 from keras_attention.text.tokenizers.language_model_graph import LanguageModelGraph, joined_bytes
-from keras_attention.text.tokenizers.sentencepiece_model import without_prefix
+from keras_attention.text.tokenizers.sentencepiece_model import for_graph
 
 
 class ByteFallbackGraph(LanguageModelGraph):
@@ -21,7 +21,7 @@ class ByteFallbackGraph(LanguageModelGraph):
         self._prefixes_blanks = tokenizer.prefixes_blanks
         # The blank before a text is put there by this class, so that none is put before the rest.
         self._pieces = tensorflow_text.SentencepieceTokenizer(
-            model=without_prefix(tokenizer.model), out_type=tf.int32
+            model=for_graph(tokenizer.model), out_type=tf.int32
         )
         # The tokens as they begin a text: those of words lose their blank, and bytes lose nothing.
         first = self._token_strings(tokenizer)

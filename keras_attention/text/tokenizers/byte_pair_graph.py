@@ -32,6 +32,7 @@ from keras_attention.text.tokenizers.sentencepiece_model import (
     CONTROL,
     NORMAL,
     UNKNOWN,
+    for_graph,
     sentencepiece_bpe,
 )
 from keras_attention.text.tokenizers.unicode_classes import code_points
@@ -81,7 +82,7 @@ class BytePairGraph(LanguageModelGraph):
         self._is_token = None if all(is_token) else tf.constant(is_token)
         pieces, unreached = _pieces(tokenizer)
         self._pieces = tensorflow_text.SentencepieceTokenizer(
-            model=sentencepiece_bpe(pieces), out_type=tf.int32
+            model=for_graph(sentencepiece_bpe(pieces)), out_type=tf.int32
         )
         # Words that are tokens, and that merging does not reach.
         self._whole = None

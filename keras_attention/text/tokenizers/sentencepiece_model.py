@@ -23,6 +23,7 @@ _OPTIONS = {
     "escape_whitespaces": (_NORMALIZER, 5, 1),
 }
 _CHARACTERS_MAP = 2  # of the normalizer: the rules by which it changes texts
+_NO_RULES = (1024).to_bytes(4, "little") + bytes(1025)  # an empty trie, and an empty text
 
 
 def options_of(model):
@@ -51,6 +52,15 @@ def options_of(model):
 def without_prefix(model):
     """The same model, which puts no blank before a text."""
     return model + message(_NORMALIZER, number(_OPTIONS["add_dummy_prefix"][1], False))
+
+
+def for_graph(model):
+    """The same model for TensorFlow's operator, which puts no blank before a text.
+
+    The operator writes a line to standard error for a model without a table of rules. One without
+    rules changes as little, and says nothing.
+    """
+    return without_prefix(model) + message(_NORMALIZER, message(_CHARACTERS_MAP, _NO_RULES))
 
 
 def sentencepiece_bpe(pieces, has_blanks=False):
