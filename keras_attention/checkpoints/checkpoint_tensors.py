@@ -8,13 +8,14 @@ from keras_attention._validation import InputError
 from keras_attention.checkpoints.safetensors_file import FLOATS
 
 
-def tensor_names(stored, family, with_head):
+def tensor_names(stored, family, with_head, config):
     """`{name in the family's parts: name in the file}` of all tensors that matter.
 
     Args:
         stored: names of the tensors in a file.
         family: the `Family`.
         with_head: whether the names are those of a model with a head.
+        config: dict that `read_config` returned.
     """
     prefix = family.prefix
     has_prefix = any(name.startswith(prefix) for name in stored)
@@ -25,7 +26,8 @@ def tensor_names(stored, family, with_head):
             is_head = not name.startswith(prefix)
         else:
             is_head = name.startswith(family.head_prefixes)
-        if known.removeprefix(prefix) in family.ignored or (is_head and not with_head):
+        is_ignored = family.ignores(known.removeprefix(prefix), config)
+        if is_ignored or (is_head and not with_head):
             continue
         if not with_head:
             known = known.removeprefix(prefix)

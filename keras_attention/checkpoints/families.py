@@ -4,10 +4,14 @@ from keras_attention._validation import require
 from keras_attention.checkpoints.bert import Bert
 from keras_attention.checkpoints.bigbird import BigBird
 from keras_attention.checkpoints.distilbert import DistilBert
+from keras_attention.checkpoints.gpt2 import GPT2
+from keras_attention.checkpoints.gpt_neo import GPTNeo
+from keras_attention.checkpoints.llama import Llama
 
 # A new family adds its file and a line here. The first says what is wrong with a config that names
 # no family.
-FAMILIES = {family.model_type: family for family in (Bert(), DistilBert(), BigBird())}
+_ALL = (Bert(), DistilBert(), BigBird(), GPT2(), GPTNeo(), Llama())
+FAMILIES = {family.model_type: family for family in _ALL}
 
 
 def family_of_config(config):
@@ -26,7 +30,7 @@ def family_of_model(model):
             which a published config says nothing.
     """
     families = FAMILIES.values()
-    found = [family for family in families if isinstance(family.bare(model), family.bare_class)]
+    found = [family for family in families if family.describes(model)]
     names = " or ".join(family.name for family in families)
     require(found, "model", f"a {names}", model=model)
     # A family may derive its class from another's: the nearest one it is.

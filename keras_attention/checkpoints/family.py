@@ -26,6 +26,7 @@ class Family:
             name must give one of these.
         sizes: dict from a name in config.json to our argument: each must be there and be a positive
             integer.
+        optional_sizes: the same of sizes that may be missing or null.
         rates: dict from a name in config.json to our argument: each is in [0, 1) where given.
         other_rates: further names of rates in config.json, of heads.
         token_ids: names in config.json of ids of tokens: each is null, or from 0 on and below the
@@ -49,6 +50,7 @@ class Family:
     ignored = ()
     supported = {}
     sizes = {}
+    optional_sizes = {}
     rates = {}
     other_rates = ()
     token_ids = ()
@@ -65,6 +67,23 @@ class Family:
     def known_name(self, name):
         """A tensor's name as `parts` has it, from the one that a file uses."""
         return name
+
+    def ignores(self, name, config):
+        """Whether a tensor is a copy of another, or no weight.
+
+        Args:
+            name: from `known_name`, after `prefix`.
+            config: dict that `read_config` returned.
+        """
+        return name in self.ignored
+
+    def faults(self, config):
+        """What the family's models cannot be, beside what its attributes say: a list of clauses.
+
+        Args:
+            config: dict of config.json, in which the values that attributes speak of are right.
+        """
+        return []
 
     # Reading
 
@@ -143,6 +162,10 @@ class Family:
         raise NotImplementedError
 
     # Writing
+
+    def describes(self, model):
+        """Whether one of our models, or a subclass of it, is of this family."""
+        return isinstance(self.bare(model), self.bare_class)
 
     def architecture(self, model):
         """The name for "architectures" of one of our models.

@@ -37,13 +37,18 @@ _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # A directory that is overwritten may hold these, beside what is written anew.
 TOKENIZER_FILES = (
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
 )
 # The ends of names of files that are read: weights, settings, and vocabularies of all kinds.
-_READ = (".json", ".safetensors", ".txt", ".model", ".spm")
+_READ = (".json", ".safetensors", ".txt", ".model", ".spm", ".jinja")
 
 
 def load_hugging_face(directory, task=None, **overrides):
@@ -88,7 +93,7 @@ def _load(directory, task, overrides):
         return with_modules(_load(directory, family.bare_task, overrides), directory)
     path = weights_path(directory)
     with open_tensors(path) as file:
-        names = tensor_names(file.shapes, family, with_head=task != family.bare_task)
+        names = tensor_names(file.shapes, family, task != family.bare_task, config)
         shapes = {name: file.shapes[stored] for name, stored in names.items()}
         types = {name: file.types[stored] for name, stored in names.items()}
         _require_head(path, family, task, config, shapes)
@@ -159,7 +164,7 @@ def _has_head(directory, task):
     if not any((directory / name).exists() for name in (WEIGHTS, INDEX)):
         return False
     with open_tensors(weights_path(directory)) as file:
-        return task in _tasks_found(family, config, tensor_names(file.shapes, family, True))
+        return task in _tasks_found(family, config, tensor_names(file.shapes, family, True, config))
 
 
 def load_tokenizer(directory):

@@ -86,6 +86,11 @@ def _faults(config, family):
         if not _is_positive_integer(config.get(name))
     ]
     faults += [
+        f"{name} is {shortened_json(config[name])}, not a positive integer"
+        for name in family.optional_sizes
+        if config.get(name) is not None and not _is_positive_integer(config[name])
+    ]
+    faults += [
         f"{name} is {shortened_json(config[name])}, not a rate in [0, 1)"
         for name in (*family.rates, *family.other_rates)
         if config.get(name) is not None and not _is_rate(config[name])
@@ -108,7 +113,7 @@ def _faults(config, family):
             for size, divisor in family.divisors
             if config[size] % config[divisor]
         ]
-    return faults
+    return faults or family.faults(config)
 
 
 def _is_positive_integer(value):

@@ -59,23 +59,64 @@ def reshape_rows(tensor, sizes, count):
     return ops.reshape(tensor, (-1 if follows else count(), *sizes))
 
 
-def scaled_dot_product(query, key):
+def scaled_dot_product(query, key, scale=None):
     """Q K^T / sqrt(d_k) (Vaswani et al. 2017, equation 1).
 
     Args:
         query: (B, H, T, K).
-        key: (B, H, S, K).
+        key: (B, G, S, K), where G divides H: H / G heads of queries, one after the other, share a
+            head of keys.
+        scale: number to multiply by, 1 / sqrt(K) by default.
 
     Returns:
         (B, H, T, S).
     """
     # The scale goes to the query: after the product TensorFlow fuses scale and mask into one CPU
     # kernel that takes ten times as long as the three separate ones.
-    query = query * (1.0 / math.sqrt(query.shape[-1]))
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    query = query if scale == 1 else query * scale
+    if _are_fewer(key, query):
+        grouped = ops.matmul(_in_groups(query, key.shape[1]), ops.transpose(key, (0, 1, 3, 2)))
+        return _of_heads(grouped, query)
     if query.shape[2] == 1:
         # One query: the many small products with vectors take longer than this.
         return ops.expand_dims(ops.sum(query * key, axis=-1), 2)
     return ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def weighted_sum(weights, value):
+    """The sum of values by their weights.
+
+    Args:
+        weights: (B, H, T, S).
+        value: (B, G, S, K), where G divides H, as in `scaled_dot_product`.
+
+    Returns:
+        (B, H, T, K).
+    """
+    if not _are_fewer(value, weights):
+        return ops.matmul(weights, value)
+    return _of_heads(ops.matmul(_in_groups(weights, value.shape[1]), value), weights)
+
+
+def _are_fewer(keys, queries):
+    """Whether there are fewer heads of keys or values (B, G, ...) than of queries (B, H, ...)."""
+    counts = keys.shape[1], queries.shape[1]
+    return None not in counts and counts[0] != counts[1]
+
+
+def _in_groups(tensor, count):
+    """(B, H, T, K) -> (B, `count`, H / `count` * T, K)."""
+    _, num_heads, length, width = ops.shape(tensor)
+    sizes = (count, num_heads // count * length, width)
+    return reshape_rows(tensor, sizes, lambda: ops.shape(tensor)[0])
+
+
+def _of_heads(grouped, like):
+    """(B, G, H / G * T, S) -> (B, H, T, S), where `like` is (B, H, T, K)."""
+    batch_size, num_heads, length, _ = ops.shape(like)
+    sizes = (num_heads, length, ops.shape(grouped)[3])
+    return reshape_rows(grouped, sizes, lambda: batch_size)
 
 
 def split_to_axis(tensor, count):

@@ -9,7 +9,11 @@ from keras_attention.layers.block_sparse_encoder import BlockSparseEncoder
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.from_keras import from_keras
+from keras_attention.layers.gated_feed_forward import GatedFeedForward
 from keras_attention.layers.gnmt_decoder import GNMTDecoder
+from keras_attention.layers.gpt_decoder import GPTDecoder
+from keras_attention.layers.grouped_query_attention import GroupedQueryAttention
+from keras_attention.layers.llama_decoder import LlamaDecoder
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
@@ -19,6 +23,7 @@ from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.rnn_search_decoder import RNNSearchDecoder
+from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.to_keras import to_keras
 from keras_attention.layers.token_and_position_embedding import TokenAndPositionEmbedding
@@ -34,6 +39,10 @@ __all__ = [
     "Dropout",
     "FeedForward",
     "GNMTDecoder",
+    "GPTDecoder",
+    "GatedFeedForward",
+    "GroupedQueryAttention",
+    "LlamaDecoder",
     "MaskedLMHead",
     "Maxout",
     "MultiHeadAttention",
@@ -43,6 +52,7 @@ __all__ = [
     "RecurrentDecoder",
     "RecurrentEncoder",
     "RNNSearchDecoder",
+    "RotaryEmbedding",
     "SinusoidalPositionEncoding",
     "TokenAndPositionEmbedding",
     "TransformerBlock",

@@ -36,6 +36,7 @@ class CacheSlots(NamedTuple):
         key_positions: (S,) or (B, S) int32, valid where `mask` is True.
         mask: boolean, which slots each new position may attend to: (T, S), where each sees itself
             at least; or (B, T, S) or (B, H, T, S), where a position may see none and yields zeros.
+        sees_itself: whether, whatever the mask's shape, each position sees itself at least.
     """
 
     written: Any
@@ -43,6 +44,7 @@ class CacheSlots(NamedTuple):
     query_positions: Any
     key_positions: Any
     mask: Any
+    sees_itself: bool = False
 
 
 def empty_cache(batch_size, num_heads, length, key_dim, value_dim, dtype):
@@ -120,6 +122,71 @@ def cache_slots(
         key_positions=slots if key_positions is None else key_positions,
         mask=masks.combine_pairs(hidden, mask),
     )
+
+
+def row_slots(cache, positions):
+    """The `CacheSlots` of a step of one token a row, each in the slot of its own position.
+
+    A row sees the slots up to its own: what stands behind is hidden until it is overwritten.
+
+    Args:
+        cache: of any layer; only its number of slots S counts.
+        positions: (B,) int32, from 0 to S - 1.
+
+    >>> row_slots(cache, np.array([0, 2])).mask  # [[[1, 0, 0]], [[1, 1, 1]]] as booleans
+    """
+    slots = ops.arange(ops.shape(cache["key"])[2], dtype="int32")
+    here = ops.expand_dims(ops.cast(positions, "int32"), 1)
+    row = ops.expand_dims(slots, 0)
+    return CacheSlots(
+        written=ops.expand_dims(ops.expand_dims(ops.equal(row, here), 1), 3),
+        sources=None,
+        query_positions=here,
+        key_positions=slots,
+        mask=ops.expand_dims(row <= here, 1),
+        sees_itself=True,
+    )
+
+
+def ring_slots(size, positions):
+    """As `row_slots`, in a ring: a cache of `size` slots that holds a row's last `size` positions.
+
+    Position p stands in slot p % `size`.
+
+    >>> ring_slots(3, np.array([4])).key_positions  # [[3, 4, 2]]
+    """
+    here = ops.expand_dims(ops.cast(positions, "int32"), 1)
+    row = ops.expand_dims(ops.arange(size, dtype="int32"), 0)
+    key_positions = _held_by_ring(here, row, size)
+    return CacheSlots(
+        written=ops.expand_dims(ops.expand_dims(ops.equal(row, here % size), 1), 3),
+        sources=None,
+        query_positions=here,
+        key_positions=key_positions,
+        # Where a slot holds a position, but not read from these: LiteRT 2.3 may subtract in place.
+        mask=ops.expand_dims(row <= here, 1),
+        sees_itself=True,
+    )
+
+
+def ring_of(cache, lengths, size):
+    """The ring of `size` slots of rows that have read their first `lengths` positions.
+
+    Args:
+        cache: (B, H, T, ...), slot p of which holds position p.
+        lengths: (B,) int32, at least 1.
+        size: integer.
+    """
+    row = ops.expand_dims(ops.arange(size, dtype="int32"), 0)
+    held = _held_by_ring(ops.expand_dims(lengths, 1) - 1, row, size)
+    index = ops.expand_dims(ops.maximum(held, 0), (1, 3))  # (B, 1, size, 1)
+    return tree.map_structure(lambda tensor: ops.take_along_axis(tensor, index, axis=2), cache)
+
+
+def _held_by_ring(last, slot, size):
+    """The last position up to `last` that belongs in `slot`; below 0 where there is none yet."""
+    # The remainder of what is above 0: runtimes differ in those of negative numbers.
+    return last - (last + size - slot) % size
 
 
 def _require_room(slot, length, capacity):

@@ -161,7 +161,13 @@ COUNTERPARTS = (
             sequence(layer.projection(name)[0].shape[0]) for name in ("query", "value", "key")
         ],
         their_limits={"output_shape": ANY, "attention_axes": (None, 1, (1,), [1])},
-        our_limits=lambda layer: {"output_dim": ANY, "chunk_size": ANY},
+        our_limits=lambda layer: {
+            "output_dim": ANY,
+            "chunk_size": ANY,
+            "scale": (None, layer.key_dim**-0.5),
+            "use_output_bias": (None, layer.use_bias),
+            "output_initializer": ANY,
+        },
     ),
     Counterpart(
         AdditiveAttention,

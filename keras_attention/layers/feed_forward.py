@@ -23,6 +23,8 @@ class FeedForward(Layer):
         kernel_initializer, kernel_regularizer, kernel_constraint: of both matrices.
         bias_initializer, bias_regularizer, bias_constraint: of both biases.
         seed: integer for the dropout.
+        use_bias: whether the layer has biases.
+        output_initializer: of the second matrix; `kernel_initializer` by default.
 
     Call arguments:
         inputs: (..., T, D).
@@ -55,6 +57,8 @@ class FeedForward(Layer):
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         seed=None,
+        use_bias=True,
+        output_initializer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +73,8 @@ class FeedForward(Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed
+        self.use_bias = use_bias
+        self.output_initializer = keras.initializers.get(output_initializer)
         self.supports_masking = True
 
     width_axes = {"inputs": "D"}
@@ -77,16 +83,19 @@ class FeedForward(Layer):
         width = inputs_shape[-1]
         self.intermediate = self._dense(self.intermediate_dim, self.activation, "intermediate")
         self.intermediate.build((None, None, width))
-        self.output_projection = self._dense(self.output_dim or width, None, "output")
+        self.output_projection = self._dense(
+            self.output_dim or width, None, "output", self.output_initializer
+        )
         self.output_projection.build((None, None, self.intermediate_dim))
         self._dropout = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         self.built = True
 
-    def _dense(self, units, activation, name):
+    def _dense(self, units, activation, name, initializer=None):
         return keras.layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=clone_initializer(self.kernel_initializer),
+            use_bias=self.use_bias,
+            kernel_initializer=clone_initializer(initializer or self.kernel_initializer),
             bias_initializer=clone_initializer(self.bias_initializer),
             **self.part_rules(),
             dtype=self.dtype_policy,
@@ -115,4 +124,6 @@ class FeedForward(Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "seed": self.seed,
+            "use_bias": self.use_bias,
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
         }

@@ -51,6 +51,8 @@ class HeadProjections(Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        use_output_bias=None,
+        output_initializer=None,
         **kwargs,
     ):
         shape = kwargs.get("output_shape")
@@ -83,8 +85,20 @@ class HeadProjections(Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.supports_masking = True
-        # Widths of queries, keys and values, all heads together.
-        self._widths = [num_heads * key_dim] * 2 + [num_heads * (value_dim or key_dim)]
+        self.use_output_bias = use_output_bias
+        self.output_initializer = keras.initializers.get(output_initializer)
+        self.num_key_value_heads = num_heads  # a subclass may have fewer, and sets this
+
+    @property
+    def _counts(self):
+        """The heads of queries, keys and values."""
+        return [self.num_heads, self.num_key_value_heads, self.num_key_value_heads]
+
+    @property
+    def _widths(self):
+        """The widths of queries, keys and values, all heads together."""
+        of_a_head = self.key_dim, self.key_dim, self.value_dim or self.key_dim
+        return [count * width for count, width in zip(self._counts, of_a_head, strict=True)]
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         query_width = query_shape[-1]
@@ -99,19 +113,24 @@ class HeadProjections(Layer):
             else:
                 self._add_projection("key", key_width, self._widths[1:2])
                 self._add_projection("value", value_width, self._widths[2:])
-        self._add_projection("output", self._widths[2], [self.output_dim or query_width])
+        context_width = self.num_heads * (self.value_dim or self.key_dim)
+        self._add_projection("output", context_width, [self.output_dim or query_width])
         self.built = True
 
     def _add_projection(self, name, input_width, widths):
+        initializer, use_bias = self.kernel_initializer, self.use_bias
+        if name == "output":
+            initializer = self.output_initializer or initializer
+            use_bias = use_bias if self.use_output_bias is None else self.use_output_bias
         kernel = self.add_weight(
             name=f"{name}_kernel",
             shape=(input_width, sum(widths)),
-            initializer=heads.side_by_side(self.kernel_initializer, widths),
+            initializer=heads.side_by_side(initializer, widths),
             **heads.rules_side_by_side(**self.weight_rules("kernel"), widths=widths),
         )
         setattr(self, f"{name}_kernel", kernel)
         bias = None
-        if self.use_bias:
+        if use_bias:
             bias = self.add_weight(
                 name=f"{name}_bias",
                 shape=(sum(widths),),
@@ -121,13 +140,13 @@ class HeadProjections(Layer):
         setattr(self, f"{name}_bias", bias)
 
     def project(self, value):
-        """The keys and values of a source (B, S, Dv): `{"key": (B, H, S, K), "value": ...}`."""
+        """The keys and values of a source (B, S, Dv): `{"key": (B, G, S, K), "value": ...}`."""
         value = ops.cast(value, self.compute_dtype)
         projected = self._apply(value, "key_value", 1, 3)
         keys, values = ops.split(projected, self._widths[1:2], axis=-1)
         return {
-            "key": split_to_axis(keys, self.num_heads),
-            "value": heads.split_heads(values, self.num_heads, value),
+            "key": split_to_axis(keys, self.num_key_value_heads),
+            "value": heads.split_heads(values, self.num_key_value_heads, value),
         }
 
     def project_query(self, query):
@@ -145,14 +164,15 @@ class HeadProjections(Layer):
         """
         if value is None and key is None:
             projected = self._apply(query, "query_key_value", 0, 3)
-            return heads.split_query_key_value(projected, self.num_heads, query, self._widths)
+            return heads.split_query_key_value(projected, self._counts, query, self._widths)
         queries = self.project_query(query)
         value = query if value is None else value
         if key is None:
             memory = self.project(value)
             return queries, memory["key"], memory["value"]
-        keys = split_to_axis(self._apply(key, "key", 1, 2), self.num_heads)
-        values = heads.split_heads(self._apply(value, "value", 2, 3), self.num_heads, value)
+        count = self.num_key_value_heads
+        keys = split_to_axis(self._apply(key, "key", 1, 2), count)
+        values = heads.split_heads(self._apply(value, "value", 2, 3), count, value)
         return queries, keys, values
 
     def project_output(self, context):
@@ -217,7 +237,7 @@ class HeadProjections(Layer):
         """A cache of `length` slots for self-attention: see `attention_cache`."""
         widths = self.key_dim, self.value_dim or self.key_dim
         return attention_cache.empty_cache(
-            batch_size, self.num_heads, length, *widths, self.compute_dtype
+            batch_size, self.num_key_value_heads, length, *widths, self.compute_dtype
         )
 
     def compute_mask(self, query, mask=None):
@@ -264,4 +284,6 @@ class HeadProjections(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "use_output_bias": self.use_output_bias,
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
         }

@@ -69,22 +69,24 @@ def split_heads(projected, num_heads, query):
     return ops.transpose(split, (0, 2, 1, 3))
 
 
-def split_query_key_value(projected, num_heads, query, widths):
-    """Queries, keys and values (B, H, T, K) that stand side by side in `projected`.
+def split_query_key_value(projected, counts, query, widths):
+    """Queries, keys and values (B, heads, T, K) that stand side by side in `projected`.
 
     Args:
         projected: (B, T, sum(widths)), or (B, sum(widths)) of one position.
-        num_heads: H.
+        counts: the heads of queries, of keys and of values: three integers.
         query: (B, T, D) or (B, D), what `projected` was made from.
-        widths: three widths H * K.
+        widths: three widths, heads * K.
     """
     length = query_length(query)
-    if isinstance(length, int) and length == 1 and len(set(widths)) == 1:
-        # One position has nothing to transpose, and equal parts are one operation.
-        heads = ops.reshape(projected, (-1, 3 * num_heads, 1, widths[0] // num_heads))
-        return ops.split(heads, 3, axis=1)
+    of_a_head = {width // count for width, count in zip(widths, counts, strict=True)}
+    if isinstance(length, int) and length == 1 and len(of_a_head) == 1:
+        # One position has nothing to transpose, and parts of one width are one operation.
+        heads = ops.reshape(projected, (-1, sum(counts), 1, *of_a_head))
+        equal = len(set(counts)) == 1
+        return ops.split(heads, 3 if equal else [counts[0], counts[0] + counts[1]], axis=1)
     parts = ops.split(projected, [widths[0], widths[0] + widths[1]], axis=-1)
-    return [split_heads(part, num_heads, query) for part in parts]
+    return [split_heads(part, count, query) for part, count in zip(parts, counts, strict=True)]
 
 
 def merge_heads(context, query):

@@ -1,30 +1,25 @@
 """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
 
-import functools
-
 import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import require_positive_integer, require_rate
-from keras_attention.graph.matmul import scaled_dot_product
 from keras_attention.layers import attention_cache, heads
-from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.head_projections import HeadProjections
+from keras_attention.layers.head_attention import HeadAttention
 from keras_attention.layers.require_shapes import require_step_shapes
-from keras_attention.layers.weighted_values import weighted_values, weighted_values_in_chunks
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(HeadProjections):
+class MultiHeadAttention(HeadAttention):
     """Multi-head attention with fused projections, explicit masks and a cache that is passed.
 
     `layer(x)` (or `layer(x, x)`) is self-attention: one matrix product makes queries, keys and
     values. `layer(x, memory)` is cross-attention: one product makes keys and values. The first call
     decides how the kernels are stored; both calls work on either.
 
-    A call reads whole sequences. `step` attends to the positions in a cache and to the new ones,
-    `cross_step` to a source that `project` has projected once.
+    A call reads whole sequences, and `read` the beginning of a sequence, of which it makes a cache.
+    `step` attends to the positions in a cache and to the new ones, `cross_step` to a source that
+    `project` has projected once.
 
     Masking: `query_mask`, `value_mask` and `key_mask` are per token, `attention_mask` per pair,
     True means attend, and all of them are ANDed with each other and with causality. A query that
@@ -33,7 +28,8 @@ class MultiHeadAttention(HeadProjections):
 
     A subclass may override `score`, and `build` for the weights that its scores need. `score` sees
     positions, so it works in calls and in steps alike, those of a recurrent decoder too. It casts
-    its weights to `query.dtype`, which only a call would do by itself.
+    its weights to `query.dtype`, which only a call would do by itself. `place` changes queries and
+    keys of self-attention by their positions, before keys are cached.
 
     Args:
         num_heads: number of heads H.
@@ -45,10 +41,15 @@ class MultiHeadAttention(HeadProjections):
         kernel_initializer, kernel_regularizer, kernel_constraint: of each projection matrix.
         bias_initializer, bias_regularizer, bias_constraint: of each bias.
         sliding_window: a query sees the keys fewer than this number of positions away; with
-            causality, the last `sliding_window` ones, its own included. None for all.
+            causality, the last `sliding_window` ones, its own included. None for all. Causal
+            self-attention then takes time and memory as T * `sliding_window`, unless scores are
+            asked for or an `attention_mask` is given.
         seed: integer for the dropout.
         chunk_size: how many queries are computed at a time. Then nothing of the shape (B, H, T, S)
             is ever made, in the gradient neither, unless scores are asked for. None for all.
+        scale: number that products of queries and keys are multiplied by; 1 / sqrt(K) by default.
+        use_output_bias: whether the output projection has a bias; `use_bias` by default.
+        output_initializer: of the output projection's matrix; `kernel_initializer` by default.
 
     Call arguments:
         query: (B, T, D).
@@ -58,6 +59,7 @@ class MultiHeadAttention(HeadProjections):
         value_mask, key_mask: boolean (B, S).
         attention_mask: boolean, broadcasts to (T, S), (B, T, S) or (B, H, T, S).
         use_causal_mask: whether query i sees the keys up to position i only.
+        segment_ids: integer (B, T), of self-attention: a query sees keys of its own segment alone.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
 
@@ -82,41 +84,6 @@ class MultiHeadAttention(HeadProjections):
     https://arxiv.org/abs/1706.03762
     """
 
-    def __init__(
-        self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        output_dim=None,
-        dropout=0.0,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        seed=None,
-        sliding_window=None,
-        chunk_size=None,
-        **kwargs,
-    ):
-        super().__init__(
-            num_heads,
-            key_dim,
-            value_dim,
-            output_dim,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            **kwargs,
-        )
-        require_rate("dropout", dropout)
-        for name, size in (("sliding_window", sliding_window), ("chunk_size", chunk_size)):
-            if size is not None:
-                require_positive_integer(name, size)
-        self.dropout = dropout
-        self.chunk_size = chunk_size
-        self.sliding_window = sliding_window
-        self.seed = seed
-        self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
-
     def __call__(self, query, value=None, *args, **kwargs):
         # `layer(x, x)` is self-attention too. Only here are the two still the same object: casting
         # to the compute dtype makes two.
@@ -125,10 +92,6 @@ class MultiHeadAttention(HeadProjections):
         if value is None and not args:
             return super().__call__(query, **kwargs)
         return super().__call__(query, value, *args, **kwargs)
-
-    def build(self, query_shape, value_shape=None, key_shape=None):
-        super().build(query_shape, value_shape, key_shape)
-        self._dropout.build((None, self.num_heads, None, None))
 
     def call(
         self,
@@ -143,27 +106,63 @@ class MultiHeadAttention(HeadProjections):
         return_attention_scores=False,
         training=None,
         mask=None,
+        segment_ids=None,
     ):
         mask = masks.implicit_mask(query) if mask is None else mask
         if value_mask is None:
             value_mask = mask if value is None else masks.implicit_mask(value)
         query_mask = mask if query_mask is None else query_mask
-        self.require_shapes(query, value, key, query_mask, value_mask, key_mask, attention_mask)
-        projected = self.project_all(query, value, key)
-        length, source_length = ops.shape(query)[1], ops.shape(projected[1])[2]
+        given = query, value, key, query_mask, value_mask, key_mask, attention_mask, segment_ids
+        self.require_shapes(*given)
+        length = ops.shape(query)[1]
+        of_queries = ops.arange(length, dtype="int32")
+        is_own = value is None and key is None
+        if is_own:
+            projected = self.project_placed(query, of_queries)
+        else:
+            projected = self.project_all(query, value, key)
+        scored = attention_mask is not None or return_attention_scores
+        if is_own and use_causal_mask and not scored and self.is_banded(length):
+            key_mask = masks.combine(value_mask, key_mask)
+            token_masks = query_mask, key_mask, segment_ids
+            return self._attend_in_band(projected, token_masks, training)
+        source_length = ops.shape(projected[1])[2]
         mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
         # A purely causal row, or window, sees itself: only other masks can leave it with nothing.
         no_mask = mask is None
         may_be_empty = not no_mask or (value is not None and self.sliding_window is not None)
+        if segment_ids is not None:
+            mask = masks.combine_pairs(mask, masks.segment_mask(segment_ids, segment_ids))
         if use_causal_mask:
             mask = masks.combine_pairs(mask, masks.causal_mask(length, source_length))
-        positions = [ops.arange(size, dtype="int32") for size in (length, source_length)]
+        positions = of_queries, ops.arange(source_length, dtype="int32")
         output, scores = self._attend(
             query, projected, positions, mask, may_be_empty, return_attention_scores, training
         )
         if value is not None and no_mask:
             output = heads.zeros_without_keys(output, source_length)
         return (output, scores) if return_attention_scores else output
+
+    def read(self, query, training=None):
+        """Causal self-attention of the first positions of sequences, and a cache that holds them.
+
+        Args:
+            query: (B, T, D). What stands after a sequence's end changes nothing before it; in the
+                cache it is to be hidden or overwritten.
+            training: as in a call.
+
+        Returns:
+            The output (B, T, output_dim), and a cache of T slots: see `attention_cache`.
+        """
+        self.require_shapes(query)
+        length = ops.shape(query)[1]
+        positions = ops.arange(length, dtype="int32")
+        projected = self.project_placed(query, positions)
+        cache = {"key": projected[1], "value": projected[2]}
+        if self.is_banded(length):
+            return self._attend_in_band(projected, (None, None, None), training), cache
+        mask, positions = masks.causal_mask(length), (positions, positions)
+        return self._attend(query, projected, positions, mask, False, False, training)[0], cache
 
     def step(self, query, cache, slots, return_attention_scores=False, training=None):
         """Self-attention of new positions to those in a cache and to themselves.
@@ -180,11 +179,11 @@ class MultiHeadAttention(HeadProjections):
             the cache that holds the new positions too.
         """
         require_step_shapes(self.known_sizes(), query, cache)
-        query_heads, key, value = self.project_all(query)
+        query_heads, key, value = self.project_placed(query, slots.query_positions)
         cache = attention_cache.write_cache(cache, {"key": key, "value": value}, slots)
         projected = query_heads, *attention_cache.read_cache(cache, slots)
         positions = slots.query_positions, slots.key_positions
-        mask, may_be_empty = slots.mask, len(slots.mask.shape) > 2
+        mask, may_be_empty = slots.mask, len(slots.mask.shape) > 2 and not slots.sees_itself
         output, scores = self._attend(
             query, projected, positions, mask, may_be_empty, return_attention_scores, training
         )
@@ -244,57 +243,3 @@ class MultiHeadAttention(HeadProjections):
             if scores is not None:
                 scores = heads.ungroup_scores(scores, queries_per_source, length)
         return output, scores
-
-    def score(self, query, key, query_positions, key_positions):
-        """How well each query fits each key, before mask and softmax. A subclass may override it.
-
-        Args:
-            query: (B, H, T, K).
-            key: (B, H, S, K).
-            query_positions: (T,) or (B, T) int32.
-            key_positions: (S,) or (B, S) int32. In a step the keys are those of the cache's slots,
-                in any order; a position counts only where the mask lets a query see its slot.
-
-        Returns:
-            (B, H, T, S).
-        """
-        return scaled_dot_product(query, key)
-
-    def _attend(
-        self, query, projected, positions, mask, may_be_empty, return_attention_scores, training
-    ):
-        """The output, shaped as `query`, and the scores (B, H, T, S) or None.
-
-        `projected` are queries, keys and values, `positions` those of queries and keys. If
-        `may_be_empty`, the mask may leave a query with nothing to attend to.
-        """
-        if self.sliding_window is not None:
-            mask = masks.combine_pairs(mask, masks.window_mask(*positions, self.sliding_window))
-        in_chunks = self.chunk_size is not None and not return_attention_scores
-        if mask is not None and (may_be_empty or in_chunks or len(mask.shape) == 3):
-            mask = heads.expand_mask(mask)
-        # Zeroing the output is cheaper than zeroing the weights, unless each head has its own mask.
-        zero_empty = may_be_empty and (return_attention_scores or mask.shape[1] != 1)
-        drop = functools.partial(self._dropout, training=training) if self.dropout else None
-        arguments, weights = [self.score, projected, positions, mask, zero_empty, drop], None
-        if in_chunks:
-            arguments += [self.chunk_size, self.variables, training]
-            context = weighted_values_in_chunks(*arguments)
-        else:
-            context, weights = weighted_values(*arguments)
-        output = self.project_output(heads.merge_heads(context, query))
-        if may_be_empty:
-            may_attend = ops.any(masks.row_may_attend(mask), axis=1)  # (B, T or 1, 1)
-            if len(query.shape) == 2:
-                may_attend = ops.squeeze(may_attend, 1)
-            output = output * ops.cast(may_attend, output.dtype)
-        return output, weights if return_attention_scores else None
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "dropout": self.dropout,
-            "sliding_window": self.sliding_window,
-            "chunk_size": self.chunk_size,
-            "seed": self.seed,
-        }

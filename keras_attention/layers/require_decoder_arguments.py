@@ -36,6 +36,12 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
         "given together with `self_attention_cache`",
         self_attention_cache_update_index=index,
     )
+    require(
+        arguments.get("segment_ids") is None or self_attention_cache is None,
+        "segment_ids",
+        "None where there is a cache: a step reads one segment",
+        **{"segment_ids.shape": getattr(arguments.get("segment_ids"), "shape", None)},
+    )
     made_anew = arguments.get("cross_attention_cache_update_index") is not None
     require(
         not made_anew or encoder_sequence is not None,
@@ -53,6 +59,7 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
     memory = None if made_anew or cross_attention_cache is None else cross_attention_cache["key"]
     masks = {
         "decoder_padding_mask": f"B {keys}",
+        "segment_ids": "B T",
         "decoder_attention_mask": pairs("T", keys),
         "encoder_padding_mask": "B S",
         "encoder_attention_mask": pairs("T", "S"),

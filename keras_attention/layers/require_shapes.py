@@ -120,10 +120,17 @@ def require_head_shapes(
     value_mask=None,
     key_mask=None,
     attention_mask=None,
+    segment_ids=None,
     **options,
 ):
     """`require_shapes` of a call of a `MultiHeadAttention`."""
     require_like_value(key, value)
+    require(
+        segment_ids is None or (value is None and key is None),
+        "segment_ids",
+        "None where there is a `value` or a `key`: they are those of self-attention",
+        segment_ids=static_shape(segment_ids) if hasattr(segment_ids, "shape") else segment_ids,
+    )
     source = "T" if value is None else "S"
     require(
         key is not None or None in (sizes["V"], sizes["K"]) or sizes["V"] == sizes["K"],
@@ -140,6 +147,7 @@ def require_head_shapes(
         value_mask=(value_mask, f"B {source}"),
         key_mask=(key_mask, f"B {source}"),
         attention_mask=(attention_mask, pairs("T", source)),
+        segment_ids=(segment_ids, "B T"),
     )
     if value is None:
         require_shapes({"V": sizes["V"]}, query=(query, "B T V"))

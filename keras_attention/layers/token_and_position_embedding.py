@@ -16,7 +16,7 @@ from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 
-POSITIONS = ("learned", "sinusoidal")
+POSITIONS = ("learned", "sinusoidal", None)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -27,7 +27,7 @@ class TokenAndPositionEmbedding(Layer):
         vocabulary_size: number of tokens V.
         sequence_length: number of learned positions; not used by sinusoidal ones.
         embedding_dim: width D.
-        positions: "learned" or "sinusoidal".
+        positions: "learned" or "sinusoidal"; None for tokens alone, where attention has positions.
         scale: whether token embeddings are multiplied by sqrt(D), as in the paper.
         tie_weights: whether the output projection is the embedding matrix itself; if not, it has a
             matrix of its own.
@@ -45,6 +45,7 @@ class TokenAndPositionEmbedding(Layer):
         start_index: integer or scalar tensor, the position of the first token.
         positions: integer (T,) or (B, T), the position of every token instead.
         reverse: whether to map vectors to logits.
+        segment_ids: integer (B, T): positions are counted anew in each run of one number.
 
     Returns:
         (B, T, D), or logits (B, T, V) with `reverse`; for one token without the axis T.
@@ -107,10 +108,12 @@ class TokenAndPositionEmbedding(Layer):
                 name="positions",
                 dtype=self.dtype_policy,
             )
-        else:
+        elif positions == "sinusoidal":
             self.position_layer = SinusoidalPositionEncoding(
                 name="positions", dtype=self.dtype_policy
             )
+        else:
+            self.position_layer = None
 
     def __call__(self, inputs, *args, **kwargs):
         outputs = super().__call__(inputs, *args, **kwargs)
@@ -132,10 +135,11 @@ class TokenAndPositionEmbedding(Layer):
                 shape=(self.embedding_dim, self.vocabulary_size),
                 initializer=clone_initializer(self.embeddings_initializer),
             )
-        self.position_layer.build((None, None, self.embedding_dim))
+        if self.position_layer is not None:
+            self.position_layer.build((None, None, self.embedding_dim))
         self.built = True
 
-    def call(self, inputs, start_index=0, reverse=False, positions=None):
+    def call(self, inputs, start_index=0, reverse=False, positions=None, segment_ids=None):
         if reverse:
             require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
             if self.tie_weights:
@@ -148,6 +152,10 @@ class TokenAndPositionEmbedding(Layer):
         tokens = ops.cast(tokens, self.compute_dtype)
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
+        if self.position_layer is None:
+            return tokens
+        if segment_ids is not None:
+            positions = masks.segment_positions(segment_ids)
         # Of one row: positions are the same in all of them.
         one_token = len(inputs.shape) == 1
         row = ops.zeros((self.embedding_dim,), tokens.dtype) if one_token else tokens[:1]
@@ -162,7 +170,9 @@ class TokenAndPositionEmbedding(Layer):
         # files cannot hold. The tensors of every call have their mask all the same.
         return None if isinstance(inputs, keras.KerasTensor) else ops.not_equal(inputs, 0)
 
-    def compute_output_spec(self, inputs, start_index=0, reverse=False, positions=None):
+    def compute_output_spec(
+        self, inputs, start_index=0, reverse=False, positions=None, segment_ids=None
+    ):
         if reverse:
             require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
         width = self.vocabulary_size if reverse else self.embedding_dim

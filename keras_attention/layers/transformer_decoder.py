@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention import masks
 from keras_attention.layers.attention_cache import cache_slots
+from keras_attention.layers.decoder_output_spec import decoder_output_spec
 from keras_attention.layers.require_decoder_arguments import require_decoder_arguments
 from keras_attention.layers.require_shapes import require_sequences, sizes_fit
 from keras_attention.layers.transformer_block import TransformerBlock
@@ -17,9 +18,9 @@ class TransformerDecoder(TransformerBlock):
     """Causal self-attention, attention to the encoder, and feed-forward.
 
     Called without `encoder_sequence` the first time, it is built without cross-attention: the block
-    of a decoder-only model. A call reads whole sequences. `step` reads the next position or
-    positions of sequences whose earlier ones are in a cache. A call with `self_attention_cache`, as
-    KerasHub spells it, is one step.
+    of a decoder-only model. A call reads whole sequences; `read` also makes a cache of what it
+    reads. `step` reads the next position or positions of sequences whose earlier ones are in a
+    cache. A call with `self_attention_cache`, as KerasHub spells it, is one step.
 
     A subclass may override `make_attention(hidden_dim, name)`, called with "self_attention" and
     "cross_attention", `make_feed_forward(hidden_dim, name)` and `make_normalization(name)`, which
@@ -47,6 +48,7 @@ class TransformerDecoder(TransformerBlock):
         use_causal_mask: whether a token sees only those before it and itself. With a cache it does.
         return_attention_scores: whether to return the scores too.
         training: whether dropout is applied.
+        segment_ids: integer (B, T), without a cache: a token sees those of its own segment alone.
 
     Returns:
         (B, T, D); with `return_attention_scores` then the self-attention's (B, H, T, T) and, if
@@ -109,6 +111,7 @@ class TransformerDecoder(TransformerBlock):
         training=None,
         cross_attention_cache_update_index=None,
         mask=None,
+        segment_ids=None,
     ):
         require_sequences(self.known_sizes(), decoder_sequence, encoder_sequence)
         if encoder_padding_mask is None:
@@ -146,6 +149,7 @@ class TransformerDecoder(TransformerBlock):
             return (x, *scores.values(), cache, *new_memory)
 
         def attend_to_itself(x):
+            segments = {} if segment_ids is None else {"segment_ids": segment_ids}
             result = self.self_attention(
                 x,
                 value_mask=decoder_padding_mask,
@@ -153,6 +157,7 @@ class TransformerDecoder(TransformerBlock):
                 use_causal_mask=use_causal_mask,
                 return_attention_scores=return_attention_scores,
                 training=training,
+                **segments,
             )
             return result if return_attention_scores else (result, None)
 
@@ -174,6 +179,26 @@ class TransformerDecoder(TransformerBlock):
             )
         results = (x, *scores.values(), *new_memory)
         return results if len(results) > 1 else x
+
+    def read(self, x, training=None):
+        """A call without an encoder, and a cache of what was read.
+
+        Args:
+            x: (B, T, D), the first positions of sequences.
+            training: whether dropout is applied.
+
+        Returns:
+            The output (B, T, D), and a cache of T slots: see `MultiHeadAttention.read`.
+        """
+        cache = None
+
+        def attend_to_itself(x):
+            nonlocal cache
+            output, cache = self.self_attention.read(x, training)
+            return output, None
+
+        x = ops.cast(x, self.compute_dtype)
+        return self.run_sublayers(x, attend_to_itself, None, training)[0], cache
 
     def step(
         self,
@@ -271,30 +296,5 @@ class TransformerDecoder(TransformerBlock):
         return decoder_sequence_shape
 
     def compute_output_spec(self, *args, **kwargs):
-        arguments = inspect.signature(self.call).bind(*args, **kwargs).arguments
-        x, memory = arguments["decoder_sequence"], arguments.get("cross_attention_cache")
-        cache = arguments.get("self_attention_cache")
-        require_decoder_arguments(self.num_heads, self.has_cross_attention, arguments)
-
-        require_sequences(self.known_sizes(), x, arguments.get("encoder_sequence"))
-
-        def spec(*shape):
-            return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-        batch_size, length, _ = x.shape
-        results = [spec(*x.shape)]
-        if arguments.get("return_attention_scores"):
-            slots = length if cache is None else cache["key"].shape[2]
-            results.append(spec(batch_size, self.num_heads, length, slots))
-            if self.has_cross_attention:
-                encoder = arguments.get("encoder_sequence")
-                size = encoder.shape[1] if memory is None else memory["key"].shape[2]
-                results.append(spec(batch_size, self.num_heads, length, size))
-        if cache is not None:
-            results.append({name: spec(*tensor.shape) for name, tensor in cache.items()})
-        if arguments.get("cross_attention_cache_update_index") is not None:
-            shape = (batch_size, self.num_heads, arguments["encoder_sequence"].shape[1])
-            part = self.cross_attention
-            widths = {"key": part.key_dim, "value": part.value_dim or part.key_dim}
-            results.append({name: spec(*shape, width) for name, width in widths.items()})
-        return results[0] if len(results) == 1 else tuple(results)
+        given = inspect.signature(self.call).bind(*args, **kwargs).arguments
+        return decoder_output_spec(self, given)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention import masks
+from keras_attention.graph.matmul import weighted_sum
 from keras_attention.graph.recurrence import recurrence, recurrence_in_chunks
 
 
@@ -15,7 +16,8 @@ def weighted_values(score, projected, positions, mask, zero_empty, drop):
 
     Args:
         score: function of queries, keys and the positions of both, as `MultiHeadAttention.score`.
-        projected: queries (B, H, T, K), keys (B, H, S, K) and values (B, H, S, Kv).
+        projected: queries (B, H, T, K), keys (B, G, S, K) and values (B, G, S, Kv), where G divides
+            H.
         positions: those of queries and of keys.
         mask: boolean, broadcasts to (B, H, T, S), or None.
         zero_empty: whether queries that may attend to nothing get weights of zero.
@@ -28,7 +30,7 @@ def weighted_values(score, projected, positions, mask, zero_empty, drop):
     weights = masks.masked_softmax(score(query, key, *positions), mask)
     if zero_empty:
         weights = weights * ops.cast(masks.row_may_attend(mask), weights.dtype)
-    return ops.matmul(weights if drop is None else drop(weights), value), weights
+    return weighted_sum(weights if drop is None else drop(weights), value), weights
 
 
 def weighted_values_in_chunks(

@@ -9,8 +9,11 @@ from keras_attention.models.classifier_head import ClassifierHead
 from keras_attention.models.distil_bert_encoder import DistilBertEncoder
 from keras_attention.models.encoder import Encoder
 from keras_attention.models.encoder_head import EncoderHead
+from keras_attention.models.gpt import GPT
+from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.lesson_classifier import LessonClassifier
 from keras_attention.models.lesson_encoder import LessonEncoder
+from keras_attention.models.llama import Llama
 from keras_attention.models.masked_lm import MaskedLM
 from keras_attention.models.model import Model
 from keras_attention.models.rnn_translator import RNNTranslator
@@ -27,8 +30,11 @@ __all__ = [
     "DistilBertEncoder",
     "Encoder",
     "EncoderHead",
+    "GPT",
+    "LanguageModel",
     "LessonClassifier",
     "LessonEncoder",
+    "Llama",
     "MaskedLM",
     "Model",
     "RNNTranslator",

@@ -29,6 +29,7 @@ class Model(ExactTraining, keras.Model):
     """
 
     input_axes = {}  # the axes of each input, as `require_shapes` takes them
+    optional_inputs = ()  # names of inputs that may be left out, or None
 
     def __init__(self, *args, **kwargs):
         refuse_unknown(type(self), kwargs)
@@ -37,7 +38,17 @@ class Model(ExactTraining, keras.Model):
         if dtype is not None:  # which Keras would drop
             self.dtype_policy = dtype
 
+    def __call__(self, inputs, *args, **kwargs):
+        return super().__call__(self._with_optional(inputs), *args, **kwargs)
+
+    def _with_optional(self, inputs):
+        """A dict of inputs with None for those that are left out: Keras asks for every name."""
+        if not (self.optional_inputs and isinstance(inputs, dict)):
+            return inputs
+        return {**dict.fromkeys(self.optional_inputs), **inputs}
+
     def call(self, inputs, training=None, mask=None):
+        inputs = self._with_optional(inputs)  # JAX' step comes here without `__call__`
         if not self.input_axes:
             return super().call(inputs, training=training, mask=mask)
         self._require_inputs(inputs)
@@ -96,10 +107,16 @@ class Model(ExactTraining, keras.Model):
         """A model of the same inputs and layers with other outputs: tensors of its graph."""
         made = Model(self.input, outputs, name=f"{self.name}_body")
         made.input_axes, made.dtype_policy = self.input_axes, self.dtype_policy
+        made.optional_inputs = self.optional_inputs
         return made
 
     def compute_output_spec(self, inputs, training=None, mask=None):
+        inputs = self._with_optional(inputs)
         self._require_inputs(inputs)
+        if isinstance(inputs, dict):  # of the outputs' shapes they change nothing
+            axes, given = self.input_axes, {n: x for n, x in inputs.items() if x is not None}
+            alike = {axes.get(name): x for name, x in given.items()}
+            inputs = {n: alike.get(axes.get(n)) if x is None else x for n, x in inputs.items()}
         return super().compute_output_spec(inputs, training=training, mask=mask)
 
     def _require_inputs(self, inputs):

@@ -15,6 +15,10 @@ from keras_attention.visualization.encoder_attention import (
     plot_attention_grid,
     save_attention_grid,
 )
+from keras_attention.visualization.language_model_attention import (
+    attention_of_prompt,
+    prompt_scores,
+)
 from keras_attention.visualization.length_plot import (
     bleu_by_length,
     plot_lengths,
@@ -23,6 +27,7 @@ from keras_attention.visualization.length_plot import (
 
 __all__ = [
     "AttentionMap",
+    "attention_of_prompt",
     "attention_of_sentence",
     "attention_of_text",
     "bleu_by_length",
@@ -32,6 +37,7 @@ __all__ = [
     "plot_attention_grid",
     "plot_confusion",
     "plot_lengths",
+    "prompt_scores",
     "save_attention_grid",
     "save_attention_plot",
     "save_confusion_plot",

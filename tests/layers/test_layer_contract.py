@@ -127,6 +127,24 @@ CASES = {
         {"query_kernel": (D, 8), "key_value_kernel": (DV, 8 + 6), "output_kernel": (6, 9)},
         SCORES,
     ),
+    "GroupedQueryAttention": (
+        layers.GroupedQueryAttention,
+        dict(
+            num_heads=6,
+            key_dim=4,
+            num_key_value_heads=2,
+            rotary_embedding=layers.RotaryEmbedding(100.0),
+            use_bias=False,
+            use_output_bias=True,
+        ),
+        {"query": X, "value_mask": X_MASK},
+        {
+            "query_key_value_kernel": (D, 24 + 8 + 8),
+            "output_kernel": (24, D),
+            "output_bias": (D,),
+        },
+        SCORES | {"use_causal_mask": True},
+    ),
     "BlockSparseAttention": (
         layers.BlockSparseAttention,
         dict(
@@ -278,6 +296,25 @@ CASES = {
         },
         {},
     ),
+    "GatedFeedForward": (
+        layers.GatedFeedForward,
+        dict(intermediate_dim=F, output_dim=9, use_bias=True),
+        {"inputs": X},
+        {
+            "gate_value_kernel": (D, 2 * F),
+            "gate_value_bias": (2 * F,),
+            "output_kernel": (F, 9),
+            "output_bias": (9,),
+        },
+        {},
+    ),
+    "RotaryEmbedding": (
+        layers.RotaryEmbedding,
+        dict(base=50.0, scaling={"rope_type": "linear", "factor": 2.0}),
+        {"inputs": X},
+        {},
+        {},
+    ),
     **{
         f"TransformerEncoder, {name}": (
             layers.TransformerEncoder,
@@ -335,6 +372,39 @@ CASES = {
         dict(intermediate_dim=F, num_heads=H, activation="gelu"),
         {"decoder_sequence": X},
         SELF_ATTENTION | FEED_FORWARD,
+        {},
+    ),
+    "GPTDecoder": (
+        layers.GPTDecoder,
+        dict(intermediate_dim=F, num_heads=H, use_bias=False, attention_scale=1.0),
+        {"decoder_sequence": X},
+        {
+            "self_attention/query_key_value_kernel": (D, 3 * D),
+            "self_attention/output_kernel": (D, D),
+            "self_attention_normalization/gamma": (D,),
+            "feed_forward/intermediate/kernel": (D, F),
+            "feed_forward/output/kernel": (F, D),
+            "feed_forward_normalization/gamma": (D,),
+        },
+        {},
+    ),
+    "LlamaDecoder": (
+        layers.LlamaDecoder,
+        dict(
+            intermediate_dim=F,
+            num_heads=6,
+            num_key_value_heads=3,
+            rotary_embedding=layers.RotaryEmbedding(),
+        ),
+        {"decoder_sequence": X},
+        {
+            "self_attention/query_key_value_kernel": (D, D + 6 + 6),
+            "self_attention/output_kernel": (D, D),
+            "self_attention_normalization/scale": (D,),
+            "feed_forward/gate_value_kernel": (D, 2 * F),
+            "feed_forward/output_kernel": (F, D),
+            "feed_forward_normalization/scale": (D,),
+        },
         {},
     ),
 }

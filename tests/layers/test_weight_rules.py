@@ -38,6 +38,14 @@ RULED = {
         ),
         {kind: tuple(f"{name}_{kind}" for name in PROJECTIONS) for kind in ("kernel", "bias")},
     ),
+    "GroupedQueryAttention": (
+        (
+            layers.GroupedQueryAttention,
+            dict(num_heads=4, key_dim=3, num_key_value_heads=2),
+            [X],
+        ),
+        {kind: tuple(f"{name}_{kind}" for name in PROJECTIONS) for kind in ("kernel", "bias")},
+    ),
     "AdditiveAttention": (
         (layers.AdditiveAttention, dict(units=4, use_bias=True, normalize=True), [X, MEMORY]),
         {
@@ -68,6 +76,13 @@ RULED = {
             "bias": ("intermediate/bias", "output/bias"),
         },
     ),
+    "GatedFeedForward": (
+        (layers.GatedFeedForward, dict(intermediate_dim=5, use_bias=True), [X]),
+        {
+            kind: tuple(f"{name}_{kind}" for name in ("gate_value", "output"))
+            for kind in ("kernel", "bias")
+        },
+    ),
     "Maxout": (
         (layers.Maxout, dict(units=4), [X]),
         {"kernel": ("linear/kernel",), "bias": ("linear/bias",)},
@@ -83,6 +98,28 @@ RULED = {
             [X],
         ),
         {kind: (*ends, f"intermediate/{kind}") for kind, ends in BLOCK.items()},
+    ),
+    "GPTDecoder": (
+        (layers.GPTDecoder, dict(intermediate_dim=5, num_heads=2), [X]),
+        {kind: (*ends, f"intermediate/{kind}") for kind, ends in BLOCK.items()},
+    ),
+    "LlamaDecoder": (
+        (
+            layers.LlamaDecoder,
+            dict(intermediate_dim=5, num_heads=2, attention_bias=True, feed_forward_bias=True),
+            [X],
+        ),
+        {
+            kind: tuple(
+                f"{part}_{kind}"
+                for part in (
+                    *(f"self_attention/{name}" for name in PROJECTIONS),
+                    "feed_forward/gate_value",
+                    "feed_forward/output",
+                )
+            )
+            for kind in ("kernel", "bias")
+        },
     ),
     "TransformerDecoder": (
         (layers.TransformerDecoder, dict(intermediate_dim=5, num_heads=2), [X, MEMORY]),
@@ -188,7 +225,7 @@ def test_every_kind_of_every_layer_is_here():
         tested = {k for (c, *_), kinds in RULED.values() if c is constructor for k in kinds}
         assert tested == set(kinds_of(constructor)), constructor
     without = {constructor for constructor in made if not kinds_of(constructor)}
-    assert without == {layers.SinusoidalPositionEncoding, layers.Dropout}
+    assert without == {layers.SinusoidalPositionEncoding, layers.RotaryEmbedding, layers.Dropout}
 
 
 def test_rules_that_do_not_exist_are_refused():
