@@ -13,7 +13,8 @@ def write_ctranslate2_language_model(model, pieces, directory):
 
     Args:
         model: a `GPT` with biases, without local layers and with the attention's own scale, as
-            GPT-2 is; or a `Llama`.
+            GPT-2 is; or a `Llama` without the rope type llama3, of which CTranslate2 4.8 makes
+            other angles than transformers.
         pieces: list of V different strings, the vocabulary.
         directory: where to; must not exist.
     """
@@ -51,7 +52,6 @@ def write_ctranslate2_language_model(model, pieces, directory):
         _linear(layer.self_attention.linear[1], attention.output_kernel, attention.output_bias)
         _norm(layer.ffn.layer_norm, block.feed_forward_normalization)
         (_feed_forward if is_gpt else _gated)(layer.ffn, block.feed_forward)
-        _scale_rotations(layer.self_attention, model)
     spec.register_vocabulary(list(pieces))
     ends = model.special_ids.ends
     spec.config.unk_token = spec.config.bos_token = pieces[0]
@@ -64,7 +64,7 @@ def write_ctranslate2_language_model(model, pieces, directory):
 
 def _llama_options(model, kinds):
     scaling = model.rope_scaling or {}
-    kind = {"linear": kinds.Linear, "llama3": kinds.Llama3}.get(scaling.get("rope_type"))
+    kind = {None: None, "linear": kinds.Linear}[scaling.get("rope_type")]
     groups = model.num_key_value_heads
     return dict(
         ffn_glu=True,
@@ -74,18 +74,10 @@ def _llama_options(model, kinds):
         rotary_scaling_type=kind,
         rotary_scaling_factor=scaling.get("factor", 1),
         rotary_base=model.rope_base,
-        original_max_position_embeddings=scaling.get("original_max_position_embeddings", 0),
         num_heads_kv=None if groups == model.num_heads else groups,
         head_dim=None if model.key_dim * model.num_heads == model.hidden_dim else model.key_dim,
         sliding_window=model.sliding_window,
     )
-
-
-def _scale_rotations(spec, model):
-    scaling = getattr(model, "rope_scaling", None) or {}
-    if scaling.get("rope_type") == "llama3":
-        spec.rotary_low_freq_factor = np.float32(scaling["low_freq_factor"])
-        spec.rotary_high_freq_factor = np.float32(scaling["high_freq_factor"])
 
 
 def _feed_forward(spec, ours):

@@ -57,6 +57,12 @@ class GroupedQueryAttention(MultiHeadAttention):
             "a `RotaryEmbedding` or None",
             rotary_embedding=rotary_embedding,
         )
+        require(
+            rotary_embedding is None or key_dim % 2 == 0,
+            "key_dim",
+            "even with a `rotary_embedding`, which turns two halves",
+            key_dim=key_dim,
+        )
         if num_key_value_heads is not None:
             require_positive_integer("num_key_value_heads", num_key_value_heads)
             require(

@@ -11,20 +11,13 @@ pytest.importorskip("ctranslate2", reason="CTranslate2 is missing")
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="another runtime, once is enough")
 
 PIECES = [f"p{index}" for index in range(V)]
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 4.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 12,
-}
 # CTranslate2 takes widths that are multiples of 8 for its rotations.
 LLAMA = dict(num_heads=4, num_key_value_heads=2, key_dim=8, hidden_dim=32, intermediate_dim=24)
 CASES = {
     "GPT-2": ("GPT", {}),
     "GPT-2, untied": ("GPT", dict(tie_weights=False, activation="gelu")),
     "Llama": ("Llama", LLAMA),
-    "Llama, llama3": ("Llama", LLAMA | dict(rope_scaling=LLAMA3, tie_weights=False)),
+    "Llama, untied": ("Llama", LLAMA | dict(rope_base=50.0, tie_weights=False)),
     "Llama, linear": (
         "Llama",
         LLAMA | dict(rope_scaling={"rope_type": "linear", "factor": 2.0}, attention_bias=True),
