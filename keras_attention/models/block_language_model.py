@@ -90,6 +90,9 @@ class BlockLanguageModel(LanguageModel):
             scores.append(weights)
         return scores
 
+    def attention_windows(self):
+        return [self._window(block) for block in self.blocks]
+
     # Reading with a cache whose size does not change, for programs that keep it between calls
 
     def empty_cache(self, batch_size, length):
@@ -126,7 +129,7 @@ class BlockLanguageModel(LanguageModel):
     # Generation: see `StepContract`.
 
     def _window(self, block):
-        """The slots of a block's ring; None for a block that keeps all positions."""
+        """How many tokens a block sees, the slots of its ring; None if it may see all."""
         window = getattr(block.self_attention, "sliding_window", None)
         return window if window is not None and window < self.max_sequence_length else None
 

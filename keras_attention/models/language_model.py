@@ -107,6 +107,10 @@ class LanguageModel(StepContract, Model):
         """
         return []
 
+    def attention_windows(self):
+        """How many tokens each layer of `attention_scores` sees, its own included; None for all."""
+        return []
+
     # Generation: see `StepContract`.
 
     def inputs_shape(self, inputs):

@@ -55,13 +55,8 @@ def attention_of_prompt(model, tokenizer, text, layer=None, head=None):
     layers, pieces = prompt_scores(model, tokenizer, text)
     scores = {"decoder": [weights[None] for weights in layers]}
     weights, title = choose_attention(scores, "decoder", layer, head)
-    window = _window(model, max(0, len(layers) - 2) if layer is None else layer)
+    windows = model.attention_windows()
+    window = windows[max(0, len(layers) - 2) if layer is None else layer] if windows else None
     if window is not None:
         title += f", window of {window:,}"
     return AttentionMap(weights, pieces, pieces, title, "token (query)", "token (key)")
-
-
-def _window(model, layer):
-    """How many tokens a layer sees; None for all, or where the model does not say."""
-    blocks = getattr(model, "blocks", None)
-    return None if blocks is None else getattr(blocks[layer], "sliding_window", None)
