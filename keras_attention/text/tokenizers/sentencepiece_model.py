@@ -1,11 +1,12 @@
 """Reads options of SentencePiece models, and writes such models for vocabularies of BPE."""
 
-from keras_attention.text.tokenizers.protocol_buffers import (
+import struct
+
+from keras_attention.text.tokenizers.sentencepiece_processor import (
+    FOUR_BYTES,
+    LENGTH,
     VARINT,
     fields,
-    float32,
-    message,
-    number,
     varint,
 )
 
@@ -51,7 +52,7 @@ def options_of(model):
 
 def without_prefix(model):
     """The same model, which puts no blank before a text."""
-    return model + message(_NORMALIZER, number(_OPTIONS["add_dummy_prefix"][1], False))
+    return model + _message(_NORMALIZER, _number(_OPTIONS["add_dummy_prefix"][1], False))
 
 
 def for_graph(model):
@@ -60,7 +61,7 @@ def for_graph(model):
     The operator writes a line to standard error for a model without a table of rules. One without
     rules changes as little, and says nothing.
     """
-    return without_prefix(model) + message(_NORMALIZER, message(_CHARACTERS_MAP, _NO_RULES))
+    return without_prefix(model) + _message(_NORMALIZER, _message(_CHARACTERS_MAP, _NO_RULES))
 
 
 def sentencepiece_bpe(pieces, has_blanks=False):
@@ -76,18 +77,43 @@ def sentencepiece_bpe(pieces, has_blanks=False):
     pieces = list(pieces)
     unknown = next(i for i, (_, _, kind) in enumerate(pieces) if kind == UNKNOWN)
     trainer = (
-        number(3, BPE)
-        + number(4, len(pieces))
-        + number(35, has_blanks)
-        + number(40, unknown)
-        + number(41, -1)  # no start, end or padding
-        + number(42, -1)
-        + number(43, -1)
+        _number(3, BPE)
+        + _number(4, len(pieces))
+        + _number(35, has_blanks)
+        + _number(40, unknown)
+        + _number(41, -1)  # no start, end or padding
+        + _number(42, -1)
+        + _number(43, -1)
     )
-    normalizer = message(1, b"identity") + number(3, has_blanks) + number(4, False)
-    normalizer += number(5, has_blanks)
+    normalizer = _message(1, b"identity") + _number(3, has_blanks) + _number(4, False)
+    normalizer += _number(5, has_blanks)
     parts = [
-        message(1, message(1, piece.encode()) + float32(2, score) + number(3, kind))
+        _message(1, _message(1, piece.encode()) + _float32(2, score) + _number(3, kind))
         for piece, score, kind in pieces
     ]
-    return b"".join([*parts, message(2, trainer), message(3, normalizer)])
+    return b"".join([*parts, _message(2, trainer), _message(3, normalizer)])
+
+
+def _number(field, value):
+    """A field with an integer or a truth value, as bytes."""
+    return _stored(field << 3) + _stored(int(value))
+
+
+def _float32(field, value):
+    """A field with a number in single precision, as bytes."""
+    return _stored(field << 3 | FOUR_BYTES) + struct.pack("<f", value)
+
+
+def _message(field, data):
+    """A field with bytes, a text in UTF-8 or another message, as bytes."""
+    return _stored(field << 3 | LENGTH) + _stored(len(data)) + data
+
+
+def _stored(value):
+    """An integer in seven bits a byte."""
+    data = bytearray()
+    value &= (1 << 64) - 1  # negative numbers have ten bytes
+    while value > 127:
+        data.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*data, value])

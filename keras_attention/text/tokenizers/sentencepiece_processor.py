@@ -4,7 +4,6 @@ import math
 import struct
 
 from keras_attention._validation import require, well_formed
-from keras_attention.text.tokenizers.protocol_buffers import FOUR_BYTES, LENGTH, fields, varint
 from keras_attention.token_ids import SpecialIds
 
 GRID = 32  # scores are multiples of 1 / GRID
@@ -14,6 +13,7 @@ _PIECES, _TRAINER = 1, 2  # of a model
 _SCORE, _KIND = 2, 3  # of a piece
 _MODEL_TYPE = 3  # of the trainer's options
 _UNIGRAM, _USER_DEFINED = 1, 4
+VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5  # how protocol buffers store a field
 
 
 class SentencePieceProcessor:
@@ -159,3 +159,31 @@ def _pieces(model):
     for number, kind, start, end in fields(model, 0, len(model)):
         if (number, kind) == (_PIECES, LENGTH):
             yield start, end
+
+
+def fields(data, position, end):
+    """`(number, kind, start, end)` of each field of a message, without reading its value."""
+    while position < end:
+        key, position = varint(data, position)
+        number, kind = key >> 3, key & 7
+        if kind == LENGTH:
+            length, position = varint(data, position)
+        elif kind == VARINT:
+            length = varint(data, position)[1] - position
+        else:
+            length = {FOUR_BYTES: 4, EIGHT_BYTES: 8}.get(kind, end)
+        require(position + length <= end, "model", "a whole SentencePiece model", position=position)
+        yield number, kind, position, position + length
+        position += length
+
+
+def varint(data, position):
+    """The integer at a position, in seven bits a byte, and the position after it."""
+    value = shift = 0
+    while True:
+        require(position < len(data), "model", "a whole SentencePiece model", position=position)
+        byte = data[position]
+        value |= (byte & 127) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 128:
+            return value, position
