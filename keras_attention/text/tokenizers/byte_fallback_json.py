@@ -1,4 +1,4 @@
-"""The SentencePiece model that a tokenizer.json of Llama 2's kind describes."""
+"""A SentencePiece model of Llama 2's kind from a tokenizer.json, and such a file of a model."""
 
 import re
 
@@ -17,6 +17,7 @@ from keras_attention.text.tokenizers.tokenizer_files import (
     require_value,
 )
 from keras_attention.text.tokenizers.word_ids import merge
+from keras_attention.text.tokenizers.write_tokenizer import tokenizer_json
 
 BLANK = "\u2581"
 _IS_BYTE = re.compile("<0x[0-9A-F]{2}>").fullmatch
@@ -98,3 +99,52 @@ def _require_blanks(path, described):
         f"as {BLANK}, as Llama 2's do. Received: {shortened(normalizer)} and "
         f"{shortened(pre_tokenizer)}"
     )
+
+
+def json_of(tokenizer, processor):
+    """The tokenizer.json with the same ids as a SentencePiece model, a dict.
+
+    Args:
+        tokenizer: a `ByteFallbackTokenizer`.
+        processor: its model, a `sentencepiece.SentencePieceProcessor`.
+
+    Returns:
+        None where no tokenizer.json has these ids.
+    """
+    count = processor.vocab_size()
+    ids = {processor.id_to_piece(token_id): token_id for token_id in range(count)}
+    special = (processor.is_control, processor.is_unknown, processor.is_byte)
+    normal = [p for p, i in ids.items() if not any(check(i) for check in special)]
+    scores = {piece: processor.get_score(ids[piece]) for piece in normal}
+    merged = [piece for piece in normal if len(piece) > 1]
+    are_ranks = len({scores[piece] for piece in merged}) == len(merged)
+    rule = (tokenizer.prefix, tokenizer.prefixes_all, tokenizer.prefixes_blanks)
+    if not are_ranks or rule in ((" ", False, True), ("", False, False), ("", True, False)):
+        return None
+    # SentencePiece merges any two pieces that are a piece together, that of the best score first.
+    merges = [
+        f"{piece[:place]} {piece[place:]}"
+        for piece in sorted(merged, key=lambda piece: -scores[piece])
+        for place in range(1, len(piece))
+        if piece[:place] in scores and piece[place:] in scores
+    ]
+    unknown = processor.id_to_piece(processor.unk_id())
+    options = {"byte_fallback": True, "fuse_unk": True, "unk_token": unknown}
+    model = {**options, "vocab": ids, "merges": merges}
+    metaspace = None
+    if tokenizer.prefix and not tokenizer.prefixes_blanks:
+        scheme = "always" if tokenizer.prefixes_all else "first"
+        metaspace = {**_METASPACE, "prepend_scheme": scheme}
+    decoders = [
+        {"type": "Replace", "pattern": {"String": BLANK}, "content": " "},
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+    ]
+    if tokenizer.prefix:
+        decoders.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    content = tokenizer_json(
+        tokenizer, model, metaspace, {"type": "Sequence", "decoders": decoders}
+    )
+    if metaspace is None:
+        content["normalizer"] = _NORMALIZER if tokenizer.prefix else _REPLACE
+    return content

@@ -6,7 +6,7 @@ from keras_attention.text.tokenizers.byte_fallback_files import (
     PREFIXES_BLANKS,
     read_byte_fallback,
 )
-from keras_attention.text.tokenizers.byte_fallback_json import BLANK
+from keras_attention.text.tokenizers.byte_fallback_json import BLANK, json_of
 from keras_attention.text.tokenizers.incremental_decoder import EACH_BYTE, IncrementalDecoder
 from keras_attention.text.tokenizers.language_model_tokenizer import LanguageModelTokenizer
 from keras_attention.text.tokenizers.sentencepiece_model import BPE, options_of, without_prefix
@@ -180,14 +180,15 @@ class ByteFallbackTokenizer(LanguageModelTokenizer):
         return ByteFallbackGraph(self)
 
     def save(self, directory):
-        """Writes tokenizer.model and tokenizer_config.json; makes the directory if it is missing.
+        """Writes tokenizer.model and tokenizer_config.json, and a tokenizer.json of the same ids
+        where there can be one; makes the directory if it is missing.
 
         A save that is interrupted leaves a directory that does not load.
         """
         write_files(
             directory,
             self,
-            None,
+            json_of(self, self._processor),
             others=[(MODEL_FILE, self.model)],
             settings={"legacy": self.prefixes_all, PREFIXES_BLANKS: self.prefixes_blanks},
         )

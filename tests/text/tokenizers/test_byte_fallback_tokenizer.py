@@ -274,3 +274,27 @@ def test_spoiled_models_of_a_tokenizer_json(tmp_path, changes, message):
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=message):
         load_language_model_tokenizer(tmp_path)
+
+
+@pytest.fixture(scope="module", params=[(True, True), (True, False), (False, False)])
+def saved(request, tmp_path_factory):
+    """A tokenizer of a model, and the `tokenizers` package's of the tokenizer.json beside it."""
+    path = tmp_path_factory.mktemp("saved")
+    prefixes_all, prefixes_blanks = request.param
+    llama(prefixes_all=prefixes_all, prefixes_blanks=prefixes_blanks).save(path)
+    loaded = load_language_model_tokenizer(path)
+    assert (loaded.prefixes_all, loaded.prefixes_blanks) == request.param
+    return loaded, Tokenizer.from_file(str(path / "tokenizer.json"))
+
+
+@given(text=texts)
+def test_the_tokenizer_json_of_a_model_has_its_ids(saved, text):
+    tokenizer, reference = saved
+    for each in (text, f"a</s>{text} b<s>b"):
+        assert tokenizer.encode([each]).token_ids == [reference.encode(each).ids]
+
+
+def test_where_no_tokenizer_json_has_the_ids_none_is_written(tmp_path):
+    llama(prefixes_all=False).save(tmp_path)
+    assert not (tmp_path / "tokenizer.json").exists()
+    assert not load_language_model_tokenizer(tmp_path).prefixes_all
