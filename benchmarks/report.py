@@ -49,6 +49,7 @@ BENCHMARKS = {
     ],
     "Training step, real texts": ["real_corpora.py", "--corpora", "multi30k", "ag_news"],
     "Additive attention": ["additive_attention.py", "--rounds", "3"],
+    "Cost of large inputs": ["bounded_cost.py"],
     "BERT": ["bert.py", "--rounds", "3"],
     "Decoding": [
         *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),

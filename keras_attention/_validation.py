@@ -173,6 +173,17 @@ def one_line(text, longest=200):
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
+def printable(text):
+    """The text, with escapes for what a terminal would not show but obey, line ends too.
+
+    >>> printable("a\\x1b[31m b")
+    'a\\\\x1b[31m b'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def missing_package(package, extra=None):
     """The `ImportError` for a missing package. It says what to install.
 

@@ -13,6 +13,8 @@ from keras_attention.json_file import shortened
 
 _MOUNTS = Path("/proc/self/mountinfo")  # of Linux
 
+LONGEST_NAME = 255  # bytes, of one file or directory
+
 # A full disk, a full quota, a file over the size limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -107,8 +109,23 @@ def temporary_name(path, suffix=""):
 
     `is_temporary` knows what a killed process has left under such a name.
     """
+    return beside(path, f".keras-attention-{secrets.token_hex(4)}{suffix}")
+
+
+def beside(path, ending):
+    """The path `.NAME` with an ending, beside `path`, whose name is NAME.
+
+    Of a name that would become longer than file systems take, the end gives way to a part of its
+    sha256.
+    """
     path = Path(path)
-    return path.with_name(f".{path.name}.keras-attention-{secrets.token_hex(4)}{suffix}")
+    name, room = path.name, LONGEST_NAME - len(os.fsencode(f".{ending}"))
+    if len(os.fsencode(name)) > room:
+        mark = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        while len(os.fsencode(name)) > room - len(mark):
+            name = name[:-1]
+        name += mark
+    return path.with_name(f".{name}{ending}")
 
 
 def is_temporary(name):

@@ -1,5 +1,6 @@
 """Reads what cannot be trusted: JSON objects, and directories that others replace meanwhile."""
 
+import errno
 import json
 import os
 import shutil
@@ -9,34 +10,41 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
+from keras_attention.regular_file import read_regular
 
 ATTEMPTS = 20  # to read a directory that others replace
 LARGEST = 1 << 24  # bytes: parsed JSON takes many times the file's size in memory
+DEEPEST = 200  # objects and lists within each other: what reads them further recurses
 
 
 def read_json_object(path, largest=LARGEST):
     """The dict in a JSON file.
 
+    Args:
+        path: of the file.
+        largest: how many bytes it may have.
+
     Raises:
-        OSError: if the file cannot be read.
-        InputError: if the file holds no JSON object or has more than `largest` bytes.
+        OSError: if the file cannot be read: it is missing, or a pipe or a device.
+        InputError: if the file holds no JSON object, is larger, or nests more than 200 deep.
     """
     return parse_json_object(_bytes(path, "object", largest), path)
 
 
 def read_json_list(path):
     """As `read_json_object`, for a file that holds a JSON list."""
-    return _parse(_bytes(path, "list"), path, list, "list")
+    return _parse(_bytes(path, "list", LARGEST), path, list, "list")
 
 
-def _bytes(path, what, largest=LARGEST):
-    path = Path(path)
-    if path.stat().st_size > largest:
+def _bytes(path, what, largest):
+    try:
+        return read_regular(path, largest)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
         raise InputError(
-            f"{path}: expected a JSON {what} of at most {largest:,} bytes. "
-            f"Received: {path.stat().st_size:,} bytes"
-        )
-    return path.read_bytes()
+            f"{path}: expected a JSON {what} of at most {largest:,} bytes; {error.strerror}."
+        ) from error
 
 
 def json_object_or_empty(path, largest=LARGEST):
@@ -71,7 +79,21 @@ def _parse(data, name, kind, what):
         raise InputError(f"{name}: not JSON ({one_line(error)}).") from error
     if not isinstance(value, kind):
         raise InputError(f"{name}: expected a JSON {what}. Received: a {type(value).__name__}")
+    if _nests_deeper(value, DEEPEST):
+        raise InputError(f"{name}: objects and lists stand more than {DEEPEST} deep in each other.")
     return value
+
+
+def _nests_deeper(value, most):
+    """Whether objects and lists stand more than `most` deep in each other, without recursion."""
+    level = [value]
+    for _ in range(most):
+        lists = [each for each in level if isinstance(each, list)]
+        lists += [each.values() for each in level if isinstance(each, dict)]
+        level = [part for each in lists for part in each if isinstance(part, (dict, list)) and part]
+        if not level:
+            return False
+    return True
 
 
 def require_fields(values, fields, name):

@@ -11,7 +11,14 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.files import FULL, is_volume_root, not_written, refuse_kept, writing
+from keras_attention.files import (
+    FULL,
+    beside,
+    is_volume_root,
+    not_written,
+    refuse_kept,
+    writing,
+)
 from keras_attention.output_lock import output_lock
 
 _NOT_THERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
@@ -238,7 +245,7 @@ def _make_beside(path, use, lock=None):
     token = "0"
     while token.isdigit():  # as in the names of other people's copies, with the day
         token = secrets.token_hex(4)
-    directory = path.with_name(f".{path.name}.{use}-{token}")
+    directory = beside(path, f".{use}-{token}")
     if lock:
         lock.note(directory)  # before it is there: else nobody would know it
     directory.mkdir()  # with the mode that the umask leaves
@@ -247,7 +254,8 @@ def _make_beside(path, use, lock=None):
 
 def _form(path, use):
     """The pattern of the names that `_make_beside` makes."""
-    return re.compile(re.escape(f".{path.name}.") + use + r"-(?=\d*[a-f])[0-9a-f]{8}")
+    name = beside(path, ".new-" + "0" * 8).name.removesuffix("new-" + "0" * 8)
+    return re.compile(re.escape(name) + use + r"-(?=\d*[a-f])[0-9a-f]{8}")
 
 
 def _remove(path):
@@ -273,8 +281,8 @@ def recover(path, lock=None, force=False):
     path = Path(path).absolute()
     for one in dict.fromkeys((path, Path(os.path.realpath(path)))):
         for left in lock.noted() if lock else ():
-            beside = os.path.realpath(left.parent) == os.path.realpath(one.parent)
-            if beside and _form(one, "(new|old)").fullmatch(left.name) and os.path.lexists(left):
+            is_beside = os.path.realpath(left.parent) == os.path.realpath(one.parent)
+            if is_beside and _form(one, "(new|old)").fullmatch(left.name) and os.path.lexists(left):
                 _remove(left)
         aside = [] if force or os.path.lexists(one) else _aside(one)
         if aside:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.files import not_written
+from keras_attention.files import beside, not_written
 
 INSIDE = ".lock"  # the lock of a directory whose parent is read-only, such as a volume's root
 
@@ -112,11 +112,11 @@ def _acquire(path):
     """The `_Lock`, or None where the filesystem has no locks."""
     if path.name in ("", ".."):
         path = Path(os.path.realpath(path))
-    beside = Path(os.path.realpath(path.parent)) / f".{path.name}.lock"
+    file = beside(Path(os.path.realpath(path.parent)) / path.name, ".lock")
     try:
-        return _lock(beside, path)
+        return _lock(file, path)
     except OSError as error:
-        if error.errno not in _READ_ONLY or beside.exists() or not path.is_dir():
+        if error.errno not in _READ_ONLY or file.exists() or not path.is_dir():
             raise not_written(path, error) from error
     try:
         return _lock(path / INSIDE, path)

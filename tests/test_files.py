@@ -14,6 +14,7 @@ from keras_attention.files import (
     write_atomically,
     write_output,
 )
+from keras_attention.new_directory import new_directory
 
 
 def names(directory):
@@ -177,3 +178,20 @@ def test_an_output_that_appears_in_the_last_moment(tmp_path, monkeypatch, has_li
     with pytest.raises(InputError, match="What was to be written is .*keras-attention-"):
         write_output(path, b"answers")
     assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["a" * 250, "b" * 255, "\u00fc" * 127, "\U0001f600" * 63])
+@pytest.mark.parametrize("force", [False, True])
+def test_names_as_long_as_may_be(tmp_path, name, force):
+    """What is written beside them has a name that is no longer."""
+    for write in (write_atomically, lambda path, data: write_output(path, data, force)):
+        write(tmp_path / name, b"one")
+        assert (tmp_path / name).read_bytes() == b"one"
+        (tmp_path / name).unlink()
+    for force_again in (False, True):
+        with new_directory(tmp_path / name, force_again, lambda path: None) as directory:
+            (directory / "file").write_text("x")
+    assert names(tmp_path) == [name]
+    others = {files.beside(tmp_path / f"{name[:-1]}{end}", ".lock").name for end in "abc"}
+    assert len(others) == 3 and max(len(os.fsencode(other)) for other in others) <= 255
+    assert files.beside(tmp_path / "run", ".lock").name == ".run.lock"

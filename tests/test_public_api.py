@@ -160,6 +160,7 @@ PUBLIC = {
         "read_pairs",
         "read_parallel",
         "read_texts",
+        "reading_as",
         "split_labelled",
         "split_without_overlap",
         "train_byte_pairs",

@@ -11,11 +11,10 @@ keras_attention.
 import argparse
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from artifact import read_artifact
+from artifact import file_lines, input_lines, read_artifact, write_line
 from tokenizers import Tokenizer
 
 BATCH = 32
@@ -49,12 +48,6 @@ def unit(vectors):
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def lines_of(data):
-    """The lines of UTF-8."""
-    lines = data.decode().split("\n")
-    return lines if lines[-1] else lines[:-1]
-
-
 def main():
     """One line in, one line of JSON out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -62,11 +55,11 @@ def main():
     parser.add_argument("--among", metavar="LIST", help="texts of which the nearest is found")
     options = parser.parse_args()
     embedder = Embedder(options.artifact)
-    vectors = embedder.embed(lines_of(sys.stdin.buffer.read()))
+    vectors = embedder.embed(input_lines())
     if options.among is None:
         found = ([float(str(number)) for number in row] for row in vectors)
     else:
-        others = lines_of(Path(options.among).read_bytes())
+        others = file_lines(options.among)
         if not others:
             sys.exit(f"{options.among} holds no line.")
         similarities = unit(vectors) @ unit(embedder.embed(others)).T
@@ -75,7 +68,7 @@ def main():
             for row in similarities
         )
     for each in found:
-        sys.stdout.buffer.write((json.dumps(each, ensure_ascii=False) + "\n").encode())
+        write_line(json.dumps(each, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import sentencepiece
 from ai_edge_litert.interpreter import Interpreter
-from artifact import read_artifact
+from artifact import input_lines, read_artifact, write_line
 
 
 class Translator:
@@ -19,7 +19,7 @@ class Translator:
 
     def __init__(self, artifact):
         manifest, files = read_artifact(artifact, "translator", "model.tflite")
-        shared = json.loads(files["tokenizer/tokenizer.json"])["shared"]
+        shared = json.loads(files["tokenizer/translation.json"])["shared"]
         names = ["shared.model"] * 2 if shared else ["source.model", "target.model"]
         self.source, self.target = [
             sentencepiece.SentencePieceProcessor(model_proto=files[f"tokenizer/{name}"])
@@ -71,9 +71,8 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     translator = Translator(sys.argv[1])
-    lines = sys.stdin.buffer.read().decode().split("\n")
-    for seed, line in enumerate(lines if lines[-1] else lines[:-1]):
-        sys.stdout.buffer.write((translator.translate([line], seed)[0] + "\n").encode())
+    for seed, line in enumerate(input_lines()):
+        write_line(translator.translate([line], seed)[0])
 
 
 if __name__ == "__main__":

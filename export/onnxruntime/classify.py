@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import onnxruntime
-from artifact import read_artifact
+from artifact import input_lines, read_artifact, write_line
 from tokenizers import Tokenizer
 
 
@@ -58,15 +58,14 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     classifier = Classifier(sys.argv[1])
-    lines = sys.stdin.buffer.read().decode().split("\n")
-    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
+    for number, line in enumerate(input_lines(), start=1):
         text = line
         if classifier.takes_pairs:
             text = tuple(line.split("\t"))
             if len(text) != 2:
                 sys.exit(f"Line {number}: expected two texts with one tab between them.")
         (found,) = classifier.classify([text])
-        sys.stdout.buffer.write((json.dumps(found, ensure_ascii=False) + "\n").encode())
+        write_line(json.dumps(found, ensure_ascii=False))
 
 
 if __name__ == "__main__":

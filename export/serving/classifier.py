@@ -12,10 +12,16 @@ class Classifier:
 
     def __init__(self, path):
         self.path = path
-        with open(path, encoding="utf-8") as file:
-            manifest = json.load(file)
-        if manifest["kind"] != "classifier":
-            raise SystemExit(f"{path} is of a {manifest['kind']}, not of a classifier.")
+        try:
+            with open(path, encoding="utf-8") as file:
+                manifest = json.load(file)
+            kind = manifest["kind"]
+        except OSError as error:
+            raise SystemExit(f"{path} cannot be read ({error.strerror}).") from None
+        except (ValueError, KeyError, TypeError):
+            raise SystemExit(f"{path} is not the manifest of an artifact.") from None
+        if kind != "classifier":
+            raise SystemExit(f"{path} is of a {kind}, not of a classifier.")
         self.labels, self.takes_pairs = manifest["labels"], manifest["takes_pairs"]
         self.is_regression = manifest.get("problem_type") == "regression"
 

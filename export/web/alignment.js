@@ -2,19 +2,37 @@
 
 const WORD_START = "\u2581"; // SentencePiece's mark of a word's first piece
 
+// Scripts whose languages put no spaces between words.
+const WITHOUT_SPACES = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Mymr}\p{sc=Khmr}]/u;
+const BYTE = /^<0x([0-9A-F]{2})>$/; // SentencePiece's piece of a byte
+
 /**
- * The [start, end) ranges of `pieces` that make up one word each; special tokens stand alone.
+ * The [start, end) ranges of `pieces` that make up one word each; special tokens stand alone. Where
+ * a language puts no spaces between words each piece is one, and so are bytes that follow bytes.
  *
  * wordSpans(["▁drei", "hundert", "▁Uhr"]) is [[0, 2], [2, 3]].
  */
 export function wordSpans(pieces) {
-  const special = (piece) => piece.startsWith("<");
   const starts = [];
   pieces.forEach((piece, index) => {
-    const begins = piece.startsWith(WORD_START) || special(piece);
-    if (index === 0 || begins || special(pieces[index - 1])) starts.push(index);
+    if (index === 0 || begins(pieces[index - 1], piece)) starts.push(index);
   });
   return starts.map((start, i) => [start, starts[i + 1] ?? pieces.length]);
+}
+
+/** Whether a piece begins a word, after another one. */
+function begins(former, piece) {
+  if (BYTE.test(former) && BYTE.test(piece)) return false;
+  if (piece.startsWith(WORD_START) || piece.startsWith("<") || former.startsWith("<")) return true;
+  if (former === WORD_START) return false; // a mark alone belongs to what follows
+  return WITHOUT_SPACES.test([...former].at(-1)) || WITHOUT_SPACES.test([...piece][0]);
+}
+
+/** What is written of the pieces of a word. */
+function word(pieces) {
+  if (!pieces.every((piece) => BYTE.test(piece))) return pieces.join("").replaceAll(WORD_START, "");
+  const bytes = pieces.map((piece) => parseInt(BYTE.exec(piece)[1], 16));
+  return new TextDecoder().decode(new Uint8Array(bytes));
 }
 
 /**
@@ -35,6 +53,6 @@ export function mergeWords(weight, targetPieces, sourcePieces) {
     }),
   );
   const words = (pieces, spans) =>
-    spans.map(([start, end]) => pieces.slice(start, end).join("").replaceAll(WORD_START, ""));
+    spans.map(([start, end]) => word(pieces.slice(start, end)));
   return { target: words(targetPieces, rows), source: words(sourcePieces, columns), weights };
 }

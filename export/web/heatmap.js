@@ -36,6 +36,8 @@ function header(word, scope) {
   const cell = element("th");
   cell.scope = scope;
   cell.title = word;
-  cell.append(element("span", word));
+  const text = element("span", word);
+  text.dir = "auto"; // of each word: the table's own order is that of time
+  cell.append(text);
   return cell;
 }

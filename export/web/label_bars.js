@@ -54,6 +54,7 @@ export function showBars(list, rows) {
 function newItem() {
   const item = element("li");
   item.append(element("span"), element("span"), element("div"));
+  item.firstChild.dir = "auto";
   item.lastChild.setAttribute("aria-hidden", "true");
   return item;
 }

@@ -13,7 +13,7 @@ export class Translator {
    * @param progress function told how many bytes of how many have arrived.
    */
   static async open(artifact, progress) {
-    const { shared } = await artifact.readJson("tokenizer/tokenizer.json");
+    const { shared } = await artifact.readJson("tokenizer/translation.json");
     const names = shared ? ["shared.model"] : ["source.model", "target.model"];
     const { runtime, session, Tokenizer, files } = await loadRuntime(
       artifact,

@@ -7,6 +7,7 @@ import { LineResults } from "./line_results.js";
 const HINTS = {
   nothing: "Shows for each word of the translation which source words it was read from.",
   alignment: "Point at a cell for its weight.",
+  scrolls: " The heatmap is larger than its box: scroll in it to see the rest.",
   impossible:
     "This artifact holds no alignments. To see them, export it with --with-alignments.",
 };
@@ -21,6 +22,11 @@ function selectedLine() {
   let line = $.source.value.slice(0, $.source.selectionEnd).split("\n").length - 1;
   while (line > 0 && !all[line].trim()) line--;
   return all[line].trim() ? line : Math.max(0, all.findIndex((each) => each.trim()));
+}
+
+/** A line of the translation, which runs as its own letters do. */
+function newLine() {
+  return Object.assign(document.createElement("p"), { dir: "auto" });
 }
 
 export class TranslatorView {
@@ -69,7 +75,7 @@ export class TranslatorView {
     const several = all.filter((line) => line.trim()).length > 1;
     while ($.target.childElementCount > all.length) $.target.lastChild.remove();
     all.forEach((line, i) => {
-      const row = $.target.children[i] ?? $.target.appendChild(document.createElement("p"));
+      const row = $.target.children[i] ?? $.target.appendChild(newLine());
       const result = line ? this.results.get(line) : { output: "" };
       row.classList.toggle("awaited", !result); // what it said before stays, dimmed
       row.classList.toggle("selected", several && i === selected);
@@ -102,7 +108,9 @@ export class TranslatorView {
     if (alignment) $.heatmap.replaceChildren(heatmap(alignment));
     this.shown = alignment;
     const state = alignment ? "alignment" : this.hasAlignment ? "nothing" : "impossible";
-    $.hint.textContent = HINTS[state];
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = $.heatmap;
+    const scrolls = alignment && (scrollWidth > clientWidth || scrollHeight > clientHeight);
+    $.hint.textContent = HINTS[state] + (scrolls ? HINTS.scrolls : "");
   }
 
   pointAt(cell) {

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 
 from keras_attention._validation import InputError
@@ -170,7 +171,9 @@ def read_manifest(directory):
     try:
         manifest = read_json_object(path)
     except OSError as error:
-        raise InputError(f"{directory}: not an artifact (no manifest.json).") from error
+        unread = f"manifest.json cannot be read: {error.strerror}"
+        reason = unread if os.path.lexists(path) else "no manifest.json"
+        raise InputError(f"{directory}: not an artifact ({reason}).") from error
     if not {"kind", "files"} <= manifest.keys():
         raise InputError(f"{path}: not the manifest of an artifact.")
     if manifest.get("manifest_sha256") != signed(manifest)["manifest_sha256"]:

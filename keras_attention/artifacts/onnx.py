@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from keras_attention._validation import missing_package
+from keras_attention.artifacts.onnx_dimensions import name_dimensions
 from keras_attention.artifacts.onnx_graph import all_nodes, hoist_loop_invariants
 from keras_attention.artifacts.onnx_precision import ARITHMETIC, lower_onnx_precision
 from keras_attention.artifacts.quantization import describe_storage
@@ -39,6 +40,8 @@ def write(path, model, graph, precision="float32", saved_model=None):
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(tf2onnx|onnx)\b")
     proto = _convert(graph.ids)
     hoist_loop_invariants(proto.graph)
+    if "ids" in graph.signatures:
+        name_dimensions(proto.graph, graph.signatures["ids"])
     size, storage = proto.ByteSize(), None
     if precision != "float32":
         elements = lower_onnx_precision(proto, precision)

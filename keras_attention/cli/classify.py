@@ -9,6 +9,7 @@ from keras_attention.cli.options import (
     custom_objects,
     read_input,
     require_output,
+    say_unknown,
     write_output,
 )
 from keras_attention.problem_types import REGRESSION
@@ -46,6 +47,7 @@ def run(options):
     scores = classifier.scores(texts, pairs)
     lines = [json.dumps(_answer(classifier, row), ensure_ascii=False) + "\n" for row in scores]
     write_output(options, "".join(lines).encode())
+    say_unknown(classifier)
 
 
 def _answer(classifier, row):

@@ -1,7 +1,6 @@
 """The main job from end to end: what `make demo` runs."""
 
 import argparse
-import contextlib
 import gc
 import json
 import signal
@@ -12,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention.cli.main import hide_native_notes
+from keras_attention._validation import printable
+from keras_attention.cli.main import hide_native_notes, message
+from keras_attention.cli.signals import Stopped, stop_at_signals
+from keras_attention.cli.streams import open_streams
 
 SENTENCES = 1000
 SINGLE = 50  # of these, one at a time
@@ -26,14 +28,6 @@ MEASURED_SECONDS, MEASURED_RATE = 330.0, 150e9  # operations a second
 MATRIX = 1024  # rows and columns of the products that measure a machine
 
 
-class Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM has come. No `Exception`: Keras would raise it anew, with more text."""
-
-    def __init__(self, number):
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_status = 128 + number  # as in shells
-
-
 def expected_seconds():
     """How long the demo will take, by how fast this machine multiplies matrices just now."""
     matrix = np.ones((MATRIX, MATRIX), "float32")
@@ -44,20 +38,6 @@ def expected_seconds():
         matrix @ matrix
         seconds.append(time.perf_counter() - started)
     return MEASURED_SECONDS * MEASURED_RATE * min(seconds) / (2 * MATRIX**3)
-
-
-@contextlib.contextmanager
-def _signals_as_exceptions():
-    def stop(number, frame):
-        raise Stopped(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    former = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _sizes(artifact):
@@ -190,24 +170,30 @@ def main(arguments=None):
     parser.add_argument("--sentences", type=int, default=SENTENCES)
     parser.add_argument("--force", action="store_true", help="overwrite an earlier demo")
     options = parser.parse_args(arguments)
-    hide_native_notes()
     warnings.simplefilter("ignore")
     gc.set_threshold(100_000, 20, 20)  # as the command line does
     minutes = max(1, round(expected_seconds() / 60))
     print(f"This takes about {minutes} minutes here: most of them for training.", flush=True)
     try:
-        with _signals_as_exceptions():
-            run_demo(options.output, options.force, options.sentences, epochs=options.epochs)
+        run_demo(options.output, options.force, options.sentences, epochs=options.epochs)
     except (Exception, Stopped) as error:
         status = getattr(error, "exit_status", None)
         if status is None:
-            raise
-        name = signal.Signals(status - 128).name
-        said = f"demo: stopped by {name}. Run it again: it begins anew."
-        print(said, file=sys.stderr)
+            said, status = printable(message(error)), 1
+        else:
+            said = f"stopped by {signal.Signals(status - 128).name}. Run it again: it begins anew."
+        print(f"demo: {said}", file=sys.stderr)
         return status
     return 0
 
 
-if __name__ == "__main__":
+def console():
+    """What `make demo` runs."""
+    open_streams()
+    hide_native_notes()
+    stop_at_signals("demo")
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    console()

@@ -11,6 +11,7 @@ from keras_attention.cli.options import (
     custom_objects,
     read_input,
     require_output,
+    say_unknown,
     write_output,
 )
 
@@ -46,6 +47,7 @@ def run(options):
     )
     vectors = embedder.embed(lines)
     write_output(options, array_file(vectors) if as_array else json_lines(vectors))
+    say_unknown(embedder)
 
 
 def require_format(path):

@@ -1,10 +1,15 @@
 """`keras-attention export`: from a run directory to an artifact."""
 
-import sys
-
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.artifacts.quantization import PRECISIONS
-from keras_attention.cli.options import CUSTOM, add_options, custom_objects, given
+from keras_attention.cli.options import (
+    CUSTOM,
+    READING_OPTIONS,
+    add_options,
+    custom_objects,
+    given,
+)
+from keras_attention.cli.progress import Progress
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
 
@@ -36,7 +41,7 @@ def add_parser(subparsers, common, help, arguments):
     """Adds the command and its options: its own, and those of every task."""
     parser = subparsers.add_parser("export", parents=[common], help=help)
     add_options(parser, OPTIONS)
-    add_options(parser, _task_options().values())
+    add_options(parser, (*_task_options().values(), *READING_OPTIONS))
     parser.set_defaults(run=run)
 
 
@@ -59,11 +64,12 @@ def _task_options():
 
 def run(options):
     """Exports."""
-    from keras_attention.tasks.export import export
+    with Progress(options.quiet) as say:
+        _export(options, say)
 
-    def say(text):
-        if not options.quiet:
-            print(text, file=sys.stderr, flush=True)
+
+def _export(options, say):
+    from keras_attention.tasks.export import export
 
     values = given(options, _task_options())
     decoding = {name for kind in TASKS for name in task_of(kind).decoding_names}

@@ -1,5 +1,6 @@
 """`keras-attention import`: from a published directory, or a short encoder, to a run."""
 
+from keras_attention._validation import printable
 from keras_attention.cli.options import add_options
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
@@ -52,4 +53,4 @@ def run(options):
         options.positions,
     )
     if not options.quiet:
-        print(f"The run is in {options.output}.")
+        print(printable(f"The run is in {options.output}."))

@@ -1,6 +1,7 @@
 """`keras-attention inspect`: what a run, an artifact or a published directory holds."""
 
 from keras_attention.cli.options import CUSTOM, add_options, custom_objects
+from keras_attention.cli.streams import emit
 
 
 def add_parser(subparsers, common, help, arguments):
@@ -22,4 +23,4 @@ def run(options):
     """Inspects."""
     from keras_attention.tasks.describe import describe
 
-    print(describe(options.path, custom_objects(options)))
+    emit(describe(options.path, custom_objects(options)) + "\n")

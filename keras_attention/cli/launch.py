@@ -185,13 +185,14 @@ def run(options):
                 failed = first_failure(processes, lambda: asked)
                 if asked:
                     end(processes, asked[0])
+                    say(f"stopped by {signal.Signals(asked[0]).name}; all workers have ended.")
                     return 128 + asked[0]
                 if failed is None:
                     return 0
                 end(processes)
                 status = processes[failed].returncode
                 if failed:
-                    sys.stderr.write(Path(notes, str(failed)).read_text(errors="replace"))
+                    sys.stderr.write(Path(notes, str(failed)).read_text("utf-8", "replace"))
                 if status == BAD_INPUT:
                     return status
                 say(f"worker {failed} {describe(status)}.")

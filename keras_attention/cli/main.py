@@ -1,15 +1,20 @@
 """The command `keras-attention`: every path goes through the Python API."""
 
 import argparse
+import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 import traceback
 import warnings
 
-from keras_attention._validation import missing_package, one_line
-from keras_attention.cli.options import spelled
+from keras_attention._validation import missing_package, one_line, printable
+from keras_attention.cli.options import READING_OPTIONS, given, spelled
+from keras_attention.cli.signals import stop_at_signals
+from keras_attention.cli.streams import open_streams, over
+from keras_attention.version import __version__
 
 # A command -> its module in this package, which is imported when the command is run, and its help.
 COMMANDS = {
@@ -38,6 +43,7 @@ def make_parser(arguments=()):
         description="Train translators, classifiers, sentence vectors and masked language models, "
         "or import published ones; export them, whole generation included.",
     )
+    parser.add_argument("--version", action="version", version=f"keras-attention {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -57,7 +63,7 @@ def hide_native_notes():
     `sys.stderr` keeps the real standard error; file descriptor 2 leads nowhere.
     """
     sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    sys.stderr = over(os.dup(2))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
@@ -71,14 +77,19 @@ def leave_at_once(status):
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"warning: {spelled(str(message))}", file=sys.stderr)
+    print(f"warning: {printable(spelled(str(message)))}", file=sys.stderr)
 
 
-def _message(error):
-    """An error's message; of one that is not of this package in one line, without colours.
+def message(error):
+    """An error's message, never empty; of one that is not of this package in one line, without
+    colours.
 
     Keras explains an error in a user's layer by several lines with escapes for a terminal.
     """
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f': {one_line(error)}' if str(error) else ''}."
+    if not str(error).strip():
+        return f"{type(error).__name__}, of which nothing more is known; --debug shows where."
     if type(error).__module__.startswith("keras_attention."):
         return str(error)
     package = error.name if isinstance(error, ModuleNotFoundError) else None
@@ -87,25 +98,37 @@ def _message(error):
     return one_line(error, longest=1000)
 
 
+@contextlib.contextmanager
+def _reading(options):
+    """The block in which files of texts are read as the options say; then says what was skipped."""
+    from keras_attention.text.corpora.reading_options import reading_as
+
+    with reading_as(**given(options, [option.name for option in READING_OPTIONS])) as reading:
+        try:
+            yield
+        finally:
+            if reading.skipped:
+                count = f"{len(reading.skipped):,} row{'s'[: len(reading.skipped) != 1]}"
+                _show_warning(f"{count} could not be read, as said above.", None, None, None)
+
+
 def main(arguments=None):
     """Runs one command; returns the exit status: 0, or 2 on bad input, or 1 on any other error."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = make_parser(arguments).parse_args(arguments)
     try:
+        options = make_parser(arguments).parse_args(arguments)
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", category=UserWarning, module=r"keras_attention\.")
         warnings.showwarning = _show_warning
-        return options.run(options) or 0
-    except KeyboardInterrupt:
-        print("keras-attention: stopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        with _reading(options):
+            return options.run(options) or 0
+    except KeyboardInterrupt as error:
+        print(f"keras-attention: {error or 'stopped.'}", file=sys.stderr)
+        return getattr(error, "exit_status", 128 + signal.SIGINT)
     except Exception as error:
-        if options.debug:
+        if "--debug" in arguments:
             traceback.print_exc()
-        print(f"keras-attention: {spelled(_message(error))}", file=sys.stderr)
+        print(f"keras-attention: {printable(spelled(message(error)))}", file=sys.stderr)
         status = getattr(error, "exit_status", None)
         if status == WORKER_LOST:
             leave_at_once(status)
@@ -119,8 +142,10 @@ def console():
     # A graph is made of millions of objects that stay: looking for garbage among them takes a tenth
     # of an export's time.
     gc.set_threshold(100_000, 20, 20)
+    open_streams()
     if "--debug" not in sys.argv:
         hide_native_notes()
+    stop_at_signals()
     sys.exit(main())
 
 

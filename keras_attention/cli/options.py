@@ -9,6 +9,7 @@ import re
 import sys
 
 from keras_attention.artifacts.formats import RUNTIMES
+from keras_attention.cli.streams import emit, standard_input
 from keras_attention.tasks.option import Option
 
 RUNTIME = Option("runtime", f"{', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]}", metavar="NAME")
@@ -25,9 +26,18 @@ def _file(name):
     return None if name == "-" else name
 
 
+ENCODING = Option("encoding", "of the files of texts (default: utf-8)", metavar="NAME")
+# Of whatever reads files of texts: `keras_attention.cli.main` sees to them.
+READING_OPTIONS = (
+    ENCODING,
+    Option("delimiter", "of .csv and .tsv files (default: what the name says)", metavar="C"),
+    Option("skip_invalid", "leave out rows that cannot be read, and name them", bool, const=True),
+)
 TEXT_OPTIONS = (
     Option("input", "one text a line; .gz is read too; - is standard input", _file, metavar="F"),
     Option("output", "one answer a line; - is standard output", _file, metavar="F"),
+    ENCODING,
+    Option("skip_invalid", "a line that cannot be read counts as an empty one", bool, const=True),
     Option("force", "overwrite an existing output", bool, const=True),
 )
 # Flags of names that may stand in messages of other commands than their own.
@@ -74,9 +84,16 @@ def spelled(message):
     'run already exists. Give another path, or --force to overwrite it.'
     """
     message = re.sub(r"`(\w+)`", lambda match: _FLAGS.get(match[1], match[0]), message)
+    message = re.sub(r"^Unknown (\w+) (?=['(])", _unknown_flag, message)
     message, received, values = message.partition(" Received: ")
     # What was received goes by the name of the flag too, where that is another one.
     return message + received + re.sub(r"(?:^|(?<=, ))\w+(?==)", _flag_name, values)
+
+
+def _unknown_flag(match):
+    """ "Unknown preset " with the flag; a flag of several is named in the plural."""
+    name = match[1]
+    return f"Unknown {_FLAGS.get(name) or _FLAGS.get(f'{name}s') or name} "
 
 
 def _flag_name(match):
@@ -100,12 +117,32 @@ def custom_objects(options):
 
 
 def read_input(path):
-    """The lines of the file `path`, or of standard input where it is None."""
+    """The lines of the file `path`, or of standard input where it is None.
+
+    Each line has an answer: one that cannot be read and is skipped is empty.
+    """
+    from keras_attention.text.corpora.reading_options import reading_options
     from keras_attention.text.corpora.text_files import decode_lines, read_lines
 
     if path:
-        return read_lines(path)
-    return decode_lines(sys.stdin.buffer.read(), "standard input")
+        lines = read_lines(path, keep_invalid=True)
+    else:
+        lines = decode_lines(standard_input(), "standard input", reading_options())
+    return [line or "" for line in lines]
+
+
+def text(value):
+    """A text on the command line, in UTF-8 also where the locale is of another encoding."""
+    if value.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in value):
+        return value
+    return value.encode(sys.getfilesystemencoding(), "surrogateescape").decode("utf-8", "replace")
+
+
+def say_unknown(user):
+    """Says on standard error how many tokens of what was read are unknown, if there are any."""
+    said = user.unknown.sentence()
+    if said:
+        print(f"note: {said}", file=sys.stderr)
 
 
 def require_output(options):
@@ -123,5 +160,4 @@ def write_output(options, data):
 
         files.write_output(options.output, data, options.force)
     else:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        emit(data)

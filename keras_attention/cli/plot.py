@@ -1,17 +1,28 @@
 """`keras-attention plot attention|length`: pictures of what models attend to, and of BLEU."""
 
+import io
 import json
 import os
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.cli.options import CUSTOM, RUNTIME, add_options, custom_objects, given
+from keras_attention.cli.options import (
+    CUSTOM,
+    ENCODING,
+    RUNTIME,
+    add_options,
+    custom_objects,
+    given,
+    text,
+)
+from keras_attention.cli.streams import emit
 from keras_attention.tasks import task_of
 from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import DECODING_NAMES, SEARCH_OPTIONS, SHORTLIST
 
+STANDARD = "-"
 PICTURE_OPTIONS = (
-    Option("output", metavar="F.png", required=True),
+    Option("output", "- is standard output", metavar="F.png", required=True),
     Option("force", "overwrite an existing file", bool, const=True),
 )
 ATTENTION_OPTIONS = (
@@ -20,10 +31,11 @@ ATTENTION_OPTIONS = (
     Option(
         "text",
         "a source sentence; each further --text makes a further panel",
+        text,
         required=True,
         repeated=True,
     ),
-    Option("pair", "the second text, of a classifier of pairs"),
+    Option("pair", "the second text, of a classifier of pairs", text),
     Option(
         "attention",
         "of a translator (default: cross); encoders have no other than encoder",
@@ -48,6 +60,7 @@ LENGTH_OPTIONS = (
     RUNTIME,
     Option("source", metavar="F", required=True),
     Option("reference", metavar="F", required=True),
+    ENCODING,
     Option("tokenize", "sacrebleu's: 13a, none, ... (default: 13a)", default="13a", metavar="NAME"),
     Option("lowercase", "ignore case", bool, const=True),
     Option("bins", "ranges of length (default: 4)", int, default=4, metavar="N"),
@@ -78,10 +91,9 @@ def add_parser(subparsers, common, help, arguments):
 
 def run_attention(options):
     """Plots attention."""
-    from keras_attention.files import require_writable
     from keras_attention.visualization import save_attention_grid, save_attention_plot
 
-    require_writable(options.output, options.force)
+    output = Output(options)
     task, user = _load(options)
     _refuse_others(
         options, f"a {task.kind}", [name for name in ("pair", "grid") if name in task.no_attention]
@@ -92,13 +104,36 @@ def run_attention(options):
             raise InputError("--grid draws one text; --text is given several times.")
         layers, words = task.attention_grid(user, options.text[0], options.pair)
         title = "encoder self-attention"
-        save_attention_grid(layers, words, options.output, title, bool(options.force))
+        save_attention_grid(layers, words, output.file, title, bool(options.force))
+        output.end()
         return
     maps = [
-        task.attention(user, text, options.pair, options.attention, options.layer, options.head)
-        for text in options.text
+        task.attention(user, each, options.pair, options.attention, options.layer, options.head)
+        for each in options.text
     ]
-    save_attention_plot(maps, options.output, force=bool(options.force))
+    save_attention_plot(maps, output.file, force=bool(options.force))
+    output.end()
+
+
+class Output:
+    """Where a picture goes: `file`, a path, or bytes that `end` writes to standard output.
+
+    Raises:
+        InputError: if the path cannot be written.
+    """
+
+    def __init__(self, options):
+        from keras_attention.files import require_writable
+
+        self.is_standard = options.output == STANDARD
+        self.file = io.BytesIO() if self.is_standard else options.output
+        if not self.is_standard:
+            require_writable(options.output, options.force)
+
+    def end(self):
+        """Writes what goes to standard output."""
+        if self.is_standard:
+            emit(self.file.getvalue())
 
 
 def _load(options):
@@ -138,13 +173,12 @@ def _refuse_others(options, what, names):
 def run_length(options):
     """Plots BLEU by length."""
     from keras_attention._validation import require_positive_integer
-    from keras_attention.files import require_writable
     from keras_attention.tasks.load import load
     from keras_attention.text.corpora.text_files import read_parallel
     from keras_attention.training.translation_scores import require_bleu_tokenizer
     from keras_attention.visualization import bleu_by_length, save_length_plot
 
-    require_writable(options.output, options.force)  # all of this before any work
+    output = Output(options)  # all of this before any work
     require_bleu_tokenizer("tokenize", options.tokenize)
     require_positive_integer("bins", options.bins)
     names = model_names(options.models)
@@ -166,8 +200,10 @@ def run_length(options):
         )
         for name, translator in zip(names, translators, strict=True)
     }
-    save_length_plot(curves, options.output, force=bool(options.force))
-    print(json.dumps(curves, indent=2))
+    save_length_plot(curves, output.file, force=bool(options.force))
+    output.end()
+    if not output.is_standard:
+        emit(json.dumps(curves, indent=2) + "\n")
 
 
 def model_names(paths):

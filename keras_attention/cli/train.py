@@ -2,7 +2,7 @@
 
 import contextlib
 
-from keras_attention.cli.options import add_options, custom_objects, given
+from keras_attention.cli.options import READING_OPTIONS, add_options, custom_objects, given
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
 
@@ -53,6 +53,7 @@ def add_parser(subparsers, common, help, arguments):
         )
         if arguments and arguments[0] == kind:
             add_options(parser, (*task.train_options, *CONFIG_OPTIONS, *RUN_OPTIONS))
+            add_options(parser, READING_OPTIONS)
         parser.set_defaults(run=run)
 
 

@@ -9,6 +9,7 @@ from keras_attention.cli.options import (
     given,
     read_input,
     require_output,
+    say_unknown,
     write_output,
 )
 from keras_attention.tasks.option import Option
@@ -67,6 +68,7 @@ def run(options):
         for text, score in pad(hypotheses, options.n_best or 1)
     )
     write_output(options, text.encode())
+    say_unknown(translator)
 
 
 def pad(hypotheses, count):

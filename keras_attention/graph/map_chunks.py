@@ -1,10 +1,14 @@
 """A function of rows, computed for a chunk of them at a time."""
 
+import math
+
 import keras
 from keras import ops
 
 from keras_attention.graph.loops import fori_loop
 from keras_attention.graph.recurrence import recurrence
+
+MOST_WRITTEN = 64  # chunks whose results one loop writes
 
 
 def map_chunks(function, rows, other, variables, chunk_size, training=False):
@@ -59,11 +63,31 @@ def _for_artifacts(function, chunks, other, variables):
         with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
             return function(chunk, other)
 
+    def compute(chunk):  # (B, t, U) to (B, t, S)
+        return recomputed(chunk, other, *tensors)
+
+    count = ops.shape(chunks)[0]
+    if not isinstance(count, int) or count <= MOST_WRITTEN:
+        return _each(compute, chunks, other)
+    # A write costs a pass over all that is written: of some chunks first, then of all.
+    size = math.isqrt(count - 1) + 1
+    groups = -(-count // size)
+    missing = ops.zeros((groups * size - count, *ops.shape(chunks)[1:]), dtype=chunks.dtype)
+    grouped = ops.reshape(
+        ops.concatenate([chunks, missing], axis=0), (groups, size, *ops.shape(chunks)[1:])
+    )
+    found = _each(lambda group: _each(compute, group, other), grouped, other)
+    return ops.reshape(found, (groups * size, *ops.shape(found)[2:]))[:count]
+
+
+def _each(compute, parts, other):
+    """`compute` of each of `parts` (N, ..., U) in a loop: (N, ..., S)."""
+
     def body(index, results):
-        found = recomputed(ops.take(chunks, index, axis=0), other, *tensors)  # (B, t, S)
+        found = compute(ops.take(parts, index, axis=0))
         return ops.where(indices == index, ops.expand_dims(found, 0), results)
 
-    count, batch_size, chunk_size, _ = ops.shape(chunks)
-    indices = ops.reshape(ops.arange(count, dtype="int32"), (-1, 1, 1, 1))
-    shape = (count, batch_size, chunk_size, ops.shape(other)[1])
-    return fori_loop(count, body, ops.zeros(shape, dtype=chunks.dtype))
+    count, *inner, _ = ops.shape(parts)
+    indices = ops.reshape(ops.arange(count, dtype="int32"), (-1,) + (1,) * (len(inner) + 1))
+    shape = (count, *inner, ops.shape(other)[1])
+    return fori_loop(count, body, ops.zeros(shape, dtype=parts.dtype))

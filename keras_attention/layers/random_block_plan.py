@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from keras_attention._validation import require
+
 RANDOM_BLOCKS = ("original", "hugging_face")
 PAPER_LENGTHS = (1024, 2048, 3072, 4096)  # tokens, for which the paper's models have a plan
 PAPER_LENGTH = 4096  # the plan that those lengths are the beginning of
 PAPER_RANGE = 1024  # tokens among which it draws
+MOST_ENTRIES = 1 << 24  # of a plan: a million tokens in blocks of 64 have a third with 32 heads
 
 
 def random_block_plan(
@@ -35,10 +38,27 @@ def random_block_plan(
         (H, N, R) int32, where N is the number of blocks of the longest input. Rows of the blocks at
         the ends, which attend to all others, mean nothing.
 
+    Raises:
+        ValueError: if the plan would be larger than any input: it is made before a model's weights
+            are compared with those of a file.
+
     >>> random_block_plan("hugging_face", 2, 30, 4, window=3, ends=1, count=3).shape
     (2, 8, 3)
     """
     blocks = -(-max_sequence_length // block_size)
+    entries = num_heads * blocks * (count + window + 2 * ends)
+    require(
+        entries <= MOST_ENTRIES,
+        "max_sequence_length",
+        f"one of which the plan has at most {MOST_ENTRIES:,} blocks, of all heads, blocks of "
+        "queries and blocks that these attend to",
+        max_sequence_length=max_sequence_length,
+        block_size=block_size,
+        num_heads=num_heads,
+        num_random_blocks=count,
+        num_window_blocks=window,
+        num_global_blocks=ends,
+    )
     plan = np.zeros((num_heads, blocks, count), "int32")
     if kind == "hugging_face" or not count:
         return plan

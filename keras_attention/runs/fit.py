@@ -92,7 +92,7 @@ def fit(
     decide(lambda: run.save(saved, finish))
     if rate.sentence():
         run.say(rate.sentence())
-    run.say(f"Trained in {time.time() - started:.0f} s; the run is in {run.output}.")
+    run.say(f"Trained in {duration(time.time() - started)}; the run is in {run.output}.")
 
 
 def _fit(run, model, batches, valid_batches, first_epoch, first_step, callbacks):
@@ -116,6 +116,19 @@ def _fit(run, model, batches, valid_batches, first_epoch, first_step, callbacks)
                 shuffle=False,  # the batches come in an order of their own
                 verbose=0 if run.quiet else 1 if _shows_progress() else 2,
             )
+
+
+def duration(seconds):
+    """A time in words, as exact as is of use.
+
+    >>> duration(7.4), duration(754), duration(9000)
+    ('7 s', '12 min 34 s', '2 h 30 min')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _shows_progress():

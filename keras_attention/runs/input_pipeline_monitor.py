@@ -80,7 +80,7 @@ class InputPipelineMonitor(keras.callbacks.Callback):
         says = "never waits for it" if not share else f"waits for it {share:.1%} of the time"
         return (
             f"The input pipeline makes {_number(made)} batches a second, the step takes "
-            f"{_number(taken)} (a ratio of {_number(made / taken)}): the device {says}."
+            f"{_number(taken)} a second (a ratio of {_number(made / taken)}): the device {says}."
         )
 
 

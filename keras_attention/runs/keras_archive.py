@@ -10,6 +10,7 @@ import h5py
 
 from keras_attention._validation import InputError, one_line
 from keras_attention.json_file import LARGEST, parse_json_object, shortened
+from keras_attention.regular_file import open_regular
 from keras_attention.runs.keras_config import check_config
 
 WEIGHTS = "model.weights.h5"
@@ -39,7 +40,7 @@ def check_keras_archive(path, custom_objects=None, any_own=False):
         How many numbers its weights hold.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             _check_members(path, archive)
             members = {name: archive.read(name) for name in MEMBERS}  # which compares the CRC
     except InputError:

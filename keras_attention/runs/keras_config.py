@@ -1,5 +1,8 @@
 """Checks configs of `.keras` archives: they name known classes, the user's own, and no others."""
 
+import importlib
+import inspect
+
 from keras_attention._validation import InputError
 from keras_attention.json_file import shortened
 from keras_attention.runs.keras_classes import ANY_OPERATION, KERAS_CLASSES, KERAS_OPERATIONS
@@ -117,15 +120,38 @@ def _is_known(config, custom_objects, any_own):
     registered = config.get("registered_name")
     if registered is not None:  # Keras looks for this name first
         if registered == f"{OURS}>{name}":
-            return module.split(".")[0] == OURS
+            return module.split(".")[0] == OURS and _is_registered(registered)
         if registered != name:
             return False
         if module in ANY_OPERATION:
-            return name.isidentifier() and name[0].isupper()
+            return _is_operation(module, name)
         return name in (*KERAS_OPERATIONS.get(module, ()), *KERAS_CLASSES.get(module, ()))
     if module == "keras.initializers":
-        return name.isidentifier() and name[0].isupper()
+        return _is_initializer(name)
     return name in KERAS_CLASSES.get(module, ())
+
+
+def _is_registered(name):
+    """Whether a class is registered with Keras by that name: it would import others."""
+    import keras
+
+    return keras.saving.get_registered_object(name) is not None
+
+
+def _is_operation(module, name):
+    """Whether a module of Keras, one of `ANY_OPERATION`, defines an operation of that name."""
+    import keras
+
+    member = getattr(importlib.import_module(module), name, None)
+    is_operation = inspect.isclass(member) and issubclass(member, keras.Operation)
+    return is_operation and member.__module__ == module
+
+
+def _is_initializer(name):
+    import keras
+
+    member = getattr(keras.initializers, name, None)
+    return inspect.isclass(member) and issubclass(member, keras.initializers.Initializer)
 
 
 def _is_given(config, custom_objects):

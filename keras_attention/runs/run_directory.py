@@ -44,6 +44,8 @@ def read_config(path):
                 f"{path} is an artifact, which holds no Keras model; give the run that it was "
                 "exported from."
             ) from error
+        if os.path.lexists(Path(path) / CONFIG):
+            raise InputError(f"{path}/{CONFIG} cannot be read: {error.strerror}.") from error
         raise InputError(
             f"{path}: neither a run directory (no config.json) nor an artifact (no manifest.json)."
         ) from error

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
-from keras_attention.json_file import parse_json_object
+from keras_attention.json_file import read_json_object
 
+LARGEST = 1 << 28  # bytes: of a corpus there are numbers for each piece
 SIGNATURE = "sha256"
 RUN = "run"  # the id of the run that a file belongs to: see `TrainingRun`
 
@@ -29,7 +29,7 @@ def read_signed(path, run=None):
         InputError: if the file cannot be read, is torn, has been changed or is of another run.
     """
     try:
-        values = parse_json_object(Path(path).read_bytes(), path)
+        values = read_json_object(path, LARGEST)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
     signature = values.pop(SIGNATURE, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, printable
 from keras_attention.files import file_digests, writing
 from keras_attention.new_directory import (
     new_directory,
@@ -132,7 +132,7 @@ class TrainingRun:
     def say(self, text):
         """Prints progress."""
         if not self.quiet:
-            print(text, flush=True)
+            print(printable(text), flush=True)
 
     def tokenizer(self, make, load):
         """The run's tokenizer: of the directory where it resumes, else a new one.

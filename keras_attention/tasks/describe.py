@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_attention import files, json_file
+from keras_attention._validation import printable
 from keras_attention.artifacts.manifest import ORIGIN
 from keras_attention.runs.run_directory import is_published
 from keras_attention.tasks import task_of
@@ -41,7 +42,7 @@ def describe(path, custom_objects=None):
         )
     else:
         lines = _describe_run(path, custom_objects)
-    return "\n".join(map(_printable, lines))
+    return "\n".join(map(printable, lines))
 
 
 def _describe_run(path, custom_objects):
@@ -104,8 +105,3 @@ def _sizes(config):
         yield f"{layers} layer{'s'[: layers != 1]} of {width}" if layers and heads else width
     if layers and heads:
         yield f"{heads} heads"
-
-
-def _printable(line):
-    """The line, with escapes for what a terminal would not show but obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -28,6 +28,7 @@ _MODULES = {
     "read_pairs": "corpora.text_pairs",
     "read_parallel": "corpora.text_files",
     "read_texts": "corpora.labelled_texts",
+    "reading_as": "corpora.reading_options",
     "SentencePieceProcessor": "tokenizers.sentencepiece_processor",
     "SentencePieceTokenizer": "tokenizers.sentencepiece_tokenizer",
     "split_labelled": "corpora.labelled_texts",

@@ -8,7 +8,6 @@ axis that they do not have.
 takes are in `keras_attention.keras_private`.
 """
 
-import json
 import os
 
 import keras
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from keras_attention._validation import InputError
 from keras_attention.keras_private import build_symbolically, is_unbuilt
+from keras_attention.training.tf_config import hold_address, meet, require_tf_config
 
 INSTEAD = (
     ("ParameterServerStrategy", "use tf.distribute.MultiWorkerMirroredStrategy"),
@@ -44,30 +44,26 @@ def make_strategy(name):
             set KERAS_ATTENTION_CPU_DEVICES to the number of replicas.
 
     Raises:
-        InputError: if TF_CONFIG is missing or lists no workers.
+        InputError: if TF_CONFIG is missing or wrong, or another process has this worker's address.
     """
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        cpus = int(os.environ.get("KERAS_ATTENTION_CPU_DEVICES", "0"))
+        cpus = os.environ.get("KERAS_ATTENTION_CPU_DEVICES", "0")
+        if not cpus.isascii() or not cpus.isdigit():
+            raise InputError(
+                f"KERAS_ATTENTION_CPU_DEVICES must be a number of replicas. Received: {cpus!r}"
+            )
+        cpus = int(cpus)
         if not cpus:
             return tf.distribute.MirroredStrategy()
         device = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * cpus
         tf.config.set_logical_device_configuration(device, parts)
         return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(cpus)])
-    try:
-        config = json.loads(os.environ.get("TF_CONFIG", ""))
-        is_cluster = bool(config["cluster"]["worker"] and config["task"]["type"])
-    except (ValueError, KeyError, TypeError):
-        is_cluster = False
-    if not is_cluster:
-        raise InputError(
-            "Several workers (`distribute` multi-worker) need the environment variable TF_CONFIG, "
-            "which lists the workers and says which of them this is; on one machine "
-            "`keras-attention launch` sets it. Received: "
-            f"TF_CONFIG={os.environ.get('TF_CONFIG')!r}"
-        )
+    own, others = require_tf_config(os.environ.get("TF_CONFIG"))
+    with hold_address(own):
+        meet(others)
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import InputError
+from keras_attention.regular_file import read_regular
 
 SNAPSHOT = re.compile(r"step-\d{9}\.safetensors")
 OWN = ("model/", "optimizer/")  # the arrays that training changes; others are of who saves them
@@ -52,7 +53,7 @@ def unpack(data, path):
         arrays = load(data)
         (size,) = struct.unpack("<Q", data[:8])
         metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
-    except (SafetensorError, ValueError, struct.error) as error:
+    except (SafetensorError, ValueError, struct.error, RecursionError) as error:
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
     position = metadata.get("position", "")
     if metadata.get("sha256") != _digest(arrays, position):
@@ -78,7 +79,7 @@ def read_snapshot(path):
 def read_bytes(path):
     """The bytes of a file; an `InputError` where it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise InputError(f"{path}: not a readable snapshot ({error}).") from error
 

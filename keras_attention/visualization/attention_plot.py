@@ -1,16 +1,25 @@
 """Heatmaps of attention scores, as in Bahdanau, Cho & Bengio 2015, figure 3."""
 
 import dataclasses
-from itertools import count
+import re
+from itertools import chain, count
 from string import ascii_lowercase
 
 import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.token_ids import pad
+from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
 WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
+# Of scripts whose languages put no spaces between words: the first and the last letter.
+WITHOUT_SPACES = (
+    *(("\u0e00", "\u0eff"), ("\u1000", "\u109f"), ("\u1780", "\u17ff")),  # Thai ... Khmer
+    *(("\u2e80", "\u30ff"), ("\u31f0", "\u9fff"), ("\uf900", "\ufaff")),  # Han and kana
+    ("\U00020000", "\U0003ffff"),
+)
+_BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's piece of a byte
 KINDS = ("cross", "encoder", "decoder")
 CELL = 0.36  # inches from one word to the next
 
@@ -30,15 +39,39 @@ class AttentionMap:
 def word_spans(pieces):
     """The slices of `pieces`, one for each word. A special token is a word of its own.
 
+    Where a language puts no spaces between words, as Chinese, Japanese and Thai do not, each piece
+    is a word. Bytes, which stand for a character that the vocabulary lacks, are one.
+
     >>> word_spans(["\u2581drei", "hundert", "\u2581Uhr"])
     [slice(0, 2), slice(2, 3)]
     """
-    starts = [
-        index
-        for index, piece in enumerate(pieces)
-        if index == 0 or piece.startswith((WORD_START, "<")) or pieces[index - 1].startswith("<")
-    ]
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(pieces)], strict=True)]
+    pairs = zip([""], pieces[:1], strict=False), zip(pieces, pieces[1:], strict=False)
+    starts = [i for i, (former, piece) in enumerate(chain(*pairs)) if _begins(former, piece)]
+    ends = [*starts[1:], *([len(pieces)] if starts else [])]
+    return [slice(a, b) for a, b in zip(starts, ends, strict=True)]
+
+
+def _begins(former, piece):
+    """Whether a piece begins a word, after the piece `former`, which is empty at the beginning."""
+    if _BYTE.fullmatch(former) and _BYTE.fullmatch(piece):
+        return False
+    if not former or piece.startswith((WORD_START, "<")) or former.startswith("<"):
+        return True
+    if former == WORD_START:  # a mark alone belongs to what follows
+        return False
+    return _has_no_spaces(former[-1]) or _has_no_spaces(piece[0])
+
+
+def _has_no_spaces(letter):
+    """Whether a letter is of a script that puts no spaces between words."""
+    return any(first <= letter <= last for first, last in WITHOUT_SPACES) and letter != WORD_START
+
+
+def _word(pieces):
+    """What is written of the pieces of a word."""
+    if pieces and all(map(_BYTE.fullmatch, pieces)):
+        return bytes(int(piece[3:5], 16) for piece in pieces).decode("utf-8", "replace")
+    return "".join(pieces).replace(WORD_START, "")
 
 
 def merge_words(weights, row_pieces, column_pieces):
@@ -53,7 +86,7 @@ def merge_words(weights, row_pieces, column_pieces):
     weights = np.stack([weights[span].mean(axis=0) for span in rows])
     weights = np.stack([weights[:, span].sum(axis=1) for span in columns], axis=1)
     names = [
-        ["".join(pieces[span]).replace(WORD_START, "") for span in spans]
+        [_word(pieces[span]) for span in spans]
         for pieces, spans in ((row_pieces, rows), (column_pieces, columns))
     ]
     return weights, *names
@@ -87,13 +120,10 @@ def attention_of_sentence(translator, text, kind="cross", layer=None, head=None)
     read = [special.start, *target[:-1]]
     scores = model.attention_scores(pad([source]), pad([read]))
     weights, title = choose_attention(scores, kind, layer, head)
-    source, target, read = (
-        [_label(processor, token, special) for token in tokens]
-        for processor, tokens in (
-            (tokenizer.source, source),
-            (tokenizer.target, target),
-            (tokenizer.target, read),
-        )
+    # An unknown word of the source is shown as it stands in the text.
+    source = [*tokenizer.source.pieces(text)[: len(source) - 1], "<end>"]
+    target, read = (
+        [_label(tokenizer.target, token, special) for token in tokens] for tokens in (target, read)
     )
     pieces = {"cross": (target, source), "encoder": (source, source), "decoder": (read, read)}[kind]
     axes = {
@@ -182,6 +212,7 @@ def plot_attention(attentions):
     # "N": the panels of a row begin at one height.
     figure.colorbar(image, ax=panels, panchor="N", label="attention weight", shrink=0.8, aspect=30)
     figure.suptitle(title)
+    use_fonts(figure)
     return figure
 
 

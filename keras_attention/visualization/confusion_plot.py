@@ -3,16 +3,19 @@
 import numpy as np
 
 from keras_attention._validation import require
+from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
 CELL = 0.6  # inches from one class to the next
 LONGEST = 40  # characters of a class name that are drawn
+MOST = 30  # classes that are drawn, with a cell of each pair of them
 
 
 def plot_confusion(confusion, names):
     """A matplotlib figure of a confusion matrix. Rows are true classes, columns predicted ones.
 
-    Each cell shows a count. Its colour shows the count's share of the row.
+    Each cell shows a count. Its colour shows the count's share of the row. Of more than 30 classes
+    those are drawn that are confused most often, and the title says so.
 
     Args:
         confusion: integers (C, C), as `classification_scores` gives them.
@@ -35,9 +38,14 @@ def plot_confusion(confusion, names):
         confusion=confusion.shape,
         names=names,
     )
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    title = ""
+    if size > MOST:
+        kept = most_confused(confusion, MOST)
+        title = f"the {MOST} of {size:,} classes that are confused most often"
+        names, size = [names[index] for index in kept], MOST
+        confusion, shares = (values[np.ix_(kept, kept)] for values in (confusion, shares))
     shown = [_cut(name) for name in names]
-    totals = confusion.sum(axis=1, keepdims=True)
-    shares = confusion / np.maximum(totals, 1)
     cell = max(CELL, 0.1 * len(f"{confusion.max():,}") + 0.2)
     margin = 0.085 * max(map(len, shown))
     figure = Figure(
@@ -70,7 +78,25 @@ def plot_confusion(confusion, names):
             color="white" if dark else "black" if confusion[row, column] else "0.6",
         )
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8, aspect=30)
+    figure.suptitle(title)
+    use_fonts(figure)
     return figure
+
+
+def most_confused(confusion, count):
+    """The indices, in order, of the classes that are most often taken for others, or others for
+    them.
+
+    Args:
+        confusion: integers (C, C).
+        count: how many, at most C.
+
+    >>> most_confused(np.array([[9, 0, 1], [0, 9, 0], [2, 0, 9]]), 2)
+    array([0, 2])
+    """
+    wrong = confusion - np.diag(np.diag(confusion))
+    errors = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return np.sort(np.argsort(-errors, kind="stable")[:count])
 
 
 def _cut(name):

@@ -8,6 +8,7 @@ from keras_attention.visualization.attention_plot import (
     choose_attention,
     merge_words,
 )
+from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
 
@@ -43,7 +44,10 @@ def encoder_scores(model, tokenizer, text, pair=None, max_length=512):
         "segment_ids": np.array([segments], "int32"),
         "padding_mask": np.ones((1, len(ids)), "int32"),
     }
-    pieces = tokenizer.pieces(ids)
+    unknown = tokenizer.special_ids.unknown
+    texts = [text] if pair is None else [text, pair]
+    # What a word was says more than that it is unknown.
+    pieces = tokenizer.pieces(ids, texts) if unknown in ids else tokenizer.pieces(ids)
     layers = []
     for scores in model.attention_scores(inputs):
         merged = [merge_words(head, pieces, pieces) for head in np.asarray(scores, "float32")[0]]
@@ -116,6 +120,7 @@ def plot_attention_grid(layers, words, title=""):
             axes.tick_params(length=0, pad=1.5)
     figure.colorbar(image, ax=panels, label="attention weight", shrink=0.6, aspect=30)
     figure.suptitle(title, parse_math=False)
+    use_fonts(figure)
     return figure
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.training.translation_scores import require_bleu_tokenizer, translation_scores
+from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
 MARKERS = "osD^vPX*"
@@ -117,6 +118,7 @@ def plot_lengths(curves):
     axes.set_ylabel("BLEU")
     axes.set_ylim(0, 1.1 * max(highest, 1))
     axes.grid(color="0.9")
+    use_fonts(figure)
     return figure
 
 

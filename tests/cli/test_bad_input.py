@@ -115,13 +115,15 @@ def test_a_missing_file(fails, tmp_path):
 def test_an_unknown_preset_architecture_format_runtime(fails, tmp_path, run_directory):
     output = ("--output", tmp_path / "out")
     said = fails(*train("--preset", "huge", *output))
-    assert said.startswith("Unknown preset 'huge'")
+    assert said.startswith("Unknown --preset 'huge'")
     assert "tiny, fast, base, big" in said
-    assert fails(*train("--architecture", "rbf", *output)).startswith("Unknown architecture 'rbf'")
+    assert fails(*train("--architecture", "rbf", *output)).startswith(
+        "Unknown --architecture 'rbf'"
+    )
     said = fails("export", "--model", run_directory, *output, "--formats", "onnx,coreml", "--quiet")
-    assert said == "Unknown format 'coreml'; expected some of tf_saved_model, tflite, onnx."
+    assert said == "Unknown --formats 'coreml'; expected some of tf_saved_model, tflite, onnx."
     said = fails("translate", "--model", run_directory, "--runtime", "torch", "--input", "x")
-    assert said.startswith(("x: cannot be read", "Unknown runtime 'torch'"))
+    assert said.startswith(("x: cannot be read", "Unknown --runtime 'torch'"))
     assert list(tmp_path.iterdir()) == []
 
 

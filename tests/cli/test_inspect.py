@@ -35,7 +35,7 @@ def test_it_shows_what_the_artifact_holds(capfd, artifact):
 
 
 @pytest.mark.parametrize(
-    "name", ["model.tflite", "tokenizer/tokenizer.json", "saved_model/1/saved_model.pb"]
+    "name", ["model.tflite", "tokenizer/translation.json", "saved_model/1/saved_model.pb"]
 )
 def test_a_tampered_or_truncated_file_is_named(capfd, artifact, name):
     path = artifact / name

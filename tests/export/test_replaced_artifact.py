@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +118,56 @@ def test_labels_never_mix(consumer, classifier_artifact_directory, tmp_path):
     status, found, error = consumer.run("classify.py", artifact, ["a gripping film"])
     assert (status, found) == (1, [])
     assert error.startswith(f"{artifact / FOLDERS[consumer.name]} is not as manifest.json says")
+
+
+def test_an_artifact_that_is_not_there(program, artifact, folder):
+    with pytest.raises(SystemExit, match="none: there is no such artifact."):
+        program.read_artifact(artifact / "none", "classifier", FOLDERS[folder])
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"3", b"{}", b"\xff", b'{"files": 3}', b"[" * 99_999]
+)
+def test_no_manifest_is_a_sentence(program, artifact, folder, content):
+    (artifact / "manifest.json").write_bytes(content)
+    with pytest.raises(SystemExit, match="manifest.json is not the manifest of an artifact"):
+        program.read_artifact(artifact, "classifier", FOLDERS[folder])
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tokenizer/tokenizer.json"])
+def test_a_pipe_is_not_waited_for(program, artifact, folder, name):
+    (artifact / name).unlink()
+    os.mkfifo(artifact / name)
+    with pytest.raises(SystemExit, match=f"{name} cannot be read .it is not a regular file"):
+        program.read_artifact(artifact, "classifier", FOLDERS[folder])
+
+
+RUN_INPUT = "import artifact; [artifact.write_line(x) for x in artifact.input_lines()]"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("printf 'a\\n\\377\\n' | {}", 1, "Line 2 of standard input is not UTF-8 text.\n"),
+        ("{} <&-", 1, "Standard input is closed: give one text a line.\n"),
+        ("printf 'a\\n' | {} >&-", 1, "Standard output cannot be written: it is closed.\n"),
+        (
+            "printf 'a\\n' | {} >/dev/full",
+            1,
+            "Standard output cannot be written: No space left on device.\n",
+        ),
+        ("printf 'a\\n\\303\\274' | {}", 0, ""),
+    ],
+)
+def test_streams_that_fail_are_a_sentence(folder, line, status, said):
+    python = f"{sys.executable} -S -c '{RUN_INPUT}'"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line.format(python)}"],
+        capture_output=True,
+        cwd=EXPORT / folder,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        text=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stderr) == (status, said)
+    assert done.stdout == ("a\n\u00fc\n" if status == 0 else "")

@@ -241,3 +241,31 @@ def test_every_class_of_keras_is_admitted_or_refused_for_a_reason():
 
 def is_layer(value):
     return inspect.isclass(value) and issubclass(value, keras.Layer)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keras_attention.layers.maxout", "Nonesuch"),
+        ("keras_attention.cli.main", "console"),
+        ("keras_attention.files", "Path"),
+        ("keras_attention.runs.training_run", "TrainingRun"),
+        ("keras_attention.no_such_module", "Maxout2"),
+    ],
+)
+def test_a_name_of_ours_that_nobody_has_registered(module, name):
+    """Keras would import the module, and look for the name in it."""
+    assert name in refused(layer(module, name, {}, f"keras_attention>{name}"))
+
+
+@pytest.mark.parametrize("module", ANY_OPERATION)
+@pytest.mark.parametrize("name", ["Nonesuch", "KerasTensor", "Operation", "ABC", "NumPy"])
+def test_an_operation_that_keras_has_not(module, name):
+    refused(layer(module, name, {}, name))
+
+
+@pytest.mark.parametrize("name", ["Nonesuch", "Initializer2", "Any"])
+def test_an_initializer_that_keras_has_not(name):
+    refused(
+        {"module": "keras.initializers", "class_name": name, "config": {}, "registered_name": None}
+    )

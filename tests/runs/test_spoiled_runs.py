@@ -20,7 +20,7 @@ from tests.runs.mutations import (
     spoiled_json,
 )
 
-TRANSLATOR = ("model.keras", "digests.json", "tokenizer/tokenizer.json", "tokenizer/shared.model")
+TRANSLATOR = ("model.keras", "digests.json", "tokenizer/translation.json", "tokenizer/shared.model")
 CLASSIFIER = (
     "model.keras",
     "digests.json",

@@ -109,7 +109,7 @@ def test_the_tokenizer_of_another_model(run):
         load(run)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "shared.model"])
+@pytest.mark.parametrize("name", ["translation.json", "shared.model"])
 def test_a_missing_tokenizer(run, name):
     (run / "tokenizer" / name).unlink()
     with pytest.raises(InputError, match=f"digests.json says: tokenizer/{name} is missing"):

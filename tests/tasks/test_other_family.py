@@ -119,7 +119,7 @@ def test_a_classifier_begins_with_it_and_runs_everywhere(pretrained, data, succe
 def test_a_classifier_of_a_preset(data, fails, succeeds, tmp_path):
     options = (*data, *TRAINING, "--output", tmp_path / "run", "--family", "letters")
     said = fails("train", "classifier", *options, "--preset", "lesson")
-    assert said == "Unknown preset 'lesson'; expected one of narrow, tiny."
+    assert said == "Unknown --preset 'lesson'; expected one of narrow, tiny."
     succeeds("train", "classifier", *options, "--pooling", "mean")  # its first preset
     config = config_of(tmp_path / "run")
     assert (config["family"], config["preset"]) == ("letters", "narrow")

@@ -69,3 +69,21 @@ def test_the_file_is_written_once(tmp_path):
 def test_what_is_no_square_is_refused(confusion, names):
     with pytest.raises(ValueError, match="`confusion` must be a square matrix with a row for each"):
         plot_confusion(confusion, names)
+
+
+def test_of_many_classes_the_most_confused_are_drawn():
+    confusion = 100 * np.eye(150, dtype=int)
+    pairs = [(3, 149), (70, 20), (8, 9)]
+    for rank, (true, predicted) in enumerate(pairs):
+        confusion[true, predicted] = 10 - rank
+    names = [f"{i} {'n' * 250}" for i in range(150)]
+    axes, _ = (figure := plot_confusion(confusion, names)).axes
+    assert figure.get_suptitle() == "the 30 of 150 classes that are confused most often"
+    assert max(figure.get_size_inches()) < 30 and len(axes.texts) == 900
+    shown = [int(label.get_text().split()[0]) for label in axes.get_yticklabels()]
+    assert {index for pair in pairs for index in pair} <= set(shown) and shown == sorted(shown)
+    row, column = shown.index(70), shown.index(20)
+    (text,) = [t for t in axes.texts if t.get_position() == (column, row)]
+    assert text.get_text() == "9"
+    # A share is of all texts of the class, also those that are not drawn.
+    assert axes.images[0].get_array()[row, column] == pytest.approx(9 / 109)

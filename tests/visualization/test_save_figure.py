@@ -12,6 +12,9 @@ class Slow:
     def __init__(self, appears):
         self.appears = appears
 
+    def get_size_inches(self):
+        return 4, 3
+
     def savefig(self, file, **options):
         file.write(b"picture")
         self.appears()

@@ -37,6 +37,7 @@ def evaluate(user, data):
             if user.takes_pairs
             else "The model classifies single texts, which `pair_column` does not concern."
         )
+    texts = texts.sound((), data.label_column, kind)
     labels = parse_labels(texts.labels, kind, texts.place, data.label_column)
     texts = dataclasses.replace(texts, labels=labels)
     targets = label_targets(texts, user.labels, kind)
@@ -48,7 +49,12 @@ def evaluate(user, data):
         from keras_attention.visualization import save_confusion_plot
 
         save_confusion_plot(scores["confusion"], user.labels, data.confusion, force=data.force)
-    return {**scores, "texts": len(texts), "seconds": seconds}
+    return {
+        **scores,
+        "texts": len(texts),
+        "unknown_tokens": user.unknown.count,
+        "seconds": seconds,
+    }
 
 
 def write_scores(directory, kind, targets, found, names):

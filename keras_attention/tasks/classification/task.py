@@ -122,7 +122,7 @@ class ClassificationTask(EncoderTask):
         train, valid = rows.train, rows.valid
         weights = class_weights(config, train.targets)
         batches, cut = make_batches(
-            config, tokenizer, train.data, train.targets, config.seed, class_weights=weights
+            config, tokenizer, train.data, train.targets, config.seed, weights, say
         )
         valid_batches, valid_cut = make_batches(config, tokenizer, valid.data, valid.targets)
         self.say_cut(config, cut + valid_cut, len(train.data) + len(valid.data), say)

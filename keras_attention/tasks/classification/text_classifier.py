@@ -10,6 +10,7 @@ from keras_attention.problem_types import REGRESSION, output_name, problem_type_
 from keras_attention.tasks.classification.stated_problem_type import own_problem_type
 from keras_attention.tasks.encode_texts import encode_texts
 from keras_attention.tasks.encoder_inputs import encoder_inputs
+from keras_attention.tasks.unknown_tokens import UnknownTokens
 from keras_attention.text.tokenizers import load_encoder_tokenizer
 from keras_attention.token_ids import pad
 
@@ -28,6 +29,9 @@ class TextClassifier:
         batch_size: number of texts classified at a time.
         problem_type: what the scores are: one of `keras_attention.problem_types.PROBLEM_TYPES`, or
             None for what suits the number of labels.
+
+    Attributes:
+        unknown: the `UnknownTokens` of the texts so far.
 
     >>> classifier = keras_attention.load("artifact", runtime="onnx")
     >>> classifier.classify(["a gripping, funny film"])
@@ -51,10 +55,13 @@ class TextClassifier:
         self.takes_pairs = takes_pairs
         self.batch_size = batch_size
         self.problem_type = problem_type_of(problem_type, len(self.labels))
+        self.unknown = UnknownTokens()
 
     def encode(self, texts, pairs=None):
         """The `Encoded` ids of the texts; how many were cut is said in one warning."""
-        return encode_texts(self.tokenizer, texts, pairs, self.max_length, stacklevel=3)
+        encoded = encode_texts(self.tokenizer, texts, pairs, self.max_length, stacklevel=3)
+        self.unknown.add(encoded.token_ids, self.tokenizer.special_ids.unknown)
+        return encoded
 
     def probabilities(self, texts, pairs=None):
         """The probability of every label: (N, C) float32.

@@ -6,6 +6,7 @@ from keras_attention._validation import require
 from keras_attention.models import Classifier, LessonClassifier
 from keras_attention.models.encoder_families import encoder_from_preset
 from keras_attention.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from keras_attention.tasks.unknown_tokens import say_unknown
 from keras_attention.text.batches.classification_batches import (
     ClassificationBatches,
     balanced_class_weights,
@@ -67,9 +68,13 @@ def class_weights(config, targets):
     return None
 
 
-def make_batches(config, tokenizer, data, targets, seed=0, class_weights=None):
-    """The batches of labelled texts, and how many of these were cut."""
+def make_batches(config, tokenizer, data, targets, seed=0, class_weights=None, say=None):
+    """The batches of labelled texts, and how many of these were cut.
+
+    `say`, a function of a string, is told of unknown tokens.
+    """
     encoded = tokenizer.encode(data.texts, data.pairs, config.max_sequence_length)
+    say_unknown(encoded.token_ids, tokenizer.special_ids.unknown, say)
     batches = ClassificationBatches(
         encoded.token_ids,
         encoded.segment_ids,

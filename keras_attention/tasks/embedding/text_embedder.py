@@ -8,6 +8,7 @@ from keras_attention._validation import InputError, require_texts, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.tasks.encode_texts import encode_texts
 from keras_attention.tasks.encoder_inputs import encoder_inputs
+from keras_attention.tasks.unknown_tokens import UnknownTokens
 from keras_attention.text.tokenizers import load_encoder_tokenizer
 from keras_attention.token_ids import pad
 
@@ -25,6 +26,9 @@ class TextEmbedder:
         max_length: the longest text in tokens, special ones included; the rest is dropped.
         batch_size: number of texts at a time.
 
+    Attributes:
+        unknown: the `UnknownTokens` of the texts so far.
+
     >>> embedder = keras_attention.load("artifact", runtime="onnx")
     >>> embedder.embed(["a gripping, funny film", "a dull one"]).shape
     (2, 384)
@@ -36,10 +40,13 @@ class TextEmbedder:
         self.dimension = dimension
         self.max_length = max_length
         self.batch_size = batch_size
+        self.unknown = UnknownTokens()
 
     def encode(self, texts):
         """The `Encoded` ids of the texts; how many were cut is said in one warning."""
-        return encode_texts(self.tokenizer, texts, None, self.max_length, stacklevel=3)
+        encoded = encode_texts(self.tokenizer, texts, None, self.max_length, stacklevel=3)
+        self.unknown.add(encoded.token_ids, self.tokenizer.special_ids.unknown)
+        return encoded
 
     def embed(self, texts):
         """The vector of each text: (N, D) float32.

@@ -89,7 +89,7 @@ class TranslationTask(Task):
         from keras_attention.tasks.translation.training import make_batches, stream_batches
 
         if rows.corpus is None:
-            batches = make_batches(config, tokenizer, rows.train, config.seed)
+            batches = make_batches(config, tokenizer, rows.train, config.seed, say)
         else:
             batches = stream_batches(config, tokenizer, rows.corpus)
         valid_batches = make_batches(config, tokenizer, rows.valid)
@@ -274,6 +274,7 @@ class TranslationTask(Task):
             **scores,
             "exact_match": same / len(data.references),
             "sentences": len(data.sources),
+            "unknown_tokens": user.unknown.count,
             "seconds": seconds,
         }
 

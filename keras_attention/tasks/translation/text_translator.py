@@ -9,6 +9,7 @@ from keras_attention._validation import InputError, require_texts, warn_of_trunc
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
 from keras_attention.search_options import GREEDY, IMPOSSIBLE, METHODS, int32_seeds
+from keras_attention.tasks.unknown_tokens import UnknownTokens
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.token_ids import pad
 
@@ -30,6 +31,9 @@ class TextTranslator:
             so that equal texts give different samples, and the batches nothing to them.
         has_scores: whether `run` computes scores.
 
+    Attributes:
+        unknown: the `UnknownTokens` of the texts so far.
+
     >>> translator = keras_attention.load("artifact", runtime="onnx")
     >>> translator.translate(["three hundred and two"])
     ['dreihundertzwei']
@@ -46,6 +50,7 @@ class TextTranslator:
         self.batch_size = batch_size
         self.seed = seed
         self.has_scores = has_scores
+        self.unknown = UnknownTokens()
 
     def encode(self, texts):
         """The source ids of each text; what is too long is cut, with a warning of its line."""
@@ -60,6 +65,7 @@ class TextTranslator:
                 )
                 row = [*row[: self.max_source_length - 1], row[-1]]  # END
             rows.append(row)
+        self.unknown.add(rows, self.tokenizer.source.special_ids.unknown)
         return rows
 
     def translate_n_best(self, texts):

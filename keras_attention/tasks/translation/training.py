@@ -5,6 +5,7 @@ import keras
 from keras_attention._validation import InputError
 from keras_attention.runs.architecture import DROPOUT, architecture
 from keras_attention.tasks.translation.translator_families import translator_family
+from keras_attention.tasks.unknown_tokens import say_unknown
 from keras_attention.text.batches.translation_batches import PairBuckets, TranslationBatches
 from keras_attention.text.tokenizers.train_sentencepiece import train_sentencepiece
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
@@ -35,11 +36,16 @@ def train_tokenizer(config, train, say=print):
     return tokenizer
 
 
-def make_batches(config, tokenizer, pairs, seed=0):
-    """The batches of sentence pairs."""
+def make_batches(config, tokenizer, pairs, seed=0, say=None):
+    """The batches of sentence pairs. `say`, a function of a string, is told of unknown tokens."""
+    sources, targets = (
+        processor.encode_all(texts)
+        for processor, texts in zip((tokenizer.source, tokenizer.target), pairs, strict=True)
+    )
+    say_unknown([*sources, *targets], tokenizer.special_ids.unknown, say)
     return TranslationBatches(
-        tokenizer.source.encode_all(pairs[0]),
-        tokenizer.target.encode_all(pairs[1]),
+        sources,
+        targets,
         batch_tokens=config.batch_tokens,
         max_buckets=config.max_buckets,
         max_length=config.max_sequence_length,

@@ -1,16 +1,15 @@
 """Documents of files of any size, part by part, to train language models on."""
 
 import codecs
-import csv
 
 from keras_attention._validation import InputError
-from keras_attention.text.corpora.labelled_texts import LabelledTexts, require_strings
+from keras_attention.text.corpora.labelled_texts import LabelledTexts
+from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.tabular_files import each_row, tabular_format
 from keras_attention.text.corpora.text_files import BYTE_ORDER_MARK, open_bytes, reading
 
 PART = 1 << 20  # characters of a part, about
 _LONGEST = 1 << 24  # characters without a place to cut at, after which any place is one
-_LONGEST_FIELD = (1 << 31) - 1  # of a .csv file; Python's own limit is 131,072 characters
 
 
 def read_documents(paths, text_column="text"):
@@ -47,9 +46,13 @@ def read_documents(paths, text_column="text"):
 
 
 def _rows(path, text_column):
-    csv.field_size_limit(_LONGEST_FIELD)  # of the process; there is no other
     for line, (text,) in each_row(path, [text_column]):
-        require_strings(LabelledTexts([text], None, [], [line], str(path)), text_column, [text])
+        row = LabelledTexts([text], None, None, [line], str(path))
+        try:
+            row.require_string(0, text_column, [text])
+        except InputError as error:
+            reading_options().skip(error)
+            continue
         if text.strip():
             yield from cut([text])
 
@@ -69,7 +72,8 @@ def _text_file(path):
 
 def _pieces(path):
     """The text of a file, a piece at a time."""
-    decoder, line, is_first = codecs.getincrementaldecoder("utf-8")(), 1, True
+    encoding = reading_options().encoding
+    decoder, line, is_first = codecs.getincrementaldecoder(encoding)(), 1, True
     with reading(path), open_bytes(path) as file:
         while True:
             data = file.read(PART)
@@ -81,7 +85,8 @@ def _pieces(path):
                 line += error.object[: error.start].count(b"\n")
                 byte = error.object[error.start]
                 raise InputError(
-                    f"{path}, line {line}: not UTF-8 text (0x{byte:02x} is no part of it here)."
+                    f"{path}, line {line}: not {encoding.upper()} text (0x{byte:02x} is no part of "
+                    "it here)."
                 ) from error
             line += text.count("\n")
             yield text

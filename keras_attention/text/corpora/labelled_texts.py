@@ -1,14 +1,14 @@
 """Texts with or without labels from files, to train classifiers and masked language models on."""
 
 import dataclasses
-import json
 
 import numpy as np
 
 from keras_attention._validation import InputError, require
-from keras_attention.json_file import has_half_a_pair
+from keras_attention.json_file import has_half_a_pair, shortened_json
 from keras_attention.problem_types import SINGLE_LABEL
 from keras_attention.text.corpora.label_values import parse_labels
+from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.tabular_files import (
     json_row,
     read_columns,
@@ -52,6 +52,41 @@ class LabelledTexts:
             f"row {index + 1}" if self.lines is None else f"{self.path}, line {self.lines[index]}"
         )
 
+    def require_string(self, index, column, values):
+        """Raises `InputError` unless the value of example `index` in a column is a string."""
+        value = values[index]
+        if not isinstance(value, str):
+            shown = shortened_json(value)
+            raise InputError(f"{self.place(index)}: {column!r} is {shown}; expected a string.")
+        if has_half_a_pair(value):
+            raise InputError(f"{self.place(index)}: {column!r} holds half a surrogate pair.")
+
+    def sound(self, columns, label_column=None, problem_type=None):
+        """These examples, without those that `reading_as` lets skip.
+
+        Args:
+            columns: names of the columns of texts and of second texts, for messages.
+            label_column, problem_type: see `read_labelled`; labels are as the file has them. Where
+                the type is None they are not looked at.
+
+        Raises:
+            InputError: if one has something else than strings, or a label that is none, and may not
+                be skipped; or none is left.
+        """
+        parts = [values for values in (self.texts, self.pairs) if values is not None]
+
+        def check(index):
+            for column, values in zip(columns, parts, strict=False):
+                self.require_string(index, column, values)
+            if problem_type is not None:
+                place = lambda _: self.place(index)  # noqa: E731
+                parse_labels([self.labels[index]], problem_type, place, label_column)
+
+        kept = reading_options().sound(len(self), check)
+        if not kept:
+            raise InputError(f"{self.path}: no row can be read; expected one example or more.")
+        return self if len(kept) == len(self) else self.take(kept)
+
 
 def read_labelled(
     path,
@@ -82,22 +117,10 @@ def read_labelled(
     columns = [text_column, label_column, *([pair_column] if pair_column is not None else [])]
     (texts, labels, *pairs), lines = read_columns(path, columns)
     data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
-    for column, values in ((text_column, texts), *zip([pair_column], pairs, strict=False)):
-        require_strings(data, column, values)
+    data = data.sound([text_column, pair_column], label_column, problem_type)
     if problem_type is not None:
         data.labels = parse_labels(data.labels, problem_type, data.place, label_column)
     return data
-
-
-def require_strings(data, column, values):
-    """Raises `InputError` unless the values of a column of `LabelledTexts` are strings."""
-    for index, value in enumerate(values):
-        if not isinstance(value, str):
-            raise InputError(
-                f"{data.place(index)}: {column!r} is {json.dumps(value)}; expected a string."
-            )
-        if has_half_a_pair(value):
-            raise InputError(f"{data.place(index)}: {column!r} holds half a surrogate pair.")
 
 
 def read_texts(path, text_column="text"):
@@ -119,8 +142,7 @@ def read_texts(path, text_column="text"):
         texts = read_lines(path)
     else:
         (texts,), lines = read_columns(path, [text_column])
-        unlabelled = LabelledTexts(texts, None, [], lines, str(path))
-        require_strings(unlabelled, text_column, texts)
+        texts = LabelledTexts(texts, None, None, lines, str(path)).sound([text_column]).texts
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise InputError(f"{path}: no text; expected one line or row of it, or more.")
@@ -148,7 +170,7 @@ def text_of_line(line, number, path, text_column="text"):
             f"{path}: a {file_format} file cannot be read by windows; .jsonl and text can."
         )
     values = json_row(line, number, [text_column], path)
-    require_strings(LabelledTexts(values, None, [], [number], str(path)), text_column, values)
+    LabelledTexts(values, None, None, [number], str(path)).require_string(0, text_column, values)
     return values[0]
 
 

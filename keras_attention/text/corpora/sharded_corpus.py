@@ -7,6 +7,7 @@ import os
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import stamp
+from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.shards import decode_row, raw_rows
 from keras_attention.text.corpora.text_files import open_bytes, reading
 
@@ -157,11 +158,18 @@ class ShardedCorpus:
 
 
 def parse_row(lines, paths, number, parse):
-    """The texts of the raw row `number` of the files `paths`."""
-    texts = decode_row(lines, paths, number)
-    if parse is not None:
-        texts = tuple(parse(text, path, number) for text, path in zip(texts, paths, strict=True))
-    return texts
+    """The texts of the raw row `number` of the files `paths`.
+
+    They are empty, which leaves the row out, where it cannot be read and `reading_as` lets skip it.
+    """
+    try:
+        texts = decode_row(lines, paths, number)
+        if parse is None:
+            return texts
+        return tuple(parse(text, path, number) for text, path in zip(texts, paths, strict=True))
+    except InputError as error:
+        reading_options().skip(error)
+        return ("",) * len(paths)
 
 
 def is_blank(row):

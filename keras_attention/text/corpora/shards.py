@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.text_files import (
     BYTE_ORDER_MARK,
     decode_line,
@@ -119,9 +120,12 @@ class _Lines:
 
 def decode_row(lines, paths, number):
     """The texts of row `number` of `raw_rows`, counted from 1 at the beginning of the files."""
+    options = reading_options()
+    if not options.has_lines_of_bytes:
+        raise InputError(f"{paths[0]}: a file of {options.encoding} cannot be read by windows.")
     if number == 1:
         lines = [line.removeprefix(BYTE_ORDER_MARK) for line in lines]
     return tuple(
-        decode_line(line.removesuffix(b"\n"), path, number)
+        decode_line(line.removesuffix(b"\n"), path, number, options.encoding)
         for line, path in zip(lines, paths, strict=True)
     )

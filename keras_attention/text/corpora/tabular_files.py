@@ -4,10 +4,12 @@ import csv
 import json
 from pathlib import Path
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, one_line
+from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.text_files import each_line, read_lines
 
 FORMATS = (".csv", ".tsv", ".jsonl")
+LONGEST_FIELD = 2**31 - 1  # characters
 
 
 def tabular_format(path):
@@ -37,12 +39,11 @@ def read_columns(path, columns):
     """
     file_format = _require_format(path)
     if file_format == ".jsonl":
-        lines = read_lines(path, expected="one JSON object a line")
+        _refuse_delimiter(path)
+        lines = read_lines(path, expected="one JSON object a line", keep_invalid=True)
         rows = list(_json_rows(lines, columns, path))
     else:
-        lines = read_lines(path, expected="a line with the names of the columns, then the rows")
-        fields = (_csv_rows if file_format == ".csv" else _tsv_rows)(lines, path)
-        rows = list(_choose(fields, columns, path))
+        rows = list(_choose(_fields(path, file_format), columns, path))
     if not rows:
         raise InputError(f"{path}: no rows; expected one example or more.")
     return [list(values) for values in zip(*[row for _, row in rows], strict=True)], [
@@ -61,10 +62,10 @@ def each_row(path, columns):
     """
     file_format, lines = _require_format(path), each_line(path)
     if file_format == ".jsonl":
+        _refuse_delimiter(path)
         yield from _json_rows(lines, columns, path)
     else:
-        fields = (_csv_rows if file_format == ".csv" else _tsv_rows)(lines, path)
-        yield from _choose(fields, columns, path)
+        yield from _choose(_rows(lines, path, file_format), columns, path)
 
 
 def read_header(path):
@@ -81,8 +82,7 @@ def read_header(path):
         number, line = next(((n, line) for n, line in lines if line.strip()), (1, "{}"))
         names = list(_json_object(line, number, path))
     else:
-        lines = read_lines(path, expected="a line with the names of the columns, then the rows")
-        rows = (_csv_rows if tabular_format(path) == ".csv" else _tsv_rows)(lines, path)
+        rows = _fields(path, tabular_format(path))
         names = [name.strip() for name in next(rows, (1, []))[1]]
     if not names:
         raise InputError(f"{path}: no rows; expected one example or more.")
@@ -98,21 +98,47 @@ def _require_format(path):
     return file_format
 
 
-def _csv_rows(lines, path):
+def _fields(path, file_format):
+    """`(line, fields)` of every row of a `.csv` or `.tsv` file, the names of its columns first."""
+    expected = "a line with the names of the columns, then the rows"
+    return _rows(read_lines(path, expected=expected, keep_invalid=True), path, file_format)
+
+
+def _rows(lines, path, file_format):
+    """`(line, fields)` of every row in lines, of which some may be None."""
+    delimiter = reading_options().delimiter
+    if file_format == ".csv":
+        return _csv_rows(lines, path, delimiter or ",")
+    return _tsv_rows(lines, delimiter or "\t")
+
+
+def _csv_rows(lines, path, delimiter):
     """`(line, fields)` of every row. A row may take several lines; `line` is its first."""
-    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+    csv.field_size_limit(LONGEST_FIELD)  # of the process: its own limit is 131,072 characters
+    text = ("\n" if line is None else f"{line}\n" for line in lines)
+    reader = csv.reader(text, strict=True, delimiter=delimiter)
     line = 1
-    try:
-        for fields in reader:
-            if fields:
-                yield line, fields
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}, line {line}: not comma-separated values ({error}).") from error
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            said = f"{path}, line {line}: not comma-separated values ({error})."
+            reading_options().skip(InputError(said))
+            fields = []
+        if fields is None:
+            return
+        if fields:
+            yield line, fields
+        line = reader.line_num + 1
 
 
-def _tsv_rows(lines, path):
-    return ((n, line.split("\t")) for n, line in enumerate(lines, start=1) if line)
+def _tsv_rows(lines, delimiter):
+    return ((n, line.split(delimiter)) for n, line in enumerate(lines, start=1) if line)
+
+
+def _refuse_delimiter(path):
+    if reading_options().delimiter is not None:
+        raise InputError(f"{path}: `delimiter` is of .csv and .tsv files; this one has none.")
 
 
 def _choose(rows, columns, path):
@@ -129,17 +155,25 @@ def _choose(rows, columns, path):
         indices.append(header.index(column))
     for line, fields in rows:
         if len(fields) != len(header):
-            raise InputError(
+            said = (
                 f"{path}, line {line}: the row has {len(fields)} field{'s'[: len(fields) != 1]}; "
                 f"expected {len(header)} ({listed(header)})."
             )
+            reading_options().skip(InputError(said))
+            continue
         yield line, [fields[index] for index in indices]
 
 
 def _json_rows(lines, columns, path):
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, json_row(line, number, columns, path)
+        if line is None or not line.strip():
+            continue
+        try:
+            row = json_row(line, number, columns, path)
+        except InputError as error:
+            reading_options().skip(error)
+            continue
+        yield number, row
 
 
 def json_row(line, number, columns, path):
@@ -161,7 +195,7 @@ def _json_object(line, number, path):
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
+        raise InputError(f"{path}, line {number}: not JSON ({one_line(error)}).") from error
     if not isinstance(row, dict):
         raise InputError(f"{path}, line {number}: expected a JSON object, {{...}}.")
     return row

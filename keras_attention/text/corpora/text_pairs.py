@@ -3,7 +3,7 @@
 from keras_attention._validation import InputError
 from keras_attention.problem_types import REGRESSION
 from keras_attention.text.corpora.label_values import parse_labels
-from keras_attention.text.corpora.labelled_texts import LabelledTexts, require_strings
+from keras_attention.text.corpora.labelled_texts import LabelledTexts
 from keras_attention.text.corpora.tabular_files import listed, read_columns, read_header
 
 SCORE = "score"  # the column of scores, where there is one
@@ -56,10 +56,10 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None, with
     if score_column is not None and with_scores:
         columns.append(score_column)
     (texts, pairs, *scores), lines = read_columns(path, columns)
-    data = LabelledTexts(texts, pairs, None, lines, str(path))
-    for column, values in ((text_column, texts), (pair_column, pairs)):
-        require_strings(data, column, values)
+    kind = REGRESSION if scores else None
+    data = LabelledTexts(texts, pairs, scores[0] if scores else None, lines, str(path))
+    data = data.sound([text_column, pair_column], score_column, kind)
     if scores:
-        rows = parse_labels(scores[0], REGRESSION, data.place, score_column)
+        rows = parse_labels(data.labels, REGRESSION, data.place, score_column)
         data.labels = [number for (number,) in rows]
     return data

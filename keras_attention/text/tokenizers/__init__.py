@@ -8,7 +8,7 @@ has what `WordPieceTokenizer` has:
 - `encode(texts, pairs=None, max_length=512)`, which returns `Encoded`, `decode(token_ids)`, and
   `in_graph()`, a `tf.Module` with `pack(texts, pairs, max_length)`;
 - `vocabulary_size`, `special_ids` with a padding id, `padding_id`, `mask_id`, `is_continuation`,
-  `pieces(token_ids)` and `describe()`.
+  `pieces(token_ids, texts=())`, which shows unknown words as the texts have them, and `describe()`.
 
 A new tokenizer of language models is a subclass of `LanguageModelTokenizer` in this package and a
 line in `LANGUAGE_MODEL_TOKENIZERS`.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.byte_fallback_json import model_of
 from keras_attention.text.tokenizers.byte_pair_files import start_token
 from keras_attention.text.tokenizers.tokenizer_files import (
@@ -99,9 +100,7 @@ def read_byte_fallback(directory):
 
 def _read_model(path):
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: expected a model of at most {_LARGEST:,} bytes.")
-        return path.read_bytes()
+        return read_regular(path, _LARGEST)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
 

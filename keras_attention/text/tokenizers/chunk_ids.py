@@ -83,6 +83,24 @@ class ChunkIds(dict):
             else:
                 found += self._pieces(word) if len(word) > 1 else self._unknown
 
+    def unknown(self, chunk):
+        """The words of a chunk that are unknown, in order."""
+        parts = self._split_exact(chunk)
+        parts = [part for part in parts if part not in self._exact]
+        words = [word for part in parts for word in self._words(part)]
+        return [word for word in words if word not in self._ids and self._is_unknown(word)]
+
+    def _words(self, part):
+        """The words of a part without special or added tokens."""
+        if not self._normalized:
+            return split_words(part, *self._how)
+        pieces = self._split_normalized(normalize(part, *self._how))
+        pieces = [piece for piece in pieces if piece not in self._normalized]
+        return [word for piece in pieces for word in split_normalized(piece)]
+
+    def _is_unknown(self, word):
+        return len(word) == 1 or self._pieces(word) == self._unknown
+
     def _pieces(self, word):
         """The longest token that begins the word, then the longest that continues it, and so on."""
         if len(word) > LONGEST_WORD:
@@ -100,6 +118,13 @@ class ChunkIds(dict):
             found.append(token_id)
             start, prefix = end, "##"
         return found
+
+
+def split_chunks(text):
+    """The parts of a text between blanks."""
+    for blank in "\t\n\r":
+        text = text.replace(blank, " ")
+    return text.split(" ")
 
 
 def _splitter(tokens):

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, require_positive_integer
 from keras_attention.files import write_atomically
+from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.ibm_model_1 import ibm_model_1
 
 FILE = "shortlist.safetensors"
@@ -101,7 +102,7 @@ class LexicalShortlist:
 
         path = Path(directory) / FILE
         try:
-            arrays = load(path.read_bytes())
+            arrays = load(read_regular(path))
             candidates, frequent = arrays["candidates"], arrays["frequent"]
             if {candidates.dtype, frequent.dtype} != {np.dtype("int32")}:
                 raise ValueError("its arrays are not int32")

@@ -76,6 +76,10 @@ class SentencePieceProcessor:
         """The ids of `text`, END at the end: a list of integers."""
         return [*self._processor.encode(well_formed(text)), self.special_ids.end]
 
+    def pieces(self, text):
+        """The pieces of text of `encode`, but for END. An unknown one is as it stands in `text`."""
+        return self._processor.encode(well_formed(text), out_type=str)
+
     def encode_all(self, texts):
         """`encode` of each of a list of texts: a list of lists.
 

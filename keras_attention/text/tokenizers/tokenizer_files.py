@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import has_half_a_pair, read_json_object, shortened, shortened_json
+from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.special_tokens import require_findable
 from keras_attention.text.tokenizers.wordpiece_vocabulary import AddedToken
 from keras_attention.token_ids import SpecialIds
@@ -159,7 +160,7 @@ def read_template(directory, settings):
     template = settings.get("chat_template")
     if path.is_file():
         try:
-            data = path.read_bytes()
+            data = read_regular(path, LARGEST)
             template = data.decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read as text ({error}).") from error

@@ -3,13 +3,21 @@
 import io
 import re
 
-from keras_attention._validation import InputError, require, require_positive_integer, well_formed
+from keras_attention._validation import (
+    InputError,
+    one_line,
+    require,
+    require_positive_integer,
+    well_formed,
+)
 from keras_attention.text.tokenizers.sentencepiece_processor import exact_scores
 from keras_attention.token_ids import SpecialIds
 
 MODEL_TYPES = ("bpe", "unigram")
 NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
 _TOO_LARGE = re.compile(r"Please set it to a value <= (\d+)")
+# What stands in the trainer's own checks of what normalization leaves.
+_NO_CHARACTERS = re.compile(r"sentences_\.empty|all_chars_count")
 _TOO_SMALL = re.compile(r"smaller than required_chars. \d+ vs (\d+)")
 
 
@@ -42,7 +50,8 @@ def train_sentencepiece(
 
     Raises:
         ValueError: if an argument is out of range.
-        InputError: if the sentences hold no text.
+        InputError: if the sentences hold no text, also where normalization leaves no character, or
+            SentencePiece cannot be trained on them for another reason.
 
     Reference: Kudo and Richardson 2018, "SentencePiece", https://arxiv.org/abs/1808.06226
     """
@@ -93,4 +102,11 @@ def train_sentencepiece(
                 f"A vocabulary of {vocabulary_size:,} is too small for the corpus: its characters "
                 f"and the special tokens alone need {int(too_small.group(1)):,}."
             ) from error
-        raise
+        if _NO_CHARACTERS.search(str(error)):
+            raise InputError(
+                "The corpus holds no text to train a vocabulary on: its normalization, "
+                f"{normalization}, leaves no character of it that SentencePiece reads."
+            ) from error
+        raise InputError(
+            f"SentencePiece cannot train a vocabulary on the corpus: {one_line(error)}"
+        ) from error

@@ -5,8 +5,13 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically, writing
+from keras_attention.json_file import read_json_object
+from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.lexical_shortlist import FILE, LexicalShortlist
 from keras_attention.text.tokenizers.sentencepiece_processor import SentencePieceProcessor
+
+# Not tokenizer.json: that name is of HuggingFace's format, which other programs read.
+DESCRIPTION, FORMER = "translation.json", "tokenizer.json"
 
 
 class TranslationTokenizer:
@@ -23,8 +28,8 @@ class TranslationTokenizer:
         source, target: `SentencePieceProcessor`.
         shared: whether source and target share a model.
 
-    A directory holds `tokenizer.json` and `shared.model`, or `source.model` and `target.model`; and
-    `shortlist.safetensors` if there is a shortlist.
+    A directory holds `translation.json` and `shared.model`, or `source.model` and `target.model`;
+    and `shortlist.safetensors` if there is a shortlist.
 
     >>> tokenizer = TranslationTokenizer(model)
     >>> tokenizer.save("tokenizer")
@@ -124,8 +129,8 @@ class TranslationTokenizer:
         directory = Path(directory)
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        for name in ("tokenizer.json", "shared.model", "source.model", "target.model", FILE):
-            (directory / name).unlink(missing_ok=True)  # tokenizer.json first; it is written last
+        for name in (DESCRIPTION, "shared.model", "source.model", "target.model", FILE):
+            (directory / name).unlink(missing_ok=True)  # the description first; it is written last
         if self.shared:
             write_atomically(directory / "shared.model", self.source.model)
         else:
@@ -134,7 +139,7 @@ class TranslationTokenizer:
         if self.shortlist is not None:
             self.shortlist.save(directory)
         description = {"kind": "sentencepiece", "shared": self.shared}
-        write_atomically(directory / "tokenizer.json", json.dumps(description, indent=2).encode())
+        write_atomically(directory / DESCRIPTION, json.dumps(description, indent=2).encode())
 
     @classmethod
     def load(cls, directory):
@@ -145,12 +150,20 @@ class TranslationTokenizer:
         """
         directory = Path(directory)
         try:
-            shared = json.loads((directory / "tokenizer.json").read_text("utf-8"))["shared"]
-            names = ["shared.model"] if shared else ["source.model", "target.model"]
-            models = [(directory / name).read_bytes() for name in names]
+            description = _description(directory)
+            names = ["shared.model"] if description["shared"] else ["source.model", "target.model"]
+            models = [read_regular(directory / name) for name in names]
             # An artifact has none, and needs no code for it.
             has_one = (directory / FILE).exists()
             shortlist = LexicalShortlist.load(directory) if has_one else None
             return cls(*models, shortlist=shortlist)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{directory}: not a tokenizer directory ({error}).") from error
+
+
+def _description(directory):
+    """What the description says; of a directory of an earlier version it has another name."""
+    former = directory / FORMER
+    if former.is_file() and not (directory / DESCRIPTION).exists():
+        return read_json_object(former)
+    return read_json_object(directory / DESCRIPTION)

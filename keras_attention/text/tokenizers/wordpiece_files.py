@@ -5,7 +5,8 @@ from pathlib import Path
 
 from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
-from keras_attention.json_file import shortened
+from keras_attention.json_file import read_json_object, shortened
+from keras_attention.regular_file import read_regular
 from keras_attention.text.corpora.text_files import decode_lines
 from keras_attention.text.tokenizers.wordpiece_settings import (
     CLASSES_WITHOUT_SEGMENTS,
@@ -22,6 +23,8 @@ from keras_attention.text.tokenizers.wordpiece_settings import (
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS, AddedToken
 
 VOCABULARY, SETTINGS, TOKENIZER = "vocab.txt", "tokenizer_config.json", "tokenizer.json"
+
+LARGEST = 1 << 26  # bytes of a vocabulary, or of the settings beside it
 
 # Older files, which are read where there are such, and config.json of the model.
 SPECIAL_MAP, ADDED, MODEL = "special_tokens_map.json", "added_tokens.json", "config.json"
@@ -206,7 +209,7 @@ def _only(content, name):
 def _read_vocabulary(path):
     """The tokens of a vocab.txt, one a line."""
     try:
-        tokens = decode_lines(path.read_bytes(), path)
+        tokens = decode_lines(read_regular(path, LARGEST), path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     if not tokens:
@@ -235,12 +238,9 @@ def _require_special_tokens(tokens, path):
 
 def _read_json(path):
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object.")
-    return content
+        return read_json_object(path, LARGEST)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def _read_choices(path, content, names):

@@ -7,12 +7,12 @@ from itertools import chain
 import numpy as np
 
 from keras_attention._validation import InputError, require, require_texts
-from keras_attention.text.tokenizers.chunk_ids import ChunkIds
+from keras_attention.text.tokenizers.chunk_ids import ChunkIds, split_chunks
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_TOKEN,
-    LONGEST_WORD,
     SPECIAL_TOKENS,
+    fits_graph,
     require_added_tokens,
     train_wordpiece,
 )
@@ -89,7 +89,7 @@ class WordPieceTokenizer:
         )
         missing = [token for token in SPECIAL_TOKENS if token not in ids]
         require(not missing, "vocabulary", f"one with {SPECIAL_TOKENS}", missing=missing)
-        unfit = [token for token in vocabulary if not _fits_graph(token)]
+        unfit = [token for token in vocabulary if not fits_graph(token)]
         require(
             not unfit,
             "vocabulary",
@@ -123,9 +123,17 @@ class WordPieceTokenizer:
         """Whether each token continues the word of the token before it: a list of V booleans."""
         return [token.startswith("##") for token in self._vocabulary]
 
-    def pieces(self, token_ids):
-        """The tokens as SentencePiece writes them: the first of each word begins with "▁"."""
-        tokens = [self._vocabulary[token_id] for token_id in token_ids]
+    def pieces(self, token_ids, texts=()):
+        """The tokens as SentencePiece writes them: the first of each word begins with "▁".
+
+        An unknown word is as it stands in `texts`, those that the ids were made of, if given.
+        """
+        chunks = chain.from_iterable(map(split_chunks, texts))
+        unknown = chain.from_iterable(map(self._chunks.unknown, chunks))
+        tokens = [
+            next(unknown, "[UNK]") if token_id == self.unknown_id else self._vocabulary[token_id]
+            for token_id in token_ids
+        ]
         return [t[2:] if t.startswith("##") and t != "##" else f"▁{t}" for t in tokens]
 
     def describe(self):
@@ -185,9 +193,7 @@ class WordPieceTokenizer:
 
     def _text_ids(self, text):
         """The ids of one text, without [CLS] and [SEP]."""
-        for blank in "\t\n\r":
-            text = text.replace(blank, " ")
-        return list(chain.from_iterable(map(self._chunks.__getitem__, text.split(" "))))
+        return list(chain.from_iterable(map(self._chunks.__getitem__, split_chunks(text))))
 
     def pack(self, texts, pairs=None, max_length=512):
         """The inputs of a BERT encoder: `encode` as arrays with padding.
@@ -289,12 +295,3 @@ def pair_lengths(first, second, room):
         return first, second
     shorter = min(first, second, room // 2)
     return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
-
-
-def _fits_graph(token):
-    """Whether TensorFlow's operator takes a token: a text need not be able to hold it."""
-    try:
-        size = len(token.removeprefix("##").encode())
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON may hold
-        return False
-    return size <= LONGEST_TOKEN or len(token) > LONGEST_WORD + len("##")

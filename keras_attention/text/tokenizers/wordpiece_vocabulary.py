@@ -194,3 +194,12 @@ def _merge(parts, pair, piece):
             merged.append(parts[position])
             position += 1
     return merged
+
+
+def fits_graph(token):
+    """Whether TensorFlow's operator takes a token: a text need not be able to hold it."""
+    try:
+        size = len(token.removeprefix("##").encode())
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON may hold
+        return False
+    return size <= LONGEST_TOKEN or len(token) > LONGEST_WORD + len("##")

@@ -173,7 +173,7 @@ def test_what_a_training_refuses(data, tmp_path, capfd):
         ((*train_on, "--pooling", "sum"), "--pooling must be one of"),
         ((*train_on, "--scale", 0), "--scale must be a number above 0"),
         ((*train_on, "--pair-column", "fr"), "no column 'fr'"),
-        ((*train_on, "--preset", "huge"), "Unknown preset 'huge'"),
+        ((*train_on, "--preset", "huge"), "Unknown --preset 'huge'"),
         ((*train_on, "--initial-weights", tmp_path / "none"), "neither a run nor a HuggingFace"),
     ):
         status, out, error = run_here(

@@ -94,3 +94,24 @@ print(hashlib.sha256(model).hexdigest())
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         train_sentencepiece(SMALL, *arguments)
+
+
+@pytest.mark.parametrize("model_type", TYPES)
+@pytest.mark.parametrize("lines", [["\u200b", "\ufeff\u200b"], ["\u2585 \u2585"], [" ", "\t"], []])
+def test_a_corpus_without_a_character(lines, model_type):
+    with pytest.raises(InputError, match="^The corpus holds no text to train a vocabulary on") as e:
+        train_sentencepiece(lines, 100, model_type)
+    assert "\n" not in str(e.value) and "trainer_interface" not in str(e.value)
+
+
+def test_another_failure_of_the_trainer_is_a_sentence(monkeypatch):
+    import sentencepiece
+
+    def fail(**_):
+        raise RuntimeError("Internal: something\nelse")
+
+    monkeypatch.setattr(sentencepiece.SentencePieceTrainer, "train", fail)
+    with pytest.raises(
+        InputError, match="cannot train a vocabulary on the corpus: Internal: somet"
+    ):
+        train_sentencepiece(SMALL, 100)

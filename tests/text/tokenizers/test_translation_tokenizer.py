@@ -20,7 +20,7 @@ def test_one_model_for_both(models, tmp_path):
     assert tokenizer.shared
     assert tokenizer.source is tokenizer.target
     tokenizer.save(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["shared.model", "tokenizer.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["shared.model", "translation.json"]
     loaded = TranslationTokenizer.load(tmp_path)
     assert loaded.shared
     assert loaded.source.model == models[0]
@@ -40,7 +40,7 @@ def test_a_model_each(models, tmp_path):
 def test_saving_over_another_kind_leaves_only_the_new_files(models, tmp_path):
     TranslationTokenizer(*models).save(tmp_path)
     TranslationTokenizer(models[0]).save(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["shared.model", "tokenizer.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["shared.model", "translation.json"]
 
 
 def test_in_the_graph_as_outside(models):
@@ -57,10 +57,10 @@ def test_in_the_graph_as_outside(models):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda d: (d / "tokenizer.json").unlink(),
-        lambda d: (d / "tokenizer.json").write_text("{"),
-        lambda d: (d / "tokenizer.json").write_text("[]"),
-        lambda d: (d / "tokenizer.json").write_text("{}"),
+        lambda d: (d / "translation.json").unlink(),
+        lambda d: (d / "translation.json").write_text("{"),
+        lambda d: (d / "translation.json").write_text("[]"),
+        lambda d: (d / "translation.json").write_text("{}"),
         lambda d: (d / "shared.model").unlink(),
         lambda d: (d / "shared.model").write_bytes(b"no model"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import WordPieceTokenizer, read_lines
-from keras_attention.text.tokenizers import chunk_ids, wordpiece_tokenizer
+from keras_attention.text.tokenizers import chunk_ids, wordpiece_vocabulary
 from keras_attention.text.tokenizers.wordpiece_characters import rewrite
 from keras_attention.text.tokenizers.wordpiece_vocabulary import SPECIAL_TOKENS
 from tests.text.tokenizers.wordpiece_references import (
@@ -127,7 +127,7 @@ def test_the_longest_tokens_that_the_graph_takes():
 
 
 def test_longer_tokens_are_refused_because_the_graph_refuses_them(monkeypatch):
-    monkeypatch.setattr(wordpiece_tokenizer, "LONGEST_TOKEN", 1_000)
+    monkeypatch.setattr(wordpiece_vocabulary, "LONGEST_TOKEN", 1_000)
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "日" * 85 + "aa"])
     with pytest.raises(ValueError, match="must suit tensorflow_text.* exceeds the max"):
         tokenizer.in_graph()

@@ -1,0 +1,53 @@
+"""SIGINT and SIGTERM: every command ends with a sentence, wherever it is."""
+
+import os
+import signal
+import sys
+import threading
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+GRACE = 5.0  # seconds within which Python runs again, unless native code waits for something
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM has come. No `Exception`: Keras would raise it anew, with more text.
+
+    Attributes:
+        exit_status: exit status of the command, as in shells.
+    """
+
+    def __init__(self, number):
+        super().__init__(f"stopped by {signal.Signals(number).name}.")
+        self.exit_status = 128 + number
+
+
+def stop_at_signals(program="keras-attention"):
+    """From now on SIGINT and SIGTERM raise `Stopped` in the main thread.
+
+    Where that waits in native code, as a worker does for another one, no exception reaches it: then
+    the process ends with the same sentence and status after `GRACE`.
+    """
+    handled = threading.Event()
+
+    def stop(number, frame):
+        handled.set()
+        raise Stopped(number)
+
+    for number in NUMBERS:
+        signal.signal(number, stop)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def watch():
+        while True:
+            number = os.read(reader, 1)[0]
+            # What has put another handler in the place of this one ends by itself.
+            if number not in NUMBERS or signal.getsignal(number) is not stop:
+                continue
+            handled.wait(GRACE)
+            if not handled.is_set() and signal.getsignal(number) is stop:
+                print(f"{program}: {Stopped(number)}", file=sys.stderr, flush=True)
+                os._exit(128 + number)
+
+    threading.Thread(target=watch, daemon=True).start()

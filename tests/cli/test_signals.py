@@ -1,0 +1,80 @@
+"""SIGINT and SIGTERM end every command in a sentence, wherever it is."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.tasks.small_classifier import write_data
+
+COMMAND = [sys.executable, "-m", "keras_attention.cli.main"]
+
+
+def begun(*arguments, **environment):
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def ended(process, number, after=3.0):
+    """What it says on standard error when a signal comes after some seconds."""
+    time.sleep(after)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert out == ""
+    return err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_waits_for_its_input(number):
+    err = ended(begun("translate", "--model", "none"), number, after=1.0)
+    assert err == f"keras-attention: stopped by {signal.Signals(number).name}.\n"
+
+
+def test_what_waits_in_native_code(tmp_path):
+    """As TensorFlow does for another worker: it begins to wait anew when a signal has come."""
+    code = """
+import ctypes, sys, threading
+from keras_attention.cli import signals
+signals.GRACE = 0.5
+signals.stop_at_signals()
+lock = ctypes.CDLL(None)
+mutex = ctypes.create_string_buffer(128)
+lock.pthread_mutex_lock(mutex)
+print("waiting", file=sys.stderr, flush=True)
+lock.pthread_mutex_lock(mutex)  # for ever
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "waiting\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "keras-attention: stopped by SIGTERM.\n")
+
+
+def test_a_worker_that_waits_for_another_one(tmp_path):
+    data = write_data(tmp_path)
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("", 0)), other.bind(("", 0))
+        ports = [each.getsockname()[1] for each in (one, other)]
+    workers = [f"localhost:{port}" for port in ports]
+    config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": 0}}
+    process = begun(
+        *("train", "classifier", "--train", data / "train.jsonl", "--valid", data / "valid.jsonl"),
+        *("--distribute", "multi-worker", "--output", tmp_path / "run"),
+        TF_CONFIG=json.dumps(config),
+    )
+    err = ended(process, signal.SIGTERM, after=15.0)
+    assert err.splitlines()[-1] == "keras-attention: stopped by SIGTERM."
+    assert not (tmp_path / "run").exists()
