@@ -215,6 +215,21 @@ def replace_part(layer, name, part):
         setattr(layer, name, part)
 
 
+def add_part(layer, name, part):
+    """Makes the layer `part` the attribute `layer.<name>`, also where `layer` is built."""
+    is_locked = layer._tracker.locked
+    layer._tracker.unlock()
+    setattr(layer, name, part)
+    if is_locked:
+        layer._lock_state()
+
+
+def remove_part(layer, name):
+    """Takes `layer.<name>`, a layer, away from a built layer, which no longer holds its weights."""
+    layer._tracker.untrack(getattr(layer, name))
+    delattr(layer, name)
+
+
 def build_metrics(model, y, y_pred):
     """Makes the metrics of `compile`, which else come into being with their first update."""
     metrics = model._compile_metrics
@@ -264,3 +279,17 @@ class FirstBatch:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if iterator is None or not self.build_from_first_batch(iterator):
             super()._maybe_symbolic_build(iterator, data_batch)
+
+
+class AfterBuild:
+    """A mixin of `keras.layers.Layer`, before it among the bases, for what a built layer adds.
+
+    Keras calls a private method where `build` has ended, whatever subclass has overridden it.
+    """
+
+    def after_build(self):
+        """Adds parts to the layer, which is built."""
+
+    def _post_build(self):
+        super()._post_build()
+        self.after_build()

@@ -49,7 +49,9 @@ PUBLIC = {
         "TransformerBlock",
         "TransformerDecoder",
         "TransformerEncoder",
+        "enable_lora",
         "from_keras",
+        "merge_lora",
         "to_keras",
     ],
     "keras_attention.decoding": [
@@ -137,6 +139,7 @@ PUBLIC = {
         "LabelledTexts",
         "LanguageModelBatches",
         "MaskedLMBatches",
+        "SentencePieceEncoderTokenizer",
         "SentencePieceProcessor",
         "SentencePieceTokenizer",
         "TextPairBatches",
@@ -220,7 +223,9 @@ NEVER_SAVED = (
     "OutputProjection",
     "TransformerBlock",
     "Translator",
+    "enable_lora",
     "from_keras",
+    "merge_lora",
     "to_keras",
 )
 SERIALISED = ("keras_attention.layers", "keras_attention.models")

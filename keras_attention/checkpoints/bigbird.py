@@ -1,5 +1,7 @@
 """BigBird's published checkpoints: their config and the names of their tensors."""
 
+from pathlib import Path
+
 from keras_attention._validation import require
 from keras_attention.checkpoints.bert import Bert
 from keras_attention.checkpoints.block_family import DROPOUT, given
@@ -7,6 +9,8 @@ from keras_attention.checkpoints.parts import dense_parts
 from keras_attention.models import BigBirdEncoder, Classifier
 from keras_attention.models.big_bird_encoder import ATTENTION_TYPES
 from keras_attention.models.encoder import encoder_of
+from keras_attention.text.tokenizers import load_encoder_tokenizer
+from keras_attention.text.tokenizers.sentencepiece_encoder_tokenizer import MODEL, TOKENIZER_CLASS
 
 
 class BigBird(Bert):
@@ -60,6 +64,13 @@ class BigBird(Bert):
     def encoder_parts(self, encoder):
         parts = super().encoder_parts(encoder)
         return {name.replace("pooler.dense.", "pooler."): part for name, part in parts.items()}
+
+    def load_tokenizer(self, directory):
+        """That which a directory names, else the one of its files: the published ones have
+        SentencePiece's, some call it by the name of HuggingFace's faster one."""
+        if (Path(directory) / MODEL).exists():
+            return load_encoder_tokenizer(directory, TOKENIZER_CLASS)
+        return super().load_tokenizer(directory)
 
     def head_parts(self, model):
         if not isinstance(model, Classifier):

@@ -26,9 +26,14 @@ from keras_attention.checkpoints.safetensors_file import (
     weights_path,
     write_tensors,
 )
-from keras_attention.checkpoints.sentence_transformers import module_files, with_modules
+from keras_attention.checkpoints.sentence_transformers import (
+    UnknownModule,
+    module_files,
+    with_modules,
+)
 from keras_attention.checkpoints.write_sentence_modules import own_names, write_modules
 from keras_attention.json_file import is_string, json_object_or_empty, listed, whole_read
+from keras_attention.layers.merge_lora import merged_lora
 from keras_attention.models import SentenceEncoder
 from keras_attention.models.encoder import require_taken
 from keras_attention.new_directory import new_directory
@@ -40,6 +45,7 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "tokenizer.model",
+    "spiece.model",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -90,7 +96,11 @@ def _load(directory, task, overrides):
         task = task_of_config(config, family, directory / "config.json")
     require(task in family.tasks, "task", f"None or one of {family.tasks}", task=task)
     if task == EMBEDDING:
-        return with_modules(_load(directory, family.bare_task, overrides), directory)
+        bare = family.bare_task
+        try:
+            return with_modules(_load(directory, bare, overrides), directory)
+        except UnknownModule as error:
+            raise InputError(f"{error} `task` {bare} reads the {bare} alone.") from error
     path = weights_path(directory)
     with open_tensors(path) as file:
         names = tensor_names(file.shapes, family, task != family.bare_task, config)
@@ -210,7 +220,8 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
             sentence-transformers. The same of a `DistilBertEncoder`, and of a `BigBirdEncoder` with
             the random blocks of HuggingFace, whose `Classifier` has its `classifier_options()`. A
             rate of dropout that the family's config has no name for is not written: of a DistilBERT
-            `pooled_dropout` and that of a `TokenClassifier`.
+            `pooled_dropout` and that of a `TokenClassifier`. Adapters of LoRA are merged into the
+            weights that they adapt.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.
@@ -235,7 +246,7 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
     weights = {id(weight) for weight in written.weights}
     parts = family.parts(written).items()
     parts = {name: part for name, part in parts if id(part.variable) in weights}
-    with new_directory(directory, force, _foreign) as temporary:
+    with merged_lora(model), new_directory(directory, force, _foreign) as temporary:
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         (temporary / "config.json").write_text(text, encoding="utf-8")
         tensors = {name: part.stored_value() for name, part in parts.items()}

@@ -42,6 +42,10 @@ ACTIVATIONS = {
 }
 
 
+class UnknownModule(InputError):
+    """A module, or a pooling, is none that a model here has. The encoder can be read without."""
+
+
 def task_of_modules(directory):
     """The task of a directory of sentence-transformers; None of one without modules.json."""
     return EMBEDDING if (Path(directory) / MODULES).is_file() else None
@@ -126,9 +130,9 @@ def _modules(directory):
             )
         library, _, name = kind.rpartition(".")
         if library.partition(".")[0] != "sentence_transformers" or name not in READ:
-            raise InputError(
+            raise UnknownModule(
                 f"{path} names the module {shortened_json(kind)}, of which only "
-                f"{', '.join(READ)} can be read. `task` encoder reads the encoder alone."
+                f"{', '.join(READ)} can be read."
             )
         found.append((name, folder))
     names = [name for name, _ in found]
@@ -181,9 +185,9 @@ def _pooling(path, width):
         modes = [mode for flag, mode in POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
     modes = modes if isinstance(modes, list) else [modes]
     if len(modes) != 1 or modes[0] not in list(POOLINGS):
-        raise InputError(
+        raise UnknownModule(
             f"{path} pools by {', '.join(map(shortened_json, modes)) or 'nothing'}, of which only "
-            f"one of {', '.join(POOLINGS)} can be read. `task` encoder reads the encoder alone."
+            f"one of {', '.join(POOLINGS)} can be read."
         )
     return modes[0]
 

@@ -17,6 +17,13 @@ CONFIG_OPTIONS = (
         choices=("auto", "yes", "no"),
         spelling="jit",
     ),
+    Option(
+        "lora_rank",
+        "keep the initial weights as they are, and train adapters of this rank (LoRA) beside the "
+        "matrices of attention and feed-forward layers",
+        int,
+        metavar="R",
+    ),
     Option("seed", "seed of all random numbers (default: 0)", int, metavar="N"),
     Option(
         "snapshot_every",

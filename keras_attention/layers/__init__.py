@@ -7,6 +7,7 @@ from keras_attention.layers.base_attention import BaseAttention
 from keras_attention.layers.block_sparse_attention import BlockSparseAttention
 from keras_attention.layers.block_sparse_encoder import BlockSparseEncoder
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.enable_lora import enable_lora
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.from_keras import from_keras
 from keras_attention.layers.gated_feed_forward import GatedFeedForward
@@ -16,6 +17,7 @@ from keras_attention.layers.grouped_query_attention import GroupedQueryAttention
 from keras_attention.layers.llama_decoder import LlamaDecoder
 from keras_attention.layers.masked_lm_head import MaskedLMHead
 from keras_attention.layers.maxout import Maxout
+from keras_attention.layers.merge_lora import merge_lora
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
 from keras_attention.layers.output_projection import OutputProjection
@@ -58,7 +60,9 @@ __all__ = [
     "TransformerBlock",
     "TransformerDecoder",
     "TransformerEncoder",
+    "enable_lora",
     "from_keras",
+    "merge_lora",
     "to_keras",
 ]
 

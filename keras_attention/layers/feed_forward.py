@@ -5,14 +5,14 @@ import keras
 from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.matmul import flatten, unflatten
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.clone_initializer import clone_initializer
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FeedForward(Layer):
+class FeedForward(AdaptedLayer):
     """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, the same at every position (equation 2).
 
     Args:
@@ -105,10 +105,21 @@ class FeedForward(Layer):
     def call(self, inputs, training=None):
         require_shapes(self.known_sizes(), inputs=(inputs, "... T D"))
         # One row a token: with more dimensions `Dense` goes through a general contraction.
-        x = self.intermediate(flatten(inputs))
+        x = self._apply("intermediate", flatten(inputs))
         if self.dropout:
             x = self._dropout(x, training=training)
-        return unflatten(self.output_projection(x), inputs)
+        return unflatten(self._apply("output_projection", x), inputs)
+
+    def _apply(self, name, rows):
+        """The part of that name on rows (N, D)."""
+        part = getattr(self, name)
+        if self.adapter(name) is None:
+            return part(rows)
+        return part.activation(self.times(rows, name, part.bias))
+
+    def lora_kernels(self):
+        parts = {"intermediate": self.intermediate, "output_projection": self.output_projection}
+        return {name: (part.kernel, [part.units]) for name, part in parts.items()}
 
     def compute_output_shape(self, inputs_shape):
         require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... T D"))

@@ -5,15 +5,15 @@ from keras import ops
 
 from keras_attention import activations
 from keras_attention._validation import require_positive_integer, require_rate
-from keras_attention.graph.matmul import flatten, linear, unflatten
+from keras_attention.graph.matmul import flatten, unflatten
 from keras_attention.layers import heads
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GatedFeedForward(Layer):
+class GatedFeedForward(AdaptedLayer):
     """(activation(x W) * x V) W_2, the same at every position; with "silu" it is SwiGLU.
 
     One product makes gate and values.
@@ -115,13 +115,18 @@ class GatedFeedForward(Layer):
 
     def call(self, inputs, training=None):
         require_shapes(self.known_sizes(), inputs=(inputs, "... T D"))
-        dtype = self.compute_dtype
-        both = linear(flatten(inputs), self.gate_value_kernel, dtype, self.gate_value_bias)
+        both = self.times(flatten(inputs), "gate_value", self.gate_value_bias)
         gate, value = ops.split(both, 2, axis=-1)
         x = self.activation(gate) * value
         if self.dropout:
             x = self._dropout(x, training=training)
-        return unflatten(linear(x, self.output_kernel, dtype, self.output_bias), inputs)
+        return unflatten(self.times(x, "output", self.output_bias), inputs)
+
+    def lora_kernels(self):
+        return {
+            "gate_value": (self.gate_value_kernel, [self.intermediate_dim] * 2),
+            "output": (self.output_kernel, [self.output_kernel.shape[1]]),
+        }
 
     def compute_output_shape(self, inputs_shape):
         require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... T D"))

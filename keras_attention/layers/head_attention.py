@@ -10,8 +10,8 @@ from keras_attention._validation import (
     require_positive_number,
     require_rate,
 )
-from keras_attention.graph.matmul import scaled_dot_product
-from keras_attention.layers import heads
+from keras_attention.graph.matmul import matmul, scaled_dot_product
+from keras_attention.layers import attention_cache, heads
 from keras_attention.layers.banded_values import banded_values
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.head_projections import HeadProjections
@@ -152,6 +152,33 @@ class HeadAttention(HeadProjections):
 
     def _drop(self, training):
         return functools.partial(self._dropout, training=training) if self.dropout else None
+
+    # A recurrent decoder's attention: see `BaseAttention`.
+
+    def project_keys(self, key):
+        """The keys and values of a source (B, S, Dv) for `attend`, made once."""
+        return self.project(key)
+
+    def initial_state(self, value):
+        """What `attend` remembers from step to step: the position (B, 1) of the next query."""
+        return {"position": ops.zeros((ops.shape(value)[0], 1), dtype="int32")}
+
+    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
+        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
+
+        `state` counts the steps, so `score` and the sliding window get the positions of a call.
+        """
+        output, scores = self.cross_step(
+            query, projected_keys, value_mask, None, state["position"], 1, True, training
+        )
+        return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
+
+    def empty_cache(self, batch_size, length):
+        """A cache of `length` slots for self-attention: see `attention_cache`."""
+        widths = self.key_dim, self.value_dim or self.key_dim
+        return attention_cache.empty_cache(
+            batch_size, self.num_key_value_heads, length, *widths, self.compute_dtype
+        )
 
     def get_config(self):
         return {

@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require, require_positive_integer, take_words
-from keras_attention.graph.matmul import linear, matmul, split_to_axis
-from keras_attention.layers import attention_cache, heads
-from keras_attention.layers.layer import Layer
+from keras_attention.graph.matmul import linear, split_to_axis
+from keras_attention.layers import heads
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.require_shapes import require_head_shapes
 
 REFUSED = {
@@ -28,13 +28,13 @@ PARTS = (
 )
 
 
-class HeadProjections(Layer):
+class HeadProjections(AdaptedLayer):
     """Projections to queries, keys and values of H heads, and from the heads to the output.
 
-    The base of `MultiHeadAttention`, not used by itself. Built with a query's shape alone, one
-    kernel holds queries, keys and values side by side; built with a value's shape too, one holds
-    queries, another keys and values. Where keys and values are made from inputs of different
-    widths, each of the three has its own.
+    The base of `MultiHeadAttention` and `BlockSparseAttention`, not used by itself. Built with a
+    query's shape alone, one kernel holds queries, keys and values side by side; built with a
+    value's shape too, one holds queries, another keys and values. Where keys and values are made
+    from inputs of different widths, each of the three has its own.
 
     Args: those of `MultiHeadAttention` of the same name.
     """
@@ -139,6 +139,11 @@ class HeadProjections(Layer):
             )
         setattr(self, f"{name}_bias", bias)
 
+    def lora_kernels(self):
+        stored = [(n, self._widths[i:j]) for n, i, j in PARTS if hasattr(self, f"{n}_kernel")]
+        stored.append(("output", [self.output_kernel.shape[1]]))
+        return {name: (getattr(self, f"{name}_kernel"), widths) for name, widths in stored}
+
     def project(self, value):
         """The keys and values of a source (B, S, Dv): `{"key": (B, G, S, K), "value": ...}`."""
         value = ops.cast(value, self.compute_dtype)
@@ -177,10 +182,12 @@ class HeadProjections(Layer):
 
     def project_output(self, context):
         """The output (..., output_dim) of what all heads found, (..., H * Kv)."""
-        return linear(context, self.output_kernel, self.compute_dtype, self.output_bias)
+        return self.times(context, "output", self.output_bias)
 
     def _apply(self, inputs, name, first, last):
         """Parts `first` to `last` of (query, key, value) of `inputs`, however they are stored."""
+        if hasattr(self, f"{name}_kernel"):
+            return self.times(inputs, name, getattr(self, f"{name}_bias"))
         kernel, bias = self._stored(name, first, last)
         return linear(inputs, kernel, self.compute_dtype, bias)
 
@@ -191,10 +198,10 @@ class HeadProjections(Layer):
 
     def _stored(self, name, first, last):
         if hasattr(self, f"{name}_kernel"):
-            return getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
+            return self.adapted_kernel(name), getattr(self, f"{name}_bias")
         stored = [(n, i, j) for n, i, j in PARTS if hasattr(self, f"{n}_kernel")]
         stored = [(n, i, j) for n, i, j in stored if i < last and j > first]
-        kernels = [getattr(self, f"{name}_kernel") for name, _, _ in stored]
+        kernels = [self.adapted_kernel(name) for name, _, _ in stored]
         require(
             len({kernel.shape[0] for kernel in kernels}) == 1,
             "key",
@@ -212,33 +219,6 @@ class HeadProjections(Layer):
             kernel = kernel[:, ends[0] : ends[1]]
             bias = None if bias is None else bias[ends[0] : ends[1]]
         return kernel, bias
-
-    # A recurrent decoder's attention: see `BaseAttention`.
-
-    def project_keys(self, key):
-        """The keys and values of a source (B, S, Dv) for `attend`, made once."""
-        return self.project(key)
-
-    def initial_state(self, value):
-        """What `attend` remembers from step to step: the position (B, 1) of the next query."""
-        return {"position": ops.zeros((ops.shape(value)[0], 1), dtype="int32")}
-
-    def attend(self, query, value, projected_keys, value_mask, state, training=None, matmul=matmul):
-        """As `BaseAttention.attend`; the alignment (B, S) is the mean of all heads.
-
-        `state` counts the steps, so `score` and the sliding window get the positions of a call.
-        """
-        output, scores = self.cross_step(
-            query, projected_keys, value_mask, None, state["position"], 1, True, training
-        )
-        return output, ops.mean(scores, axis=1)[:, 0], {"position": state["position"] + 1}
-
-    def empty_cache(self, batch_size, length):
-        """A cache of `length` slots for self-attention: see `attention_cache`."""
-        widths = self.key_dim, self.value_dim or self.key_dim
-        return attention_cache.empty_cache(
-            batch_size, self.num_key_value_heads, length, *widths, self.compute_dtype
-        )
 
     def compute_mask(self, query, mask=None):
         # Keras hands over the masks of (query, value, key) in that order, or that of query alone.

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import require, with_python_numbers
-from keras_attention.keras_private import layers_within
+from keras_attention.keras_private import AfterBuild, layers_within
 
 
 def refuse_to_quantize(name, mode=None, type_check=True, config=None):
@@ -55,7 +55,7 @@ def _remembered(build):
     return build_and_remember
 
 
-class Layer(keras.layers.Layer):
+class Layer(AfterBuild, keras.layers.Layer):
     """A `keras.layers.Layer` that takes NumPy's numbers, and says what it cannot do.
 
     - The arguments of `__init__` may be numbers of NumPy.
@@ -67,12 +67,16 @@ class Layer(keras.layers.Layer):
     - A layer that has a counterpart, named in `stock_layer`, refuses that one's weights in
       `set_weights`, and says how they move: see `from_keras`.
     - A layer with weights remembers the widths that it was built for: see `known_sizes`.
+    - A layer whose parts have adapters of LoRA (`AdaptedLayer`) says so in its config, as `lora`,
+      and makes them anew when it is built.
     """
 
     weight_kinds = ()
     stock_layer = None
     width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
+    takes_lora = False  # whether it is an `AdaptedLayer`
     _built_widths = ()
+    _lora = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -84,7 +88,9 @@ class Layer(keras.layers.Layer):
     def __init__(self, **kwargs):
         refuse_bidirectional(type(self), kwargs)
         rules = {name: kwargs.pop(name, None) for name in _rules(self.weight_kinds)}
+        lora = kwargs.pop("lora", None)
         super().__init__(**kwargs)
+        self._lora = None if lora is None else tuple(lora)
         for name, rule in rules.items():
             setattr(self, name, _module_of(name).get(rule))
         if self.dtype_policy.quantization_mode is not None:
@@ -134,10 +140,45 @@ class Layer(keras.layers.Layer):
 
     def get_config(self):
         rules = {name: _module_of(name).serialize(rule) for name, rule in self.part_rules().items()}
-        return {**super().get_config(), **rules}
+        lora = {} if self.built or self._lora is None else {"lora": list(self._lora)}
+        return {**super().get_config(), **rules, **lora, **lora_config(self)}
+
+    def after_build(self):
+        if self._lora is not None:
+            restore_lora(self, self._lora)
 
     def quantize(self, mode=None, type_check=True, config=None):
         refuse_to_quantize(type(self).__name__, mode)
+
+
+def adapted_parts(layer):
+    """The `AdaptedLayer`s within a layer or a model, at any depth, in an order that stays."""
+    return [x for x in layers_within(layer) if isinstance(x, Layer) and x.takes_lora]
+
+
+def lora_config(layer):
+    """What a config says of the adapters within a layer or a model: nothing where there are none.
+
+    Returns:
+        `{"lora": [...]}` with rank and alpha, or None, of each of `adapted_parts`; or `{}`.
+    """
+    parts = adapted_parts(layer)
+    entries = [[x.lora_rank, x.lora_alpha] if x.lora_enabled else None for x in parts]
+    return {"lora": entries} if any(entries) else {}
+
+
+def restore_lora(layer, entries):
+    """Enables LoRA within a built layer or model as a `lora_config` says."""
+    parts = adapted_parts(layer)
+    require(
+        len(parts) == len(entries),
+        "lora",
+        f"rank and alpha, or None, of each of the {len(parts)} layers that take adapters",
+        lora=list(entries),
+    )
+    for part, entry in zip(parts, entries, strict=True):
+        if entry is not None and not part.lora_enabled:  # a shared one may have been restored
+            part.enable_lora(*entry)
 
 
 def _rules(kinds):

@@ -43,8 +43,9 @@ def output_projection(layer, reverse=False):
         return None
     kind, dtype = type(layer), layer.compute_dtype
     if kind is TokenAndPositionEmbedding and reverse:
-        kernel = layer.token_embeddings if layer.tie_weights else layer.output_kernel
-        return OutputProjection(kernel, None, layer.tie_weights, dtype)
+        tied = layer.tie_weights
+        kernel = layer.adapted_kernel("token_embeddings") if tied else layer.output_kernel
+        return OutputProjection(kernel, None, tied, dtype)
     if kind not in (keras.layers.Dense, keras.layers.ReversibleEmbedding):
         return None
     if layer.quantization_mode is not None or layer.lora_enabled:

@@ -9,7 +9,7 @@ from keras_attention.graph import rnn_cells
 from keras_attention.graph.matmul import matmul
 from keras_attention.layers.layer import Layer
 from keras_attention.layers.require_shapes import require_recurrent_shapes
-from keras_attention.layers.run_steps import run_steps
+from keras_attention.layers.run_steps import require_steps, run_steps
 
 
 def _build(layer, *shapes):
@@ -86,9 +86,8 @@ class RecurrentDecoder(Layer):
         self.cells = list(stacked) if isinstance(stacked, (list, tuple)) else [stacked]
         are_cells = [hasattr(x, "state_size") and hasattr(x, "output_size") for x in self.cells]
         require(all(are_cells or [False]), "cell", "a Keras RNN cell or a list of such", cell=cell)
-        self.attention = attention
-        self.readout = readout
-        self.bridge = bridge
+        require_steps(attention)
+        self.attention, self.readout, self.bridge = attention, readout, bridge
         self.supports_masking = True
 
     width_axes = {"inputs": "E", "value": "W"}

@@ -2,8 +2,23 @@
 
 from keras import ops
 
+from keras_attention._validation import require
 from keras_attention.graph import rnn_cells
 from keras_attention.graph.recurrence import recurrence
+
+
+def require_steps(attention):
+    """Raises `ValueError` unless an attention, or None, can attend step by step.
+
+    One that reads whole sequences alone, as `BlockSparseAttention` does, cannot.
+    """
+    require(
+        attention is None or all(hasattr(attention, name) for name in ("initial_state", "attend")),
+        "attention",
+        "None or a layer that attends step by step, such as an `AdditiveAttention` or a "
+        "`MultiHeadAttention`",
+        attention=attention,
+    )
 
 
 def run_steps(decoder, tokens, constants, return_alignment=False, training=None):

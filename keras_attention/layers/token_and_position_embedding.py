@@ -10,8 +10,8 @@ from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
 from keras_attention.graph.matmul import linear
 from keras_attention.keras_private import set_mask
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.clone_initializer import clone_initializer
-from keras_attention.layers.layer import Layer
 from keras_attention.layers.position_embedding import PositionEmbedding
 from keras_attention.layers.require_shapes import require_shapes
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
@@ -20,7 +20,7 @@ POSITIONS = ("learned", "sinusoidal", None)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TokenAndPositionEmbedding(Layer):
+class TokenAndPositionEmbedding(AdaptedLayer):
     """The sum of a token's embedding and its position; with `reverse=True` the output projection.
 
     Args:
@@ -66,6 +66,8 @@ class TokenAndPositionEmbedding(Layer):
 
     stock_layer = "keras_hub.layers.TokenAndPositionEmbedding"
     weight_kinds = ("embeddings",)
+    lora_kind = "embeddings"
+    lora_by_default = False  # what fine-tuning learns is seldom in the tokens
 
     def __init__(
         self,
@@ -142,14 +144,13 @@ class TokenAndPositionEmbedding(Layer):
     def call(self, inputs, start_index=0, reverse=False, positions=None, segment_ids=None):
         if reverse:
             require_shapes({"D": self.embedding_dim}, inputs=(inputs, "B D | ... B T D"))
-            if self.tie_weights:
-                kernel = ops.transpose(ops.cast(self.token_embeddings, self.compute_dtype))
-            else:
-                kernel = self.output_kernel
-            return linear(inputs, kernel, self.compute_dtype)
+            return self._logits(inputs)
         # Rows are taken before the cast, so that their gradient stays as sparse as the batch.
-        tokens = ops.take(self.token_embeddings, checked_ids(inputs, self.vocabulary_size), axis=0)
-        tokens = ops.cast(tokens, self.compute_dtype)
+        ids = checked_ids(inputs, self.vocabulary_size)
+        tokens = ops.cast(ops.take(self.token_embeddings, ids, axis=0), self.compute_dtype)
+        adapter = self.adapter("token_embeddings")
+        if adapter is not None:
+            tokens = tokens + adapter.rows(ids, self.compute_dtype)
         if self.scale:
             tokens = tokens * math.sqrt(self.embedding_dim)
         if self.position_layer is None:
@@ -162,6 +163,20 @@ class TokenAndPositionEmbedding(Layer):
         if positions is not None:
             return tokens + self.position_layer(tokens, positions=positions)
         return tokens + self.position_layer(row, start_index=start_index)
+
+    def _logits(self, inputs):
+        if not self.tie_weights:
+            return linear(inputs, self.output_kernel, self.compute_dtype)
+        kernel = ops.transpose(ops.cast(self.token_embeddings, self.compute_dtype))
+        logits = linear(inputs, kernel, self.compute_dtype)
+        adapter = self.adapter("token_embeddings")
+        if adapter is None:
+            return logits
+        return logits + adapter.product_with_transposed(inputs, self.compute_dtype)
+
+    def lora_kernels(self):
+        # An output projection with a matrix of its own stays trainable, as in Keras.
+        return {"token_embeddings": (self.token_embeddings, [self.embedding_dim])}
 
     def compute_mask(self, inputs, mask=None):
         if not self.mask_zero:

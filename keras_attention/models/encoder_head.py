@@ -87,6 +87,9 @@ class EncoderHead(Model):
         """The arguments of this head on another encoder, a dict."""
         return {name: getattr(self, name) for name in self.head_config}
 
+    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
+        self.encoder.enable_lora(rank, lora_alpha, a_initializer, b_initializer)
+
     @property
     def dtype_of_head(self):
         """The dtype policy of the encoder, which the head shares."""

@@ -100,6 +100,9 @@ class MaskedLM(EncoderHead):
 
         return None if self.masked_lm.projection() is None else (sequence, finish)
 
+    def hidden_states(self):
+        return super().hidden_states()  # of this class too, whose `call` is the graph's
+
     # Keras takes None for an optional input, but no dict that lacks it.
 
     def __call__(self, inputs, *args, **kwargs):

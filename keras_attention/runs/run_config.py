@@ -16,12 +16,17 @@ from keras_attention._validation import (
 LARGEST_SEED = 2**32 - 1  # that NumPy's global generator takes
 
 
+@dataclasses.dataclass
 class RunConfig:
     """The base class of the dataclasses that hold a training's options.
 
     `config.json` of a run holds all fields. A subclass has the fields `kind`, with a default,
     `epochs`, `seed`, `vocabulary_size`, `max_sequence_length`, `max_buckets`, `learning_rate`,
     `clip_norm`, `dropout` and `snapshot_every`.
+
+    Args:
+        lora_rank: rank of the adapters that are trained in the place of `initial_weights`, or None
+            to train these.
 
     Attributes:
         changeable: names of the fields that a training which resumes may change, beside those that
@@ -32,12 +37,17 @@ class RunConfig:
             training.
         normalized: the defaults of fields that a subclass writes out in full.
         data: names of the fields that say where the data are. They may change where these do not.
+        lora_factor: what the default of `learning_rate` is multiplied by where adapters are
+            trained.
     """
+
+    lora_rank: int | None = dataclasses.field(default=None, kw_only=True)
 
     changeable = frozenset()
     of_kept_weights = of_answers = frozenset()
     normalized = {}
     data = ("train", "valid", "initial_weights", "teacher")
+    lora_factor = 1
     _given = None
 
     def to_dict(self):
@@ -63,6 +73,9 @@ class RunConfig:
     @classmethod
     def of_given(cls, given, **suited):
         """The config of the options that a user gives, over those that suit a preset."""
+        if given.get("lora_rank") is not None and "learning_rate" not in given:
+            rate = suited.get("learning_rate", cls.learning_rate)
+            suited["learning_rate"] = rate * cls.lora_factor
         config = cls(**{**suited, **given})
         config._given = (dict(given), config.to_dict())
         return config
@@ -184,6 +197,12 @@ def require_training(config, *sizes):
     require(jit in (True, False, "auto"), "jit_compile", "True, False or 'auto'", jit_compile=jit)
     if config.dropout is not None:
         require_rate("dropout", config.dropout)
+    if config.lora_rank is not None:
+        require_positive_integer("lora_rank", config.lora_rank)
+        if config.initial_weights is None:
+            raise InputError(
+                "`lora_rank` is for `initial_weights`: random weights would stay random."
+            )
 
 
 def require_encoder_training(config):

@@ -190,8 +190,15 @@ def _misfit(encoder, source):
     return None
 
 
+def _learned(layer):
+    """The weights of a layer that are numbers: a plan of blocks follows from its arguments."""
+    from keras.backend import is_float_dtype
+
+    return [weight for weight in layer.weights if is_float_dtype(weight.dtype)]
+
+
 def _shapes(layer):
-    return [tuple(weight.shape) for weight in layer.weights]
+    return [tuple(weight.shape) for weight in _learned(layer)]
 
 
 def layers_to_take(count, of):
@@ -207,7 +214,7 @@ def _copy_layers(encoder, source):
     """Gives an encoder the weights of another that fit; the indices of the blocks it has taken."""
     taken = layers_to_take(len(encoder.blocks), len(source.blocks))
     for block, index in zip(encoder.blocks, taken, strict=True):
-        block.set_weights(source.blocks[index].get_weights())
+        _copy(block, source.blocks[index])
     for own, other in zip(encoder.embedding.weights, source.embedding.weights, strict=True):
         own.assign(other.numpy()[: own.shape[0]])  # of the positions the first
     blocks = {block.name for block in (*encoder.blocks, encoder.embedding)}
@@ -259,7 +266,12 @@ def copy_layers_of_same_name(model, source, besides=()):
         other = known.get(layer.name)
         fits = other is not None and type(other) is type(layer) and layer.weights
         if fits and layer.name not in besides and _shapes(layer) == _shapes(other):
-            layer.set_weights(other.get_weights())
+            _copy(layer, other)
+
+
+def _copy(layer, source):
+    for own, other in zip(_learned(layer), _learned(source), strict=True):
+        own.assign(other)
 
 
 def with_teacher(task, config, initial, teacher, say):

@@ -1,6 +1,7 @@
 """Export, whatever the task: from a run, or from a model, to an artifact directory."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 from keras_attention._validation import InputError, with_article
@@ -12,7 +13,7 @@ from keras_attention.artifacts.formats import (
     write_formats,
 )
 from keras_attention.artifacts.manifest import SIZES, foreign_to_artifact, write_manifest
-from keras_attention.artifacts.parity import ParityError
+from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.artifacts.precision_loss import check_losses, loss_report, require_precision
 from keras_attention.artifacts.write_model_card import write_model_card
 from keras_attention.json_file import shortened
@@ -22,6 +23,24 @@ from keras_attention.tasks import task_of
 from keras_attention.tasks.load import read_run
 
 
+def _with_merged_model(export):
+    """`export`, during which the adapters of a model that it is given are merged."""
+
+    @functools.wraps(export)
+    def merged_export(source, *args, **kwargs):
+        import keras
+
+        from keras_attention.layers.merge_lora import merged_lora
+
+        if not isinstance(source, keras.Model):  # a run, which is merged for good
+            return export(source, *args, **kwargs)
+        with merged_lora(source):
+            return export(source, *args, **kwargs)
+
+    return merged_export
+
+
+@_with_merged_model
 def export(
     source,
     output,
@@ -47,6 +66,7 @@ def export(
     float32 must give Keras' answers. One in lower precision may differ: the manifest says how
     often, and a bound says what it may lose (0.05 BLEU as float16 and 0.3 as int8, 0.1 and 0.5
     points of accuracy, 0.1 and 1 hundredths of the rank correlation of sentence vectors).
+    Adapters of LoRA are merged into the weights that they adapt.
 
     Args:
         source: path of a run directory, or a Keras model of this package.
@@ -62,8 +82,8 @@ def export(
             precision may lose, in the place of its bound.
         say: function that is told of progress.
         examples: list of strings to compare on; of a translator also `Sentences` with references,
-            of a classifier also `LabelledTexts`. By default the files that `options` name, the
-            run's own validation data, or the built-in corpus.
+            of a classifier and of sentence vectors also `LabelledTexts`. By default the files that
+            `options` name, the run's own validation data, or the built-in corpus.
         search: how a translator decodes: a dict of fields of `SearchOptions`, over those of the
             run, or of `sample=True` and fields of `SamplingOptions`.
         custom_objects: as that of `keras_attention.load`, for a run.
@@ -94,6 +114,7 @@ def export(
     task, config, user = _user(
         source, tokenizer, labels, search, options, custom_objects, kind, config
     )
+    _require_examples_of(task, examples)
     require_dtypes(formats, user.model)
     options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
@@ -134,6 +155,7 @@ def export(
             try:
                 manifest["parity"][name] = comparison.check(candidate, name, lower is not None)
             except ParityError as error:
+                _require_no_padding_read(comparison, user, error)
                 raise ParityError(f"{error}{dtype_hint(user.model)}") from error
             scores = comparison.scores(candidate)
             if scores is not None:
@@ -153,6 +175,8 @@ def export(
 
 def _user(source, tokenizer, labels, search, options, custom_objects, kind, config):
     """The task, the config and the object for users of a run or of a model."""
+    from keras_attention.layers.merge_lora import merge_lora
+
     if isinstance(source, (str, Path)):
         of_model = {"tokenizer": tokenizer, "labels": labels, "config": config}
         given = [f"`{name}`" for name, value in of_model.items() if value is not None]
@@ -166,6 +190,7 @@ def _user(source, tokenizer, labels, search, options, custom_objects, kind, conf
         _refuse(source, task, options, search)
         # The config of the model, which may have been replaced meanwhile.
         task, config, *parts, answer = read_run(source, custom_objects, kind=task.kind, **search)
+        merge_lora(parts[0])
         return task, config, task.wrap(*parts, config, answer)
     from keras_attention.tasks.save_run import task_of_model
 
@@ -181,6 +206,25 @@ def _user(source, tokenizer, labels, search, options, custom_objects, kind, conf
     return task, config, task.wrap(source, tokenizer, config, answer)
 
 
+def _require_no_padding_read(comparison, user, error):
+    """Raises `ParityError` if padding changes what Keras itself answers, so that no format agrees.
+
+    Args:
+        comparison: the `Comparison`.
+        user: the object in Keras.
+        error: what a format has failed by.
+    """
+    try:
+        comparison.check(user, "Keras", False)
+    except ParityError:
+        sizes = " and of ".join(map(str, BATCH_SIZES))
+        raise ParityError(
+            f"The {type(user.model).__name__} reads padding: in Keras itself texts have other "
+            f"answers in batches of {sizes}, and no format can agree with both. Leave out what its "
+            "`padding_mask` is 0 at."
+        ) from error
+
+
 def _require_examples(examples):
     """Raises `InputError` unless `examples` are None, a list of strings, or a dataclass of them."""
     if isinstance(examples, (list, tuple)):
@@ -189,6 +233,17 @@ def _require_examples(examples):
         holds = examples is None or dataclasses.is_dataclass(examples)
     if not holds:
         raise InputError(f"`examples` must be a list of strings. Received: {shortened(examples)}")
+
+
+def _require_examples_of(task, examples):
+    """Raises `InputError` for a dataclass of examples that is another task's."""
+    name = type(examples).__name__
+    if dataclasses.is_dataclass(examples) and name not in task.example_classes:
+        others = "".join(f" or {known}" for known in task.example_classes)
+        raise InputError(
+            f"`examples` of {with_article(task.kind)} must be a list of strings{others}. "
+            f"Received: {name}"
+        )
 
 
 def _refuse(source, task, options, search):

@@ -112,7 +112,11 @@ def _parts(directory, head, custom_objects):
     from keras_attention.checkpoints import load_hugging_face, load_tokenizer
     from keras_attention.checkpoints.hugging_face import has_head
     from keras_attention.checkpoints.hugging_face_config import read_family
-    from keras_attention.checkpoints.sentence_transformers import declared_pooling, task_of_modules
+    from keras_attention.checkpoints.sentence_transformers import (
+        declared_pooling,
+        task_of_modules,
+        with_modules,
+    )
 
     family = read_family(directory)
     if "encoder" not in family.tasks:
@@ -120,8 +124,11 @@ def _parts(directory, head, custom_objects):
             f"{directory} is a published directory of a {family.name}, which has no encoder to "
             "begin with."
         )
-    has_own = head is not None and (task_of_modules(directory) == head or has_head(directory, head))
+    has_modules = head is not None and task_of_modules(directory) == head
+    has_own = head is not None and not has_modules and has_head(directory, head)
     model = load_hugging_face(directory, task=head if has_own else "encoder")
+    if has_modules:
+        model = with_modules(model, directory)
     pooling = declared_pooling(directory, own_encoder(model).hidden_dim)
     return model, load_tokenizer(directory), pooling
 

@@ -25,6 +25,7 @@ class Task:
         no_attention: which of "pair" and "grid" make no sense in pictures of its attention.
         decoding_names: names of the options that say how its models decode, which `load`,
             `evaluate` and `export` take; empty where nothing is decoded.
+        example_classes: names of the dataclasses that `examples` of an export may be.
         example_options: names of the `export_options` that `examples` takes; `graph` takes the
             others, but for `decoding_names`.
         run_fields: the fields that the config of a run must have, for `json_file.require_fields`;
@@ -47,7 +48,7 @@ class Task:
     export_options = ()
     evaluate_options = ()
     decoding_names = ()
-    example_options = ()
+    example_classes = example_options = ()
     no_attention = ()
     run_fields = {}
     further_fields = ("initial_weights", "max_sequence_length")

@@ -7,6 +7,7 @@ from keras_attention.runs.fit import fit
 from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
+from keras_attention.tasks.adapt_model import adapt_model
 from keras_attention.tasks.distillation import distiller, with_teacher
 from keras_attention.tasks.load import load_run
 from keras_attention.training.choose_jit import AUTO, choose_jit
@@ -68,11 +69,16 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
 
 
 def _train(task, run, custom_objects):
+    from keras_attention.layers.merge_lora import merge_lora
+
     config = run.config
     # All that may be wrong with the user's files shows before anything is written.
     teacher = task.read_teacher(config, custom_objects)
     rows = task.read_data(config, run)
     initial = task.read_initial(config, custom_objects)
+    for source in (initial, teacher):  # either may have been trained by adapters
+        if source is not None and source.model is not None:
+            merge_lora(source.model)
     run.require_data(
         **{
             "training data": rows.train if rows.corpus is None else rows.corpus.fingerprint,
@@ -88,6 +94,8 @@ def _train(task, run, custom_objects):
     )
     batches, valid_batches = task.make_batches(config, tokenizer, rows, run.say)
     student = task.make_model(config, tokenizer, initial)
+    if config.lora_rank is not None:
+        adapt_model(student, config, run.say)
     # The same weights are another model with other heads or another activation.
     free = DROPOUT if "dropout" in config.changeable else ()
     run.require_model(architecture(student, free), custom_code(custom_objects))

@@ -29,6 +29,7 @@ _MODULES = {
     "read_parallel": "corpora.text_files",
     "read_texts": "corpora.labelled_texts",
     "reading_as": "corpora.reading_options",
+    "SentencePieceEncoderTokenizer": "tokenizers.sentencepiece_encoder_tokenizer",
     "SentencePieceProcessor": "tokenizers.sentencepiece_processor",
     "SentencePieceTokenizer": "tokenizers.sentencepiece_tokenizer",
     "split_labelled": "corpora.labelled_texts",

@@ -1,18 +1,39 @@
 """A student or a teacher as `Distiller` reads it: outputs and hidden states in one pass."""
 
+import contextlib
+
 import keras
 
 from keras_attention import masks
 from keras_attention._validation import require
-from keras_attention.keras_private import graph_of
+from keras_attention.keras_private import call_of, graph_of
 from keras_attention.training.exact_training import ExactTraining
 from keras_attention.training.projected_terms import gives_projection
+
+
+@contextlib.contextmanager
+def _noted_outputs(operation):
+    """A list that gets what an operation of a graph returns, whenever it is called in the block."""
+    noted, call = [], operation.call
+
+    def noting_call(*args, **kwargs):
+        noted.append(call(*args, **kwargs))
+        return noted[-1]
+
+    operation.call = noting_call
+    try:
+        yield noted
+    finally:
+        del operation.call  # the method of its class is there again
 
 
 class DistilledModel:
     """What a model gives for its inputs: its logits, and the hidden states before them.
 
     It is no layer: whoever holds it does not hold the model's weights.
+
+    A subclass with a `call` of its own is called, and its hidden states are what the layer at the
+    end of its encoder returns meanwhile. Any other model is its graph.
 
     Args:
         model: a built `keras.Model` of one output, or with an output called "logits".
@@ -53,6 +74,7 @@ class DistilledModel:
         self._hidden = self._hidden_states(argument, layer) if has_hidden else None
         self.width = None if self._hidden is None else self._hidden.shape[-1]
         self._with_hidden = self._of_graph([self.logits, self._hidden]) if has_hidden else None
+        self._is_graph = has_hidden and self._calls_its_graph()
         found = None
         if self._is_own and gives_projection(model, "before_projection"):
             found = model.before_projection()
@@ -75,6 +97,14 @@ class DistilledModel:
         )
         return found
 
+    def _calls_its_graph(self):
+        """Whether a call of the model is what its graph says, not a `call` of a subclass's own."""
+        if self._is_own:
+            return gives_projection(self.model, "hidden_states")
+        kinds = type(self._with_hidden), keras.Sequential
+        own = type(self.model)
+        return any((own.call, own.__call__) == (kind.call, kind.__call__) for kind in kinds)
+
     def _of_graph(self, tensors):
         """A model of the same inputs and layers that returns a list of tensors of its graph."""
         if self._is_own:
@@ -89,10 +119,21 @@ class DistilledModel:
 
     def outputs(self, inputs, training):
         """The logits (B, ..., C), and the hidden states (B, ..., D) or None."""
-        if self._with_hidden is not None:
+        if self._is_graph:
             return tuple(self._with_hidden(self._given(inputs), training=training))
-        found = self.model(inputs, training=training)
-        return (found["logits"] if self._picks_logits else found), None
+        noted = [None]
+        if self._hidden is None:
+            found = self.model(inputs, training=training)
+        else:
+            layer, _, _ = call_of(self._hidden)
+            with _noted_outputs(layer) as noted:
+                found = self.model(inputs, training=training)
+            if not noted:
+                raise ValueError(
+                    f"`call` of a {type(self.model).__name__} must call the layer {layer.name!r}, "
+                    "whose output are its hidden states; or give `weights` without hidden states."
+                )
+        return (found["logits"] if self._picks_logits else found), noted[-1]
 
     def projected(self, inputs, training):
         """As `outputs`, with `(rows, OutputProjection)` in the place of logits.

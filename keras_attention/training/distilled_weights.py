@@ -6,6 +6,7 @@ from keras import ops, tree
 from keras_attention import masks
 from keras_attention.keras_private import set_mask
 from keras_attention.training.label_smoothed_cross_entropy import LabelSmoothedCrossEntropy
+from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import class_targets
 from keras_attention.training.with_axes_of import with_axes_of, without_last_axis
 
@@ -67,20 +68,32 @@ def soft_weights(loss, targets, outputs, weights):
     return own if weights is None else own * with_axes_of(own, weights, "`sample_weight`")
 
 
-def without_padding(given, part, outputs, token_mask):
+def without_padding(given, part, outputs, token_mask, loss):
     """The part and the outputs of which the hard loss is taken.
 
     A weight of 0 counts in the divisor of Keras' default reduction, and what is masked out does
-    not: so padding gets a mask where arrays may have one, which those of JAX may not.
+    not: so padding gets a mask where arrays may have one. Those of JAX may not: there the weights
+    of tokens make good for the divisor, as Keras does it with a mask.
 
     Args:
         given, part: before and after `weighted_part`.
         outputs: (B, ..., C).
         token_mask: as in `weighted_part`.
+        loss: what the model was compiled with.
     """
     mask = counted_tokens(given[0], outputs, token_mask)
-    if mask is None or keras.backend.backend() != "tensorflow":
+    if mask is None:
         return part, outputs
+    if keras.backend.backend() != "tensorflow":
+        (loss,) = tree.flatten(loss)
+        # The name of a loss, or a function, has the default reduction.
+        if getattr(loss, "reduction", "mean") not in ("mean", "sum_over_batch_size"):
+            return part, outputs
+        if isinstance(loss, TokenLoss):  # which divides by the sum of weights
+            return part, outputs
+        x, y, weights = part
+        mask = ops.cast(mask, "float32")
+        return (x, y, weights * ops.divide_no_nan(1.0, ops.mean(mask))), outputs
     mask, outputs = masks.combine(masks.implicit_mask(outputs), mask), ops.copy(outputs)
     set_mask(outputs, mask)
     return given, outputs

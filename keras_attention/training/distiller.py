@@ -184,7 +184,7 @@ class Distiller(ExactTraining, keras.Model):
             found.append((soft, *mean_of_counted(losses, weights, rows)))
         if hard:
             mask = self._student.token_mask(given[0], None)
-            part, outputs = without_padding(given, part, student[0], mask)
+            part, outputs = without_padding(given, part, student[0], mask, self.loss)
             ((factor, mean, count),) = loss_terms(self, part, rows, outputs, eagerly)
             found.append((hard, factor * mean, count))
         if hidden:

@@ -9,17 +9,12 @@ from keras_attention._validation import require, require_positive_integer, requi
 from keras_attention.graph.matmul import flatten, linear
 from keras_attention.training.row_chunks import (
     add_gradients,
+    counted_rows,
     even_chunks,
-    gold_difference,
     gradient_scales,
     scaled_gradients,
     scan_counted,
-)
-from keras_attention.training.token_metrics import (
-    log_normalizers,
-    softmax_parts,
-    target_logits,
-    tie_shares,
+    smoothed_chunk,
 )
 
 CHUNK_SIZE = 256  # rows; docs/lab-notes.md has what others take
@@ -109,12 +104,7 @@ def linear_cross_entropy(
     dtype = keras.backend.standardize_dtype(hidden.dtype if dtype is None else dtype)
     options = _Options(label_smoothing, transposed, dtype, with_accuracies, training)
     shape = ops.shape(targets)
-    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))  # (N,)
-    is_counted = ops.not_equal(weights, 0.0)
-    if counted is not None:
-        is_counted = ops.logical_or(is_counted, ops.reshape(ops.cast(counted, "bool"), (-1,)))
-    # What does not count may be no class at all, such as -100.
-    targets = ops.where(is_counted, ops.cast(ops.reshape(targets, (-1,)), "int32"), 0)
+    targets, weights, is_counted = counted_rows(targets, weights, counted)
 
     def run(*tensors):
         # A tape that records would have TensorFlow build the gradient of the loop, which nobody
@@ -168,28 +158,15 @@ def _chunk(sums, rows, targets, weights, kernel, bias, scales, options):
         `sums`, the float32 gradients of kernel and bias so far, with this chunk's; and losses (t,),
         a list of scores (t,), and a list of the gradient (t, D) of the rows, or of nothing.
     """
-    size = kernel.shape[0 if options.transposed else 1]
-    other = options.label_smoothing / (size - 1) if options.label_smoothing else 0.0
-    gold = 1.0 - options.label_smoothing
     columns = ops.transpose(kernel) if options.transposed else kernel  # (D, V)
     logits = ops.cast(linear(rows, columns, options.dtype, bias), "float32")  # (t, V)
-    maxima, exponentials, totals = softmax_parts(logits)
-    normalizers, of_targets = log_normalizers(maxima, totals), target_logits(logits, targets)
-    losses = normalizers - (gold - other) * of_targets
-    if other:
-        losses = losses - other * ops.sum(logits, axis=-1)
-    scores = [of_targets - normalizers]
-    if options.with_accuracies:
-        scores.append(tie_shares(logits, of_targets, maxima))
+    losses, scores, gradient = smoothed_chunk(
+        logits, targets, options.label_smoothing, options.with_accuracies
+    )
     if not options.training:
         return sums, (losses, scores, [])
     for_weights, for_rows = scales
-    factors = ops.expand_dims(weights * for_weights, 1)  # (t, 1)
-    difference = exponentials * (factors / totals)
-    if other:
-        difference = difference - other * factors
-    of_gold = (other - gold) * ops.squeeze(factors, 1)
-    difference = gold_difference(difference, targets, of_gold)
+    difference = gradient(weights * for_weights)
     sums, of_rows = add_gradients(
         sums, difference, rows, kernel, for_rows, options.transposed, options.dtype
     )

@@ -8,19 +8,14 @@ from keras_attention.graph.matmul import flatten, linear
 from keras_attention.training.linear_cross_entropy import CHUNK_SIZE
 from keras_attention.training.row_chunks import (
     add_gradients,
+    counted_rows,
     even_chunks,
-    gold_difference,
     gradient_scales,
     scaled_gradients,
     scan_counted,
+    smoothed_chunk,
 )
 from keras_attention.training.soft_targets import divergences
-from keras_attention.training.token_metrics import (
-    log_normalizers,
-    softmax_parts,
-    target_logits,
-    tie_shares,
-)
 
 
 class _Options(NamedTuple):
@@ -92,11 +87,7 @@ def linear_distillation(
         teacher_projection._replace(kernel=None, bias=None),
         with_accuracies,
     )
-    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))  # (N,)
-    is_counted = ops.not_equal(weights, 0.0)
-    if counted is not None:
-        is_counted = ops.logical_or(is_counted, ops.reshape(ops.cast(counted, "bool"), (-1,)))
-    targets = ops.where(is_counted, ops.cast(ops.reshape(targets, (-1,)), "int32"), 0)
+    targets, weights, is_counted = counted_rows(targets, weights, counted)
 
     def run(*tensors):
         hidden, kernel, bias = (*map(ops.stop_gradient, tensors), None)[:3]
@@ -178,27 +169,14 @@ def _chunk(logits, expected, targets, weights, options):
     Returns:
         The two losses (t,), a list of scores (t,), and the gradient (t, V) of the student's logits.
     """
-    other = options.label_smoothing / (logits.shape[-1] - 1) if options.label_smoothing else 0.0
-    gold = 1.0 - options.label_smoothing
-    maxima, exponentials, totals = softmax_parts(logits)
-    normalizers, of_targets = log_normalizers(maxima, totals), target_logits(logits, targets)
-    hard = normalizers - (gold - other) * of_targets
-    if other:
-        hard = hard - other * ops.sum(logits, axis=-1)
-    scores = [of_targets - normalizers]
-    if options.with_accuracies:
-        scores.append(tie_shares(logits, of_targets, maxima))
+    hard, scores, gradient = smoothed_chunk(
+        logits, targets, options.label_smoothing, options.with_accuracies
+    )
     softened = (x / options.temperature for x in (logits, expected))
     divergence, own, teacher = divergences(*softened)
     soft = options.temperature**2 * divergence
-
     # Of hard targets: softmax minus target. Of soft ones, times the temperature: softmax minus
     # softmax, which `options.soft` has the factor of.
-    factors = ops.expand_dims(weights, 1)  # (t, 1)
-    difference = exponentials * (factors * options.hard / totals)
-    if other:
-        difference = difference - other * options.hard * factors
-    of_gold = (other - gold) * options.hard * weights
-    difference = gold_difference(difference, targets, of_gold)
-    difference = difference + (own - teacher) * (factors * options.soft)
+    factors = ops.expand_dims(weights * options.soft, 1)  # (t, 1)
+    difference = gradient(weights * options.hard) + (own - teacher) * factors
     return (hard, soft), scores, difference

@@ -1,4 +1,4 @@
-"""Chunks of the rows that count, and the gradient of a projection's kernel that they add up to.
+"""Chunks of the rows that count: their cross-entropy, and the gradients that they add up to.
 
 What the losses that never hold (B, T, V) share: see `linear_cross_entropy`.
 """
@@ -6,6 +6,12 @@ What the losses that never hold (B, T, V) share: see `linear_cross_entropy`.
 from keras import ops, tree
 
 from keras_attention.graph.scan import scan
+from keras_attention.training.token_metrics import (
+    log_normalizers,
+    softmax_parts,
+    target_logits,
+    tie_shares,
+)
 
 
 def even_chunks(length, chunk_size):
@@ -151,3 +157,54 @@ def scaled_gradients(gradients, upstream, floats, shape):
     found = [tensor * (scale * factor) for tensor, factor in gradients]
     found[0] = ops.reshape(found[0], shape)
     return tuple(ops.cast(x, y.dtype) for x, y in zip(found, floats, strict=True))
+
+
+def counted_rows(targets, weights, counted=None):
+    """Targets, float32 weights and whether each row counts, in one axis: three tensors (N,).
+
+    Args:
+        targets: integers (...).
+        weights: (...), what each row counts in a sum.
+        counted: booleans (...), rows that metrics count; those with a weight always do.
+    """
+    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))
+    is_counted = ops.not_equal(weights, 0.0)
+    if counted is not None:
+        is_counted = ops.logical_or(is_counted, ops.reshape(ops.cast(counted, "bool"), (-1,)))
+    # What does not count may be no class at all, such as -100.
+    targets = ops.where(is_counted, ops.cast(ops.reshape(targets, (-1,)), "int32"), 0)
+    return targets, weights, is_counted
+
+
+def smoothed_chunk(logits, targets, label_smoothing, with_accuracies):
+    """The losses, the scores and the gradient of a chunk.
+
+    Args:
+        logits: float32 (t, V).
+        targets: int32 (t,).
+        label_smoothing: mass taken from the gold token and given to the others evenly.
+        with_accuracies: whether scores have accuracies too.
+
+    Returns:
+        The losses (t,); a list of scores (t,), of which the first are the log probabilities of the
+        targets; and a function of weights (t,) that returns the gradient (t, V) of the logits.
+    """
+    other = label_smoothing / (logits.shape[-1] - 1) if label_smoothing else 0.0
+    gold = 1.0 - label_smoothing
+    maxima, exponentials, totals = softmax_parts(logits)
+    normalizers, of_targets = log_normalizers(maxima, totals), target_logits(logits, targets)
+    losses = normalizers - (gold - other) * of_targets
+    if other:
+        losses = losses - other * ops.sum(logits, axis=-1)
+    scores = [of_targets - normalizers]
+    if with_accuracies:
+        scores.append(tie_shares(logits, of_targets, maxima))
+
+    def gradient(weights):
+        factors = ops.expand_dims(weights, 1)  # (t, 1)
+        difference = exponentials * (factors / totals)
+        if other:
+            difference = difference - other * factors
+        return gold_difference(difference, targets, (other - gold) * weights)
+
+    return losses, scores, gradient

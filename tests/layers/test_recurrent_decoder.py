@@ -8,6 +8,7 @@ from keras_attention.graph.matmul import matmul
 from keras_attention.layers import (
     AdditiveAttention,
     BaseAttention,
+    BlockSparseAttention,
     GNMTDecoder,
     MultiHeadAttention,
     MultiplicativeAttention,
@@ -361,3 +362,15 @@ def test_a_stock_cells_dropout_is_the_same_at_every_step(kind):
 def test_what_cannot_work_is_refused(make_it, message):
     with pytest.raises(ValueError, match=message):
         make_it()
+
+
+@pytest.mark.parametrize("attention", [BlockSparseAttention(2, 4), layers.Dense(3)])
+def test_an_attention_without_steps_is_refused(attention):
+    with pytest.raises(ValueError, match="`attention` must be None or a layer that attends step"):
+        RecurrentDecoder(layers.GRUCell(U), attention)
+
+
+def test_block_sparse_attention_has_no_steps():
+    """What it cannot run it does not inherit."""
+    for name in ("attend", "initial_state", "project_keys", "empty_cache", "cross_step", "step"):
+        assert not hasattr(BlockSparseAttention, name) and hasattr(MultiHeadAttention, name)

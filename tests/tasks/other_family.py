@@ -14,8 +14,8 @@ from keras_attention.checkpoints.encoder_family import ENCODER, EncoderFamily
 from keras_attention.checkpoints.parts import Part
 from keras_attention.layers import TokenAndPositionEmbedding, TransformerEncoder
 from keras_attention.models import Encoder, MaskedLM
+from keras_attention.text.tokenizers.encoder_rows import Encoded
 from keras_attention.text.tokenizers.graph_module import GraphModule
-from keras_attention.text.tokenizers.wordpiece_tokenizer import Encoded
 from keras_attention.token_ids import SpecialIds
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -10,10 +10,12 @@ import keras_attention
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.checkpoints import load_hugging_face, load_tokenizer, save_hugging_face
 from keras_attention.models import BigBirdEncoder, Classifier
+from keras_attention.text import SentencePieceEncoderTokenizer
 from tests.cli.command import run_here
 from tests.labelled_sentences import labelled_sentences, write_table
 from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks.small_models import TEXTS, assert_same_answers, config_of
+from tests.text.tokenizers.bigbird_model import bigbird_model
 
 LENGTH = 330  # six blocks
 # One block, some, and so many that the text is cut.
@@ -80,3 +82,42 @@ def test_a_published_classifier_is_imported_and_published_again(succeeds, tmp_pa
         json.loads((tmp_path / name / "config.json").read_text()) for name in ("published", "again")
     )
     assert one == other
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_published_directory_with_a_sentencepiece_model(named, succeeds, tmp_path):
+    """Imported, classified and exported with strings in the SavedModel; nothing of WordPiece."""
+    tokenizer = SentencePieceEncoderTokenizer(bigbird_model())
+    keras.utils.set_random_seed(5)
+    encoder = BigBirdEncoder(
+        tokenizer.vocabulary_size + 3,  # rows to spare
+        1,
+        2,
+        8,
+        9,
+        block_size=4,
+        num_random_blocks=1,
+        random_blocks="hugging_face",
+        max_sequence_length=64,
+    )
+    model = Classifier(encoder, len(LABELS), **encoder.classifier_options(), labels=LABELS)
+    save_hugging_face(model, tokenizer, tmp_path / "published")
+    directory = tmp_path / "published"
+    names = {path.name for path in directory.iterdir()}
+    assert names == {"config.json", "model.safetensors", "spiece.model", "tokenizer_config.json"}
+    assert json.loads((directory / "config.json").read_text())["pad_token_id"] == 0
+    if not named:  # as directories of HuggingFace's faster tokenizer are
+        path = directory / "tokenizer_config.json"
+        path.write_text(json.dumps({"tokenizer_class": "BigBirdTokenizerFast"}))
+    ids = tokenizer.encode(TEXTS).token_ids
+    assert load_tokenizer(directory).encode(TEXTS).token_ids == ids
+    succeeds("import", directory, "--output", tmp_path / "run")
+    run = keras_attention.load(tmp_path / "run")
+    assert run.tokenizer.encode(TEXTS).token_ids == ids
+    if named:
+        return
+    keras_attention.export(tmp_path / "run", tmp_path / "artifact", examples=TEXTS)
+    expected = run.probabilities(TEXTS)
+    for runtime in FORMATS:
+        found = keras_attention.load(tmp_path / "artifact", runtime).probabilities(TEXTS)
+        np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.models import BertEncoder, Classifier, MaskedLM
+from keras_attention.models import BertEncoder, BigBirdEncoder, Classifier, MaskedLM
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.distillation import Teacher, layers_to_take, new_encoder
 from keras_attention.tasks.load import load
@@ -153,6 +153,29 @@ def test_a_preset_begins_with_the_layers_that_fit(changed, problem, data):
     last = encoder.blocks[2].get_weights(), model.encoder.blocks[3].get_weights()
     for left, right in zip(*last, strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_a_bigbird_teacher_of_another_length(data):
+    """The plans of random blocks differ then: the student has its own, and the rest is taken."""
+    tokenizer = WordPieceTokenizer.load(data / "classifier" / "tokenizer")
+    sizes = dict(num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=9, block_size=4)
+    keras.utils.set_random_seed(4)
+    source = BigBirdEncoder(
+        tokenizer.vocabulary_size, **sizes, num_random_blocks=1, max_sequence_length=160
+    )
+    spread(source, 4)
+    teacher = Teacher(Classifier(source, 3, labels=LABELS), tokenizer, {})
+    config = student_of_classifier(data, preset="tiny", family="bigbird", max_sequence_length=64)
+    said = []
+    with mock.patch.dict(BigBirdEncoder.presets, tiny={**sizes, "num_random_blocks": 1}):
+        encoder, head = new_encoder(config, teacher, said.append)
+    assert head is teacher.model and "the layers 0, 1 (of 0 to 1)" in said[0]
+    for own, other in zip(encoder.blocks, source.blocks, strict=True):
+        for weight, value in zip(own.weights, other.weights, strict=True):
+            if weight.dtype == "int32":
+                assert weight.shape != value.shape
+            else:
+                np.testing.assert_array_equal(weight, value)
 
 
 def test_initial_weights_beside_a_teacher(data, tmp_path, capsys):

@@ -425,7 +425,6 @@ def test_regularization_counts_once():
     assert history["loss"][0] == pytest.approx(parts + added, rel=1e-5)
 
 
-@on_tensorflow
 def test_padding_takes_nothing_from_the_hard_loss_of_tokens():
     """Keras' default reduction divides by all slots, but for those that a mask leaves out."""
     x, _, _ = masked()

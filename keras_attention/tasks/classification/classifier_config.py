@@ -17,13 +17,14 @@ from keras_attention.tasks.distillation_config import (
 )
 
 POOLINGS = ("pooled", "mean", "cls")
+LESSON = "lesson"  # the preset of `LessonClassifier`, which is of no family
 
 # What suits a preset from random weights, whatever its family, where it differs from the defaults
 # below, which suit pretrained ones (Devlin et al. 2018, appendix A.3).
 SMALL = dict(learning_rate=1e-3, epochs=5)
 OTHER = dict(learning_rate=1e-4, epochs=5)
 PRESET_OPTIONS = {
-    "lesson": dict(
+    LESSON: dict(
         learning_rate=3e-3,
         epochs=5,
         vocabulary_size=20_000,
@@ -84,6 +85,7 @@ class ClassifierConfig(RunConfig):
     labels: list | None = None  # names, from the training data
     kind: str = "classifier"
 
+    lora_factor = 10  # Schulman et al. 2025, "LoRA Without Regret"
     changeable = frozenset(
         {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"} | DISTILLATION
     )
@@ -106,16 +108,20 @@ class ClassifierConfig(RunConfig):
         asked = cls.given_of(preset=preset, initial_weights=initial_weights, family=family)
         given = cls.given_of(**with_weights(options))
         teacher = given.get("teacher")
-        others = ("lesson",)
-        preset, family = encoder_preset_for(preset, family, initial_weights, others, teacher)
+        preset, family = encoder_preset_for(preset, family, initial_weights, [LESSON], teacher)
         require_random_weights(initial_weights, given)
-        if preset == "lesson" and given.get("pooling", "mean") != "mean":
+        if preset == LESSON and given.get("pooling", "mean") != "mean":
             raise InputError(
                 "`pooling` concerns encoders of a family: lesson has the mean of all tokens."
             )
         suited = {} if preset is None else PRESET_OPTIONS.get(preset, OTHER)
         suited = {**suited, "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)
+
+    @property
+    def is_lesson(self):
+        """Whether the model is a `LessonClassifier`, and not one of an encoder of a family."""
+        return self.preset == LESSON
 
     def __post_init__(self):
         if not self.train:
@@ -135,6 +141,8 @@ class ClassifierConfig(RunConfig):
             )
         if self.layer_decay is not None and self.freeze_encoder:
             raise InputError("`layer_decay` concerns the layers that `freeze_encoder` freezes.")
+        if self.freeze_encoder and self.lora_rank is not None:
+            raise InputError("`lora_rank` adapts the encoder that `freeze_encoder` freezes.")
         if self.freeze_encoder and self.initial_weights is None:
             raise InputError(
                 "`freeze_encoder` is for `initial_weights`: random weights would stay random."

@@ -25,7 +25,11 @@ def evaluate(user, data):
     Raises:
         InputError: if the labels are not those of the classifier, or pairs are not what it takes.
     """
-    from keras_attention.text.corpora.label_values import label_targets, parse_labels
+    from keras_attention.text.corpora.label_values import (
+        label_parser,
+        label_targets,
+        parse_labels,
+    )
     from keras_attention.training.classification_scores import scores_of_answers
 
     texts, kind = data.texts, user.problem_type
@@ -37,7 +41,7 @@ def evaluate(user, data):
             if user.takes_pairs
             else "The model classifies single texts, which `pair_column` does not concern."
         )
-    texts = texts.sound((), data.label_column, kind)
+    texts = texts.sound((), data.label_column, label_parser(kind))
     labels = parse_labels(texts.labels, kind, texts.place, data.label_column)
     texts = dataclasses.replace(texts, labels=labels)
     targets = label_targets(texts, user.labels, kind)

@@ -46,6 +46,7 @@ class ClassificationTask(EncoderTask):
     export_options = EXPORT_OPTIONS
     evaluate_options = EVALUATE_OPTIONS
     example_options = ("valid",)
+    example_classes = ("LabelledTexts",)
     run_fields = RUN_FIELDS
     further_fields = (*EncoderTask.further_fields, "problem_type")
     checked_fields = ("problem_type",)
@@ -88,7 +89,7 @@ class ClassificationTask(EncoderTask):
     def new_student(self, config, teacher, say):
         from keras_attention.tasks.distillation import new_encoder, pooling_of
 
-        if config.preset == "lesson":
+        if config.is_lesson:
             return Initial(None, teacher.tokenizer)
         encoder, head = new_encoder(config, teacher, say)
         if config.pooling is None:

@@ -27,7 +27,7 @@ def make_classifier(config, encoder, vocabulary_size, num_classes):
 
     `config.pooling` becomes what it is where it is None.
     """
-    if config.preset == "lesson":
+    if config.is_lesson:
         config.pooling = config.pooling or "mean"
         return LessonClassifier(
             num_classes,

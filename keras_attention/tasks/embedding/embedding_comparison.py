@@ -1,27 +1,22 @@
 """How the formats of sentence vectors are compared with Keras, and scored."""
 
-import time
-
 import numpy as np
 
 from keras_attention._validation import InputError, truncation_is_known
-from keras_attention.artifacts.parity import BATCH_SIZES, ParityError
 from keras_attention.artifacts.precision_loss import Measure
-from keras_attention.tasks.comparison import Comparison
+from keras_attention.tasks.array_comparison import TOLERANCE, ArrayComparison
 
-TOLERANCE = 1e-4  # of a number in float32, relative to the length of a vector that is longer than 1
-SANE = 0.9  # the cosine that a format in lower precision must have with Keras on average
 PAIRS = 1000  # of texts, whose similarities are ranked
 
 
-class EmbeddingComparison(Comparison):
+class EmbeddingComparison(ArrayComparison):
     """Compares the vectors of texts with those of Keras.
 
-    Every number of a float32 format must be Keras' to 1e-4. A format in lower precision must point
-    in nearly the same direction; its reports say how nearly ("cosine"). What it loses is measured
-    by the order that it gives pairs of texts by their cosine similarity: Spearman's correlation
-    with the order that Keras gives them, over all pairs of texts, or over 1,000 of them. A text
-    agrees where the text nearest to it is the same one as with Keras.
+    Differences are relative to the length of a vector that is longer than 1: see
+    `ArrayComparison`. What a format in lower precision loses is measured by the order that it gives
+    pairs of texts by their cosine similarity: Spearman's correlation with the order that Keras
+    gives them, over all pairs of texts, or over 1,000 of them. A text agrees where the text nearest
+    to it is the same one as with Keras.
     """
 
     measure = Measure(
@@ -30,50 +25,33 @@ class EmbeddingComparison(Comparison):
         "three texts or more that are not all alike",
     )
 
+    numbers = "vectors"
+
     def __init__(self, user, texts):
         if not len(texts):
             raise InputError("There is no text to compare the exported formats with Keras on.")
-        self._texts = list(texts)
-        self._reference = _embed(user, self._texts)
-        self._similarities = similarities(self._reference)
-        self._pairs = some_pairs(len(self._texts))
+        super().__init__(user, texts)
+        self._similarities = similarities(self.reference)
+        self._pairs = some_pairs(self.count)
         self._found = {}
-        self.count = len(self._texts)
 
-    def check(self, candidate, name, lower):
-        reports = []
-        for size in BATCH_SIZES:
-            candidate.batch_size = size
-            _embed(candidate, self._texts[:1])  # the first call allocates
-            started = time.perf_counter()
-            found = _embed(candidate, self._texts)
-            milliseconds = 1000 * (time.perf_counter() - started) / self.count
-            report = {**self._report(found), "milliseconds_per_sentence": milliseconds}
-            reports.append({**report, "batch_size": size})
-            # Written so that what is not a number agrees with nothing.
-            if lower:
-                is_right = report["cosine"] >= SANE
-            else:
-                is_right = report["largest_difference"] <= TOLERANCE
-            if not is_right:
-                raise ParityError(
-                    f"{name} does not agree with Keras: the vectors of {self.count} texts differ "
-                    f"by up to {report['largest_difference']:.2g}; the mean cosine is "
-                    f"{report['cosine']:.4f}."
-                )
+    def answers(self, user, texts):
+        with truncation_is_known():
+            return user.embed(texts)
+
+    def keep(self, candidate, found):
         self._found[id(candidate)] = found
-        return reports
 
-    def _report(self, found):
-        lengths = np.linalg.norm(self._reference, axis=1, keepdims=True)
-        differences = np.abs(found - self._reference) / np.maximum(1, lengths)
+    def report(self, found):
+        lengths = np.linalg.norm(self.reference, axis=1, keepdims=True)
+        differences = np.abs(found - self.reference) / np.maximum(1, lengths)
         same, ties = self._nearest(similarities(found))
         return {
             "sentences": self.count,
             "agreement": float(same.mean()),
             "ties": int(ties.sum()),
             "largest_difference": float(differences.max()),
-            "cosine": float(cosines(found, self._reference).mean()),
+            "cosine": float(cosines(found, self.reference).mean()),
         }
 
     def _nearest(self, found):
@@ -122,8 +100,3 @@ def cosines(first, second):
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     both_zero = ~first.any(axis=1) & ~second.any(axis=1)
     return np.where(both_zero, 1.0, (first * second).sum(axis=1) / np.maximum(lengths, 1e-12))
-
-
-def _embed(user, texts):
-    with truncation_is_known():
-        return user.embed(texts)

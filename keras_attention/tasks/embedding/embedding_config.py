@@ -1,8 +1,10 @@
 """Everything that is needed to repeat the training of sentence vectors."""
 
 import dataclasses
+from pathlib import Path
 
 from keras_attention._validation import InputError, require, require_positive_number
+from keras_attention.json_file import is_size, json_object_or_empty
 from keras_attention.runs.run_config import (
     RunConfig,
     encoder_preset_for,
@@ -43,7 +45,7 @@ class EmbeddingConfig(RunConfig):
     # text
     vocabulary_size: int = 8000
     lowercase: bool = True
-    max_sequence_length: int = 128
+    max_sequence_length: int = 128  # or that of initial weights that are sentence vectors
     # batches
     batch_size: int = 64  # pairs: a pair has as many negatives, less one
     max_buckets: int = 4
@@ -61,6 +63,7 @@ class EmbeddingConfig(RunConfig):
     snapshot_every: int | None = None
     kind: str = "embedding"
 
+    lora_factor = 10  # Schulman et al. 2025, "LoRA Without Regret"
     changeable = frozenset({"warmup_share", "weight_decay"})
     data = (*RunConfig.data, "text_column", "pair_column")
 
@@ -77,7 +80,7 @@ class EmbeddingConfig(RunConfig):
         given = cls.given_of(**options)
         require_random_weights(initial_weights, given)
         suited = {} if preset is None else PRESET_OPTIONS.get(preset, OTHER)
-        suited = {**suited, "preset": preset, "family": family}
+        suited = {**suited, **_length_of(initial_weights), "preset": preset, "family": family}
         return cls.of_given({**given, **asked}, **suited)
 
     def __post_init__(self):
@@ -99,3 +102,32 @@ class EmbeddingConfig(RunConfig):
             "2 or more: the other pairs of a batch are the negatives",
             batch_size=self.batch_size,
         )
+
+
+def _length_of(initial_weights):
+    """The longest text of sentence vectors that a training begins with, a dict of a field.
+
+    Nothing of other weights, and of what cannot be read, which is said when weights are read.
+    """
+    if initial_weights is None:
+        return {}
+    values = json_object_or_empty(Path(initial_weights) / "config.json")
+    if values.get("kind") == EmbeddingConfig.kind:
+        length = values.get("max_sequence_length")
+    else:
+        length = _published_length(initial_weights, values.get("max_position_embeddings"))
+    return {"max_sequence_length": length} if is_size(length) and length > 2 else {}
+
+
+def _published_length(directory, positions):
+    """As the import of a directory of sentence-transformers has it."""
+    from keras_attention.checkpoints.hugging_face_config import read_max_length
+    from keras_attention.checkpoints.sentence_transformers import task_of_modules
+
+    if task_of_modules(directory) is None:
+        return None
+    try:
+        length = read_max_length(directory)
+    except InputError:
+        return None
+    return min((n for n in (length, positions) if is_size(n)), default=None)

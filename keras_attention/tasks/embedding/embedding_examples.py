@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_attention._validation import InputError
 from keras_attention.tasks.comparison import BUILT_IN_TEXTS, OWN_TEXTS
-from keras_attention.text.corpora.labelled_texts import read_texts
+from keras_attention.text.corpora.labelled_texts import LabelledTexts, read_texts
 from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 from keras_attention.text.corpora.tabular_files import tabular_format
 from keras_attention.text.corpora.text_pairs import read_pairs
@@ -83,16 +83,19 @@ def texts_to_compare_on(config, valid=None):
             _, pairs = split_pairs(pairs, config["seed"])
     except InputError as error:
         raise InputError(f"{error} Give `valid` a file of texts to compare on.") from error
-    return _different(pairs), OWN_TEXTS
+    return texts_of_examples(pairs), OWN_TEXTS
 
 
 def texts_of_file(path, text_column=None, pair_column=None):
     """At most 500 different texts of a file: lines, or a table with two texts a row."""
     if tabular_format(path) is None:
-        return list(dict.fromkeys(read_texts(path)))[:MOST]
-    return _different(_read(path, text_column, pair_column)[0])
+        return texts_of_examples(read_texts(path))
+    return texts_of_examples(_read(path, text_column, pair_column)[0])
 
 
-def _different(pairs):
-    texts = [text for row in zip(pairs.texts, pairs.pairs, strict=True) for text in row]
-    return list(dict.fromkeys(texts))[:MOST]
+def texts_of_examples(examples):
+    """At most 500 different texts: of a list of strings, or of both columns of `LabelledTexts`."""
+    if isinstance(examples, LabelledTexts):
+        columns = [each for each in (examples.texts, examples.pairs) if each is not None]
+        examples = [text for row in zip(*columns, strict=True) for text in row]
+    return list(dict.fromkeys(examples))[:MOST]

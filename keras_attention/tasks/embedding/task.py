@@ -31,6 +31,7 @@ class EmbeddingTask(EncoderTask):
     export_options = EXPORT_OPTIONS
     evaluate_options = EVALUATE_OPTIONS
     example_options = ("valid",)
+    example_classes = ("LabelledTexts",)
     run_fields = {"max_sequence_length": _LENGTH}
     manifest_fields = {
         "max_length": _LENGTH,
@@ -169,8 +170,9 @@ class EmbeddingTask(EncoderTask):
 
     def comparison(self, user, examples):
         from keras_attention.tasks.embedding.embedding_comparison import EmbeddingComparison
+        from keras_attention.tasks.embedding.embedding_examples import texts_of_examples
 
-        return EmbeddingComparison(user, examples)
+        return EmbeddingComparison(user, texts_of_examples(examples))
 
     def describe(self, manifest):
         length = " of length 1" if manifest["normalized"] else ""

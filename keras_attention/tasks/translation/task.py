@@ -31,6 +31,7 @@ class TranslationTask(Task):
     evaluate_options = EVALUATE_OPTIONS
     decoding_names = DECODING_NAMES
     example_options = ("valid_source", "valid_target")
+    example_classes = ("Sentences",)
     no_attention = ("pair", "grid")
     checked_fields = described_fields = ("decoding",)
     manifest_fields = {"decoding": ("an object", lambda value: isinstance(value, dict))}

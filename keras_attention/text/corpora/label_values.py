@@ -15,6 +15,20 @@ SEPARATOR = "|"  # between the labels or the numbers of one text, as in pandas' 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
+def parse_scores(values, place, column):
+    """The number that each pair of texts is given: as `parse_labels`, a list of N floats."""
+    return [_score(value, place(i), column) for i, value in enumerate(values)]
+
+
+def _score(value, place, column):
+    numbers = _floats([value])
+    if numbers is None:
+        raise InputError(
+            f"{place}: the score ({column!r}) is {shortened(value)}; expected a number."
+        )
+    return numbers[0]
+
+
 def parse_labels(values, problem_type, place, column):
     """The labels of texts, from what a column holds.
 
@@ -36,6 +50,13 @@ def parse_labels(values, problem_type, place, column):
     """
     parse = {MULTI_LABEL: _label_set, REGRESSION: _numbers}.get(problem_type, _label)
     return [parse(value, place(i), column) for i, value in enumerate(values)]
+
+
+def label_parser(problem_type):
+    """`parse_labels` as a function of values, places and a column; None where the type is None."""
+    if problem_type is None:
+        return None
+    return lambda values, place, column: parse_labels(values, problem_type, place, column)
 
 
 def _label(value, place, column):
@@ -77,21 +98,24 @@ def _label_set(value, place, column):
 
 
 def _numbers(value, place, column):
-    numbers = []
-    for part in _parts(value):
-        try:
-            if isinstance(part, (bool, list, dict)):
-                raise ValueError
-            number = float(part)
-        except (TypeError, ValueError):
-            number = math.nan
-        numbers.append(number)
-    if not numbers or not all(map(math.isfinite, numbers)):
+    numbers = _floats(_parts(value))
+    if not numbers:
         raise InputError(
             f"{place}: the label ({column!r}) of a regression is {shortened(value)}; expected a "
             f"number, or several with {SEPARATOR!r} between them."
         )
     return numbers
+
+
+def _floats(values):
+    """Finite floats from values of a table; None where one is none."""
+    try:
+        if any(isinstance(value, (bool, list, dict)) for value in values):
+            return None
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 def label_names(labels, source="the training data"):

@@ -7,7 +7,7 @@ import numpy as np
 from keras_attention._validation import InputError, require
 from keras_attention.json_file import has_half_a_pair, shortened_json
 from keras_attention.problem_types import SINGLE_LABEL
-from keras_attention.text.corpora.label_values import parse_labels
+from keras_attention.text.corpora.label_values import label_parser, parse_labels
 from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.tabular_files import (
     json_row,
@@ -61,13 +61,14 @@ class LabelledTexts:
         if has_half_a_pair(value):
             raise InputError(f"{self.place(index)}: {column!r} holds half a surrogate pair.")
 
-    def sound(self, columns, label_column=None, problem_type=None):
+    def sound(self, columns, label_column=None, parse=None):
         """These examples, without those that `reading_as` lets skip.
 
         Args:
             columns: names of the columns of texts and of second texts, for messages.
-            label_column, problem_type: see `read_labelled`; labels are as the file has them. Where
-                the type is None they are not looked at.
+            label_column: name of the column of labels, which are as the file has them.
+            parse: function of labels, places and the column that raises `InputError` for a label
+                that is none, such as `parse_scores`; None where they are not looked at.
 
         Raises:
             InputError: if one has something else than strings, or a label that is none, and may not
@@ -78,9 +79,8 @@ class LabelledTexts:
         def check(index):
             for column, values in zip(columns, parts, strict=False):
                 self.require_string(index, column, values)
-            if problem_type is not None:
-                place = lambda _: self.place(index)  # noqa: E731
-                parse_labels([self.labels[index]], problem_type, place, label_column)
+            if parse is not None:
+                parse([self.labels[index]], lambda _: self.place(index), label_column)
 
         kept = reading_options().sound(len(self), check)
         if not kept:
@@ -117,7 +117,7 @@ def read_labelled(
     columns = [text_column, label_column, *([pair_column] if pair_column is not None else [])]
     (texts, labels, *pairs), lines = read_columns(path, columns)
     data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
-    data = data.sound([text_column, pair_column], label_column, problem_type)
+    data = data.sound([text_column, pair_column], label_column, label_parser(problem_type))
     if problem_type is not None:
         data.labels = parse_labels(data.labels, problem_type, data.place, label_column)
     return data

@@ -1,8 +1,7 @@
 """Pairs of texts from files, to train and evaluate sentence vectors on."""
 
 from keras_attention._validation import InputError
-from keras_attention.problem_types import REGRESSION
-from keras_attention.text.corpora.label_values import parse_labels
+from keras_attention.text.corpora.label_values import parse_scores
 from keras_attention.text.corpora.labelled_texts import LabelledTexts
 from keras_attention.text.corpora.tabular_files import listed, read_columns, read_header
 
@@ -56,10 +55,8 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None, with
     if score_column is not None and with_scores:
         columns.append(score_column)
     (texts, pairs, *scores), lines = read_columns(path, columns)
-    kind = REGRESSION if scores else None
     data = LabelledTexts(texts, pairs, scores[0] if scores else None, lines, str(path))
-    data = data.sound([text_column, pair_column], score_column, kind)
+    data = data.sound([text_column, pair_column], score_column, parse_scores if scores else None)
     if scores:
-        rows = parse_labels(data.labels, REGRESSION, data.place, score_column)
-        data.labels = [number for (number,) in rows]
+        data.labels = parse_scores(data.labels, data.place, score_column)
     return data

@@ -26,6 +26,8 @@ from keras_attention.text.tokenizers.tokenizer_files import LARGEST
 # has the first.
 ENCODER_TOKENIZERS = {
     "BertTokenizer": "keras_attention.text.tokenizers.wordpiece_tokenizer:WordPieceTokenizer",
+    "BigBirdTokenizer": "keras_attention.text.tokenizers.sentencepiece_encoder_tokenizer:"
+    "SentencePieceEncoderTokenizer",
 }
 
 # What `--tokenizer` and our own `tokenizer_config.json` call a tokenizer of language models -> the

@@ -27,8 +27,10 @@ def train_sentencepiece(
     model_type="bpe",
     normalization="nmt_nfkc",
     byte_fallback=False,
+    special_ids=None,
+    symbols=(),
 ):
-    """A SentencePiece model with the ids of `SpecialIds()`: padding 0, unknown 1, start 2, end 3.
+    """A SentencePiece model; by default padding is 0, unknown 1, start 2 and end 3.
 
     Both trainers are deterministic: the same sentences and options give the same model.
 
@@ -44,6 +46,9 @@ def train_sentencepiece(
             that decoding must restore exactly. The others are "nfkc", "nmt_nfkc_cf" and "nfkc_cf".
         byte_fallback: whether a character that is not in the corpus becomes 1 to 4 byte tokens
             instead of the unknown token. The 256 byte tokens count in the vocabulary size.
+        special_ids: `SpecialIds` of the model, all four; `SpecialIds()` by default.
+        symbols: names of further pieces that no text contains; they have the first ids that are
+            free.
 
     Returns:
         The model, as bytes.
@@ -69,7 +74,7 @@ def train_sentencepiece(
     if not sentences:
         raise InputError("The corpus holds no text to train a vocabulary on.")
     longest = max(len(sentence.encode()) for sentence in sentences)
-    special = SpecialIds()
+    special = SpecialIds() if special_ids is None else special_ids
 
     def train(size):
         model = io.BytesIO()
@@ -85,6 +90,7 @@ def train_sentencepiece(
             unk_id=special.unknown,
             bos_id=special.start,
             eos_id=special.end,
+            control_symbols=list(symbols),
             num_threads=1,
             byte_fallback=byte_fallback,
             minloglevel=2,  # its own messages would mix with the caller's progress

@@ -1,13 +1,11 @@
 """WordPiece, BERT's tokenizer, in plain Python."""
 
-import dataclasses
 import numbers
 from itertools import chain
 
-import numpy as np
-
-from keras_attention._validation import InputError, require, require_texts
+from keras_attention._validation import InputError, require
 from keras_attention.text.tokenizers.chunk_ids import ChunkIds, split_chunks
+from keras_attention.text.tokenizers.encoder_rows import encode_rows, pack_rows
 from keras_attention.text.tokenizers.wordpiece_files import read_tokenizer, write_tokenizer
 from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     LONGEST_TOKEN,
@@ -16,25 +14,10 @@ from keras_attention.text.tokenizers.wordpiece_vocabulary import (
     require_added_tokens,
     train_wordpiece,
 )
-from keras_attention.token_ids import SpecialIds, pad
+from keras_attention.token_ids import SpecialIds
 
 # The reference's decoder deletes the blank before these, where a token shows it.
 _CLOSED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """The ids of texts, as lists with one entry a text.
-
-    Attributes:
-        token_ids: list of lists of ids, special ones included.
-        segment_ids: list of lists of 0 (first text and its special tokens) and 1 (second text).
-        truncated: list of bool, whether the text, or the pair, had more tokens than the maximum.
-    """
-
-    token_ids: list
-    segment_ids: list
-    truncated: list
 
 
 class WordPieceTokenizer:
@@ -167,29 +150,8 @@ class WordPieceTokenizer:
         Returns:
             `Encoded`: `token_ids`, `segment_ids` and `truncated`, a list each.
         """
-        require_texts("texts", texts)
-        if pairs is not None:
-            require_texts("pairs", pairs)
-            both = {"texts": len(texts), "pairs": len(pairs)}
-            require(len(texts) == len(pairs), "pairs", "as many as `texts`", **both)
-        require_room(max_length, pairs is not None)
-        encoded, start, end = Encoded([], [], []), [self.start_id], [self.end_id]
-        for index, text in enumerate(texts):
-            first = self._text_ids(text)
-            if pairs is None:
-                room = max_length - 2
-                row = start + first[:room] + end
-                segments, is_cut = [0] * len(row), len(first) > room
-            else:
-                room, second = max_length - 3, self._text_ids(pairs[index])
-                kept, kept_second = pair_lengths(len(first), len(second), room)
-                row = start + first[:kept] + end + second[:kept_second] + end
-                segments = [0] * (kept + 2) + [1] * (kept_second + 1)
-                is_cut = len(first) + len(second) > room
-            encoded.token_ids.append(row)
-            encoded.segment_ids.append(segments)
-            encoded.truncated.append(is_cut)
-        return encoded
+        special = self.start_id, self.end_id
+        return encode_rows(self._text_ids, texts, pairs, max_length, *special)
 
     def _text_ids(self, text):
         """The ids of one text, without [CLS] and [SEP]."""
@@ -205,14 +167,7 @@ class WordPieceTokenizer:
             Dictionary of int32 arrays (B, T), T the longest row: `token_ids`, `segment_ids` (1 for
             the second text) and `padding_mask` (1 where there is a token).
         """
-        encoded = self.encode(texts, pairs, max_length)
-        token_ids = pad(encoded.token_ids, value=self.padding_id)
-        lengths = np.array([len(row) for row in encoded.token_ids], int)
-        return {
-            "token_ids": token_ids,
-            "segment_ids": pad(encoded.segment_ids, value=0),
-            "padding_mask": (np.arange(token_ids.shape[1]) < lengths[:, None]).astype(np.int32),
-        }
+        return pack_rows(self.encode(texts, pairs, max_length), self.padding_id)
 
     def decode(self, token_ids):
         """The text of ids: words with a blank between them. Special tokens are left out.
@@ -263,35 +218,3 @@ class WordPieceTokenizer:
             return cls(**found)
         except ValueError as error:
             raise InputError(f"{directory}: {error}") from error
-
-
-def require_room(max_length, has_pairs):
-    """Makes sure that the special tokens fit into a row of `max_length`."""
-    least = 3 if has_pairs else 2
-    require(
-        isinstance(max_length, int) and max_length >= least,
-        "max_length",
-        f"an integer of at least {least}, the special tokens",
-        max_length=max_length,
-    )
-
-
-def pair_lengths(first, second, room):
-    """The tokens that each of two texts keeps when both together may have `room`.
-
-    The longer text is cut first. Where both are cut they share the room, and the text that was
-    longer gets the odd token, the second one of equals. The `tokenizers` package does so; the
-    original BERT does not.
-
-    Args:
-        first: integer, the tokens of the first text.
-        second: integer, the tokens of the second.
-        room: integer.
-
-    >>> pair_lengths(9, 3, 7), pair_lengths(2, 9, 7), pair_lengths(5, 5, 7)
-    ((4, 3), (2, 5), (3, 4))
-    """
-    if first + second <= room:
-        return first, second
-    shorter = min(first, second, room // 2)
-    return (shorter, room - shorter) if first <= second else (room - shorter, shorter)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import keras
 import numpy as np
 import pytest
 
@@ -25,6 +26,7 @@ from keras_attention.tasks.describe import describe
 from keras_attention.tasks.export import export
 from keras_attention.tasks.load import load, load_run
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
+from tests.runs.small_runs import word_piece
 
 TEXTS = ["", "  ", "What a lovely film!", "Dull.", *labelled_sentences(40, 77)[0]]
 LONG = "The film was gripping, and the plot was as well. " * 30
@@ -264,3 +266,26 @@ def test_a_damaged_file_is_named(classifier_artifact_directory, tmp_path, name):
     format_name = {"model.tflite": "tflite", "model.onnx": "onnx"}.get(name, "onnx")
     with pytest.raises(InputError, match=f"{name} has been changed"):
         load(copy, format_name)
+
+
+def test_a_model_that_reads_padding_is_named_and_not_the_format(tmp_path):
+    """Its mean is over all slots of a row, so that a text's answer depends on its neighbours."""
+    inputs = {n: keras.Input((None,), dtype="int32", name=n) for n in ("token_ids", "padding_mask")}
+    x = keras.layers.Embedding(word_piece().vocabulary_size, 8)(inputs["token_ids"])
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    keras.utils.set_random_seed(3)
+    logits = keras.layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=9))(x)
+    with pytest.raises(ParityError) as raised:
+        export(
+            keras.Model(inputs, logits),
+            tmp_path / "artifact",
+            word_piece(),
+            labels=["a", "b", "c"],
+            formats=["onnx"],
+            kind="classifier",
+            config={"max_sequence_length": 24},
+            examples=["a", "three hundred and two", "monday monday monday"],
+        )
+    assert str(raised.value).startswith("The Functional reads padding: in Keras itself")
+    assert "onnx" not in str(raised.value)
+    assert not (tmp_path / "artifact").exists()

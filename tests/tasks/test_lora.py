@@ -1,0 +1,304 @@
+"""Trainings with `--lora-rank`: what a run holds, resumes, exports and refuses."""
+
+import contextlib
+import json
+import shutil
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+
+import keras_attention
+from keras_attention._validation import InputError
+from keras_attention.checkpoints import load_hugging_face, save_hugging_face
+from keras_attention.layers.layer import adapted_parts
+from keras_attention.models import BertEncoder, Classifier, MaskedLM, SentenceEncoder
+from keras_attention.runs.run_directory import read_model
+from keras_attention.tasks import EmbeddingConfig
+from keras_attention.tasks.load import load
+from keras_attention.tasks.save_run import save_run
+from keras_attention.tasks.train import asked_config, train
+from keras_attention.tasks.translation.translator_config import TranslatorConfig
+from keras_attention.text import WordPieceTokenizer, read_texts
+from keras_attention.training import Snapshots
+from keras_attention.training.snapshot_file import read_snapshot
+from keras_attention.training.snapshots import snapshot_paths
+from tests.cli.command import run_here
+from tests.labelled_sentences import LABELS
+from tests.made_once import made_once
+from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
+from tests.tasks.small_models import saved
+from tests.tasks.small_run import write_words
+from tests.tasks.small_translator import small_translator
+from tests.tasks.small_translator import tokenizer as translation_tokenizer
+from tests.training.distilled import spread
+
+RANK = 3
+TEXTS = ["the film is good", "a dull one", "good"]
+
+
+def make_source(folder):
+    """Labelled sentences, words in two languages, and runs that a training may begin with."""
+    write_words(write_data(folder))
+    keras.utils.set_random_seed(3)
+    tokenizer = WordPieceTokenizer.train(read_texts(folder / "train.jsonl", "text"), 200, True)
+    sizes = dict(num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=20, dropout=0.2)
+    encoder = BertEncoder(tokenizer.vocabulary_size, **sizes, max_sequence_length=40)
+    spread(encoder, 7)
+    model = MaskedLM(encoder)
+    save_run(model, tokenizer, folder / "source")
+    save_run(Classifier(encoder, 3, pooling="mean", labels=LABELS), tokenizer, folder / "teacher")
+    save_run(small_translator(), translation_tokenizer(), folder / "translator")
+    rows = [(line, line.upper()) for line in read_texts(folder / "train.jsonl", "text")[:40]]
+    lines = ["one\tother", *("\t".join(row) for row in rows)]
+    (folder / "pairs.tsv").write_text("".join(f"{line}\n" for line in lines))
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    return made_once(tmp_path_factory, "lora", make_source)
+
+
+def config_of(kind, data, **options):
+    common = dict(lora_rank=RANK, initial_weights=str(data / "source"), epochs=1)
+    if kind == "translator":
+        files = {
+            f"{part}_{side}": str(data / f"{part}.{language}")
+            for part in ("train", "valid")
+            for side, language in (("source", "en"), ("target", "de"))
+        }
+        options = {"batch_tokens": 200, "max_buckets": 1, "average_checkpoints": 1, **options}
+        common |= dict(initial_weights=str(data / "translator"), jit_compile=False)
+        return TranslatorConfig.for_preset(**{**common, **files, **options})
+    if kind == "embedding":
+        options = {"max_sequence_length": 32, "batch_size": 8, "jit_compile": False, **options}
+        return EmbeddingConfig.for_preset(**{**common, "train": str(data / "pairs.tsv"), **options})
+    make = small_classifier if kind == "classifier" else small_masked_lm
+    return make(data, **{**common, **options})
+
+
+@pytest.fixture(scope="session")
+def run(data, once):
+    """A finished run of a classifier. Not to be changed."""
+    make = lambda folder: train(  # noqa: E731
+        config_of("classifier", data, dropout=0.0, epochs=2), folder / "run", quiet=True
+    )
+    return once("lora classifier", make) / "run"
+
+
+@pytest.mark.parametrize("kind", ["classifier", "masked-lm", "embedding", "translator"])
+def test_a_run_holds_base_and_adapters(kind, data, tmp_path, capsys):
+    config = config_of(kind, data)
+    user = train(config, tmp_path / "run")
+    model = read_model(tmp_path / "run")
+    assert {layer.lora_rank for layer in adapted_parts(model) if layer.lora_enabled} == {RANK}
+    before = read_model(config.initial_weights)
+    own = before if kind == "translator" else before.encoder
+    frozen = {weight.path: weight.numpy() for weight in own.weights}
+    found = {weight.path: weight for weight in model.weights}
+    kept = [path for path in frozen if path in found]  # a head need not read a pooler
+    assert len(kept) > 20
+    for path in kept:
+        np.testing.assert_array_equal(found[path].numpy(), frozen[path])
+    # The second matrix of each adapter began at zero.
+    second = [w for path, w in found.items() if path.endswith("lora_kernel_b")]
+    assert second and all(weight.numpy().any() for weight in second)
+    state = read_snapshot(snapshot_paths(tmp_path / "run" / "snapshots")[-1])[0]
+    held = sum(array.size for name, array in state.items() if name.startswith("optimizer/"))
+    weights = sum(array.size for name, array in state.items() if name.startswith("model/"))
+    trained = sum(int(np.prod(weight.shape)) for weight in user.model.trainable_weights)
+    assert 2 * trained <= held <= 2 * trained + 8  # Adam's two means, a rate and a count
+    assert held < weights
+    assert f"{trained:,} of {user.model.count_params():,} parameters are trained" in (
+        capsys.readouterr().out
+    )
+    assert type(load(tmp_path / "run").model) is type(model)
+
+
+def test_it_learns_and_answers_as_it_was_trained(run, data):
+    first, last = (
+        [float(value) for value in line.split(",")]
+        for line in (run / "history.csv").read_text().splitlines()[1:]
+    )
+    assert json.loads((run / "config.json").read_text())["lora_rank"] == RANK
+    assert np.isfinite(first).all() and np.isfinite(last).all()
+    assert load(run).probabilities(TEXTS).shape == (3, 3)
+
+
+@contextlib.contextmanager
+def stopped_at(step):
+    ended = Snapshots.on_train_batch_end
+
+    def end_and_stop(self, batch, logs=None):
+        ended(self, batch, logs)
+        if self.step == step:
+            raise KeyboardInterrupt
+
+    with mock.patch.object(Snapshots, "on_train_batch_end", end_and_stop):
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+def test_a_training_goes_on_to_the_same_bits(run, data, tmp_path):
+    path = tmp_path / "run"
+    with stopped_at(4):
+        train(config_of("classifier", data, dropout=0.0, epochs=2), path, quiet=True)
+    train(asked_config("classifier", path, resume=True), path, resume=True, quiet=True)
+    for one, other in zip(
+        read_model(run).get_weights(), read_model(path).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(InputError, match="`lora_rank` 3, not 4; a training that goes on cannot"):
+        config = asked_config("classifier", path, resume=True, lora_rank=4)
+        train(config, path, resume=True, quiet=True)
+
+
+@pytest.mark.slow
+def test_xla_changes_nothing(run, data, tmp_path):
+    config = config_of("classifier", data, dropout=0.0, epochs=2, jit_compile=True)
+    train(config, tmp_path / "run", quiet=True)
+    for one, other in zip(
+        read_model(run).get_weights(), read_model(tmp_path / "run").get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=2e-3)
+
+
+def test_the_artifact_is_the_merged_model(run, tmp_path):
+    """In every format, with the parameters of the plain model and no operator more."""
+    keras_attention.export(run, tmp_path / "artifact", examples=TEXTS)
+    expected = load(run).probabilities(TEXTS)
+    for runtime in ("tf_saved_model", "tflite", "onnx"):
+        found = load(tmp_path / "artifact", runtime).probabilities(TEXTS)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    manifest = json.loads((tmp_path / "artifact" / "manifest.json").read_text())
+    model = read_model(run)
+    adapters = sum(int(np.prod(w.shape)) for w in model.weights if w.name.startswith("lora"))
+    assert manifest["model"]["parameters"] == model.count_params() - adapters
+
+
+def test_a_model_in_memory_is_as_before_after_an_export(run, tmp_path):
+    user = load(run)
+    before, weights = user.probabilities(TEXTS), user.model.get_weights()
+    keras_attention.export(
+        user.model,
+        tmp_path / "artifact",
+        user.tokenizer,
+        examples=TEXTS,
+        formats=["onnx"],
+        config={"max_sequence_length": 32},
+    )
+    np.testing.assert_array_equal(user.probabilities(TEXTS), before)
+    for one, other in zip(user.model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    found = load(tmp_path / "artifact", "onnx").probabilities(TEXTS)
+    np.testing.assert_allclose(found, before, atol=1e-5)
+
+
+def test_hugging_face_gets_the_merged_model(data, tmp_path):
+    model = SentenceEncoder(read_model(data / "source").encoder)
+    model.enable_lora(RANK)
+    spread(model, 5)
+    expected = model.predict(inputs(), verbose=0)
+    save_hugging_face(model, load(data / "source").tokenizer, tmp_path / "published")
+    found = load_hugging_face(tmp_path / "published", task="embedding")
+    np.testing.assert_allclose(found.predict(inputs(), verbose=0), expected, atol=1e-5)
+    np.testing.assert_array_equal(model.predict(inputs(), verbose=0), expected)
+
+
+def inputs():
+    ids = np.random.default_rng(0).integers(5, 99, (2, 6))
+    return {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": np.ones_like(ids)}
+
+
+@pytest.mark.parametrize("rank", [2, pytest.param(None, marks=pytest.mark.slow)])
+def test_a_further_training_begins_with_the_sums(rank, run, data, tmp_path):
+    """Of adapters beside other weights, and of weights that are trained themselves."""
+    merged = read_model(run)
+    keras_attention.layers.merge_lora(merged)
+    kernel = merged.encoder.blocks[0].self_attention.query_key_value_kernel.numpy()
+    config = config_of(
+        "classifier", data, initial_weights=str(run), lora_rank=rank, learning_rate=1e-12
+    )
+    train(config, tmp_path / "run", quiet=True)
+    attention = read_model(tmp_path / "run").encoder.blocks[0].self_attention
+    assert attention.lora_rank == rank
+    np.testing.assert_allclose(attention.query_key_value_kernel.numpy(), kernel, atol=1e-6)
+
+
+def test_a_student_learns_by_its_adapters(data, tmp_path):
+    config = config_of("classifier", data, teacher=str(data / "teacher"))
+    train(config, tmp_path / "run", quiet=True)
+    model, source = read_model(tmp_path / "run"), read_model(data / "source")
+    kernels = [m.encoder.blocks[1].feed_forward.intermediate.kernel for m in (model, source)]
+    np.testing.assert_array_equal(*(kernel.numpy() for kernel in kernels))
+
+
+@pytest.mark.slow
+def test_an_adapted_teacher(run, data, tmp_path):
+    """Its student, half of its layers, begins with the sums."""
+    config = small_classifier(
+        data,
+        teacher=str(run),
+        vocabulary_size=None,
+        epochs=1,
+        learning_rate=1e-12,
+        snapshot_every=None,
+    )
+    train(config, tmp_path / "run", quiet=True)
+    student, teacher = read_model(tmp_path / "run"), read_model(run)
+    assert not any(layer.lora_enabled for layer in adapted_parts(student))
+    keras_attention.layers.merge_lora(teacher)
+    kernels = [m.encoder.blocks[0].self_attention.output_kernel for m in (student, teacher)]
+    np.testing.assert_allclose(*(kernel.numpy() for kernel in kernels), atol=1e-6)
+
+
+def test_a_long_encoder_of_an_adapted_run(run, tmp_path):
+    from keras_attention.tasks.import_checkpoint import import_checkpoint
+
+    import_checkpoint(run, tmp_path / "long", family="bigbird", positions=64)
+    model = read_model(tmp_path / "long")
+    assert not any(layer.lora_enabled for layer in adapted_parts(model))
+
+
+def test_the_learning_rate_is_that_of_adapters():
+    options = dict(train="a.csv", initial_weights="weights")
+    for kind in (EmbeddingConfig, type(small_classifier("."))):
+        plain, adapted, asked = (
+            kind.for_preset(**options, **more).learning_rate
+            for more in ({}, {"lora_rank": 4}, {"lora_rank": 4, "learning_rate": 1e-3})
+        )
+        assert adapted == pytest.approx(10 * plain) and asked == 1e-3
+
+
+REFUSED = {
+    "no weights": (dict(initial_weights=None), "`lora_rank` is for `initial_weights`"),
+    "no rank": (dict(lora_rank=0), "`lora_rank` must be a positive integer"),
+    "too much": (dict(lora_rank=17), "`lora_rank` must be at most 16, the smallest side"),
+    "frozen": (dict(freeze_encoder=True), "adapts the encoder that `freeze_encoder` freezes"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_is_refused(name, data, tmp_path):
+    options, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        train(config_of("classifier", data, **options), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_without_such_layers_is_refused(once, data, tmp_path, capfd):
+    run = tmp_path / "rnn"
+    shutil.copytree(saved(once, "rnn translator"), run)
+    files = [
+        value
+        for part in ("train", "valid")
+        for side, language in (("source", "en"), ("target", "de"))
+        for value in (f"--{part}-{side}", data / f"{part}.{language}")
+    ]
+    status, out, error = run_here(
+        capfd, "train", "translator", *files, "--initial-weights", run, "--lora-rank", 2,
+        "--output", tmp_path / "run", "--quiet",
+    )  # fmt: skip
+    assert (status, out) == (2, "") and error.count("\n") == 1
+    assert "--lora-rank is for models with attention or feed-forward layers" in error
