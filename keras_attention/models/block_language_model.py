@@ -139,11 +139,13 @@ class BlockLanguageModel(LanguageModel):
         Of a prompt's last token, and of what fills the row, the cache holds what a step replaces
         before it is seen.
         """
-        batch_size, _ = self.inputs_shape(inputs)
+        batch_size, width = self.inputs_shape(inputs)
         lengths = ops.cast(inputs["lengths"], "int32")
         caches = []
         with sizes_fit():
-            x = self.embedding(ops.cast(inputs["token_ids"], "int32"))
+            # What fills a row may stand beyond the context.
+            positions = ops.minimum(ops.arange(width, dtype="int32"), self.max_sequence_length - 1)
+            x = self.embedding(ops.cast(inputs["token_ids"], "int32"), positions=positions)
             for block in self.blocks:
                 x, cache = block.read(x)
                 window = self._window(block)

@@ -179,7 +179,7 @@ def test_a_prompt_gives_what_it_gives_alone(name, options):
         return to_numpy(search(model, prompts(rows, **others), options, **sampling))
 
     together = run(ROWS, seeds)
-    again = run(ROWS, seeds, width=11, fill=END)
+    again = run(ROWS, seeds, width=CONTEXT + 3, fill=END)
     np.testing.assert_array_equal(again["token_ids"], together["token_ids"])
     for index in range(1, 4) if BACKEND == "tensorflow" else (3,):
         alone = run(ROWS[index : index + 1], seeds[index : index + 1])
