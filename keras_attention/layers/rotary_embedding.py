@@ -124,6 +124,8 @@ def _checked(scaling):
         f'None or a dict whose "rope_type" is one of {tuple(SCALINGS)}',
         scaling=scaling,
     )
+    # NumPy's numbers as Python's: a config is written as JSON.
+    scaling = {n: x.item() if isinstance(x, np.generic) else x for n, x in scaling.items()}
     for name in SCALINGS[kind]:
         require(name in scaling, "scaling", f'a dict with "{name}"', scaling=scaling)
         require_positive_number(f'scaling["{name}"]', scaling[name])

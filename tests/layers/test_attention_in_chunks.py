@@ -25,6 +25,8 @@ class Nearby(MultiHeadAttention):
 
     def score(self, query, key, query_positions, key_positions):
         distance = ops.expand_dims(query_positions, -1) - ops.expand_dims(key_positions, -2)
+        if len(distance.shape) == 3:  # rows have positions of their own
+            distance = ops.expand_dims(distance, 1)
         slope = ops.cast(self.slope, query.dtype)
         scores = super().score(query, key, query_positions, key_positions)
         return scores - slope * ops.cast(ops.abs(distance), query.dtype)

@@ -15,7 +15,11 @@ from keras_attention.layers import (
     BlockSparseEncoder,
     Dropout,
     FeedForward,
+    GatedFeedForward,
     GNMTDecoder,
+    GPTDecoder,
+    GroupedQueryAttention,
+    LlamaDecoder,
     MaskedLMHead,
     Maxout,
     MultiHeadAttention,
@@ -24,6 +28,7 @@ from keras_attention.layers import (
     RecurrentDecoder,
     RecurrentEncoder,
     RNNSearchDecoder,
+    RotaryEmbedding,
     SinusoidalPositionEncoding,
     TokenAndPositionEmbedding,
     TransformerBlock,
@@ -58,6 +63,13 @@ def of_one_input(number=int):
             number(7), number(2), block_size=number(2), plan_seed=number(1)
         ),
         "dropout": Dropout(0.5),
+        "gated": GatedFeedForward(number(5), output_dim=number(4), seed=number(1)),
+        "rotary": RotaryEmbedding(number(50), {"rope_type": "linear", "factor": number(2)}),
+        "grouped": GroupedQueryAttention(number(4), number(2), num_key_value_heads=number(2)),
+        "gpt": GPTDecoder(number(7), number(2), sliding_window=number(3)),
+        "llama": LlamaDecoder(
+            number(7), number(3), number(1), rotary_embedding=RotaryEmbedding(number(50))
+        ),
     }
 
 
@@ -145,8 +157,8 @@ def test_h5(model, data, tmp_path):
 
 # Names alone: to make a layer runs an operation, which no module of tests may do.
 ONE_INPUT = (
-    *("block_sparse", "block_sparse_encoder", "dropout", "encoder", "feed_forward", "maxout"),
-    *("positions", "sinusoidal"),
+    *("block_sparse", "block_sparse_encoder", "dropout", "encoder", "feed_forward", "gated"),
+    *("gpt", "grouped", "llama", "maxout", "positions", "rotary", "sinusoidal"),
 )
 
 
@@ -206,7 +218,8 @@ def of_other_inputs():
 
 EVERY = {
     *("additive", "block_sparse", "block_sparse_encoder"),
-    *("decoder", "dropout", "embedding", "encoder", "feed_forward", "gnmt", "head"),
+    *("decoder", "dropout", "embedding", "encoder", "feed_forward", "gated", "gnmt", "gpt"),
+    *("grouped", "head", "llama", "rotary"),
     *("maxout", "multi_head", "multiplicative", "positions", "recurrent", "recurrent_encoder"),
     *("rnn_search", "sinusoidal"),
 }
