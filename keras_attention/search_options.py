@@ -1,12 +1,17 @@
 """How a model generates, as one value that configs and manifests keep."""
 
 import dataclasses
-import math
 
 import numpy as np
 
-from keras_attention._validation import InputError, require, require_positive_integer
+from keras_attention._validation import InputError, require
 from keras_attention.json_file import shortened
+from keras_attention.search_numbers import (
+    require_limits,
+    require_penalty,
+    require_sampling,
+    require_search,
+)
 
 FORBIDDEN = -1e9  # the logit of a token that may not come, the score of an empty slot
 IMPOSSIBLE = FORBIDDEN / 2  # what is lower holds something forbidden
@@ -31,12 +36,14 @@ class SearchOptions:
     min_length: int = 0
     max_length: int | None = None
     shortlist: bool = False
+    repetition_penalty: float = 1.0
 
     def __post_init__(self):
         is_flag = isinstance(self.shortlist, bool)
         require(is_flag, "shortlist", "True or False", shortlist=self.shortlist)
         require_search(self.beam_size, self.length_penalty, self.coverage_penalty, self.n_best)
         require_limits(self.min_length, self.max_length)
+        require_penalty(self.repetition_penalty)
 
     is_sampling = False
 
@@ -81,10 +88,12 @@ class SamplingOptions:
     top_p: float | None = None
     min_length: int = 0
     max_length: int | None = None
+    repetition_penalty: float = 1.0
 
     def __post_init__(self):
         require_sampling(self.temperature, self.top_k, self.top_p)
         require_limits(self.min_length, self.max_length)
+        require_penalty(self.repetition_penalty)
 
     is_sampling = True
     is_greedy = False
@@ -94,50 +103,6 @@ class SamplingOptions:
     def to_dict(self):
         """A dict of JSON values, from which `SamplingOptions(**dict)` makes an equal one."""
         return dataclasses.asdict(self)
-
-
-def require_search(beam_size, length_penalty, coverage_penalty, n_best):
-    """Raises `ValueError` unless these are options of `beam_search`."""
-    require_positive_integer("beam_size", beam_size)
-    require_positive_integer("n_best", n_best)
-    require(
-        n_best <= beam_size, "n_best", "at most `beam_size`", n_best=n_best, beam_size=beam_size
-    )
-    for name, value in (
-        ("length_penalty", length_penalty),
-        ("coverage_penalty", coverage_penalty),
-    ):
-        require(_is_number(value) and value >= 0, name, "a number of at least 0", **{name: value})
-
-
-def require_limits(min_length, max_length):
-    """Raises `ValueError` unless these are limits of a search."""
-    if max_length is not None:
-        require_positive_integer("max_length", max_length)
-    require(
-        isinstance(min_length, int) and min_length >= 0,
-        "min_length",
-        "an integer of at least 0",
-        min_length=min_length,
-    )
-
-
-def require_sampling(temperature, top_k, top_p):
-    """Raises `ValueError` unless these are options of `sample`."""
-    require(
-        _is_number(temperature) and 0 < temperature < math.inf,
-        "temperature",
-        "a finite number above 0",
-        temperature=temperature,
-    )
-    if top_k is not None:
-        require_positive_integer("top_k", top_k)
-    require(
-        top_p is None or (_is_number(top_p) and 0 < top_p <= 1),
-        "top_p",
-        "a number in (0, 1]",
-        top_p=top_p,
-    )
 
 
 def int32_seeds(seed):
@@ -159,13 +124,17 @@ def int32_seeds(seed):
     return wrapped.view("int32").reshape(values.shape)
 
 
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 FIELDS = tuple(field.name for field in dataclasses.fields(SearchOptions))
 SAMPLING_FIELDS = tuple(field.name for field in dataclasses.fields(SamplingOptions))
 METHODS = {"greedy": SearchOptions, "beam": SearchOptions, "sampling": SamplingOptions}
+LATER = ("repetition_penalty",)  # fields that older manifests lack: they have the default
+
+
+def fields_of_manifest(decoding):
+    """The fields of the options in `decoding`, of a manifest: a dict."""
+    fields = dataclasses.fields(METHODS[decoding["method"]])
+    later = {field.name: field.default for field in fields if field.name in LATER}
+    return {field.name: {**later, **decoding}[field.name] for field in fields}
 
 
 def require_decoding_names(names):
@@ -184,14 +153,14 @@ def decoding_options(given, defaults):
     Args:
         given: dict of fields of either, and "sample", whether to sample.
         defaults: dict of fields of `SearchOptions`, for what is not given. Sampling takes its
-            limits of length alone from them.
+            limits of length and its repetition penalty alone from them.
 
     Raises:
         InputError: if one is unknown, or belongs to the other kind.
         ValueError: if one is out of range.
 
     >>> decoding_options({"sample": True, "top_p": 0.9}, {"max_length": 40})
-    SamplingOptions(temperature=1.0, top_k=None, top_p=0.9, min_length=0, max_length=40)
+    SamplingOptions(temperature=1.0, top_k=None, top_p=0.9, min_length=0, max_length=40, ...)
     """
     require_decoding_names(given)
     given = dict(given)
@@ -202,8 +171,9 @@ def decoding_options(given, defaults):
                 f"{searching[0]} is an option of searching and cannot be given together with "
                 "`sample`: a sample is drawn, not searched for."
             )
-        limits = {name: defaults[name] for name in ("min_length", "max_length") if name in defaults}
-        return SamplingOptions(**{**limits, **given})
+        both = {name: defaults[name] for name in FIELDS if name in defaults}
+        both = {name: value for name, value in both.items() if name in SAMPLING_FIELDS}
+        return SamplingOptions(**{**both, **given})
     sampling = [name for name in given if name not in FIELDS]
     if sampling:
         refuse_without_sample(sampling[0])
@@ -248,7 +218,7 @@ def decoding_of_artifact(path, decoding, seed=None, **search):
     require_decoding_names(search)
     method = decoding["method"]
     is_sampling = method == "sampling"
-    own = {field.name: decoding[field.name] for field in dataclasses.fields(METHODS[method])}
+    own = fields_of_manifest(decoding)
     search = dict(search)
     if search.pop("sample", is_sampling) != is_sampling or (seed is not None and not is_sampling):
         raise InputError(

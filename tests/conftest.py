@@ -247,3 +247,22 @@ def pair_classifier_run_directory(once):
 def pair_classifier_artifact_directory(pair_classifier_run_directory, artifact_of):
     """Its artifact with all three formats. Not to be changed: copy it."""
     return artifact_of(pair_classifier_run_directory, "exported_pair_classifier")
+
+
+@pytest.fixture(scope="session")
+def text_folder(once):
+    """A folder with text.txt, of phrases: one document. Not to be changed."""
+    from tests.tasks.language_model.small_language_model import write_text
+
+    return once("language_model_text", write_text)
+
+
+@pytest.fixture(scope="session")
+def language_model_run(once, text_folder):
+    """A finished run of a GPT of two layers of width 16, of characters. Not to be changed."""
+    from tests.tasks.language_model.small_language_model import small_run
+
+    def make(folder):
+        small_run(text_folder, folder / "run")
+
+    return once("language_model", make) / "run"

@@ -30,8 +30,9 @@ def add_parser(subparsers, common, help, arguments):
         parents=[common],
         help=help,
         description="The directory holds config.json, model.safetensors and the tokenizer's files. "
-        "`export`, `inspect` and --initial-weights take the run, and so do `classify`, `embed` "
-        "and `evaluate` where the checkpoint has the head. With --family it may be a run too.",
+        "`export`, `inspect` and --initial-weights take the run, and so do `classify`, `embed`, "
+        "`generate` and `evaluate` where the checkpoint has the head. With --family it may be a "
+        "run too.",
     )
     parser.add_argument(
         "directory", metavar="DIR", help="a published directory, or with --family a run"

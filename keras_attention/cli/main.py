@@ -23,6 +23,7 @@ COMMANDS = {
     "translate": ("translate", "translate lines of text"),
     "classify": ("classify", "classify lines of text"),
     "embed": ("embed", "give lines of text vectors"),
+    "generate": ("generate", "go on with texts"),
     "evaluate": ("evaluate", "measure a model"),
     "export": ("export", "write the formats of a run that other programs load, such as ONNX"),
     "inspect": ("inspect", "show what a run, an artifact or a published directory holds"),
@@ -40,8 +41,8 @@ def make_parser(arguments=()):
     """
     parser = argparse.ArgumentParser(
         prog="keras-attention",
-        description="Train translators, classifiers, sentence vectors and masked language models, "
-        "or import published ones; export them, whole generation included.",
+        description="Train translators, classifiers, sentence vectors and language models, masked "
+        "or not, or import published ones; export them, whole generation included.",
     )
     parser.add_argument("--version", action="version", version=f"keras-attention {__version__}")
     common = argparse.ArgumentParser(add_help=False)

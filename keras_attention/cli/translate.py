@@ -12,13 +12,11 @@ from keras_attention.cli.options import (
     say_unknown,
     write_output,
 )
+from keras_attention.tasks.decoding_options import N_BEST, SAMPLING_OPTIONS, SEED
 from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.options import (
     DECODING_NAMES,
-    N_BEST,
-    SAMPLING_OPTIONS,
     SEARCH_OPTIONS,
-    SEED,
     SHORTLIST,
 )
 

@@ -16,8 +16,11 @@ from keras_attention.decoding.next_tokens import (
     is_end,
     require_alignment,
 )
+from keras_attention.decoding.repetition import penalised, seen_tokens, with_token
 from keras_attention.decoding.search_loop import first_room, search_loop
-from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, require_search
+from keras_attention.decoding.stops import followed_by, is_stop, no_tokens, require_stops
+from keras_attention.search_numbers import require_penalty, require_search
+from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE
 
 
 def beam_search(
@@ -31,6 +34,8 @@ def beam_search(
     n_best=1,
     return_alignment=False,
     single_loop=False,
+    repetition_penalty=1.0,
+    stops=(),
 ):
     """The best of the hypotheses that `beam_size` slots find.
 
@@ -56,6 +61,7 @@ def beam_search(
         n_best: number N of hypotheses to return, at most K.
         return_alignment: whether to return the attention that chose each token.
         single_loop: see `search_loop`.
+        repetition_penalty, stops: see `greedy_search`.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: what was emitted, the end included,
@@ -73,6 +79,7 @@ def beam_search(
     https://arxiv.org/abs/1609.08144, section 7
     """
     require_search(beam_size, length_penalty, coverage_penalty, n_best)
+    require_penalty(repetition_penalty)
     limits, longest = model.length_limits(inputs, max_length)
     batch_size, source_length = model.inputs_shape(inputs)
     attends = return_alignment or coverage_penalty > 0
@@ -98,6 +105,12 @@ def beam_search(
         "token_ids": ops.full((batch_size, beam_size, longest), fill, dtype="int32"),
         "model": model_state,
     }
+    if repetition_penalty != 1:
+        seen = ops.expand_dims(seen_tokens(model, inputs, batch_size), 1)
+        state["seen"] = ops.repeat(seen, beam_size, axis=1)  # (B, K, V)
+    if stops:
+        require_stops(stops, model.vocabulary_size)
+        state["recent"] = no_tokens(stops, batch_size, beam_size)
     if coverage_penalty:
         # Padding counts as covered.
         covered = ops.where(model.inputs_mask(inputs), 0.0, 1.0)
@@ -110,6 +123,9 @@ def beam_search(
         position, limits = state["position"], constants["limits"]
         token = ops.reshape(state["token"], (-1,))  # (b * K,)
         logits, model_state = model.step(token, position, state["model"], constants["model"])
+        if "seen" in state:
+            seen = ops.reshape(state["seen"], (-1, ops.shape(state["seen"])[2]))  # (b * K, V)
+            logits = penalised(logits, seen, repetition_penalty)
         logits = allowed_logits(logits, position, model.forbidden_ids, ends, min_length)
         total, token = best_continuations(state["log_probability"], logits)
         slot, choice, log_probability = choose_slots(state["finished"], total)
@@ -128,6 +144,12 @@ def beam_search(
             "token_ids": ops.where(here, ops.expand_dims(token, 2), token_ids),
             "model": model.select_rows(model_state, flat_rows(slot, beam_size)),
         }
+        is_last = is_end(token, ends)
+        if "seen" in state:
+            new_state["seen"] = with_token(at_slots(state["seen"], slot), token)
+        if stops:
+            new_state["recent"] = followed_by(at_slots(state["recent"], slot), token)
+            is_last = ops.logical_or(is_last, is_stop(new_state["recent"], stops))
         if attends:
             attention = ops.reshape(new_state["model"]["alignment"], (-1, beam_size, source_length))
             attention = ops.where(ops.expand_dims(held, 2), 0.0, attention)  # (b, K, S)
@@ -143,7 +165,7 @@ def beam_search(
             log_probability, length, length_penalty, new_state.get("coverage"), coverage_penalty
         )
         score = ops.where(dead, FORBIDDEN, score)
-        finished = ops.logical_or(held, ops.logical_and(is_end(token, ends), ops.logical_not(dead)))
+        finished = ops.logical_or(held, ops.logical_and(is_last, ops.logical_not(dead)))
         over = ops.logical_or(
             position + 1 >= limits,
             is_decided(finished, dead, log_probability, score, limits, length_penalty, n_best),

@@ -12,8 +12,11 @@ from keras_attention.decoding.next_tokens import (
     require_alignment,
     top_k,
 )
+from keras_attention.decoding.repetition import penalised, seen_tokens, with_token
 from keras_attention.decoding.search_loop import first_room, search_loop
+from keras_attention.decoding.stops import followed_by, is_stop, no_tokens, require_stops
 from keras_attention.graph.argmax import argmax
+from keras_attention.search_numbers import require_penalty
 
 
 def most_probable(logits, position, rows, with_score=True):
@@ -34,6 +37,8 @@ def greedy_search(
     choose=most_probable,
     single_loop=False,
     return_score=True,
+    repetition_penalty=1.0,
+    stops=(),
 ):
     """The most probable token at every step.
 
@@ -49,6 +54,10 @@ def greedy_search(
         single_loop: see `search_loop`.
         return_score: whether to return the scores. Without them a step needs no sum over the
             vocabulary. `most_probable` alone can do so.
+        repetition_penalty: the logits of tokens that the prompt or what was emitted holds are
+            divided by it where they are above 0, and multiplied where they are below (Keskar et al.
+            2019). Scores are those after it.
+        stops: sequences of ids; what ends with one of them is finished, the sequence included.
 
     Returns:
         `{"token_ids": (B, T) int32, "score": (B,) float32}`: what was emitted, the end included,
@@ -57,6 +66,7 @@ def greedy_search(
 
     >>> greedy_search(model, ids, max_length=20)["token_ids"]
     """
+    require_penalty(repetition_penalty)
     limits, longest = model.length_limits(inputs, max_length)
     batch_size, source_length = model.inputs_shape(inputs)
     fill, ends = model.special_ids.fill, model.special_ids.ends
@@ -73,6 +83,11 @@ def greedy_search(
         "token_ids": ops.full((batch_size, longest), fill, dtype="int32"),
         "model": model_state,
     }
+    if repetition_penalty != 1:
+        state["seen"] = seen_tokens(model, inputs, batch_size)
+    if stops:
+        require_stops(stops, model.vocabulary_size)
+        state["recent"] = no_tokens(stops, batch_size)
     names = ["token_ids"]
     if return_score:
         names.append("score")
@@ -88,19 +103,27 @@ def greedy_search(
         logits, model_state = model.step(
             state["token"], position, state["model"], constants["model"]
         )
+        if "seen" in state:
+            logits = penalised(logits, state["seen"], repetition_penalty)
         logits = allowed_logits(logits, position, model.forbidden_ids, ends, min_length)
         token, log_probability = choose(logits, position, constants["rows"])
         token = ops.where(finished, fill, token)
+        is_last = is_end(token, ends)
         here = columns == position
         new_state = {
             "position": position + 1,
             "token": token,
-            "finished": ops.logical_or(
-                finished, ops.logical_or(is_end(token, ends), position + 1 >= constants["limits"])
-            ),
             "token_ids": ops.where(here, ops.expand_dims(token, 1), state["token_ids"]),
             "model": model_state,
         }
+        if "seen" in state:
+            new_state["seen"] = with_token(state["seen"], token)
+        if stops:
+            new_state["recent"] = followed_by(state["recent"], token)
+            is_last = ops.logical_or(is_last, is_stop(new_state["recent"], stops))
+        new_state["finished"] = ops.logical_or(
+            finished, ops.logical_or(is_last, position + 1 >= constants["limits"])
+        )
         if return_score:
             new_state["score"] = state["score"] + ops.where(finished, 0.0, log_probability)
         if return_alignment:

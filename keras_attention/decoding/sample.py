@@ -7,12 +7,8 @@ from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.decoding.next_tokens import log_normalizer
 from keras_attention.decoding.next_tokens import top_k as largest_of
 from keras_attention.decoding.noise import gumbel_noise
-from keras_attention.search_options import (
-    FORBIDDEN,
-    IMPOSSIBLE,
-    int32_seeds,
-    require_sampling,
-)
+from keras_attention.search_numbers import require_penalty, require_sampling
+from keras_attention.search_options import FORBIDDEN, IMPOSSIBLE, int32_seeds
 
 # Beyond, float32 divides by 0 or makes infinities, of which ONNX Runtime makes what is no number.
 COLDEST, HOTTEST = 1e-20, 1e20
@@ -29,6 +25,8 @@ def sample(
     min_length=0,
     return_alignment=False,
     single_loop=False,
+    repetition_penalty=1.0,
+    stops=(),
 ):
     """Each token drawn at random by its probability.
 
@@ -48,6 +46,7 @@ def sample(
         min_length: tokens before the end at least.
         return_alignment: whether to return the attention that chose each token.
         single_loop: see `search_loop`.
+        repetition_penalty, stops: see `greedy_search`; the penalty comes before all else.
 
     Returns:
         As `greedy_search`; the score is the sum of the log-probabilities that the model itself
@@ -62,6 +61,7 @@ def sample(
     https://arxiv.org/abs/1904.09751
     """
     require_sampling(temperature, top_k, top_p)
+    require_penalty(repetition_penalty)
     batch_size, _ = model.inputs_shape(inputs)
     seeds = _seeds_of_rows(seed, batch_size)
     nucleus = top_p is not None and top_p < 1
@@ -101,6 +101,8 @@ def sample(
         return_alignment=return_alignment,
         choose=choose,
         single_loop=single_loop,
+        repetition_penalty=repetition_penalty,
+        stops=stops,
     )
 
 

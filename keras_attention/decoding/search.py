@@ -19,6 +19,7 @@ def search(
     seed=None,
     shortlist=None,
     return_score=True,
+    stops=(),
 ):
     """Generates from `inputs`: see `greedy_search`, `beam_search` and `sample`.
 
@@ -31,9 +32,11 @@ def search(
         seed: integer or integers (B,), for sampling; 0 by default.
         shortlist: the `LexicalShortlist` that `options.shortlist` asks for.
         return_score: whether to return the scores, which greedy search alone can do without.
+        stops: sequences of ids that end a row: see `greedy_search`.
 
     Raises:
-        ValueError: if there is no shortlist, the model cannot do with it, or scores are needed.
+        ValueError: if there is no shortlist, the model cannot do with it, or with `stops`, or
+            scores are needed.
     """
     require(
         return_score or options.is_greedy,
@@ -41,15 +44,19 @@ def search(
         "True for a beam, which compares scores, and for samples",
         return_score=return_score,
     )
-    outputs = {"return_alignment": return_alignment, "single_loop": single_loop}
+    outputs = {"return_alignment": return_alignment, "single_loop": single_loop, "stops": stops}
     if options.is_sampling:
         return sample(model, inputs, 0 if seed is None else seed, **options.to_dict(), **outputs)
     values = options.to_dict()
     if values.pop("shortlist"):
         require(shortlist is not None, "shortlist", "a `LexicalShortlist`", shortlist=None)
+        require(
+            not stops, "stops", "none with a shortlist, whose tokens have other ids", stops=stops
+        )
         model = Shortlisted(model, shortlist, inputs, least=2 * options.beam_size)
     if options.is_greedy:
-        limits = {name: values[name] for name in ("max_length", "min_length")}
+        given = ("max_length", "min_length", "repetition_penalty")
+        limits = {name: values[name] for name in given}
         found = greedy_search(model, inputs, **limits, **outputs, return_score=return_score)
     else:
         found = beam_search(model, inputs, **values, **outputs)

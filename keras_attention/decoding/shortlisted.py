@@ -59,6 +59,7 @@ class Shortlisted:
         of_others = ops.logical_and(named, _is_none_of([*first, *model.forbidden_ids], size))
         others = _indices(ops.any(of_others, axis=0), least)
         self.token_ids = ops.concatenate([ops.convert_to_tensor(first, "int32"), others], axis=0)
+        self.vocabulary_size = self.token_ids.shape[0] or ops.shape(self.token_ids)[0]
         # An end may always come, unless it is forbidden; padding and start where they are named.
         ends = [0.0 if t in own.ends and t not in model.forbidden_ids else FORBIDDEN for t in first]
         free = [0.0 if t not in model.forbidden_ids else FORBIDDEN for t in first]
@@ -83,6 +84,9 @@ class Shortlisted:
 
     def first_tokens(self, inputs):
         return self.special_ids.start
+
+    def prompt_tokens(self, inputs):
+        return None  # a translator has none
 
     def length_limits(self, inputs, max_length=None):
         return self.model.length_limits(inputs, max_length)

@@ -28,9 +28,13 @@ class StepContract:
     Attributes:
         special_ids: a `SpecialIds`: `ends` finish a row, `fill` stands behind the end.
         forbidden_ids: a sequence of the token ids that are never emitted.
+        vocabulary_size: number V of tokens, which a repetition penalty needs; None, the default,
+            where it is not known.
 
     >>> class LanguageModel(StepContract, keras_attention.models.Model): ...
     """
+
+    vocabulary_size = None
 
     def inputs_shape(self, inputs):
         """B, and the S positions that `state["alignment"]` has; integers where they are static."""
@@ -43,6 +47,15 @@ class StepContract:
     def first_tokens(self, inputs):
         """What the first step reads: an integer for all rows, or int32 (B,)."""
         raise NotImplementedError(f"{type(self).__name__} must implement `first_tokens`.")
+
+    def prompt_tokens(self, inputs):
+        """The tokens of `inputs` that a repetition penalty counts, beside those emitted.
+
+        Returns:
+            Ids (B, S) and a boolean mask (B, S), False at what fills a row; None, the default, for
+            none: a translator's source is in other words.
+        """
+        return None
 
     def length_limits(self, inputs, max_length=None):
         """How many tokens each row may get, at least 1, and the largest limit of such a batch.
@@ -126,7 +139,8 @@ class StepContract:
             max_length: tokens at most; by default the model's own limit.
             return_alignment: whether to return the attention that chose each token.
             **options: further fields of `keras_attention.decoding.SearchOptions`: `beam_size`,
-                `length_penalty`, `coverage_penalty`, `n_best`, `min_length`.
+                `length_penalty`, `coverage_penalty`, `n_best`, `min_length`,
+                `repetition_penalty`.
 
         Returns:
             `{"token_ids": (B, T), "score": (B,)[, "alignment": (B, T, S)]}`; with `n_best` over 1

@@ -42,7 +42,7 @@ def resumed_config(config, asked, output, is_finished=False):
     for name, value in changed.items():
         if isinstance(value, dict):
             values[name] = {**getattr(config, name), **value}
-    more = [name for name in ("epochs", "patience") if _is_more(config, changed, name)]
+    more = [name for name in ("epochs", "steps", "patience") if _is_more(config, changed, name)]
     more += [name for name in changed if name in config.of_kept_weights]
     late = [name for name in changed if name not in config.of_answers]
     if is_finished and late and not more:
@@ -52,6 +52,12 @@ def resumed_config(config, asked, output, is_finished=False):
             f"Leave it out, or give `epochs` more than {config.epochs} to train on."
         )
     new = type(config).from_dict(values)
+    lost = [name for name, value in changed.items() if _is_lost(new, name, value)]
+    if lost:
+        raise InputError(
+            f"`{lost[0]}` {changed[lost[0]]!r} does not go with the other options of {output}: "
+            "what was begun with `steps` goes on with more of these."
+        )
     return new, list(changed), bool(more)
 
 
@@ -73,12 +79,19 @@ def _differs(config, name, value, data):
 def _may_change(config, name, value):
     if name == "dropout":  # a layer that drops nothing has no state, and so another snapshot
         return bool(value and config.dropout)
+    if name == "steps":  # else an epoch would become another thing
+        return config.steps is not None
     if name == "teacher":  # it may have moved; a run without one does not get one
         return config.teacher is not None
     if name == "distillation_weights":  # a projection of hidden states is part of a snapshot
         own = config.distillation_weights
         return own is not None and bool(value[-1]) == bool(own[-1])
     return name in CHANGEABLE or name in config.changeable or name in config.data
+
+
+def _is_lost(config, name, value):
+    """Whether a config says something else than was asked for: another field decides it."""
+    return not isinstance(value, dict) and getattr(config, name) != value
 
 
 def _is_more(config, changed, name):

@@ -21,8 +21,8 @@ class RunConfig:
     """The base class of the dataclasses that hold a training's options.
 
     `config.json` of a run holds all fields. A subclass has the fields `kind`, with a default,
-    `epochs`, `seed`, `vocabulary_size`, `max_sequence_length`, `max_buckets`, `learning_rate`,
-    `clip_norm`, `dropout` and `snapshot_every`.
+    `epochs`, `seed`, `vocabulary_size`, `max_sequence_length`, `learning_rate`, `clip_norm`,
+    `dropout` and `snapshot_every`.
 
     Args:
         lora_rank: rank of the adapters that are trained in the place of `initial_weights`, or None
@@ -185,7 +185,7 @@ def require_training(config, *sizes):
         config: of any training.
         sizes: names of further fields that hold positive integers.
     """
-    for name in ("epochs", "vocabulary_size", "max_sequence_length", "max_buckets", *sizes):
+    for name in ("epochs", "vocabulary_size", "max_sequence_length", *sizes):
         require_positive_integer(name, getattr(config, name))
     require_seed("seed", config.seed, LARGEST_SEED)
     require_positive_number("learning_rate", config.learning_rate)
@@ -211,7 +211,7 @@ def require_encoder_training(config):
     Raises:
         ValueError: see `require_training`.
     """
-    require_training(config, "batch_size")
+    require_training(config, "batch_size", "max_buckets")
     require(
         config.max_sequence_length >= 3,
         "max_sequence_length",

@@ -16,16 +16,19 @@ TASKS = {
     "encoder": "encoding",
     "token-classifier": "token_classification",
     "embedding": "embedding",
+    "language-model": "language_model",
 }
 
 _MODULES = {
     "ClassifierConfig": "classification.classifier_config",
     "EmbeddingConfig": "embedding.embedding_config",
+    "LanguageModelConfig": "language_model.language_model_config",
     "MaskedLMConfig": "masked_lm.masked_lm_config",
     "Option": "option",
     "Task": "task",
     "TextClassifier": "classification.text_classifier",
     "TextEmbedder": "embedding.text_embedder",
+    "TextGenerator": "language_model.text_generator",
     "TextTranslator": "translation.text_translator",
     "TranslatorConfig": "translation.translator_config",
 }

@@ -8,13 +8,13 @@ def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search
     """The scores of a run or of an artifact.
 
     Args:
-        kind: of the task: "translator", "classifier", "masked-lm" or "embedding".
+        kind: of the task: "translator", "classifier", "masked-lm", "embedding" or "language-model".
         path: the run directory or the artifact.
         runtime, custom_objects, seed: those of `keras_attention.load`.
         search: dict of what says how the model decodes: see `load`.
         **options: of the task: of a translator `source`, `reference`, `tokenize` and `lowercase`;
-            of a classifier `data`, its columns and `confusion`; of a masked LM `data`; of sentence
-            vectors `data` and its columns.
+            of a classifier `data`, its columns and `confusion`; of a masked LM or a language model
+            `data`; of sentence vectors `data` and its columns.
 
     Returns:
         A dict of JSON values.

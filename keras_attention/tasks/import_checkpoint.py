@@ -23,9 +23,9 @@ def import_checkpoint(directory, output, task=None, force=False, family=None, po
             also a run.
         output: path of the run.
         task: one that the family has models for, such as "classifier", "masked-lm",
-            "token-classifier", "encoder" or "embedding"; by default "embedding" of a directory of
-            sentence-transformers, else what "architectures" in config.json says, and the first of
-            the family's where it says nothing.
+            "token-classifier", "encoder", "embedding" or "language-model"; by default "embedding"
+            of a directory of sentence-transformers, else what "architectures" in config.json says,
+            and the first of the family's where it says nothing.
         force: whether an existing run may be overwritten.
         family: one whose encoder is made of a BERT: "bigbird". None leaves the model as it is.
         positions: of that encoder, the longest text in tokens; 4,096 by default.

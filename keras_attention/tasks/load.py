@@ -35,15 +35,17 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
         seed: integer, where it samples: the text at index i of a list is sampled with the seed
             `seed + i`; 0 by default.
         kind: "translator", "classifier", ... to refuse all others.
-        **options: how a translator decodes: fields of `keras_attention.decoding.SearchOptions`,
-            such as `beam_size`, or `sample=True` and fields of `SamplingOptions`. A run has
-            defaults in its config; an artifact can do what it was exported with only.
+        **options: how a translator or a language model decodes: fields of
+            `keras_attention.decoding.SearchOptions`, such as `beam_size`, or
+            `sample=True` and fields of `SamplingOptions`; of a language model also `stop`. A run
+            has defaults in its config; an artifact can do what it was exported with only.
 
     Returns:
         A `TextTranslator` with `translate(list of str) -> list of str`, a `TextClassifier` with
         `classify(list of str) -> list of str`, a `TextEmbedder` with `embed(list of str) -> (N, D)
-        float32`, or an `IdsModel` with `outputs(list of str)`. Where the model tells classes apart,
-        `labels` are their names.
+        float32`, a `TextGenerator` with `generate(list of str, max_new_tokens=...) -> list of str`
+        and `stream(str)`, or an `IdsModel` with `outputs(list of str)`. Where the model tells
+        classes apart, `labels` are their names.
 
     Raises:
         InputError: if `path` is neither, does not hold that format, holds a file that is not what

@@ -17,17 +17,17 @@ def save_run(model, tokenizer, run, labels=None, force=False, *, kind=None, **co
     """Writes what `model.fit` trained as a run, which `load`, `export` and the command line take.
 
     Args:
-        model: a translator, a classifier, a masked LM, a token classifier, a sentence encoder or an
-            encoder of this package, or of a class that derives from one. With `kind` given also any
-            functional model with the inputs and outputs of one of these; a translator must be a
-            `Translator`.
-        tokenizer: a `TranslationTokenizer` for a translator, else one of an encoder, such as a
-            `WordPieceTokenizer`.
+        model: a translator, a classifier, a masked LM, a token classifier, a sentence encoder, an
+            encoder or a language model of this package, or of a class that derives from one. With
+            `kind` given also any functional model with the inputs and outputs of one of these; a
+            translator must be a `Translator`, a language model a `LanguageModel`.
+        tokenizer: a `TranslationTokenizer` for a translator, one of `LANGUAGE_MODEL_TOKENIZERS` for
+            a language model, else one of an encoder, such as a `WordPieceTokenizer`.
         run: path of the directory to make.
         labels: names of a classifier's classes, a list of strings; `model.labels` by default.
         force: whether an existing run may be overwritten.
-        kind: "translator", "classifier", "masked-lm", "token-classifier", "encoder" or "embedding";
-            by default what the model says.
+        kind: "translator", "classifier", "masked-lm", "token-classifier", "encoder", "embedding" or
+            "language-model"; by default what the model says.
         **config: further entries of `config.json`, such as `decoding={"beam_size": 4}` of a
             translator, or `pair_column="text_pair"` of a classifier of pairs.
 

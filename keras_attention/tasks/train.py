@@ -42,7 +42,8 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
     """Trains a model and leaves a run directory: see `TrainingRun`.
 
     Args:
-        config: a `TranslatorConfig`, `ClassifierConfig`, `MaskedLMConfig` or `EmbeddingConfig`.
+        config: a `TranslatorConfig`, `ClassifierConfig`, `MaskedLMConfig`, `EmbeddingConfig` or
+            `LanguageModelConfig`.
         output: path of the run directory.
         resume: whether to go on from the last snapshot in `output`, if there is one. Options that
             are given and differ from those of the run are taken or refused: see `TrainingRun`.

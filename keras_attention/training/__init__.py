@@ -23,6 +23,7 @@ from keras_attention.training.stop_at_nan import StopAtNaN
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import Perplexity, TokenAccuracy
 from keras_attention.training.translation_scores import TranslationScores, translation_scores
+from keras_attention.training.warmup_cosine_schedule import WarmupCosineSchedule
 from keras_attention.training.warmup_linear_schedule import WarmupLinearSchedule
 from keras_attention.training.workers import WorkerLost
 
@@ -43,6 +44,7 @@ __all__ = [
     "TokenLoss",
     "TrainingInterrupted",
     "TranslationScores",
+    "WarmupCosineSchedule",
     "WarmupLinearSchedule",
     "WorkerLost",
     "average_weights",

@@ -46,6 +46,7 @@ class LanguageModel(StepContract, Model):
         super().__init__(token_ids, self.embedding(x, reverse=True), **kwargs)
         self.special_ids = special_ids
         self.forbidden_ids = tuple(forbidden_ids)
+        self.vocabulary_size = V
 
     def get_config(self):
         return {}
@@ -55,6 +56,9 @@ class LanguageModel(StepContract, Model):
 
     def inputs_mask(self, inputs):
         return length_mask(inputs["lengths"], self.inputs_shape(inputs)[1])
+
+    def prompt_tokens(self, inputs):
+        return inputs["token_ids"], self.inputs_mask(inputs)
 
     def first_tokens(self, inputs):
         last = ops.expand_dims(inputs["lengths"] - 1, 1)

@@ -23,6 +23,7 @@ BEGUN = {
     "classifier": dict(train="a.jsonl", preset="tiny", pooling="mean"),
     "masked-lm": dict(train="a.jsonl", window=40),
     "embedding": dict(train="a.jsonl", preset="tiny", pooling="mean"),
+    "language-model": dict(train="a.txt", preset="nano", epochs=2),
 }
 # Where another value than the run's cannot be made from the option alone.
 VALUES = {"class_weights": "balanced", "bleu_tokenize": "none", "layer_decay": 0.9, "patience": 2}
@@ -31,6 +32,7 @@ DATA = {"train", "valid", "text_column", "label_column", "initial_weights"}
 COLUMNS = {"embedding": {"pair_column"}}  # of a classifier it says what the model reads
 DATA |= {f"{part}_{side}" for part in ("train", "valid") for side in ("source", "target")}
 DECODING = {"beam_size", "length_penalty", "coverage_penalty", "min_length", "max_length"}
+DECODING |= {"repetition_penalty"}
 EVERY = {"epochs", "learning_rate", "clip_norm", "jit_compile", "snapshot_every"}
 TAKEN = {
     "translator": EVERY
@@ -41,6 +43,7 @@ TAKEN = {
     | {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"},
     "masked-lm": EVERY | {"warmup_share", "weight_decay", "masked_share", "whole_words"},
     "embedding": EVERY | {"warmup_share", "weight_decay"},
+    "language-model": EVERY | {"warmup_steps", "weight_decay", "sample_prompt"},
 }
 # What a finished run takes: more to train, and what needs no training.
 LATE = {"epochs", "patience", "average_checkpoints", *DECODING}

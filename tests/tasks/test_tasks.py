@@ -64,7 +64,7 @@ def test_a_kind_that_there_is_not(kind):
         task_of(kind, "run is a run")
     assert str(caught.value) == (
         f"run is a run of another kind: {kind!r}, not a translator or a classifier or a masked-lm "
-        "or an encoder or a token-classifier or an embedding."
+        "or an encoder or a token-classifier or an embedding or a language-model."
     )
 
 

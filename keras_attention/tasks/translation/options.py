@@ -1,5 +1,15 @@
 """The options of translators, as data."""
 
+from keras_attention.tasks.decoding_options import (
+    BEAM_SIZE,
+    LENGTH_PENALTY,
+    MAX_LENGTH,
+    MIN_LENGTH,
+    N_BEST,
+    REPETITION_PENALTY,
+    SAMPLING_OPTIONS,
+    SEED,
+)
 from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.translator_families import (
     TRANSLATOR_FAMILIES,
@@ -7,11 +17,12 @@ from keras_attention.tasks.translation.translator_families import (
 )
 
 SEARCH_OPTIONS = (
-    Option("beam_size", "hypotheses to search with; 1 is greedy", int, metavar="K"),
-    Option("length_penalty", "the higher, the longer translations get", float, metavar="A"),
+    BEAM_SIZE,
+    LENGTH_PENALTY,
     Option("coverage_penalty", "favours translations of every word", float, metavar="B"),
-    Option("min_length", "tokens of a translation, at least", int, metavar="N"),
-    Option("max_length", "tokens at most (default: 50 more than the source)", int, metavar="N"),
+    MIN_LENGTH,
+    MAX_LENGTH,
+    REPETITION_PENALTY,
 )
 SHORTLIST = Option(
     "shortlist",
@@ -19,19 +30,6 @@ SHORTLIST = Option(
     "with it",
     bool,
     const=True,
-)
-N_BEST = Option("n_best", "N translations of each line, the best first", int, metavar="N")
-SAMPLING_OPTIONS = (
-    Option("sample", "draw each token by its probability", bool, const=True),
-    Option("temperature", "the higher, the more random (default: 1)", float, metavar="T"),
-    Option("top_k", "draw from the K most probable tokens only", int, metavar="K"),
-    Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
-)
-SEED = Option(
-    "seed",
-    "seed of the sample of the first line; the next line has N + 1 (default: 0)",
-    int,
-    metavar="N",
 )
 # The names under which `load` and `export` take what says how to decode.
 DECODING_NAMES = tuple(

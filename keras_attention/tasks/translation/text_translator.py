@@ -8,7 +8,14 @@ import numpy as np
 from keras_attention._validation import InputError, require_texts, warn_of_truncation, well_formed
 from keras_attention.artifacts.formats import format_of
 from keras_attention.json_file import is_size, require_fields
-from keras_attention.search_options import GREEDY, IMPOSSIBLE, METHODS, int32_seeds
+from keras_attention.search_options import (
+    GREEDY,
+    IMPOSSIBLE,
+    LATER,
+    METHODS,
+    fields_of_manifest,
+    int32_seeds,
+)
 from keras_attention.tasks.unknown_tokens import UnknownTokens
 from keras_attention.text.tokenizers.translation_tokenizer import TranslationTokenizer
 from keras_attention.token_ids import pad
@@ -262,10 +269,10 @@ def require_decoding(name, decoding):
     }
     require_fields(decoding, known, name)
     options = METHODS[decoding["method"]]
-    fields = [field.name for field in dataclasses.fields(options)]
+    fields = [field.name for field in dataclasses.fields(options) if field.name not in LATER]
     wanted = f"as {decoding['method']} has {', '.join(fields)}"
     require_fields(decoding, {field: (wanted, lambda value: True) for field in fields}, name)
     try:
-        options(**{field: decoding[field] for field in fields})
+        options(**fields_of_manifest(decoding))
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error

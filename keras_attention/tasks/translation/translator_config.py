@@ -139,7 +139,8 @@ class TranslatorConfig(RunConfig):
     def __post_init__(self):
         from keras_attention.training.translation_scores import require_bleu_tokenizer
 
-        require_training(self, "batch_tokens", "corpus_size", "warmup_steps", "average_checkpoints")
+        sizes = ("batch_tokens", "max_buckets", "corpus_size", "warmup_steps")
+        require_training(self, *sizes, "average_checkpoints")
         if self.shortlist is not None:
             require_positive_integer("shortlist", self.shortlist)
         require_rate("label_smoothing", self.label_smoothing)

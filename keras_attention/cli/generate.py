@@ -1,0 +1,135 @@
+"""`keras-attention generate`: goes on with a prompt, or with each line of a file."""
+
+import json
+import sys
+
+from keras_attention._validation import InputError
+from keras_attention.cli.options import (
+    MODEL_OPTIONS,
+    TEXT_OPTIONS,
+    add_options,
+    custom_objects,
+    given,
+    read_input,
+    require_output,
+    say_unknown,
+    write_output,
+)
+from keras_attention.cli.streams import emit
+from keras_attention.tasks.decoding_options import N_BEST, SAMPLING_OPTIONS, SEED
+from keras_attention.tasks.language_model.options import DECODING_NAMES, SEARCH_OPTIONS, STOP
+from keras_attention.tasks.option import Option
+
+OPTIONS = (
+    *MODEL_OPTIONS,
+    Option("prompt", "what to go on with, in the place of an input", metavar="TEXT"),
+    Option(
+        "max_new_tokens",
+        "tokens of a continuation, at most (default: what the run says, or 128)",
+        int,
+        metavar="N",
+    ),
+    STOP,
+    Option(
+        "chat",
+        "each prompt is a user's message, which the model's own chat template makes a prompt of",
+        bool,
+        const=True,
+    ),
+    *SEARCH_OPTIONS,
+    N_BEST,
+    *SAMPLING_OPTIONS,
+    SEED,
+    *TEXT_OPTIONS,
+    Option(
+        "scores",
+        "the log-probability of each token: a line for each, before a tab and the token",
+        bool,
+        const=True,
+    ),
+    Option("json", "one line of JSON a prompt", bool, const=True),
+)
+
+
+def add_parser(subparsers, common, help, arguments):
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "generate",
+        parents=[common],
+        help=help,
+        description="Goes on with --prompt, or with each line of the input, standard input unless "
+        "a file is given. Writes the continuations alone; to a terminal as they come.",
+    )
+    add_options(parser, OPTIONS)
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Generates."""
+    from keras_attention.tasks.load import load
+
+    if options.prompt is not None and options.input:
+        raise InputError("`prompt` and `input` cannot be given together.")
+    require_output(options)
+    prompts = read_input(options.input) if options.prompt is None else [options.prompt]
+    generator = load(
+        options.model,
+        options.runtime,
+        custom_objects(options),
+        seed=options.seed,
+        kind="language-model",
+        **given(options, DECODING_NAMES),
+    )
+    asked = {"max_new_tokens": options.max_new_tokens, "chat": bool(options.chat)}
+    if _is_streamed(options):
+        for index, prompt in enumerate(prompts):
+            seed = {"seed": generator.seed + index} if generator.search.is_sampling else {}
+            for part in generator.stream(prompt, **asked, **seed):
+                emit(part)
+            emit("\n")
+        say_unknown(generator)
+        return
+    found = generator.continuations(prompts, **asked, token_scores=bool(options.scores))
+    lines = []
+    for prompt, several in zip(prompts, found, strict=True):
+        lines += _lines(options, generator.tokenizer, prompt, several)
+    write_output(options, "".join(f"{line}\n" for line in lines).encode())
+    say_unknown(generator)
+
+
+def _is_streamed(options):
+    """Whether the text is shown while it is written: on a terminal, where it is all there is."""
+    plain = not (options.output or options.json or options.scores)
+    return plain and (options.n_best or 1) == 1 and sys.stdout.isatty()
+
+
+def _lines(options, tokenizer, prompt, several):
+    """The lines that are written of one prompt, from its `Continuation`s."""
+    if options.json:
+        answers = [_answer(tokenizer, each) for each in several]
+        yield json.dumps({"prompt": prompt, **answers[0], **_others(answers)}, ensure_ascii=False)
+        return
+    for each in several:
+        if not options.scores:
+            yield each.text
+            continue
+        pieces = tokenizer.pieces(each.token_ids)
+        for value, piece in zip(each.log_probabilities, pieces, strict=True):
+            yield f"{value:.4f}\t{piece}"
+
+
+def _others(answers):
+    return {"others": answers[1:]} if len(answers) > 1 else {}
+
+
+def _answer(tokenizer, continuation):
+    """What is said of one continuation: a dict of JSON values."""
+    scores = continuation.log_probabilities
+    return {
+        "text": continuation.text,
+        "finish": continuation.finish,
+        "score": round(continuation.score, 6),
+        "token_ids": continuation.token_ids,
+        "tokens": tokenizer.pieces(continuation.token_ids),
+        **({} if scores is None else {"log_probabilities": [round(x, 6) for x in scores]}),
+    }

@@ -1,0 +1,167 @@
+"""`generate`, `evaluate language-model` and `train language-model` on the command line."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from keras_attention import load
+from tests.cli.command import run_here, run_process
+
+PROMPTS = ["three hund", "the ", "on the fif"]
+
+
+@pytest.fixture(scope="module")
+def generator(language_model_run):
+    return load(language_model_run)
+
+
+@pytest.fixture
+def generate(capfd, language_model_run):
+    def run(*arguments):
+        return run_here(capfd, "generate", "--model", language_model_run, *arguments)
+
+    return run
+
+
+def test_the_continuation_alone(generate, generator):
+    status, out, err = generate("--prompt", "the ", "--max-new-tokens", 6)
+    assert (status, err) == (0, "")
+    assert out == generator.generate(["the "], 6)[0] + "\n"
+
+
+def test_a_prompt_a_line(generate, generator, tmp_path):
+    (tmp_path / "in").write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
+    files = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    status, out, err = generate(*files, "--max-new-tokens", 6, "--json")
+    assert (status, out) == (0, ""), err
+    rows = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    found = generator.continuations(PROMPTS, 6)
+    assert [row["prompt"] for row in rows] == PROMPTS
+    assert [row["text"] for row in rows] == [best.text for (best,) in found]
+    assert [row["token_ids"] for row in rows] == [best.token_ids for (best,) in found]
+    assert all(row["finish"] in ("length", "end") for row in rows)
+    assert all(len(row["tokens"]) == len(row["token_ids"]) for row in rows)
+    assert not any("log_probabilities" in row for row in rows)
+    status, _, err = generate(*files)
+    assert status == 2 and "--force" in err
+
+
+def test_scores_of_every_token(generate, generator):
+    (best,) = generator.continuations(["the "], 5, token_scores=True)[0]
+    status, out, _ = generate("--prompt", "the ", "--max-new-tokens", 5, "--scores")
+    values = [float(line.split("\t")[0]) for line in out.splitlines()]
+    assert status == 0 and values == pytest.approx(best.log_probabilities, abs=1e-3)
+    status, out, _ = generate("--prompt", "the ", "--max-new-tokens", 5, "--scores", "--json")
+    row = json.loads(out)
+    assert row["log_probabilities"] == pytest.approx(best.log_probabilities, abs=1e-4)
+    assert row["score"] == pytest.approx(sum(best.log_probabilities), abs=1e-3)
+
+
+def test_options_of_decoding(generate, generator):
+    common = ("--prompt", "the ", "--max-new-tokens", 6)
+    for flags, options in (
+        (("--beam-size", 3, "--length-penalty", 0.4), dict(beam_size=3, length_penalty=0.4)),
+        (("--repetition-penalty", 1.8), dict(repetition_penalty=1.8)),
+        (
+            ("--sample", "--temperature", 1.4, "--top-k", 9, "--top-p", 0.9, "--seed", 5),
+            dict(sample=True, temperature=1.4, top_k=9, top_p=0.9, seed=5),
+        ),
+        (("--stop", "e", "--stop", "a"), dict(stop=["e", "a"])),
+    ):
+        status, out, err = generate(*common, *flags)
+        assert status == 0, err
+        assert out == generator.generate(["the "], 6, **options)[0] + "\n"
+    status, out, err = generate(*common, "--beam-size", 3, "--n-best", 2, "--json")
+    row = json.loads(out)
+    assert status == 0 and len(row["others"]) == 1 and row["others"][0]["text"] != row["text"]
+
+
+def test_a_terminal_sees_it_while_it_is_written(generate, generator, monkeypatch):
+    class Terminal(io.TextIOWrapper):
+        def __init__(self):
+            super().__init__(io.BytesIO(), "utf-8")
+            self.flushes = 0
+
+        def isatty(self):
+            return True
+
+        def flush(self):
+            self.flushes += 1
+            return super().flush()
+
+    for flags, options in (((), {}), (("--sample", "--seed", 3), dict(sample=True, seed=3))):
+        terminal = Terminal()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            status, _, _ = generate("--prompt", "the ", "--max-new-tokens", 7, *flags)
+        assert status == 0
+        written = terminal.buffer.getvalue().decode()
+        assert written == generator.generate(["the "], 7, **options)[0] + "\n"
+        assert terminal.flushes > 3  # as it comes
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--prompt", ""), "line 1: the prompt is empty"),
+        (("--prompt", "a", "--input", "x"), "--prompt and --input cannot be given together"),
+        (("--prompt", "a", "--stop", ""), "--stop must be strings that are not empty"),
+        (("--prompt", "a", "--stop", "€"), "The stop '€' can never come"),
+        (("--prompt", "a", "--top-k", 3), "needs --sample beside it"),
+        (("--prompt", "a", "--max-new-tokens", 0), "--max-new-tokens must be a positive integer"),
+        (("--prompt", "a", "--coverage-penalty", 1), "unrecognized"),
+        (("--prompt", "a", "--chat"), "chat template"),
+    ],
+)
+def test_bad_input(generate, flags, message):
+    status, out, err = generate(*flags)
+    assert status == 2 and out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_prompt_over_the_context_says_what_is_cut(generate):
+    status, out, err = generate("--prompt", "one " * 9, "--max-new-tokens", 3)
+    assert status == 0 and out
+    assert err == (
+        "warning: line 1: 36 tokens are more than the model's context of 12; the first 26 are "
+        "cut.\n"
+    )
+
+
+def test_evaluate(capfd, language_model_run, tmp_path):
+    (tmp_path / "a.txt").write_text("three hundred and two of them")
+    given = ("--model", language_model_run, "--data", tmp_path / "a.txt")
+    status, out, err = run_here(capfd, "evaluate", "language-model", *given)
+    assert status == 0, err
+    scores = json.loads(out)
+    assert set(scores) == {
+        *("loss", "perplexity", "bits_per_byte", "tokens", "bytes", "documents", "context"),
+        *("unknown_tokens", "seconds"),
+    }
+    assert scores["context"] == 12 and scores["documents"] == 1
+    status, _, err = run_here(capfd, "evaluate", "language-model", *given, "--context", 20)
+    assert status == 2 and "--context must be at most 12" in err
+
+
+def test_another_kind_of_model(capfd, language_model_run, tmp_path):
+    (tmp_path / "in").write_text("a\n")
+    given = ("--model", language_model_run, "--input", tmp_path / "in")
+    status, _, err = run_here(capfd, "translate", *given)
+    assert status == 2 and "a run of another kind: 'language-model', not a translator" in err
+
+
+@pytest.mark.slow
+def test_the_whole_road_in_processes(text_folder, tmp_path):
+    run = tmp_path / "run"
+    done = run_process(
+        *("train", "language-model", "--train", text_folder / "text.txt", "--preset", "nano"),
+        *("--steps", 20, "--context", 16, "--tokenizer", "bpe", "--vocabulary-size", 300),
+        *("--output", run),
+    )
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert b"sample: " in done.stdout
+    done = run_process("generate", "--model", run, input=b"three\nfour\n")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) >= 2
