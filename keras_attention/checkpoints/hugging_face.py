@@ -221,7 +221,8 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
             the random blocks of HuggingFace, whose `Classifier` has its `classifier_options()`. A
             rate of dropout that the family's config has no name for is not written: of a DistilBERT
             `pooled_dropout` and that of a `TokenClassifier`. Adapters of LoRA are merged into the
-            weights that they adapt.
+            weights that they adapt. A `GPT` is written as GPT2LMHeadModel, or as GPTNeoForCausalLM
+            where it has local layers; a `Llama` as LlamaForCausalLM.
         tokenizer: whose `save(directory)` writes its own files; None for none.
         directory: to be made.
         labels: names of a classifier's classes, a list of str; `model.labels` by default.
