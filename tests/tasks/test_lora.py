@@ -24,7 +24,7 @@ from keras_attention.text import WordPieceTokenizer, read_texts
 from keras_attention.training import Snapshots
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
-from tests.cli.command import run_here
+from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS
 from tests.made_once import made_once
 from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
@@ -302,3 +302,22 @@ def test_a_model_without_such_layers_is_refused(once, data, tmp_path, capfd):
     )  # fmt: skip
     assert (status, out) == (2, "") and error.count("\n") == 1
     assert "--lora-rank is for models with attention or feed-forward layers" in error
+
+
+@pytest.mark.slow
+def test_two_replicas_are_as_one(data, tmp_path):
+    given = [
+        *("train", "classifier", "--train", data / "train.jsonl", "--valid", data / "valid.jsonl"),
+        *("--initial-weights", data / "source", "--lora-rank", RANK, "--epochs", 2),
+        *("--dropout", 0, "--batch-size", 15, "--max-length", 32, "--quiet", "--output"),
+    ]
+    one, two = tmp_path / "one", tmp_path / "two"
+    mirrored = [*given, two, "--distribute", "mirrored"]
+    for process in (
+        run_process(*given, one),
+        run_process(*mirrored, KERAS_ATTENTION_CPU_DEVICES="2"),
+    ):
+        assert process.returncode == 0, process.stderr.decode()[-3000:]
+    pairs = zip(read_model(one).weights, read_model(two).weights, strict=True)
+    for single, double in pairs:
+        np.testing.assert_allclose(single.numpy(), double.numpy(), atol=5e-3, err_msg=single.path)

@@ -77,10 +77,11 @@ def load_encoder_tokenizer(directory, default=None):
 def require_encoder_tokenizer(tokenizer):
     """Raises `ValueError` unless `tokenizer` is one of the table."""
     classes = [encoder_tokenizer(name) for name in ENCODER_TOKENIZERS]
+    *others, last = (f"a {cls.__name__}" for cls in classes)
     require(
         isinstance(tokenizer, tuple(classes)),
         "tokenizer",
-        " or ".join(f"a {cls.__name__}" for cls in classes),
+        f"{', '.join(others)} or {last}",
         tokenizer=type(tokenizer).__name__,
     )
 
