@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention._validation import printable
+from keras_attention.cli.last_words import leave_last_words
 from keras_attention.cli.main import hide_native_notes, message
 from keras_attention.cli.signals import Stopped, stop_at_signals
 from keras_attention.cli.streams import open_streams
@@ -190,6 +191,7 @@ def main(arguments=None):
 def console():
     """What `make demo` runs."""
     open_streams()
+    leave_last_words("demo")
     hide_native_notes()
     stop_at_signals("demo")
     sys.exit(main())

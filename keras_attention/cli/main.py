@@ -11,6 +11,7 @@ import traceback
 import warnings
 
 from keras_attention._validation import missing_package, one_line, printable
+from keras_attention.cli.last_words import leave_last_words, say_goodbye
 from keras_attention.cli.options import READING_OPTIONS, given, spelled
 from keras_attention.cli.signals import stop_at_signals
 from keras_attention.cli.streams import open_streams, over
@@ -30,6 +31,7 @@ COMMANDS = {
     "plot": ("plot", "draw a picture of a model, or of several"),
     "launch": ("launch", "train with several workers on this machine"),
 }
+_NO_MEMORY = "failed to map segment from shared object"  # as the dynamic linker has it
 WORKER_LOST = 75  # exit status of who misses another worker
 
 
@@ -74,6 +76,7 @@ def leave_at_once(status):
     """Ends the process: with a worker gone, TensorFlow's own end waits for it, or aborts."""
     sys.stdout.flush()
     sys.stderr.flush()
+    say_goodbye()
     os._exit(status)
 
 
@@ -89,6 +92,8 @@ def message(error):
     """
     if isinstance(error, MemoryError):
         return f"not enough memory{f': {one_line(error)}' if str(error) else ''}."
+    if isinstance(error, ImportError) and _NO_MEMORY in str(error):
+        return f"not enough memory: {one_line(error)}."
     if not str(error).strip():
         return f"{type(error).__name__}, of which nothing more is known; --debug shows where."
     if type(error).__module__.startswith("keras_attention."):
@@ -145,6 +150,7 @@ def console():
     gc.set_threshold(100_000, 20, 20)
     open_streams()
     if "--debug" not in sys.argv:
+        leave_last_words()
         hide_native_notes()
     stop_at_signals()
     sys.exit(main())

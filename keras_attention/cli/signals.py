@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 
+from keras_attention.cli.last_words import say_goodbye
+
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds within which Python runs again, unless native code waits for something
 
@@ -48,6 +50,7 @@ def stop_at_signals(program="keras-attention"):
             handled.wait(GRACE)
             if not handled.is_set() and signal.getsignal(number) is stop:
                 print(f"{program}: {Stopped(number)}", file=sys.stderr, flush=True)
+                say_goodbye()
                 os._exit(128 + number)
 
     threading.Thread(target=watch, daemon=True).start()
