@@ -13,6 +13,7 @@ from keras_attention.cli.options import (
     read_input,
     require_output,
     say_unknown,
+    text,
     write_output,
 )
 from keras_attention.cli.streams import emit
@@ -22,7 +23,7 @@ from keras_attention.tasks.option import Option
 
 OPTIONS = (
     *MODEL_OPTIONS,
-    Option("prompt", "what to go on with, in the place of an input", metavar="TEXT"),
+    Option("prompt", "what to go on with, in the place of an input", text, metavar="TEXT"),
     Option(
         "max_new_tokens",
         "tokens of a continuation, at most (default: what the run says, or 128)",
