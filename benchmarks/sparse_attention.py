@@ -175,7 +175,7 @@ def graph_of(model):
     """What an artifact of the encoder holds: `ids`, from token ids to vectors."""
     import tensorflow as tf
 
-    from keras_attention.tasks.task import Graph
+    from keras_attention.tasks.graph import Graph
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, name="token_ids")])
     def ids(token_ids):

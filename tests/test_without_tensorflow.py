@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 import keras_attention
+from keras_attention.tasks.language_model.keras_generator import keras_generator
 from tests.labelled_sentences import labelled_pairs, labelled_sentences
+from tests.tasks.language_model.exported import (
+    PROMPTS,
+    greedy_artifact,
+    small_gpt,
+    tokenizer,
+)
 from tests.tasks.small_models import (
     KINDS,
     MAKERS,
@@ -128,6 +135,34 @@ def test_classifying_pairs(
         python, tmp_path, pair_classifier_artifact_directory, runtime, texts, others
     )
     assert found[0] == classifier.classify(texts, others)
+
+
+GENERATED = """
+import json, sys
+import keras_attention
+artifact, runtime, texts = json.loads(sys.argv[1])
+model = keras_attention.load(artifact, runtime)
+found = [row[0] for row in model.continuations(texts, 20, token_scores=True)]
+heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
+streamed = ["".join(model.stream(text, 20)) for text in texts]
+scores = [row.log_probabilities for row in found]
+print(json.dumps([[row.text for row in found], streamed, scores, heavy]))
+"""
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+def test_generating(python, runtime, once, tmp_path):
+    artifact = greedy_artifact(once)
+    argument = json.dumps([str(artifact), runtime, PROMPTS])
+    texts, streamed, scores, heavy = json.loads(
+        run(python, "-c", GENERATED, argument, cwd=tmp_path)
+    )
+    assert heavy == []
+    model = keras_generator(small_gpt(), tokenizer())
+    expected = [row[0] for row in model.continuations(PROMPTS, 20, token_scores=True)]
+    assert texts == streamed == [row.text for row in expected]
+    for found, row in zip(scores, expected, strict=True):
+        assert found == pytest.approx(row.log_probabilities, abs=2e-3)
 
 
 OUTPUTS = """

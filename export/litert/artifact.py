@@ -11,7 +11,7 @@ from pathlib import Path
 ATTEMPTS = 5
 
 
-def read_artifact(directory, kind, model):
+def read_artifact(directory, kind, model, others=()):
     """The manifest of an artifact, and the bytes of its model and of its tokenizer's files.
 
     `manifest.json` has the sha256 of every other file. Where one differs, the artifact is being
@@ -19,18 +19,20 @@ def read_artifact(directory, kind, model):
 
     Args:
         directory: of the artifact.
-        kind: what it must be: "translator", "classifier" or "embedding".
+        kind: what it must be: "translator", "classifier", "embedding" or "language-model".
         model: name of the model's file.
+        others: what the names of further files begin with.
 
     Returns:
         The manifest, and a dict from names to bytes.
     """
     directory, fault = Path(directory), None
+    beginnings = ("tokenizer/", *others)
     for attempt in range(ATTEMPTS):
         time.sleep(0.1 * attempt)
         try:
             manifest = json.loads(read_file(directory / "manifest.json"))
-            wanted = [x for x in manifest["files"] if x == model or x.startswith("tokenizer/")]
+            wanted = [x for x in manifest["files"] if x == model or x.startswith(beginnings)]
             files = {name: read_file(directory / name) for name in wanted}
         except OSError as error:
             fault = f"{error.filename} cannot be read ({error.strerror})"

@@ -22,9 +22,15 @@ export class ModelClient {
     return this.ask({ load: true });
   }
 
-  /** Runs the model on what it takes; one at a time. */
-  run(input) {
+  /** Runs the model on what it takes; one at a time. `shown` is told the parts of a text. */
+  run(input, shown = () => {}) {
+    this.shown = shown;
     return this.ask({ input });
+  }
+
+  /** Ends the text that a language model writes. */
+  stop() {
+    this.worker.postMessage({ stop: true });
   }
 
   ask(message) {
@@ -36,6 +42,7 @@ export class ModelClient {
 
   receive(data) {
     if ("total" in data) this.progress(data.received, data.total);
+    else if ("part" in data) this.shown(data.part);
     else if ("error" in data) this.waiting.reject(new Error(data.error));
     else this.waiting.resolve(data.answer);
   }

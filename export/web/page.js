@@ -3,6 +3,7 @@
 import { ClassifierView } from "./classifier_view.js";
 import { $, element } from "./dom.js";
 import { EmbeddingView } from "./embedding_view.js";
+import { GeneratorView } from "./generator_view.js";
 import { ModelClient } from "./model_client.js";
 import { TranslatorView } from "./translator_view.js";
 
@@ -11,6 +12,7 @@ const VIEWS = {
   translator: TranslatorView,
   classifier: ClassifierView,
   embedding: EmbeddingView,
+  "language-model": GeneratorView,
 };
 
 const folder = new URLSearchParams(location.search).get("artifact") || "artifact";
@@ -66,7 +68,8 @@ for (const field of [$.source, $.second]) field.addEventListener("input", typed)
 $.status.textContent = "Loading";
 try {
   const manifest = await client.open(artifact);
-  view = new VIEWS[manifest.kind](manifest, (input) => client.run(input), fail);
+  const run = (input, shown) => client.run(input, shown);
+  view = new VIEWS[manifest.kind](manifest, run, fail, () => client.stop());
   document.title = $.title.textContent = view.title;
   view.render();
   const loaded = await client.load();

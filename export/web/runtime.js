@@ -15,31 +15,36 @@ async function library(url, load = (href) => import(href)) {
 }
 
 /**
- * Loads an artifact's model.onnx, what runs it, and what reads its tokenizer.
+ * Loads an artifact's .onnx files, what runs them, and what reads its tokenizer.
  *
  * @param artifact an `Artifact`.
  * @param names of the tokenizer's files.
  * @param progress function told how many bytes of how many have arrived.
- * @returns {{runtime, session, Tokenizer, files: Uint8Array[]}} the files in the order of `names`.
+ * @param models names of the .onnx files.
+ * @param data name of the file of the weights that they share, if they do.
+ * @returns {{runtime, session, sessions, Tokenizer, files: Uint8Array[]}} the sessions in the order
+ *     of `models`, of which `session` is the first, and the files in that of `names`.
  */
-export async function loadRuntime(artifact, names, progress) {
+export async function loadRuntime(artifact, names, progress, models = ["model.onnx"], data) {
   const count = sumOf(progress);
   const wasm = new URL("ort-wasm-simd-threaded.wasm", RUNTIME);
-  const [runtime, , model, binary, ...files] = await Promise.all([
+  const [runtime, , binary, ...read] = await Promise.all([
     library(new URL("ort.wasm.bundle.min.mjs", RUNTIME)),
     library(new URL("@mlc-ai/web-tokenizers/lib/index.js", LIBRARIES)),
-    artifact.read("model.onnx", count()),
     library(wasm, (href) => download(href, undefined, count())),
-    ...names.map((name) => artifact.read(name, count())),
+    ...[...models, ...names].map((name) => artifact.read(name, count())),
+    ...(data ? [artifact.read(data, count())] : []),
   ]);
+  const graphs = read.splice(0, models.length);
+  const files = read.splice(0, names.length);
   runtime.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
   runtime.env.wasm.wasmBinary = binary;
-  const session = await runtime.InferenceSession.create(model, {
-    executionProviders: ["wasm"],
-    logSeverityLevel: 3,
-  });
+  const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
+  if (data) options.externalData = [{ path: data, data: read[0] }];
+  const sessions = [];
+  for (const graph of graphs) sessions.push(await runtime.InferenceSession.create(graph, options));
   const { Tokenizer } = globalThis.tokenizers; // the module exports nothing
-  return { runtime, session, Tokenizer, files };
+  return { runtime, session: sessions[0], sessions, Tokenizer, files };
 }
 
 /** Makes functions of (received, total) that tell `progress` the sums over all of them. */

@@ -1,6 +1,6 @@
 """What an artifact holds, for people to read."""
 
-from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.formats import ALL_FORMATS
 from keras_attention.artifacts.manifest import (
     SIZES,
     describe_model,
@@ -30,7 +30,8 @@ def describe_artifact(directory, manifest, described):
     """
     require_described(f"{directory}/manifest.json", manifest)
     verify_files(directory, manifest=manifest)
-    read = ("tokenizer/", *(FORMATS[name].root for name in manifest["formats"]))
+    roots = [root for name in manifest["formats"] for root in ALL_FORMATS[name].roots]
+    read = ("tokenizer/", *roots)
     refuse_unlisted(directory, manifest, read)
     lines = [
         ", ".join(filter(None, [manifest["kind"], _model(manifest), _precision(manifest)])),
@@ -71,8 +72,8 @@ def _precision(manifest):
 
 
 def _format(manifest, format_name):
-    root = FORMATS[format_name].root
-    files = {name: entry for name, entry in manifest["files"].items() if name.startswith(root)}
+    root, *_ = roots = ALL_FORMATS[format_name].roots
+    files = {name: entry for name, entry in manifest["files"].items() if name.startswith(roots)}
     yield f"{format_name}: {root}, {_megabytes(files)}"
     lower = manifest.get("lower_precision", {}).get(format_name)
     if lower:
@@ -110,7 +111,8 @@ def _loss(lower):
     measure, bound = lower["measure"], f"{lower['loss_bound']:g}"
     if lower["loss"] is None:
         return f"not compared with float32 in {measure} (it may lose {bound})"
-    scores = f"{measure}: {lower['score']:.2f}, float32 {lower['float32_score']:.2f}"
+    digits = lower.get("digits", 2)
+    scores = f"{measure}: {lower['score']:.{digits}f}, float32 {lower['float32_score']:.{digits}f}"
     if lower["loss"] > lower["loss_bound"]:
         return f"{scores}: more than the {bound} that it may lose, allowed by whoever exported it"
     return f"{scores} (it may lose {bound})"

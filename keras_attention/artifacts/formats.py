@@ -8,7 +8,7 @@ import importlib
 import shutil
 from pathlib import Path
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, with_article
 from keras_attention.artifacts.parity import check_operators
 
 
@@ -24,8 +24,15 @@ class Format:
         has_precisions: whether its weights may be stored in less than float32.
         module: module of this package with `write(path, model, graph, precision, saved_model)`,
             which returns what the manifest says of a precision below float32 or None;
-            `operators(path)`, the names of its operators; and `signature(path, name, outputs)`, a
-            function of named arrays to a dict of arrays.
+            `operators(path)`, the names of its operators; `signature(path, name, outputs)`, a
+            function of named arrays to a dict of arrays; and `signatures(path, names)`, a dict of
+            several.
+        also: what the paths of its further files begin with, in an artifact with several
+            signatures.
+        made_of: the format that it is made of, beside the SavedModel; None for none.
+        resizes: whether it can do with other shapes of all signatures from call to call, and so
+            holds `Graph.resizable`.
+        max_bytes: what one file of it can hold, or what it is made of on the way; None for any.
         lacks: the dtypes that it does not compute in.
         package: what runs it, for people.
         server: the command that the model card shows to serve it on port 8501; `{folder}` stands
@@ -39,6 +46,10 @@ class Format:
     has_precisions: bool
     module: str
     package: str
+    also: tuple = ()
+    made_of: str | None = None
+    resizes: bool = False
+    max_bytes: int | None = None
     lacks: tuple = ()
     server: str | None = None
 
@@ -67,81 +78,147 @@ class Format:
         run = self._module().signature
         return run(Path(artifact) / self.path, name, outputs, **options)
 
+    def signatures(self, artifact, names, **options):
+        """Several signatures, which share the weights where the runtime can: a dict of functions.
+
+        Args:
+            artifact: directory.
+            names: of the signatures.
+            **options: of the runtime, such as `num_threads`.
+        """
+        return self._module().signatures(Path(artifact) / self.path, names, **options)
+
     @property
     def root(self):
         """What the paths of all its files begin with; a directory ends with a slash."""
         first, *inner = self.path.split("/")
         return f"{first}/" if inner else first
 
+    @property
+    def roots(self):
+        """A tuple of `root` and of what the paths of its further files begin with."""
+        return (self.root, *self.also)
+
     def _module(self):
         return importlib.import_module(f"keras_attention.artifacts.{self.module}")
 
 
-FORMATS = {
-    fmt.name: fmt
-    for fmt in (
-        Format(
-            name="tf_saved_model",
-            path="saved_model/1",
-            main_file="saved_model/1/saved_model.pb",
-            takes_text=True,
-            has_precisions=False,
-            module="saved_model",
-            package="TensorFlow Serving, or TensorFlow's C library",
-            server="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
-            "-e MODEL_NAME=model tensorflow/serving",
-        ),
-        Format(
-            name="tflite",
-            path="model.tflite",
-            main_file="model.tflite",
-            takes_text=False,
-            has_precisions=True,
-            module="tflite",
-            package="LiteRT (ai-edge-litert)",
-            lacks=("bfloat16", "float16"),
-        ),
-        Format(
-            name="onnx",
-            path="model.onnx",
-            main_file="model.onnx",
-            takes_text=False,
-            has_precisions=True,
-            module="onnx",
-            package="ONNX Runtime",
-            lacks=("bfloat16",),
-        ),
-    )
-}
+PROTOBUF_BYTES = 2**31 - 2**20  # protobuf and flatbuffers end at 2 GiB; the graph needs some
+
+
+def _table(*formats):
+    return {fmt.name: fmt for fmt in formats}
+
+
+FORMATS = _table(
+    Format(
+        name="tf_saved_model",
+        path="saved_model/1",
+        main_file="saved_model/1/saved_model.pb",
+        takes_text=True,
+        has_precisions=False,
+        module="saved_model",
+        package="TensorFlow Serving, or TensorFlow's C library",
+        server="docker run -p 8501:8501 -v $PWD/{folder}:/models/model "
+        "-e MODEL_NAME=model tensorflow/serving",
+    ),
+    Format(
+        name="tflite",
+        path="model.tflite",
+        main_file="model.tflite",
+        takes_text=False,
+        has_precisions=True,
+        module="tflite",
+        package="LiteRT (ai-edge-litert)",
+        max_bytes=PROTOBUF_BYTES,
+        lacks=("bfloat16", "float16"),
+    ),
+    Format(
+        name="onnx",
+        path="model.onnx",
+        main_file="model.onnx",
+        takes_text=False,
+        has_precisions=True,
+        module="onnx",
+        package="ONNX Runtime",
+        also=("score.onnx", "decode.onnx", "prefill_"),
+        resizes=True,
+        max_bytes=PROTOBUF_BYTES,
+        lacks=("bfloat16",),
+    ),
+)
+# Those that some tasks alone have (`Task.further_formats`), where they are asked for.
+ON_REQUEST = _table(
+    Format(
+        name="litertlm",
+        path="model.litertlm",
+        main_file="model.litertlm",
+        takes_text=True,
+        has_precisions=True,
+        module="litertlm",
+        package="LiteRT-LM (litert-lm-api)",
+        made_of="tflite",
+        max_bytes=PROTOBUF_BYTES,
+        lacks=("bfloat16", "float16"),
+    ),
+)
+ALL_FORMATS = {**FORMATS, **ON_REQUEST}
 RUNTIMES = ("keras", *FORMATS)  # what `load` takes: a run is run by Keras
 
 
 def require_formats(formats):
-    """Raises `InputError` unless `formats` are some of `FORMATS`, none twice."""
+    """Raises `InputError` unless `formats` are some of `ALL_FORMATS`, none twice."""
     if isinstance(formats, str):
         raise InputError(
-            f"`formats` must be a list of some of {', '.join(FORMATS)}. Received: {formats!r}"
+            f"`formats` must be a list of some of {', '.join(ALL_FORMATS)}. Received: {formats!r}"
         )
-    unknown = [name for name in formats if name not in FORMATS]
+    unknown = [name for name in formats if name not in ALL_FORMATS]
     if unknown or not formats:
         raise InputError(
             f"Unknown format {', '.join(map(repr, unknown)) or '(none)'}; expected some of "
-            f"{', '.join(FORMATS)}."
+            f"{', '.join(ALL_FORMATS)}."
         )
-    repeated = [name for name in FORMATS if list(formats).count(name) > 1]
+    repeated = [name for name in ALL_FORMATS if list(formats).count(name) > 1]
     if repeated:
         raise InputError(f"`formats` must be different. Received: {', '.join(repeated)} repeatedly")
+
+
+def require_further(formats, kind, further):
+    """Raises `InputError` if one of `formats` is of some tasks alone, and not of this one.
+
+    Args:
+        formats: names of formats.
+        kind: of the task.
+        further: the names in `ON_REQUEST` that it has.
+    """
+    foreign = [name for name in formats if name in ON_REQUEST and name not in further]
+    if foreign:
+        raise InputError(f"{with_article(kind).capitalize()} cannot be exported to {foreign[0]}.")
 
 
 def require_dtypes(formats, model):
     """Raises `InputError` if a layer of a Keras model computes in what one of `formats` lacks."""
     used = _dtypes(model)
     for name in formats:
-        for dtype in sorted(used & set(FORMATS[name].lacks)):
+        for dtype in sorted(used & set(ALL_FORMATS[name].lacks)):
             raise InputError(
-                f"{FORMATS[name].package} does not compute in {dtype}, as the model does: make it "
-                f'with `dtype="float32"` and the same weights, or leave out {name}.'
+                f"{ALL_FORMATS[name].package} does not compute in {dtype}, as the model does: make "
+                f'it with `dtype="float32"` and the same weights, or leave out {name}.'
             )
+
+
+def require_sizes(formats, model):
+    """Raises `InputError` if a format cannot hold the weights of a Keras model.
+
+    In lower precision too: the file is written in float32 first.
+    """
+    size = 4 * model.count_params()
+    small = [n for n in formats if (ALL_FORMATS[n].max_bytes or size) < size]
+    if small:
+        raise InputError(
+            f"The model's weights are {size / 1e9:.1f} GB in float32, and a file of "
+            f"{' or '.join(small)} ends at 2 GB: leave out {' and '.join(small)}."
+        )
 
 
 def dtype_hint(model):
@@ -173,7 +250,7 @@ def format_of(directory, runtime, manifest):
             f"{directory} holds no format for the runtime {runtime!r}; it holds "
             f"{', '.join(manifest['formats'])}."
         )
-    return FORMATS[runtime]
+    return ALL_FORMATS[runtime]
 
 
 def write_formats(directory, formats, model, graph, precision, say):
@@ -183,7 +260,7 @@ def write_formats(directory, formats, model, graph, precision, say):
         directory: path.
         formats: names of formats.
         model: the Keras model.
-        graph: the `keras_attention.tasks.task.Graph` that every format holds.
+        graph: the `keras_attention.tasks.graph.Graph` that every format holds.
         precision: in which the weights of formats that have precisions are stored.
         say: function that is told of progress.
 
@@ -193,18 +270,25 @@ def write_formats(directory, formats, model, graph, precision, say):
     Raises:
         ParityError: if a format holds operators that are not standard.
     """
-    saved_model = FORMATS["tf_saved_model"]  # always made, because TFLite is converted from it
-    say("writing the SavedModel")
-    saved_model.write(directory, model, graph, "float32")
+    made = [*formats, FORMATS["tf_saved_model"].name]  # others are made of it
+    made += [ALL_FORMATS[name].made_of for name in formats]
     operators, storage = {}, {}
-    for name in FORMATS:
-        if name not in formats:
+    for name, fmt in ALL_FORMATS.items():
+        if name not in made:
             continue
-        if name != saved_model.name:
+        if name == "tf_saved_model":
+            say("writing the SavedModel")
+            fmt.write(directory, model, graph, "float32")
+        else:
             say(f"converting to {name}")
-            storage[name] = FORMATS[name].write(directory, model, graph, precision)
-        operators[name] = FORMATS[name].operators(directory)
+            storage[name] = fmt.write(directory, model, graph, precision)
+            storage[name] = storage[name] or storage.get(fmt.made_of)
+        operators[name] = fmt.operators(directory)
     check_operators({name: found for name, found in operators.items() if name in storage})
-    if saved_model.name not in formats:
-        shutil.rmtree(directory / saved_model.root)
-    return operators, {name: stored for name, stored in storage.items() if stored}
+    for name in set(made) - {None, *formats}:
+        fmt = ALL_FORMATS[name]
+        shutil.rmtree(directory / fmt.root) if "/" in fmt.root else (directory / fmt.root).unlink()
+    return (
+        {name: operators[name] for name in formats},
+        {name: storage[name] for name in formats if storage.get(name)},
+    )

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.formats import ALL_FORMATS
 from keras_attention.artifacts.quantization import PRECISIONS
 from keras_attention.files import (
     file_digests,
@@ -42,9 +42,8 @@ PACKAGES = (
 )
 
 
-# What the fields must be, for `require_fields`. A manifest can be changed and signed again, so its
-# digest says nothing of whether its fields are what an export writes. `_SIGNATURES` is needed to
-# load an artifact, the others to describe it.
+# What the fields must be, for `require_fields`: a digest says nothing of that, because a manifest
+# can be signed again. `_SIGNATURES` is needed to load an artifact, the others to describe it.
 def _is_array(value):
     """Whether this is a pair of a dtype and a shape."""
     return (
@@ -102,7 +101,6 @@ _FIELDS = {
     "ops": ("an object of lists of operators", _is_object_of(_is_list(is_string))),
     "parity": ("an object of lists of reports", _is_object_of(_is_list(is_object))),
 }
-# Those that some manifests alone have.
 _OPTIONAL = {
     **dict.fromkeys((*ORIGIN, "teacher"), _NAME),
     "scores": ("an object of objects", _is_object_of(is_object)),
@@ -127,6 +125,7 @@ _LOWER = {
     "loss": ("a number or null", _or_null(is_number)),
 }
 _MEASURED = {"loss_bound": _NUMBER}  # where there is a measure
+_DIGITS = {"digits": ("a number from 0 to 9", lambda value: type(value) is int and 0 <= value < 10)}
 _COMPARED = {"score": _NUMBER, "float32_score": _NUMBER}  # where there is a loss
 
 
@@ -245,14 +244,14 @@ def require_artifact(path, manifest, fields):
         fields: what else it must say, for `require_fields`.
     """
     for name in manifest["formats"]:
-        if name not in FORMATS:
+        if name not in ALL_FORMATS:
             raise InputError(
-                f"{path}: `formats` must be some of {', '.join(FORMATS)}. "
+                f"{path}: `formats` must be some of {', '.join(ALL_FORMATS)}. "
                 f"Received: {shortened(name)}"
             )
-        if FORMATS[name].main_file not in manifest["files"]:
+        if ALL_FORMATS[name].main_file not in manifest["files"]:
             raise InputError(
-                f"{path}: expected {FORMATS[name].main_file}, of the format {name}, in `files`."
+                f"{path}: expected {ALL_FORMATS[name].main_file}, of the format {name}, in `files`."
             )
     require_fields(manifest, {**_SIGNATURES, **fields}, path)
 
@@ -273,7 +272,8 @@ def require_described(path, manifest):
         name = f"{path}, lower_precision of {format_name}"
         require_fields(report, _LOWER, name)
         if report["measure"] is not None:
-            compared = {} if report["loss"] is None else _COMPARED
+            compared = {} if report["loss"] is None else dict(_COMPARED)
+            compared |= _DIGITS if "digits" in report else {}
             require_fields(report, {**_MEASURED, **compared}, name)
 
 

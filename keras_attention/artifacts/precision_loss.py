@@ -19,11 +19,13 @@ class Measure:
         unit: what one is called, such as "BLEU" or "points of accuracy".
         bounds: dict from a precision to what it may lose.
         needs: what it takes to know the loss, for messages.
+        digits: behind the point of a score, for people.
     """
 
     unit: str
     bounds: dict
     needs: str
+    digits: int = 2
 
 
 class PrecisionError(ValueError):
@@ -68,6 +70,8 @@ def loss_report(precision, measure, score=None, float32_score=None):
         float32_score: of the model.
     """
     report = {"measure": measure.unit, "loss_bound": measure.bounds[precision]}
+    if measure.digits != 2:
+        report["digits"] = measure.digits
     if score is None:
         return {**report, "loss": None}
     return {
@@ -104,29 +108,31 @@ def check_losses(measure, precision, reports, texts, allow_loss=None):
     limit = bound if allow_loss is None else allow_loss
     over = {name: loss for name, loss in losses.items() if loss > limit}
     if over:
-        needed = math.ceil(100 * max(over.values())) / 100
+        unit_of_last = 10**measure.digits
+        needed = math.ceil(unit_of_last * max(over.values())) / unit_of_last
         which = f"its bound of {bound:g} {unit}"
         if limit != bound:
             which = f"the {limit:g} {unit} allowed"
         raise PrecisionError(
-            f"{precision} loses more than {which} {_losses(over, reports, texts)}. Nothing was "
-            "written; choose another precision, or accept it with `allow_loss` "
-            f"{needed:g}."
+            f"{precision} loses more than {which} "
+            f"{_losses(over, reports, texts, measure.digits)}. Nothing was written; choose another "
+            f"precision, or accept it with `allow_loss` {needed:g}."
         )
     over = {name: loss for name, loss in losses.items() if loss > bound}
     if over:
         warnings.warn(
             f"{precision} loses more than its bound of {bound:g} {unit} "
-            f"{_losses(over, reports, texts)}; allowed by `allow_loss` {allow_loss:g}.",
+            f"{_losses(over, reports, texts, measure.digits)}; allowed by `allow_loss` "
+            f"{allow_loss:g}.",
             PrecisionWarning,
             stacklevel=3,
         )
 
 
-def _losses(over, reports, texts):
+def _losses(over, reports, texts, digits):
     formats = ", ".join(
-        f"{name} {loss:.2f} ({reports[name]['score']:.2f} instead of "
-        f"{reports[name]['float32_score']:.2f})"
+        f"{name} {loss:.{digits}f} ({reports[name]['score']:.{digits}f} instead of "
+        f"{reports[name]['float32_score']:.{digits}f})"
         for name, loss in over.items()
     )
     return f"on {texts:,} texts: {formats}"

@@ -21,7 +21,7 @@ def operators(path):
 
 
 def write(path, model, graph, precision="float32", saved_model=None):
-    """Writes a SavedModel with the signatures `serving_default` (strings) and `ids`.
+    """Writes a SavedModel with the signatures `serving_default` (strings), `ids` and further ones.
 
     Without strings, `serving_default` is `ids` too, because TensorFlow Serving asks for it.
 
@@ -31,7 +31,7 @@ def write(path, model, graph, precision="float32", saved_model=None):
     Args:
         path: directory.
         model: the Keras model.
-        graph: `keras_attention.tasks.task.Graph`.
+        graph: `keras_attention.tasks.graph.Graph`.
         precision, saved_model: of no meaning here; a SavedModel is float32.
 
     Raises:
@@ -47,7 +47,8 @@ def write(path, model, graph, precision="float32", saved_model=None):
     archive.track(model)
     archive.track(holder)
     archive.add_endpoint("serving_default", graph.ids if graph.text is None else graph.text)
-    archive.add_endpoint("ids", graph.ids)
+    for name, function in {"ids": graph.ids, **graph.further}.items():
+        archive.add_endpoint(name, function)
     try:
         archive.write_out(str(path), verbose=False)
     except tf.errors.OpError as error:  # TensorFlow's own I/O raises no OSError
@@ -88,13 +89,28 @@ def signature(path, name="serving_default", outputs=None):
         Function of keyword arguments (input name -> array) to a dict (output name -> array), which
         several threads may call.
     """
+    return _signature(*_loaded(path), name, outputs)
+
+
+def signatures(path, names):
+    """Several signatures in one session: a dict of functions as that of `signature`."""
+    loaded = _loaded(path)
+    return {name: _signature(*loaded, name) for name in names}
+
+
+def _loaded(path):
+    """A v1 session with a SavedModel, and the definitions of its signatures."""
     import tensorflow as tf
     import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
 
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default(), _without_deprecation_notes(tf.get_logger()):
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(Path(path)))
-    definition = loaded.signature_def[name]
+    return session, loaded.signature_def
+
+
+def _signature(session, definitions, name, outputs=None):
+    definition = definitions[name]
     fetch = {
         output: tensor.name
         for output, tensor in definition.outputs.items()

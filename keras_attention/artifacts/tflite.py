@@ -2,6 +2,7 @@
 
 import os
 import queue
+import threading
 from pathlib import Path
 
 from keras_attention._validation import InputError, missing_package, one_line
@@ -16,7 +17,7 @@ SMALL_FILE = 32_000_000
 
 
 def write(path, model, graph, precision="float32", saved_model=None):
-    """Converts the signature `ids` of the SavedModel in `saved_model`.
+    """Converts the signatures of ids of the SavedModel in `saved_model`, which share the weights.
 
     From a SavedModel and not from a concrete function, which would be converted without its
     weights.
@@ -30,7 +31,8 @@ def write(path, model, graph, precision="float32", saved_model=None):
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["ids"])
+    names = ["ids", *graph.further]
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=names)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
         converted = converter.convert()
@@ -60,9 +62,14 @@ def _reason(error):
 
 def operators(path):
     """The names of the operators in the .tflite file; one not built in begins with "custom:"."""
+    return operators_of(Path(path).read_bytes())
+
+
+def operators_of(data):
+    """As `operators`, of the bytes of a file."""
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.Model.GetRootAs(Path(path).read_bytes())
+    model = schema.Model.GetRootAs(data)
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     ops = set()
     for index in range(model.OperatorCodesLength()):
@@ -91,17 +98,13 @@ def signature(path, name="ids", outputs=None, num_threads=None):
     Raises:
         ImportError: if `ai_edge_litert` is not installed; names the extra.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise missing_package("ai-edge-litert", "litert") from error
-
+    interpreter_of = _interpreter()
     # The bytes and not the path: a file that is mapped into memory changes when it is overwritten.
     data, processors = Path(path).read_bytes(), os.cpu_count() or 1
 
     def pool(threads):
         def make():
-            interpreter = Interpreter(model_content=data, num_threads=threads)
+            interpreter = interpreter_of(model_content=data, num_threads=threads)
             return interpreter.get_signature_runner(name)
 
         return _Pool(make, max(1, processors // threads))
@@ -115,6 +118,43 @@ def signature(path, name="ids", outputs=None, num_threads=None):
         return (one if is_one else several).run(inputs)  # copies of the tensors
 
     return run
+
+
+def signatures(path, names, num_threads=None):
+    """Several signatures in one interpreter, which holds the weights once: a dict of functions.
+
+    Args:
+        path: of the file, or its bytes.
+        names: of the signatures.
+        num_threads: of one call; None for as many as there are processors.
+
+    Returns:
+        A dict of functions of named arrays to dicts of arrays. One call is answered after the
+        other, of whichever signature.
+    """
+    data = path if isinstance(path, bytes) else Path(path).read_bytes()
+    interpreter = _interpreter()(model_content=data, num_threads=num_threads or os.cpu_count() or 1)
+    lock = threading.Lock()
+
+    def locked(name):
+        runner = interpreter.get_signature_runner(name)
+
+        def run(**inputs):
+            with lock:
+                return runner(**inputs)  # copies of the tensors
+
+        return run
+
+    return {name: locked(name) for name in names}
+
+
+def _interpreter():
+    """The class of LiteRT's interpreters."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise missing_package("ai-edge-litert", "litert") from error
+    return Interpreter
 
 
 class _Pool:

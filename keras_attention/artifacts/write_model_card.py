@@ -1,7 +1,7 @@
 """README.md of an artifact: what it is, what it was made from, how well it does, how to run it."""
 
 from keras_attention._validation import with_article
-from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.formats import ALL_FORMATS
 from keras_attention.artifacts.manifest import (
     ORIGIN,
     describe_model,
@@ -60,7 +60,7 @@ def _table(manifest):
     yield "| format | file | runs in | precision | same as Keras | scores |"
     yield "|---|---|---|---|---|---|"
     for name in manifest["formats"]:
-        fmt = FORMATS[name]
+        fmt = ALL_FORMATS[name]
         lower = manifest.get("lower_precision", {}).get(name)
         reports = manifest["parity"][name]
         agreement = min(report["agreement"] for report in reports)
@@ -89,10 +89,12 @@ def _usage(manifest, task):
         yield "    " + template.format(method=task.method, runtime=name)
     yield ""
     for name in manifest["formats"]:
-        if FORMATS[name].server is not None:
+        if ALL_FORMATS[name].server is not None:
             yield "A server, which answers at `http://localhost:8501/v1/models/model`:"
             yield ""
-            yield "    " + FORMATS[name].server.format(folder=FORMATS[name].root.rstrip("/"))
+            yield "    " + ALL_FORMATS[name].server.format(
+                folder=ALL_FORMATS[name].root.rstrip("/")
+            )
             yield ""
     for name, signature in manifest["signatures"].items():
         formats = ", ".join(signature["formats"])

@@ -1,6 +1,6 @@
 """`keras-attention export`: from a run directory to an artifact."""
 
-from keras_attention.artifacts.formats import FORMATS
+from keras_attention.artifacts.formats import FORMATS, ON_REQUEST
 from keras_attention.artifacts.quantization import PRECISIONS
 from keras_attention.cli.options import (
     CUSTOM,
@@ -16,7 +16,12 @@ from keras_attention.tasks.option import Option
 OPTIONS = (
     Option("model", metavar="RUN", required=True),
     Option("output", metavar="ARTIFACT", required=True),
-    Option("formats", "separated by commas (default: all)", default=",".join(FORMATS)),
+    Option(
+        "formats",
+        f"separated by commas (default: {','.join(FORMATS)}); of language models also "
+        f"{','.join(ON_REQUEST)}",
+        default=",".join(FORMATS),
+    ),
     Option(
         "precision",
         "in which formats that have precisions store the weights (default: float32)",
@@ -26,8 +31,8 @@ OPTIONS = (
     Option(
         "allow_loss",
         "BLEU that it may lose (default: 0.05 as float16, 0.3 as int8), points of accuracy "
-        "(default: 0.1, 0.5), or of sentence vectors hundredths of Spearman's correlation "
-        "(default: 0.1, 1)",
+        "(default: 0.1, 0.5), of sentence vectors hundredths of Spearman's correlation (default: "
+        "0.1, 1), or of a language model nats a token (default: 0.01, 0.1)",
         float,
         metavar="X",
     ),

@@ -26,6 +26,7 @@ SAMPLING_OPTIONS = (
     Option("top_k", "draw from the K most probable tokens only", int, metavar="K"),
     Option("top_p", "draw from the fewest tokens that reach P together", float, metavar="P"),
 )
+SINGLE_LOOP = Option("single_loop", "no loop in a loop, for OpenVINO; slower", bool, const=True)
 SEED = Option(
     "seed",
     "seed of the sample of the first line; the next line has N + 1 (default: 0)",

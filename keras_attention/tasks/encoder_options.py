@@ -14,7 +14,8 @@ FAMILY = Option(
 )
 VALID = Option(
     "valid",
-    "texts to compare on: labelled ones of a classifier, pairs or lines of sentence vectors",
+    "texts to compare on: labelled ones of a classifier, pairs or lines of sentence vectors, any "
+    "of a language model",
     metavar="F",
 )
 DISTILLATION_OPTIONS = (

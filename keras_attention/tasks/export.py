@@ -10,6 +10,8 @@ from keras_attention.artifacts.formats import (
     dtype_hint,
     require_dtypes,
     require_formats,
+    require_further,
+    require_sizes,
     write_formats,
 )
 from keras_attention.artifacts.manifest import SIZES, foreign_to_artifact, write_manifest
@@ -65,7 +67,8 @@ def export(
     run in its own runtime and compared with Keras before the directory takes its name. A format in
     float32 must give Keras' answers. One in lower precision may differ: the manifest says how
     often, and a bound says what it may lose (0.05 BLEU as float16 and 0.3 as int8, 0.1 and 0.5
-    points of accuracy, 0.1 and 1 hundredths of the rank correlation of sentence vectors).
+    points of accuracy, 0.1 and 1 hundredths of the rank correlation of sentence vectors, 0.01 and
+    0.1 nats a token of a language model).
     Adapters of LoRA are merged into the weights that they adapt.
 
     Args:
@@ -73,13 +76,13 @@ def export(
         output: path of the artifact.
         tokenizer: of a model; a run has its own.
         labels: names of a classifier's classes; `model.labels` by default. A run has its own.
-        formats: any of "tf_saved_model", "tflite" and "onnx".
-        precision: in which the weights of TFLite and ONNX are stored: "float32", "float16" or
-            "int8". The SavedModel stays float32.
+        formats: any of "tf_saved_model", "tflite" and "onnx"; of a language model also "litertlm".
+        precision: in which the weights are stored: "float32", "float16" or "int8". The SavedModel
+            stays float32.
         force: whether an existing `output` may be overwritten. It must be an artifact, with no
             other file in it, and not what is read here.
-        allow_loss: BLEU, points of accuracy or hundredths of a rank correlation that a lower
-            precision may lose, in the place of its bound.
+        allow_loss: BLEU, points of accuracy, hundredths of a rank correlation or nats a token that
+            a lower precision may lose, in the place of its bound.
         say: function that is told of progress.
         examples: list of strings to compare on; of a translator also `Sentences` with references,
             of a classifier and of sentence vectors also `LabelledTexts`. By default the files that
@@ -91,15 +94,15 @@ def export(
         config: dict of further entries of the config, for a model: see `save_run`.
         **options: those of the task: of a translator `valid_source`, `valid_target`,
             `with_alignments`, `without_scores` and `single_loop`; of a classifier and of sentence
-            vectors `valid`.
+            vectors `valid`; of a language model `valid`, `single_loop` and `cache_length`.
 
     Returns:
         The path of the artifact.
 
     Raises:
         InputError: if a format, the precision or an option is unknown or does not concern the task,
-        a format does not compute in the model's dtype, there is nothing to compare on, or `output`
-        may not be overwritten.
+        a format does not compute in the model's dtype or hold so many weights, there is nothing to
+        compare on, or `output` may not be overwritten.
         ParityError: if a format disagrees with Keras or holds operators that are not standard.
         PrecisionError: if a format in lower precision loses more than it may.
         Whatever was raised, nothing is left behind.
@@ -115,7 +118,9 @@ def export(
         source, tokenizer, labels, search, options, custom_objects, kind, config
     )
     _require_examples_of(task, examples)
+    require_further(formats, task.kind, task.further_formats)
     require_dtypes(formats, user.model)
+    require_sizes(formats, user.model)
     options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
     task.require_export(user, precision, **options)

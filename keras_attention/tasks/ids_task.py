@@ -3,7 +3,7 @@
 from keras_attention._validation import InputError, with_article
 from keras_attention.json_file import is_size, is_string
 from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, require_named_output
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 
 PHRASES = 100  # of the built-in corpus, to compare formats on
 

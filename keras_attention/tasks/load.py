@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from keras_attention import json_file
 from keras_attention._validation import InputError
-from keras_attention.artifacts.formats import FORMATS, RUNTIMES
+from keras_attention.artifacts.formats import ALL_FORMATS, ON_REQUEST, RUNTIMES
 from keras_attention.artifacts.manifest import (
     read_manifest,
     refuse_unlisted,
@@ -57,7 +57,7 @@ def load(path, runtime=None, custom_objects=None, *, seed=None, kind=None, **opt
     ['dreihundertzwei']
     """
     path = Path(path)
-    if runtime is not None and runtime not in RUNTIMES:
+    if runtime is not None and runtime not in (*RUNTIMES, *ON_REQUEST):
         raise InputError(f"Unknown runtime {runtime!r}; expected one of {', '.join(RUNTIMES)}.")
     return whole_read(
         path, lambda path: _load(path, runtime, custom_objects, seed=seed, kind=kind, **options)
@@ -77,7 +77,7 @@ def _load(path, runtime, custom_objects, **asked):
     task, manifest, answer = read_artifact(path, **asked)
     runtime = runtime or manifest["formats"][0]
     if runtime in manifest["formats"]:
-        own = (FORMATS[runtime].root, "tokenizer/")
+        own = (*ALL_FORMATS[runtime].roots, "tokenizer/")
         verify_files(path, own, manifest)
         refuse_unlisted(path, manifest, own)
     return task.open(path, runtime, manifest, answer)

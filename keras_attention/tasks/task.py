@@ -1,7 +1,5 @@
 """What a task is: everything that training, exporting, loading and evaluating ask about one."""
 
-import dataclasses
-
 from keras_attention._validation import InputError, with_article
 
 
@@ -35,6 +33,7 @@ class Task:
         checked_fields: names of such fields that `run_config` and `run_options` check themselves.
         described_fields: names of those that `describe_config` and `describe_answers` show.
         manifest_fields: the fields that its manifests must have, likewise.
+        further_formats: names of formats that it may be exported to beside those of every task.
     """
 
     kind = ""
@@ -55,6 +54,7 @@ class Task:
     checked_fields = ()
     described_fields = ()
     manifest_fields = {}
+    further_formats = ()
 
     # Training
 
@@ -279,22 +279,3 @@ class Task:
 
     def _missing(self, name):
         return NotImplementedError(f"{type(self).__name__} must implement `{name}`.")
-
-
-@dataclasses.dataclass
-class Graph:
-    """What all formats of an artifact hold: functions, and what a manifest says of them.
-
-    Args:
-        ids: `tf.function` of ids to a dict of tensors, the signature `ids`.
-        text: `tf.function` of strings around it, the signature `serving_default`; None for none.
-        modules: dict of the `tf.Module`s that `text` uses, by name.
-        signatures: dict from a signature to its "formats", "inputs" and "outputs".
-        fields: further fields of the manifest.
-    """
-
-    ids: object
-    text: object
-    modules: dict
-    signatures: dict
-    fields: dict

@@ -6,7 +6,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 
 
 def graph_of(ids):

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf2onnx
 
 from keras_attention.artifacts import onnx
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 
 VARIABLE = tf2onnx.constants.ENV_TF2ONNX_CATCH_ERRORS
 

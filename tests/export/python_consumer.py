@@ -26,10 +26,10 @@ class PythonConsumer:
         self.name, self.directory = name, directory
         self.python = directory / "bin" / "python"
 
-    def run(self, script, artifact, lines):
+    def run(self, script, artifact, lines, *options):
         """Status, lines of standard output, standard error."""
         run = subprocess.run(
-            [self.python, EXPORT / self.name / script, artifact],
+            [self.python, EXPORT / self.name / script, artifact, *options],
             input="".join(f"{line}\n" for line in lines).encode(),
             capture_output=True,
             cwd=self.directory,
@@ -37,8 +37,8 @@ class PythonConsumer:
         )
         return run.returncode, run.stdout.decode().split("\n")[:-1], run.stderr.decode()
 
-    def __call__(self, script, artifact, lines):
+    def __call__(self, script, artifact, lines, *options):
         """The lines that it writes for lines."""
-        status, found, error = self.run(script, artifact, lines)
+        status, found, error = self.run(script, artifact, lines, *options)
         assert status == 0, error
         return found

@@ -23,7 +23,7 @@ from keras_attention.tasks.encoder_task import (
     require_named_output,
     require_one_a_class,
 )
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.training_parts import Initial, Plan, Rows
 
 RUN_FIELDS = {

@@ -9,7 +9,7 @@ from keras_attention.tasks.embedding.options import (
 )
 from keras_attention.tasks.embedding.text_embedder import OUTPUT
 from keras_attention.tasks.encoder_task import EncoderTask, output_shapes, require_named_output
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.training_parts import Plan, Rows
 
 _LENGTH = ("an integer of at least 3", lambda value: is_size(value) and value > 2)

@@ -8,7 +8,9 @@ from keras_attention.tasks.decoding_options import (
     N_BEST,
     REPETITION_PENALTY,
     SAMPLING_OPTIONS,
+    SINGLE_LOOP,
 )
+from keras_attention.tasks.encoder_options import VALID
 from keras_attention.tasks.language_model.language_model_config import TOKENIZERS
 from keras_attention.tasks.option import Option
 
@@ -68,6 +70,23 @@ TRAIN_OPTIONS = (
         "what the samples go on with that are shown after each validation",
         metavar="TEXT",
     ),
+)
+
+EXPORT_OPTIONS = (
+    *SEARCH_OPTIONS,
+    MAX_LENGTH,
+    N_BEST,
+    *SAMPLING_OPTIONS,  # without a seed, which is an input of what is exported
+    STOP,
+    SINGLE_LOOP,
+    Option(
+        "cache_length",
+        "tokens that the caches of prefill and decode have room for, where their shapes are fixed "
+        "(default: the context, at most 1024)",
+        int,
+        metavar="N",
+    ),
+    VALID,
 )
 
 EVALUATE_OPTIONS = (

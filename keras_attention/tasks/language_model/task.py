@@ -7,19 +7,19 @@ import time
 from keras_attention._validation import InputError
 from keras_attention.json_file import is_size
 from keras_attention.search_options import GREEDY
+from keras_attention.tasks.language_model.artifact_task import LanguageModelArtifacts
 from keras_attention.tasks.language_model.options import (
     DECODING_NAMES,
     EVALUATE_OPTIONS,
     TRAIN_OPTIONS,
 )
-from keras_attention.tasks.task import Task
 from keras_attention.tasks.training_parts import Initial, Plan, Rows
 
 _CONTEXT = ("an integer of at least 2", lambda value: is_size(value) and value > 1)
 _PROMPT = 40  # characters of a validation text that samples go on with, at most
 
 
-class LanguageModelTask(Task):
+class LanguageModelTask(LanguageModelArtifacts):
     """Language models: see `Task` for what each method is asked.
 
     The weights of the epoch with the lowest validation loss are kept.

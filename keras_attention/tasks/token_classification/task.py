@@ -6,8 +6,8 @@ from keras_attention.tasks.encoder_task import (
     output_shapes,
     require_one_a_class,
 )
+from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.ids_task import IdsTask
-from keras_attention.tasks.task import Graph
 
 _LABELS = {"labels": NAMES}
 

@@ -3,7 +3,7 @@
 from keras_attention.artifacts.formats import FORMATS
 from keras_attention.decoding import search as search_with
 from keras_attention.search_options import GREEDY
-from keras_attention.tasks.task import Graph
+from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.translation.one_end import one_end
 
 # What Python's str.strip leaves nothing of, as a regular expression of RE2.

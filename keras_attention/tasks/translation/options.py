@@ -9,6 +9,7 @@ from keras_attention.tasks.decoding_options import (
     REPETITION_PENALTY,
     SAMPLING_OPTIONS,
     SEED,
+    SINGLE_LOOP,
 )
 from keras_attention.tasks.option import Option
 from keras_attention.tasks.translation.translator_families import (
@@ -97,7 +98,7 @@ EXPORT_OPTIONS = (
     N_BEST,
     *SAMPLING_OPTIONS,  # without a seed, which is an input of what is exported
     Option("with_alignments", "also give the attention of each token", bool, const=True),
-    Option("single_loop", "no loop in a loop, for OpenVINO; slower", bool, const=True),
+    SINGLE_LOOP,
     Option("without_scores", "greedy search without scores: faster", bool, const=True),
     Option("valid_source", "sentences to compare on", metavar="F"),
     Option("valid_target", "their references: BLEU of each format in the manifest", metavar="F"),

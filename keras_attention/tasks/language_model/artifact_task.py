@@ -1,0 +1,74 @@
+"""What the task of language models answers about artifacts."""
+
+from keras_attention._validation import require
+from keras_attention.tasks.language_model.artifact_generator import MANIFEST_FIELDS
+from keras_attention.tasks.language_model.options import EXPORT_OPTIONS
+from keras_attention.tasks.task import Task
+
+
+class LanguageModelArtifacts(Task):
+    """The half of `LanguageModelTask` that exports and opens artifacts."""
+
+    export_options = EXPORT_OPTIONS
+    example_options = ("valid",)
+    manifest_fields = MANIFEST_FIELDS
+    further_formats = ("litertlm",)
+
+    def require_manifest(self, path, manifest):
+        from keras_attention.tasks.language_model.artifact_generator import (
+            require_language_model_manifest,
+        )
+
+        require_language_model_manifest(path, manifest)
+
+    def artifact_options(self, path, manifest, seed=None, stop=(), **search):
+        from keras_attention.search_options import decoding_of_artifact
+        from keras_attention.tasks.language_model.stop_text import require_stop_texts
+
+        seed = decoding_of_artifact(path, manifest["decoding"], seed, **search)
+        return seed, require_stop_texts(stop)
+
+    def open(self, directory, runtime, manifest, options=None):
+        from keras_attention.tasks.language_model.artifact_generator import artifact_generator
+        from keras_attention.tasks.language_model.bundle_generator import BundleGenerator
+
+        if runtime in self.further_formats:
+            return BundleGenerator(directory, manifest)
+        return artifact_generator(directory, runtime, manifest, *(options or (0, ())))
+
+    def examples(self, config, precision, say, valid=None):
+        from keras_attention.tasks.language_model.texts_to_compare_on import texts_to_compare_on
+
+        return texts_to_compare_on(config, valid)
+
+    def require_export(self, user, precision, single_loop=False, cache_length=None):
+        context = user.model.max_sequence_length
+        is_size = type(cache_length) is int and 0 < cache_length <= context
+        require(
+            cache_length is None or is_size,
+            "cache_length",
+            f"an integer from 1 to the context of {context:,}",
+            cache_length=cache_length,
+        )
+
+    def graph(self, user, **options):
+        from keras_attention.tasks.language_model.graph_functions import language_model_graph
+        from keras_attention.tasks.language_model.stop_ids import stop_ids
+
+        stops = stop_ids(user.tokenizer, user.stops)
+        return language_model_graph(
+            user.model, user.tokenizer, user.search, user.stops, stops, **options
+        )
+
+    def comparison(self, user, examples):
+        from keras_attention.tasks.language_model.language_model_comparison import (
+            LanguageModelComparison,
+        )
+
+        return LanguageModelComparison(user, examples)
+
+    def describe(self, manifest):
+        yield from self.describe_answers(manifest)
+        lengths = manifest.get("steps", {}).get("prefill_lengths", ())
+        if lengths:
+            yield f"reads prompts by {' or '.join(map(str, lengths))} tokens at a time"

@@ -1,0 +1,117 @@
+"""Language models in `export/`: Python, C, the clients of TensorFlow Serving, and LiteRT-LM."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_attention import load
+from tests.export.c_program import EXPORT, OP_LIBRARY, run
+from tests.export.environment import make_environment
+from tests.export.python_consumer import PythonConsumer, make_consumer
+from tests.export.servers import rest_server, rpc_server
+from tests.tasks.language_model.exported import (
+    PROMPTS,
+    bundle_artifact,
+    greedy_artifact,
+    sampling_artifact,
+)
+
+SERVING = EXPORT / "serving"
+COUNT = 16  # as many as the caches have room for
+LINES = [*PROMPTS, "0123456789" * 10]
+OPTIONS = ("--json", "--max-new-tokens", str(COUNT))
+pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
+
+
+@pytest.fixture(scope="session")
+def artifact(once):
+    return greedy_artifact(once)
+
+
+@pytest.fixture(scope="module")
+def expected(artifact):
+    return load(artifact, "tf_saved_model").generate(LINES, COUNT)
+
+
+def texts(lines):
+    return [json.loads(line)["text"] for line in lines]
+
+
+def test_programs_in_python(consumer, artifact, expected):
+    assert texts(consumer("generate.py", artifact, LINES, *OPTIONS)) == expected
+    assert consumer("generate.py", artifact, []) == []
+
+
+def test_what_is_shown_is_the_text(consumer, artifact, expected):
+    """Without --json the parts come as they are; a byte may be the end of a line."""
+    found = consumer("generate.py", artifact, LINES[:2], "--max-new-tokens", str(COUNT))
+    assert "\n".join(found) == "\n".join(expected[:2])
+
+
+def test_samples(consumer, once):
+    """In one piece: the graph draws."""
+    artifact = sampling_artifact(once)
+    found = texts(consumer("generate.py", artifact, LINES, *OPTIONS))
+    assert found == load(artifact, "onnx").generate(LINES, COUNT)
+
+
+def test_another_kind_is_refused(consumer, classifier_artifact_directory):
+    status, found, error = consumer.run("generate.py", classifier_artifact_directory, ["text"])
+    assert (status, found) == (1, [])
+    assert error == f"{classifier_artifact_directory} is a classifier, not a language-model.\n"
+
+
+def in_c(programs, artifact, lines, count=COUNT):
+    text = "".join(f"{line}\n" for line in lines).encode()
+    status, out, error = run(programs / "generate", artifact, OP_LIBRARY, str(count), stdin=text)
+    assert status == 0, error
+    return [json.loads(line) for line in out.split("\n")[:-1]]
+
+
+def test_the_program_in_c(programs, artifact, expected, once):
+    assert in_c(programs, artifact, LINES * 6) == expected * 6  # more than one batch
+    samples = sampling_artifact(once)
+    assert in_c(programs, samples, LINES) == load(samples, "onnx").generate(LINES, COUNT)
+    for arguments in ((), (artifact, OP_LIBRARY, "none"), (artifact, OP_LIBRARY, "0")):
+        status, out, error = run(programs / "generate", *arguments)
+        assert (status, out) == (2, "") and error.startswith("generate: usage")
+
+
+@pytest.mark.parametrize("interface", ["rest", "grpc"])
+def test_clients_of_the_server(interface, programs, artifact, expected, tmp_path):
+    def model(inputs):
+        (count,) = set(inputs["max_new_tokens"])
+        found = in_c(programs, artifact, inputs["text"], count)
+        if "seed" in inputs:
+            found = [f"{text} {seed}" for text, seed in zip(found, inputs["seed"], strict=True)]
+        return {"text": found, "score": np.zeros(len(found), "float32")}
+
+    if interface == "rest":
+        python, server, option = [sys.executable, "-E", "-s", "-S"], rest_server, "--url"
+    else:
+        python = [make_environment(tmp_path / "grpc", SERVING / "requirements.txt")]
+        server, option = rpc_server, "--host"
+    text = "".join(f"{line}\n" for line in LINES * 6).encode()
+    with server({"language-model": model}) as address:
+        command = [*python, SERVING / f"generate_{interface}.py", option, address]
+        command += ["--max-new-tokens", str(COUNT)]
+        done = subprocess.run(command, input=text, capture_output=True, timeout=300)
+        seeded = [*command, "--seed", "7"]
+        drawn = subprocess.run(seeded, input=text, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr.decode()
+    assert texts(done.stdout.decode().splitlines()) == expected * 6
+    assert texts(drawn.stdout.decode().splitlines()) == [
+        f"{text} {7 + i}" for i, text in enumerate(expected * 6)
+    ]
+
+
+def test_litert_lm(once):
+    """LiteRT-LM's own runtime, in an environment that holds it alone."""
+    artifact = bundle_artifact(once)
+    directory = once("litertlm", lambda folder: make_consumer("litertlm", folder))
+    consumer = PythonConsumer("litertlm", directory)
+    expected = load(artifact, "tflite").generate(PROMPTS, COUNT)
+    assert texts(consumer("generate.py", artifact, PROMPTS, *OPTIONS)) == expected

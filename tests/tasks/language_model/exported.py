@@ -1,0 +1,83 @@
+"""Small language models of random weights, and their artifacts, made once."""
+
+import warnings
+
+import keras
+
+from keras_attention import export
+from keras_attention.artifacts.precision_loss import PrecisionWarning
+from keras_attention.models import GPT, Llama
+from keras_attention.text.tokenizers import language_model_tokenizer
+
+CONTEXT = 160  # room for both lengths of `prefill_N`
+SIZES = dict(num_layers=2, num_heads=2, hidden_dim=16, max_sequence_length=CONTEXT)
+STOP = "\x7f"
+# Of different lengths: `prefill_16` alone, both, and neither.
+PROMPTS = ["To be, or not", "a", "é 👍", "x" * 20, "Half of the rows go on. " * 6]
+TEXTS = [*PROMPTS, "The quick brown fox jumps over the lazy dog. " * 3]
+
+
+def tokenizer():
+    return language_model_tokenizer("bytes")()
+
+
+def small_gpt():
+    """With one layer that sees five tokens; logits far enough apart for all runtimes."""
+    return _spread(
+        GPT(
+            tokenizer().vocabulary_size,
+            **SIZES,
+            attention_types=("global", "local"),
+            sliding_window=5,
+            special_ids=tokenizer().special_ids,
+        )
+    )
+
+
+def small_llama():
+    """With two query heads for one of keys and values."""
+    return _spread(
+        Llama(
+            tokenizer().vocabulary_size,
+            **SIZES,
+            num_key_value_heads=1,
+            intermediate_dim=24,
+            special_ids=tokenizer().special_ids,
+        )
+    )
+
+
+def _spread(model):
+    random = keras.random.SeedGenerator(3)
+    for weight in model.weights:
+        if len(weight.shape) > 1:
+            weight.assign(keras.random.normal(weight.shape, stddev=0.4, seed=random))
+    return model
+
+
+def exported(once, name, make, **options):
+    """The artifact of `make()`, in a folder of this name."""
+
+    def write(folder):
+        with warnings.catch_warnings():
+            # On so few texts a rounded weight may cost more than the bound.
+            warnings.simplefilter("ignore", PrecisionWarning)
+            export(make(), folder / "artifact", tokenizer(), examples=TEXTS, **options)
+
+    return once(f"language_model_{name}", write) / "artifact"
+
+
+def greedy_artifact(once):
+    """Of `small_gpt`, in all formats of every task, with a stop."""
+    return exported(once, "greedy", small_gpt, search={"stop": [STOP]})
+
+
+def sampling_artifact(once):
+    """Of `small_llama`, which samples."""
+    search = dict(sample=True, temperature=0.9, top_k=40, top_p=0.95, repetition_penalty=1.2)
+    return exported(once, "sampling", small_llama, search=search)
+
+
+def bundle_artifact(once):
+    """Of `small_gpt`, for LiteRT-LM."""
+    return exported(once, "bundle", small_gpt, formats=("tflite", "litertlm"))

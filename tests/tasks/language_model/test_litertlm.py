@@ -1,0 +1,74 @@
+"""`model.litertlm` in LiteRT-LM's own runtime."""
+
+import pytest
+
+from keras_attention import export, load
+from keras_attention._validation import InputError
+from keras_attention.artifacts import litertlm
+from keras_attention.artifacts.manifest import read_manifest
+from keras_attention.models import GPT
+from tests.tasks.language_model.exported import (
+    PROMPTS,
+    SIZES,
+    TEXTS,
+    bundle_artifact,
+    small_gpt,
+    tokenizer,
+)
+
+pytest.importorskip("litert_lm", reason="LiteRT-LM runs on few machines")
+
+
+@pytest.fixture(scope="session")
+def artifact(once):
+    return bundle_artifact(once)
+
+
+def test_it_writes_keras_tokens(artifact):
+    from keras_attention.tasks.language_model.keras_generator import keras_generator
+
+    model = keras_generator(small_gpt(), tokenizer())
+    expected = model.generate(PROMPTS, 16)  # as many as the caches have room for
+    bundle = load(artifact, "litertlm")
+    assert bundle.generate(PROMPTS, 16) == expected
+    assert bundle.generate(PROMPTS, 16) == expected  # whatever a session left in the caches
+    for prompt in PROMPTS:
+        [row] = tokenizer().encode([prompt]).token_ids
+        assert bundle.runtime.tokenize(prompt) == row
+
+
+def test_its_export_was_compared_in_the_runtime(artifact):
+    manifest = read_manifest(artifact)
+    [report] = manifest["parity"]["litertlm"]
+    assert report["agreement"] == 1.0 and report["sentences"] == len(TEXTS)
+    assert "litertlm" in manifest["signatures"]["decode"]["formats"]
+
+
+def test_it_holds_the_tflite_and_what_ends_a_text(artifact):
+    path = artifact / "model.litertlm"
+    assert litertlm.model_of(path) == (artifact / "model.tflite").read_bytes()
+    metadata = litertlm.bundle_metadata([5, 7], 48, stop=["##"], start=3, chat_template="{{ x }}")
+    stops = [list(token.token_ids.ids) or token.token_str for token in metadata.stop_tokens]
+    assert stops == [[5], [7], "##"]
+    assert list(metadata.start_token.token_ids.ids) == [3]
+    assert (metadata.max_num_tokens, metadata.jinja_prompt_template) == (48, "{{ x }}")
+
+
+def test_it_writes_greedily_alone(artifact):
+    bundle = load(artifact, "litertlm")
+    with pytest.raises(InputError, match="greedily here, without `stop`"):
+        bundle.generate(["a"], 3, stop=["b"])
+    with pytest.raises(InputError, match="line 2: the prompt is empty"):
+        bundle.generate(["a", ""], 3)
+
+
+def test_a_model_without_an_end_is_refused(tmp_path):
+    model = GPT(tokenizer().vocabulary_size, **SIZES)
+    with pytest.raises(InputError, match="needs a model with a token that ends a text"):
+        export(model, tmp_path / "out", tokenizer(), examples=TEXTS, formats=["litertlm"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_tasks_are_refused(tmp_path, classifier_run_directory):
+    with pytest.raises(InputError, match="A classifier cannot be exported to litertlm"):
+        export(classifier_run_directory, tmp_path / "out", formats=["litertlm"])
