@@ -16,8 +16,8 @@ def prepare(preset, folder, length, names):
         names: the programs; what none of them reads is left out.
     """
     import keras
-    from keras_attention.models.language_model_families import LANGUAGE_MODEL_FAMILIES
 
+    from keras_attention.models.language_model_families import LANGUAGE_MODEL_FAMILIES
     from keras_attention.tasks.language_model.step_functions import cache_shapes
 
     [family] = [cls for cls in LANGUAGE_MODEL_FAMILIES.values() if preset in cls.presets]
