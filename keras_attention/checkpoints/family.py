@@ -183,6 +183,10 @@ class Family:
         """
         raise NotImplementedError
 
+    def added_tensors(self, model):
+        """`{name: array}` of tensors that the family has and a model of ours has no weights for."""
+        return {}
+
     def label_config(self, model, labels=None):
         """What config.json says of the classes of a model; nothing where it has none.
 

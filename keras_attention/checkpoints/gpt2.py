@@ -2,10 +2,16 @@
 
 import re
 
+import numpy as np
+
 from keras_attention._validation import require
 from keras_attention.checkpoints.block_family import ACTIVATIONS, given
-from keras_attention.checkpoints.language_model_family import LANGUAGE_MODEL, LanguageModelFamily
-from keras_attention.checkpoints.parts import Part, norm_parts
+from keras_attention.checkpoints.language_model_family import (
+    LANGUAGE_MODEL,
+    LanguageModelFamily,
+    optional_part,
+)
+from keras_attention.checkpoints.parts import Part
 from keras_attention.models import GPT
 from keras_attention.models.gpt_presets import gpt_parameters
 
@@ -43,12 +49,12 @@ class GPTFamily(LanguageModelFamily):
         parts = {
             "wte.weight": Part(model.embedding.token_embeddings),
             "wpe.weight": Part(positions),
-            **norm_parts("ln_f", model.normalization),
+            **_norm_parts("ln_f", model.normalization),
         }
         for index, block in enumerate(model.blocks):
             own = {
-                **norm_parts("ln_1", block.self_attention_normalization),
-                **norm_parts("ln_2", block.feed_forward_normalization),
+                **_norm_parts("ln_1", block.self_attention_normalization),
+                **_norm_parts("ln_2", block.feed_forward_normalization),
                 **self.block_parts(block),
             }
             parts |= {f"h.{index}.{name}": part for name, part in own.items()}
@@ -104,8 +110,22 @@ class GPT2(GPTFamily):
                 feed_forward.output_projection.bias,
             ),
         ):
-            parts |= {f"{name}.weight": Part(kernel), f"{name}.bias": Part(bias)}
+            parts |= {f"{name}.weight": Part(kernel), **optional_part(f"{name}.bias", bias)}
         return parts
+
+    def added_tensors(self, model):
+        """The biases that a model may lack: zeros."""
+        width, inner = model.hidden_dim, model.intermediate_dim
+        sizes = {"ln_1": width, "ln_2": width, "attn.c_attn": 3 * width, "attn.c_proj": width}
+        sizes |= {"mlp.c_fc": inner, "mlp.c_proj": width}
+        names = {"ln_f.bias": width} | {
+            f"h.{index}.{name}.bias": size
+            for index in range(model.num_layers)
+            for name, size in sizes.items()
+        }
+        names = {self.prefix + name: size for name, size in names.items()}
+        lacking = names.keys() - self.parts(model).keys()
+        return {name: np.zeros(names[name], "float32") for name in sorted(lacking)}
 
     def describes(self, model):
         return super().describes(model) and not is_gpt_neo(model)
@@ -115,15 +135,11 @@ class GPT2(GPTFamily):
 
     def config(self, model):
         dense = all(kind == "global" for kind in model.attention_types)
-        biases = model.use_bias and model.attention_bias in (None, True)
         require(
-            dense and biases and model.attention_scale is None,
+            dense and model.attention_scale is None,
             "model",
-            "a GPT with biases, without local layers and with the attention's own scale, to be "
-            "written as GPT-2",
+            "a GPT without local layers and with the attention's own scale, to be written as GPT-2",
             attention_types=model.attention_types,
-            use_bias=model.use_bias,
-            attention_bias=model.attention_bias,
             attention_scale=model.attention_scale,
         )
         return {
@@ -133,6 +149,11 @@ class GPT2(GPTFamily):
             "attn_pdrop": given(model.attention_dropout, model.dropout),
             "embd_pdrop": given(model.embedding_dropout_rate, model.dropout),
         }
+
+
+def _norm_parts(name, layer):
+    """`{name: Part}` of a norm that may lack its bias."""
+    return {f"{name}.weight": Part(layer.gamma), **optional_part(f"{name}.bias", layer.beta)}
 
 
 def is_gpt_neo(model):

@@ -251,6 +251,7 @@ def save_hugging_face(model, tokenizer, directory, labels=None, force=False):
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         (temporary / "config.json").write_text(text, encoding="utf-8")
         tensors = {name: part.stored_value() for name, part in parts.items()}
+        tensors |= family.added_tensors(written)
         write_tensors(temporary / WEIGHTS, tensors)
         if tokenizer is not None:
             family.save_tokenizer(tokenizer, temporary)

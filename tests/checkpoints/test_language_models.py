@@ -196,7 +196,7 @@ def test_tensors_that_do_not_fit(tmp_path):
     "options, said",
     [
         (dict(attention_types=("global", "local")), "to be written as GPT-Neo"),
-        (dict(use_bias=False), "to be written as GPT-2"),
+        (dict(attention_scale=0.5), "to be written as GPT-2"),
         (dict(activation="tanh"), "a GPT-2 whose activation is one of"),
     ],
 )
@@ -204,6 +204,18 @@ def test_what_no_published_family_is(options, said, tmp_path):
     with pytest.raises(ValueError, match=said):
         save_hugging_face(make("GPT", **options), None, tmp_path / "written")
     assert not (tmp_path / "written").exists()
+
+
+def test_biases_that_a_model_lacks_are_written_as_zeros(tmp_path):
+    """The presets nano and tiny have none."""
+    model = make("GPT", use_bias=False, activation="gelu")
+    save_hugging_face(model, None, tmp_path / "written")
+    again = load_hugging_face(tmp_path / "written")
+    assert again.use_bias and again.count_params() > model.count_params()
+    ids = IDS % model.vocabulary_size
+    np.testing.assert_allclose(
+        to_numpy(again({"token_ids": ids})), to_numpy(model({"token_ids": ids})), atol=1e-5
+    )
 
 
 def test_a_llama_with_a_window_is_no_published_one(tmp_path):

@@ -254,6 +254,21 @@ def test_files(name, tmp_path):
     )
 
 
+@some_models
+def test_half_precision(name):
+    model = make(name, dtype="mixed_bfloat16")
+    ids = np.random.default_rng(0).integers(0, V, (2, 9))
+    found, expected = (to_numpy(m({"token_ids": ids})) for m in (model, made(name)))
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found / scale, expected / scale, atol=0.06)
+    inputs = prompts(ROWS)
+    state, constants = model.start(inputs, 2)
+    assert {keras.backend.standardize_dtype(c["key"].dtype) for c in state["cache"]} == {"bfloat16"}
+    step, _ = model.step(model.first_tokens(inputs), 0, state, constants)
+    last = [logits(model, row)[-1] for row in ROWS]
+    np.testing.assert_allclose(to_numpy(step) / scale, np.stack(last) / scale, atol=0.06)
+
+
 @every_model
 def test_every_weight_has_a_gradient(name):
     model = make(name)
