@@ -8,10 +8,15 @@ import pytest
 
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
-from keras_attention.models import BertEncoder
+from keras_attention.models import GPT, BertEncoder
 from keras_attention.tasks.describe import describe
 from keras_attention.tasks.load import load_run
-from keras_attention.text import WordPieceTokenizer, train_wordpiece
+from keras_attention.text import (
+    BytePairTokenizer,
+    WordPieceTokenizer,
+    phrase_corpus,
+    train_wordpiece,
+)
 from tests.labelled_sentences import labelled_sentences, write_table
 from tests.tasks.small_run import two_layers
 
@@ -123,3 +128,63 @@ def test_neighbours_in_meaning(capsys):
     nearest = (cosines - 2 * np.eye(6)).argmax(axis=1)
     assert nearest.tolist() == [1, 0, 3, 2, 5, 4]
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    """A text of spoken numbers and dates."""
+    path = tmp_path_factory.mktemp("lines") / "lines.txt"
+    path.write_text("\n".join(phrase_corpus(900)[0]))
+    return path
+
+
+def test_a_language_model_trains_exports_and_agrees(lines, tmp_path, capsys):
+    written = example("language_model").main(
+        lines,
+        tmp_path,
+        1,
+        vocabulary_size=300,
+        context=16,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=32,
+    )
+    assert set(written) == {"keras", "tf_saved_model", "tflite", "onnx"}
+    assert len(set(written.values())) == 1 and written["keras"]
+    assert (tmp_path / "artifact" / "manifest.json").exists()
+
+
+def test_a_published_language_model_is_trained_on(lines, tmp_path, capsys):
+    tokenizer = BytePairTokenizer.train([lines.read_text()], 280)
+    model = GPT(
+        tokenizer.vocabulary_size,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        max_sequence_length=32,
+        special_ids=tokenizer.special_ids,
+    )
+    save_hugging_face(model, tokenizer, tmp_path / "published")
+    bits = example("continue_published").main(
+        tmp_path / "published",
+        lines,
+        tmp_path / "continued",
+        steps=20,
+        max_sequence_length=16,
+        learning_rate=1e-2,
+    )
+    assert bits["run"] < bits["published"] - 0.3
+
+
+def test_an_attention_of_ones_own_in_a_language_model(lines, tmp_path, capsys):
+    alibi = example("alibi_attention")
+    losses, written = alibi.main(lines, tmp_path, epochs=1)
+    short, long = losses.values()
+    assert long < short + 0.02 and short < 3  # guessing has log(257) = 5.5
+    assert len({tuple(texts) for texts in written.values()}) == 1
+    # By hand: the first of 4 heads takes a fourth of the distance, the last 1 / 256 of it.
+    attention = alibi.ALiBiAttention(num_heads=4, key_dim=2)
+    zeros = np.zeros((1, 4, 3, 2), "float32")  # (B, H, T, K)
+    scores = np.asarray(attention.score(zeros, zeros, np.arange(3), np.arange(3)))
+    np.testing.assert_allclose(scores[0, 0, 2], [-0.5, -0.25, 0])
+    np.testing.assert_allclose(scores[0, 3, 2], [-2 / 256, -1 / 256, 0])
