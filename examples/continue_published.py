@@ -8,10 +8,9 @@ DIRECTORY is one of HuggingFace's: config.json, model.safetensors and the tokeni
 import argparse
 from pathlib import Path
 
-from keras_attention.tasks.language_model.language_model_config import LanguageModelConfig
-
 from keras_attention.tasks.evaluate import evaluate
 from keras_attention.tasks.import_checkpoint import import_checkpoint
+from keras_attention.tasks.language_model.language_model_config import LanguageModelConfig
 from keras_attention.tasks.train import train
 
 
