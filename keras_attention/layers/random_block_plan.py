@@ -8,7 +8,7 @@ RANDOM_BLOCKS = ("original", "hugging_face")
 PAPER_LENGTHS = (1024, 2048, 3072, 4096)  # tokens, for which the paper's models have a plan
 PAPER_LENGTH = 4096  # the plan that those lengths are the beginning of
 PAPER_RANGE = 1024  # tokens among which it draws
-MOST_ENTRIES = 1 << 24  # of a plan: a million tokens in blocks of 64 have a third with 32 heads
+MOST_ENTRIES = 1 << 22  # of a plan: a million tokens in blocks of 64, with 32 heads
 
 
 def random_block_plan(

@@ -35,7 +35,7 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
     Args:
         name: what a sentence calls the config.
         config: dict, the config of a model as Keras writes it.
-        most_layers: what no `num_layers` may exceed.
+        most_layers: what no number of layers, such as `num_layers`, may exceed.
         custom_objects: dict from a name to the user's class or function of that name.
         any_own: whether every class or function passes that could be given as `custom_objects`, for
             a model that has just been saved.
@@ -64,12 +64,14 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
                 raise InputError(f"{name}: expected {expected}. Received: {_described(value)}")
             if value.get("class_name") != "function":
                 _require_one_meaning(name, value, origins, custom_objects)
-            layers = value.get("num_layers", 0)
-            if isinstance(layers, int) and layers > most_layers:
-                raise InputError(
-                    f"{name}: `num_layers` must be at most {most_layers:,}, for there are no more "
-                    f"weights. Received: {shortened(layers)}"
-                )
+            for field, layers in value.items():
+                # Of the encoder, of the decoder: each of them is made before it is compared.
+                is_count = field.endswith("layers") and isinstance(layers, int)
+                if is_count and layers > most_layers:
+                    raise InputError(
+                        f"{name}: `{field}` must be at most {most_layers:,}, for there are no more "
+                        f"weights. Received: {shortened(layers)}"
+                    )
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)

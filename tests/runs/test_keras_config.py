@@ -269,3 +269,12 @@ def test_an_initializer_that_keras_has_not(name):
     refused(
         {"module": "keras.initializers", "class_name": name, "config": {}, "registered_name": None}
     )
+
+
+@pytest.mark.parametrize("field", ["num_layers", "num_decoder_layers", "num_encoder_layers"])
+@pytest.mark.parametrize("count", [4, 10**6, 2**31 - 1])
+def test_more_layers_than_there_are_weights(field, count):
+    """Making them alone would take for ever."""
+    check(layer("keras.layers", "Dense", {field: 3}))
+    with pytest.raises(InputError, match=f"`{field}` must be at most 3, for there are no more wei"):
+        check(layer("keras.layers", "Dense", {field: count}))
