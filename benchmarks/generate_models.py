@@ -5,6 +5,8 @@ from pathlib import Path
 
 from benchmarks.generate_programs import PREFILL_LENGTHS, PUBLISHED, TOKENS
 
+VOCABULARY = 1000  # tokens of a preset that has no size of its own
+
 
 def prepare(preset, folder, length, names):
     """Writes a model of a preset's shape as our formats, as HuggingFace's files and as CTranslate2.
@@ -22,7 +24,9 @@ def prepare(preset, folder, length, names):
 
     [family] = [cls for cls in LANGUAGE_MODEL_FAMILIES.values() if preset in cls.presets]
     keras.utils.set_random_seed(0)
-    model = family.from_preset(preset, dropout=0.0)
+    known = "vocabulary_size" in family.presets[preset]
+    size = {} if known else {"vocabulary_size": VOCABULARY}
+    model = family.from_preset(preset, dropout=0.0, **size)
     folder.mkdir(parents=True, exist_ok=True)
     capacity = -(-length // PREFILL_LENGTHS[0]) * PREFILL_LENGTHS[0]
     (folder / TOKENS).write_text(json.dumps([f"<{i}>" for i in range(model.vocabulary_size)]))

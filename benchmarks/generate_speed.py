@@ -1,7 +1,7 @@
 """First token, tokens a second and memory of language models: our artifacts and other programs.
 
 python benchmarks/generate_speed.py [--shapes smollm2-135m gpt2] [--rounds 5]
-python benchmarks/generate_speed.py --shapes nano --rounds 1        a few seconds a program
+python benchmarks/generate_speed.py --shapes llama-tiny --rounds 1        a few seconds a program
 
 Random weights in the shapes of published models, the same in every program, greedy search, prompts
 of random tokens, as many new tokens for each. Every program has a process of its own, with two
