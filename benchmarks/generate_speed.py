@@ -16,6 +16,7 @@ Python (--peers-python), where benchmarks/requirements-peers.txt is installed.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -201,6 +202,7 @@ def main():
 def prepare(shape, folder, length, names):
     """Writes what the programs read, in a process of its own, unless it is there."""
     if not (folder / "shape.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted one left
         command = [sys.executable, str(WORKER), "--prepare", shape, str(folder), str(length)]
         subprocess.run([*command, *names], check=True)
 
