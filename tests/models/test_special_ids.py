@@ -1,7 +1,6 @@
 """Translators whose vocabulary has words at 0, 1, 2 and 3: no id is reserved."""
 
 import json
-import types
 
 import keras
 import numpy as np
@@ -242,12 +241,13 @@ def _assert_onnx_generates(model, sources, expected, folder):
     import tensorflow as tf
 
     from keras_attention.artifacts import onnx
+    from keras_attention.tasks.graph import Graph
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")])
     def ids(source_ids):
         return {"token_ids": model.generate(source_ids, max_length=4)["token_ids"]}
 
-    onnx.write(folder / "model.onnx", model, types.SimpleNamespace(ids=ids))
+    onnx.write(folder / "model.onnx", model, Graph(ids, None, {}, {}, {}))
     found = onnx.signature(folder / "model.onnx")(source_ids=sources)
     np.testing.assert_array_equal(found["token_ids"], expected)
 

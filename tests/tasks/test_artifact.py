@@ -102,6 +102,7 @@ def test_the_manifest(manifest):
         "with_alignments": True,
         "single_loop": False,
         "without_scores": False,
+        "repetition_penalty": 1.0,
     }
     assert manifest["packages"]["keras_attention"]
     assert manifest["signatures"]["ids"]["outputs"]["alignment"] == ["float32", ["N", "T", "S"]]

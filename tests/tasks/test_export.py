@@ -211,7 +211,7 @@ def test_options_of_other_tasks_on_the_command_line(run_of, tmp_path, capfd):
         (dict(formats=()), "Unknown format (none)"),
         (
             dict(formats="onnx"),
-            "must be a list of some of tf_saved_model, tflite, onnx. Received: 'onnx'",
+            "must be a list of some of tf_saved_model, tflite, onnx, litertlm. Received: 'onnx'",
         ),
         (dict(formats=("onnx", "tflite", "onnx")), "`formats` must be different. Received: onnx"),
         (dict(formats=("onnx", "gguf")), "Unknown format 'gguf'; expected some of tf_saved_model"),
