@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_attention import layers
 from keras_attention.models import (
+    GPT,
     BertEncoder,
     Classifier,
     MaskedLM,
@@ -15,6 +16,7 @@ from keras_attention.models import (
     SentenceEncoder,
     TokenClassifier,
 )
+from keras_attention.text.tokenizers import language_model_tokenizer
 from tests.runs.small_runs import LABELS, word_piece
 from tests.tasks import small_translator
 
@@ -48,6 +50,24 @@ def small_rnn_translator(attention=None):
     )
 
 
+def byte_tokenizer():
+    """The tokenizer of the small language model."""
+    return language_model_tokenizer("bytes")()
+
+
+def small_gpt():
+    """One layer of width 8 over bytes."""
+    tokenizer = byte_tokenizer()
+    return GPT(
+        tokenizer.vocabulary_size,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        max_sequence_length=48,
+        special_ids=tokenizer.special_ids,
+    )
+
+
 def functional_classifier(block=None):
     """A stock Keras model of this package's layers; `block` is its transformer block."""
     inputs = {
@@ -71,6 +91,7 @@ MAKERS = {
     "token-classifier": lambda: TokenClassifier(small_encoder(), len(LABELS), labels=LABELS),
     "encoder": small_encoder,
     "embedding": lambda: SentenceEncoder(small_encoder()),
+    "language-model": small_gpt,
 }
 KINDS = {name: name.split()[-1] for name in MAKERS}  # name -> kind of its run
 # What `save_run` and `export` must be told beside the model and the tokenizer.
@@ -94,6 +115,8 @@ def small_model(name):
 
 def tokenizer_of(name):
     """Its tokenizer."""
+    if KINDS[name] == "language-model":
+        return byte_tokenizer()
     return small_translator.tokenizer() if KINDS[name] == "translator" else word_piece()
 
 
@@ -131,6 +154,8 @@ def answers(user, name):
     texts = texts_of(name)
     if KINDS[name] == "translator":
         return user.translate(texts)
+    if KINDS[name] == "language-model":
+        return user.generate(texts, max_new_tokens=8)
     if KINDS[name] == "classifier":
         return user.probabilities(texts)
     return user.embed(texts) if KINDS[name] == "embedding" else user.outputs(texts)

@@ -106,9 +106,18 @@ def test_a_form_that_disagrees_is_never_seen(tmp_path, monkeypatch):
     assert (tmp_path / "artifact" / "manifest.json").read_text() == EARLIER
 
 
+def write_nothing(path, *rest):
+    """A SavedModel without anything in it."""
+    from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+    path.mkdir(parents=True)
+    empty = saved_model_pb2.SavedModel(meta_graphs=[meta_graph_pb2.MetaGraphDef()])
+    (path / "saved_model.pb").write_bytes(empty.SerializeToString())
+
+
 def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(tflite, "operators", lambda path: ["ADD", "custom:FlexErf"])
-    monkeypatch.setattr(saved_model, "write", lambda path, *rest: path.mkdir(parents=True))
+    monkeypatch.setattr(saved_model, "write", write_nothing)
     monkeypatch.setattr(tflite, "write", lambda *rest: None)
     with pytest.raises(ParityError, match="tflite needs operators that .*: custom:FlexErf"):
         export_model(tmp_path / "artifact", formats=("tflite",))
@@ -118,7 +127,7 @@ def test_a_form_with_foreign_operators_is_never_seen(tmp_path, monkeypatch):
 @pytest.mark.parametrize("extra", ["onnx"])
 def test_a_missing_package_names_the_extra_and_leaves_nothing(tmp_path, monkeypatch, extra):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    monkeypatch.setattr(saved_model, "write", lambda path, *rest: path.mkdir(parents=True))
+    monkeypatch.setattr(saved_model, "write", write_nothing)
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
         export_model(tmp_path / "artifact", formats=(extra,))
     assert names(tmp_path) == []
