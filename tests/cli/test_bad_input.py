@@ -121,7 +121,10 @@ def test_an_unknown_preset_architecture_format_runtime(fails, tmp_path, run_dire
         "Unknown --architecture 'rbf'"
     )
     said = fails("export", "--model", run_directory, *output, "--formats", "onnx,coreml", "--quiet")
-    assert said == "Unknown --formats 'coreml'; expected some of tf_saved_model, tflite, onnx."
+    assert (
+        said
+        == "Unknown --formats 'coreml'; expected some of tf_saved_model, tflite, onnx, litertlm."
+    )
     said = fails("translate", "--model", run_directory, "--runtime", "torch", "--input", "x")
     assert said.startswith(("x: cannot be read", "Unknown --runtime 'torch'"))
     assert list(tmp_path.iterdir()) == []

@@ -78,7 +78,7 @@ def test_sentence_transformers(capfd):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "gpt2"}, r"is not of a BERT that can be read: model_type is \"gpt2\""),
+        ({"model_type": "xlnet"}, r"is not of a BERT that can be read: model_type is \"xlnet\""),
         ({"architectures": ["BertForMultipleChoice"]}, "of which only .* can be read"),
         ({"problem_type": "ranking"}, 'problem_type is "ranking", of which only'),
     ],
