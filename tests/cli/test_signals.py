@@ -58,6 +58,7 @@ lock.pthread_mutex_lock(mutex)  # for ever
 """
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert process.stderr.readline() == "waiting\n"
+    time.sleep(1.0)  # it is in the lock by then, where Python runs no handler
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (143, "keras-attention: stopped by SIGTERM.\n")
