@@ -8,6 +8,7 @@ from keras_attention.checkpoints.parts import Part, dense_parts
 from keras_attention.json_file import shortened_json
 
 KINDS = ("global", "local")
+MOST_LAYERS = 10_000  # whose kinds are listed before any tensor is compared
 
 
 class GPTNeo(GPTFamily):
@@ -43,7 +44,10 @@ class GPTNeo(GPTFamily):
 
     def faults(self, config):
         found = super().faults(config)
-        count, kinds = config["num_layers"], layer_kinds(config)
+        count = config["num_layers"]
+        if count > MOST_LAYERS:
+            return [*found, f"num_layers is {count:,}, not at most {MOST_LAYERS:,}"]
+        kinds = layer_kinds(config)
         if kinds is None or len(kinds) != count:
             given = config.get("attention_types", config.get("attention_layers"))
             found.append(
@@ -129,7 +133,9 @@ def layer_kinds(config):
         if not (isinstance(pair, list) and len(pair) == 2 and _are_kinds(pair[0])):
             return None
         times = pair[1]
-        if not isinstance(times, int) or isinstance(times, bool) or not 0 < times <= 10_000:
+        if not isinstance(times, int) or isinstance(times, bool) or times < 1:
+            return None
+        if len(kinds) + len(pair[0]) * times > config["num_layers"]:  # before it takes memory
             return None
         kinds += pair[0] * times
     return kinds

@@ -105,8 +105,9 @@ def _faults(config, family):
         epsilon = config.get(name, default)
         if not (_is_number(epsilon) and 0 < epsilon < 1):
             faults.append(f"{name} is {shortened_json(epsilon)}, not a positive number below 1")
-    if not isinstance(config.get("architectures") or [], list):
-        faults.append(f"architectures is {shortened_json(config['architectures'])}, not a list")
+    named = config.get("architectures") or []
+    if not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
+        faults.append(f"architectures is {shortened_json(named)}, not a list of names")
     if not faults:
         faults = [
             f"{divisor} does not divide {size}"

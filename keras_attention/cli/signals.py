@@ -1,14 +1,17 @@
 """SIGINT and SIGTERM: every command ends with a sentence, wherever it is."""
 
+import math
 import os
 import signal
 import sys
 import threading
+import time
 
 from keras_attention.cli.last_words import say_goodbye
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds within which Python runs again, unless native code waits for something
+SOON = 1.0  # seconds between a handler and the thread that hears of the same signal, at most
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,10 +32,11 @@ def stop_at_signals(program="keras-attention"):
     Where that waits in native code, as a worker does for another one, no exception reaches it: then
     the process ends with the same sentence and status after `GRACE`.
     """
-    handled = threading.Event()
+    handled = -math.inf  # when Python last ran `stop`
 
     def stop(number, frame):
-        handled.set()
+        nonlocal handled
+        handled = time.monotonic()
         raise Stopped(number)
 
     for number in NUMBERS:
@@ -44,11 +48,13 @@ def stop_at_signals(program="keras-attention"):
     def watch():
         while True:
             number = os.read(reader, 1)[0]
+            came = time.monotonic()
             # What has put another handler in the place of this one ends by itself.
             if number not in NUMBERS or signal.getsignal(number) is not stop:
                 continue
-            handled.wait(GRACE)
-            if not handled.is_set() and signal.getsignal(number) is stop:
+            while handled < came - SOON and time.monotonic() < came + GRACE:
+                time.sleep(0.05)
+            if handled < came - SOON and signal.getsignal(number) is stop:
                 print(f"{program}: {Stopped(number)}", file=sys.stderr, flush=True)
                 say_goodbye()
                 os._exit(128 + number)

@@ -103,6 +103,8 @@ def _described(config):
 def _is_known(config, custom_objects, any_own):
     """Whether a serialized object is ours, the user's own, or one of Keras' that are harmless."""
     module, name = config.get("module"), config.get("class_name")
+    if module is not None and not isinstance(module, str):
+        return False
     if name in KERAS_STRUCTURES:
         return True
     if name in KERAS_ARRAYS:
@@ -110,8 +112,6 @@ def _is_known(config, custom_objects, any_own):
         return isinstance(array, dict) and array.get("dtype") in ARRAY_TYPES
     # Without the entry Keras reads an older format, which looks for other names than these.
     if "module" not in config or not isinstance(name, str):
-        return False
-    if module is not None and not isinstance(module, str):
         return False
     # The module may be null, as Keras writes it for a class of `__main__`. Keras imports nothing
     # for a null module: it looks for a registered or given object and then gives up.

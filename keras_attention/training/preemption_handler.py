@@ -22,8 +22,8 @@ class TrainingInterrupted(Exception):
 class PreemptionHandler:
     """A context in which the first SIGINT or SIGTERM is recorded and does not end the process.
 
-    A second signal acts as usual. Outside the main thread, where Python allows no signal handlers,
-    nothing is recorded.
+    A second signal acts as it would without. Outside the main thread, where Python allows no signal
+    handlers, nothing is recorded.
 
     Attributes:
         signal: the number of the recorded signal, or None.
@@ -45,8 +45,13 @@ class PreemptionHandler:
         self._restore()
 
     def _note(self, number, frame):
-        self.signal = number
+        # This handler stays until the end: who watches for signals that nobody handles, as the
+        # command line does, sees by it that the first one is.
+        if self.signal is None:
+            self.signal = number
+            return
         self._restore()
+        signal.raise_signal(number)
 
     def _restore(self):
         for number, handler in self._former.items():

@@ -152,6 +152,9 @@ ROPE = {"rope_type": "linear", "rope_theta": 10.0, "factor": 2.0}
         ("gpt2", {"architectures": ["GPT2ForSequenceClassification"]}, "can be read"),
         ("gpt_neo", {"attention_types": [[["global"], 3]]}, "attention_types is .* for 4 layers"),
         ("gpt_neo", {"attention_types": [[["sparse"], 4]]}, "attention_types is "),
+        ("gpt_neo", {"attention_types": [[["local"] * 9, 1 << 60]]}, "attention_types is "),
+        ("gpt_neo", {"attention_types": None, "num_layers": 1 << 60}, "num_layers is 1,15"),
+        ("gpt_neo", {"architectures": ["GPTNeoModel", 5]}, "architectures is .* not a list of"),
         ("llama", {"rope_parameters": {"rope_type": "yarn"}}, 'the rope type is "yarn", of which'),
         (
             "llama",

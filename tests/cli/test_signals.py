@@ -64,6 +64,50 @@ lock.pthread_mutex_lock(mutex)  # for ever
     assert (process.returncode, err) == (143, "keras-attention: stopped by SIGTERM.\n")
 
 
+def test_a_training_takes_longer_than_the_grace_to_stop():
+    """Its first signal is handled once it is noted, however long the step and the snapshot take."""
+    code = """
+import os, signal, time
+from keras_attention.cli import signals
+from keras_attention.training.preemption_handler import PreemptionHandler
+signals.GRACE = signals.SOON = 0.2
+signals.stop_at_signals()
+with PreemptionHandler() as interruption:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(2)
+    print(interruption.signal)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (0, f"{signal.SIGTERM:d}\n", "")
+
+
+def test_a_later_signal_ends_what_waits_in_native_code():
+    """One that was handled before says nothing of the next."""
+    code = """
+import ctypes, os, signal, time
+from keras_attention.cli import signals
+signals.GRACE, signals.SOON = 0.5, 0.2
+signals.stop_at_signals()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+except signals.Stopped:
+    time.sleep(1)
+lock = ctypes.CDLL(None)
+mutex = ctypes.create_string_buffer(128)
+lock.pthread_mutex_lock(mutex)
+print("waiting", flush=True)
+lock.pthread_mutex_lock(mutex)  # for ever
+"""
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    assert process.stdout.readline() == "waiting\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "keras-attention: stopped by SIGTERM.\n")
+
+
 def test_a_worker_that_waits_for_another_one(tmp_path):
     data = write_data(tmp_path)
     with socket.socket() as one, socket.socket() as other:

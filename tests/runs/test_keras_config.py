@@ -94,6 +94,11 @@ def test_without_the_entry_of_a_module_the_format_is_an_older_one(name):
     refused(older, any_own=True)
 
 
+def test_a_module_is_a_name_even_where_keras_does_not_look_at_it():
+    for module in (1, [1], {}):
+        refused({"class_name": "__tuple__", "module": module, "config": []})
+
+
 def test_a_class_needs_the_name_under_which_it_is_looked_for():
     refused(layer(None, "Shift", {}, None))
     refused(layer(None, "Shift", {}, 3))

@@ -7,12 +7,14 @@ from pathlib import Path
 from keras_attention._validation import InputError, require, well_formed
 from keras_attention.files import write_atomically, writing
 from keras_attention.json_file import json_object_or_empty
+from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.encoder_rows import encode_rows, pack_rows
 from keras_attention.text.tokenizers.sentencepiece_processor import exact_scores
 from keras_attention.text.tokenizers.train_sentencepiece import train_sentencepiece
 from keras_attention.token_ids import SpecialIds
 
 MODEL, SETTINGS = "spiece.model", "tokenizer_config.json"
+LARGEST = 1 << 26  # bytes of a model; those of published encoders have about 1 MB
 TOKENIZER_CLASS = "BigBirdTokenizer"
 # The pieces that rows need, by their names in HuggingFace's settings. Their ids are the model's.
 SPECIAL_PIECES = {
@@ -210,7 +212,7 @@ class SentencePieceEncoderTokenizer:
         settings = json_object_or_empty(directory / SETTINGS)
         named = {name: _content(settings.get(name)) for name in SPECIAL_PIECES}
         try:
-            model = (directory / MODEL).read_bytes()
+            model = read_regular(directory / MODEL, LARGEST)
             return cls(model, {name: piece for name, piece in named.items() if piece})
         except OSError as error:
             raise InputError(

@@ -1,6 +1,7 @@
 """SentencePiece for encoders: the ids of the package, in rows, outside and in the graph."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -135,4 +136,8 @@ def test_what_is_refused(tmp_path):
         SentencePieceEncoderTokenizer.load(tmp_path)
     (tmp_path / "spiece.model").write_bytes(b"other")
     with pytest.raises(InputError, match="spiece.model: `model` must be a SentencePiece model"):
+        SentencePieceEncoderTokenizer.load(tmp_path)
+    (tmp_path / "spiece.model").unlink()
+    os.mkfifo(tmp_path / "spiece.model")  # which would be waited for
+    with pytest.raises(InputError, match="expected spiece.model .it is not a regular file"):
         SentencePieceEncoderTokenizer.load(tmp_path)
