@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 
 from keras_attention._validation import InputError
 from keras_attention.cli.options import (
@@ -44,7 +45,8 @@ OPTIONS = (
     *TEXT_OPTIONS,
     Option(
         "scores",
-        "the log-probability of each token: a line for each, before a tab and the token",
+        "the log-probability of each token: a line for each, before a tab and the token, in which "
+        "control characters are escaped",
         bool,
         const=True,
     ),
@@ -67,6 +69,7 @@ def add_parser(subparsers, common, help, arguments):
 
 def run(options):
     """Generates."""
+    from keras_attention.tasks.language_model.bundle_generator import refuse_bundle
     from keras_attention.tasks.load import load
 
     if options.prompt is not None and options.input:
@@ -81,8 +84,9 @@ def run(options):
         kind="language-model",
         **given(options, DECODING_NAMES),
     )
+    refuse_bundle(generator)
     asked = {"max_new_tokens": options.max_new_tokens, "chat": bool(options.chat)}
-    if _is_streamed(options):
+    if _is_streamed(options, generator.search):
         for index, prompt in enumerate(prompts):
             seed = {"seed": generator.seed + index} if generator.search.is_sampling else {}
             for part in generator.stream(prompt, **asked, **seed):
@@ -93,15 +97,17 @@ def run(options):
     found = generator.continuations(prompts, **asked, token_scores=bool(options.scores))
     lines = []
     for prompt, several in zip(prompts, found, strict=True):
+        # An artifact gives as many as it was exported for.
+        several = several[: options.n_best]
         lines += _lines(options, generator.tokenizer, prompt, several)
     write_output(options, "".join(f"{line}\n" for line in lines).encode())
     say_unknown(generator)
 
 
-def _is_streamed(options):
+def _is_streamed(options, search):
     """Whether the text is shown while it is written: on a terminal, where it is all there is."""
     plain = not (options.output or options.json or options.scores)
-    return plain and (options.n_best or 1) == 1 and sys.stdout.isatty()
+    return plain and (options.n_best or search.n_best) == 1 and sys.stdout.isatty()
 
 
 def _lines(options, tokenizer, prompt, several):
@@ -116,7 +122,17 @@ def _lines(options, tokenizer, prompt, several):
             continue
         pieces = tokenizer.pieces(each.token_ids)
         for value, piece in zip(each.log_probabilities, pieces, strict=True):
-            yield f"{value:.4f}\t{piece}"
+            yield f"{value:.4f}\t{_on_one_line(piece)}"
+
+
+def _on_one_line(piece):
+    """A token with its control characters, line ends and backslashes escaped as in Python."""
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter == "\\" or unicodedata.category(letter) in ("Cc", "Zl", "Zp")
+        else letter
+        for letter in piece
+    )
 
 
 def _others(answers):

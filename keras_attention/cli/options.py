@@ -69,7 +69,8 @@ def add_options(parser, options):
         if option.type is bool:
             settings |= {"action": "store_const", "const": option.const}
         else:
-            settings |= {"type": option.type, "required": option.required}
+            kind = text if option.is_text else option.type
+            settings |= {"type": kind, "required": option.required}
             settings |= {"choices": option.choices} if option.choices else {}
             settings |= {"metavar": option.metavar} if option.metavar else {}
             settings |= {"action": "append"} if option.repeated else {}

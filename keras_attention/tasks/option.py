@@ -19,6 +19,7 @@ class Option:
         required: whether it must be given.
         repeated: whether it may be given several times and gives a list.
         group: heading of the help under which it stands.
+        is_text: whether the value is text that a model reads, in UTF-8 whatever the locale.
 
     >>> Option("max_sequence_length", "tokens of a text", int, spelling="max-length")
     """
@@ -34,3 +35,4 @@ class Option:
     required: bool = False
     repeated: bool = False
     group: str | None = None
+    is_text: bool = False

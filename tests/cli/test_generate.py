@@ -1,12 +1,15 @@
 """`generate`, `evaluate language-model` and `train language-model` on the command line."""
 
+import argparse
 import io
 import json
 import sys
 
 import pytest
 
-from keras_attention import load
+from keras_attention import load, save_run
+from keras_attention.cli.options import add_options
+from keras_attention.tasks.language_model.options import STOP, TRAIN_OPTIONS
 from tests.cli.command import run_here, run_process
 
 PROMPTS = ["three hund", "the ", "on the fif"]
@@ -59,6 +62,33 @@ def test_scores_of_every_token(generate, generator):
     assert row["score"] == pytest.approx(sum(best.log_probabilities), abs=1e-3)
 
 
+def test_a_token_of_scores_is_one_line(generate, generator, monkeypatch):
+    pieces = ["\n", "\x1b[2J", "\t", "é\u2028", "\\"]
+    monkeypatch.setattr(
+        type(generator.tokenizer), "pieces", lambda self, ids: pieces[: len(ids)] or ids
+    )
+    _, out, _ = generate("--prompt", "the ", "--max-new-tokens", 5, "--scores")
+    found = [line.split("\t") for line in out.splitlines()]
+    assert [piece for _, piece in found] == [r"\n", r"\x1b[2J", r"\t", r"é\u2028", r"\\"]
+
+
+def test_more_tokens_than_an_integer_of_graphs(generate, generator):
+    _, expected, _ = generate("--prompt", "the ", "--max-new-tokens", generator.context)
+    status, out, err = generate("--prompt", "the ", "--max-new-tokens", 3_000_000_000)
+    assert (status, out) == (0, expected), err
+
+
+def test_a_stop_is_utf8_in_every_locale(monkeypatch):
+    """As `--prompt`: what the locale cannot decode comes as surrogates."""
+    given = "Straße".encode().decode("ascii", "surrogateescape")
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    parser = argparse.ArgumentParser()
+    sample_prompt = next(o for o in TRAIN_OPTIONS if o.name == "sample_prompt")
+    add_options(parser, (STOP, sample_prompt))
+    found = parser.parse_args(["--stop", given, "--stop", "b", "--sample-prompt", given])
+    assert (found.stop, found.sample_prompt) == (["Straße", "b"], "Straße")
+
+
 def test_options_of_decoding(generate, generator):
     common = ("--prompt", "the ", "--max-new-tokens", 6)
     for flags, options in (
@@ -100,6 +130,20 @@ def test_a_terminal_sees_it_while_it_is_written(generate, generator, monkeypatch
         written = terminal.buffer.getvalue().decode()
         assert written == generator.generate(["the "], 7, **options)[0] + "\n"
         assert terminal.flushes > 3  # as it comes
+
+
+def test_a_terminal_sees_all_that_the_model_gives(generate, generator, monkeypatch, tmp_path):
+    """As many results as the run says by itself, with no flag."""
+    decoding = {"beam_size": 3, "n_best": 2}
+    run = save_run(generator.model, generator.tokenizer, tmp_path / "run", decoding=decoding)
+    given = ("--model", run, "--prompt", "the ", "--max-new-tokens", 4)
+    _, expected, _ = generate(*given)
+    assert len(expected.splitlines()) == 2
+    terminal = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    generate(*given)
+    assert terminal.buffer.getvalue().decode() == expected
 
 
 @pytest.mark.parametrize(

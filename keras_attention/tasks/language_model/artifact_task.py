@@ -1,6 +1,6 @@
 """What the task of language models answers about artifacts."""
 
-from keras_attention._validation import require
+from keras_attention._validation import InputError, require
 from keras_attention.tasks.language_model.artifact_generator import MANIFEST_FIELDS
 from keras_attention.tasks.language_model.options import EXPORT_OPTIONS
 from keras_attention.tasks.task import Task
@@ -33,6 +33,11 @@ class LanguageModelArtifacts(Task):
         from keras_attention.tasks.language_model.bundle_generator import BundleGenerator
 
         if runtime in self.further_formats:
+            if options and options[1]:
+                raise InputError(
+                    f"{directory} in {runtime} stops where it was exported to: `stop` cannot be "
+                    f"given when it is loaded. Received: stop={list(options[1])}"
+                )
             return BundleGenerator(directory, manifest)
         return artifact_generator(directory, runtime, manifest, *(options or (0, ())))
 

@@ -9,6 +9,15 @@ from keras_attention.tasks.language_model.artifact_generator import generator_of
 NEW_TOKENS = 128  # where the caller does not say how many
 
 
+def refuse_bundle(user):
+    """Raises `InputError` for a model that LiteRT-LM runs, where tokens or scores are needed."""
+    if isinstance(user, BundleGenerator):
+        raise InputError(
+            "LiteRT-LM gives text alone, without tokens and scores: use `generate` from Python, "
+            "the program in export/litertlm, or the runtime tflite."
+        )
+
+
 class BundleGenerator:
     """Goes on with texts in LiteRT-LM, greedily. It gives neither scores nor streams.
 
@@ -38,10 +47,7 @@ class BundleGenerator:
 
     def continuations(self, *args, **options):
         """Refused: LiteRT-LM gives text alone, without tokens and scores."""
-        raise InputError(
-            "LiteRT-LM gives text alone: use `generate` from Python, the program in "
-            "export/litertlm, or the runtime tflite."
-        )
+        refuse_bundle(self)
 
     def generate(self, texts, max_new_tokens=NEW_TOKENS, **others):
         """The continuation of each text, without the text itself.

@@ -1,5 +1,7 @@
 """A Keras language model step by step: what a stream of text asks of it."""
 
+import math
+
 import numpy as np
 
 ROOM = 64  # tokens that the state has room for at first, and by how many it is extended
@@ -11,6 +13,8 @@ class KerasReader:
     Args:
         functions: from `compiled_steps`, which all readers of a model share.
     """
+
+    capacity = math.inf  # the state grows
 
     def __init__(self, functions):
         self._begin, self._step, self._extend = functions

@@ -129,6 +129,13 @@ class LanguageModelConfig(RunConfig):
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             expected = "a number that is not negative" + (" and at most 1" if highest == 1 else "")
             require(is_number and 0 <= value <= highest, name, expected, **{name: value})
+        require(
+            self.sample_prompt is None
+            or (isinstance(self.sample_prompt, str) and self.sample_prompt),
+            "sample_prompt",
+            "a text that is not empty",
+            sample_prompt=self.sample_prompt,
+        )
         self.decoding = SearchOptions(**self.decoding).to_dict()
         if self.steps is not None:
             self._divide_steps()

@@ -16,7 +16,11 @@ from keras_attention.tasks.option import Option
 
 SEARCH_OPTIONS = (BEAM_SIZE, LENGTH_PENALTY, MIN_LENGTH, REPETITION_PENALTY)
 STOP = Option(
-    "stop", "a text ends before this; may be given several times", metavar="S", repeated=True
+    "stop",
+    "a text ends before this; may be given several times",
+    metavar="S",
+    repeated=True,
+    is_text=True,
 )
 # The names under which `load` and `export` take what says how to decode.
 DECODING_NAMES = tuple(
@@ -69,6 +73,7 @@ TRAIN_OPTIONS = (
         "sample_prompt",
         "what the samples go on with that are shown after each validation",
         metavar="TEXT",
+        is_text=True,
     ),
 )
 

@@ -185,6 +185,7 @@ class LanguageModelTask(LanguageModelArtifacts):
     def wrap(self, model, tokenizer, config, options=None):
         from keras_attention.tasks.language_model.keras_generator import keras_generator
 
+        forbid_spare_ids(model, tokenizer)
         return keras_generator(model, tokenizer, *(options or (GREEDY, 0, ())))
 
     # Pictures
@@ -215,10 +216,12 @@ class LanguageModelTask(LanguageModelArtifacts):
         return _Evaluation(read_texts(data, text_column), max_sequence_length)
 
     def evaluate(self, user, data):
+        from keras_attention.tasks.language_model.bundle_generator import refuse_bundle
         from keras_attention.tasks.language_model.language_model_scores import (
             language_model_scores,
         )
 
+        refuse_bundle(user)
         if data.context is not None and data.context > user.context:
             raise InputError(
                 f"`max_sequence_length` must be at most {user.context:,}, which the model reads. "
@@ -227,6 +230,16 @@ class LanguageModelTask(LanguageModelArtifacts):
         started = time.perf_counter()
         scores = language_model_scores(user, data.texts, data.context)
         return {**scores, "seconds": time.perf_counter() - started}
+
+
+def forbid_spare_ids(model, tokenizer):
+    """Forbids the ids of a model that its tokenizer does not have, but for those of an end.
+
+    Published embeddings may have rows to spare, which stand for no token.
+    """
+    spare = range(tokenizer.vocabulary_size, model.vocabulary_size)
+    forbidden = {*model.forbidden_ids, *spare} - {*model.special_ids.ends}
+    model.forbidden_ids = (*model.forbidden_ids, *sorted(forbidden - {*model.forbidden_ids}))
 
 
 def refuse_source_options(path, options):

@@ -32,8 +32,8 @@ class TextGenerator:
         special_ids: of the model; the tokenizer's by default.
         forbidden_ids: ids that are never generated.
         reader: function without arguments that returns an object with `start(token_ids) -> logits
-            (V,)`, which reads a prompt, and `read(token_id) -> logits (V,)`; None where a stream is
-            one piece.
+            (V,)`, which reads a prompt, `read(token_id) -> logits (V,)`, and `capacity`, how many
+            tokens it can read; None where a stream is one piece.
         stops: strings at which every text ends.
         seed: integer, where it samples: the text at index i of a list has the seed `seed + i`.
         batch_size: number of texts at a time.
@@ -122,6 +122,13 @@ class TextGenerator:
         """
         asked = self._asked(max_new_tokens, stop, seed, search)
         rows = self.prompt_ids(texts, asked.max_new_tokens, chat)
+        found = self._searched(rows, asked)
+        if token_scores:
+            self._score_tokens(rows, found)
+        return found
+
+    def _searched(self, rows, asked):
+        """The `Continuation`s of prompts, lists of ids."""
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         found = [None] * len(rows)
         for start in range(0, len(order), self.batch_size):
@@ -145,26 +152,29 @@ class TextGenerator:
                     for ids, score in zip(token_ids[row].tolist(), scores[row], strict=True)
                     if not score <= IMPOSSIBLE
                 ]
-        if token_scores:
-            self._score_tokens(rows, found)
         return found
 
     def stream(self, text, max_new_tokens=None, stop=(), seed=None, chat=False, **search):
         """The continuation of one text in parts, as they come; joined they are `generate`'s.
 
-        A beam, which may change its mind, gives one part. The arguments are those of `generate`.
+        A beam, which may change its mind, gives one part, and so does what would outgrow the caches
+        of an artifact. The arguments are those of `generate`.
 
         Yields:
             Strings.
         """
         asked = self._asked(max_new_tokens, stop, seed, search)
-        if self.reader is None or not (asked.search.is_greedy or asked.search.is_sampling):
-            yield self.generate([text], max_new_tokens, stop, seed, chat, **search)[0]
-            return
         (row,) = self.prompt_ids([text], asked.max_new_tokens, chat)
         limit = min(asked.max_new_tokens, self.context + 1 - len(row))
+        reader = None
+        if self.reader is not None and (asked.search.is_greedy or asked.search.is_sampling):
+            reader = self.reader()
+        # The last token is not read.
+        if reader is None or len(row) + limit - 1 > reader.capacity:
+            yield self._searched([row], asked)[0][0].text
+            return
         choose = NextToken(asked.search, self.special_ids, self.forbidden_ids, row, asked.seed)
-        reader, ending = self.reader(), self._ending(asked)
+        ending = self._ending(asked)
         logits = reader.start(row)
         while True:
             token_id = choose(logits)
@@ -220,6 +230,8 @@ class TextGenerator:
                 f"`max_new_tokens` must be at most {most:,}, with which the artifact was exported. "
                 f"Received: max_new_tokens={max_new_tokens}"
             )
+        # No more can come, and a graph counts in int32.
+        max_new_tokens = min(max_new_tokens, self.context)
         if seed is not None and not options.is_sampling:
             raise InputError("seed is an option of sampling and needs `sample` beside it.")
         seed = self.seed if seed is None else seed

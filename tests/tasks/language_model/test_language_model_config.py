@@ -66,6 +66,7 @@ def test_what_goes_on_cannot_become_another(begun, asked, message):
         (dict(initial_weights="run", tokenizer="bpe"), "`tokenizer` is for random weights"),
         (dict(no_such=1), "Unknown option 'no_such'"),
         (dict(dropout=1.0), "`dropout` must be"),
+        (dict(sample_prompt=""), "`sample_prompt` must be a text that is not empty"),
     ],
 )
 def test_options_that_do_not_fit(options, message):

@@ -7,6 +7,7 @@ from keras_attention._validation import InputError
 from keras_attention.artifacts import litertlm
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.models import GPT
+from tests.cli.command import run_here
 from tests.tasks.language_model.exported import (
     PROMPTS,
     SIZES,
@@ -60,6 +61,20 @@ def test_it_writes_greedily_alone(artifact):
         bundle.generate(["a"], 3, stop=["b"])
     with pytest.raises(InputError, match="line 2: the prompt is empty"):
         bundle.generate(["a", ""], 3)
+
+
+def test_what_it_cannot_do_is_said_in_one_sentence(artifact, capfd, tmp_path):
+    with pytest.raises(InputError, match="stops where it was exported to: `stop` cannot be given"):
+        load(artifact, "litertlm", stop=["b"])
+    (tmp_path / "a.txt").write_text("three hundred and two of them")
+    given = ("--model", artifact, "--runtime", "litertlm")
+    for command in (
+        ("generate", *given, "--prompt", "a"),
+        ("evaluate", "language-model", *given, "--data", tmp_path / "a.txt"),
+    ):
+        status, out, err = run_here(capfd, *command)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert "LiteRT-LM gives text alone, without tokens and scores" in err
 
 
 def test_a_model_without_an_end_is_refused(tmp_path):

@@ -209,6 +209,32 @@ def test_what_was_exported_is_fixed(generator):
         fixed.generate(["a"], sample=True)
 
 
+class Full:
+    """A reader with room for so many tokens, as an artifact's caches have."""
+
+    def __init__(self, reader, capacity):
+        self.reader, self.capacity, self.read_tokens = reader, capacity, 0
+
+    def start(self, token_ids):
+        self.read_tokens = len(token_ids)
+        return self.reader.start(token_ids)
+
+    def read(self, token_id):
+        self.read_tokens += 1
+        assert self.read_tokens <= self.capacity
+        return self.reader.read(token_id)
+
+
+@pytest.mark.parametrize("name", ["greedy", "sample"])
+def test_what_outgrows_the_caches_comes_in_one_piece(generator, monkeypatch, name):
+    own, options = generator.reader, SEARCHES[name]
+    for capacity, is_one in ((8, False), (7, True), (2, True)):
+        monkeypatch.setattr(generator, "reader", lambda room=capacity: Full(own(), room))
+        (expected,) = generator.generate(["the "], 5, **options)
+        parts = list(generator.stream("the ", 5, **options))
+        assert "".join(parts) == expected and (len(parts) == 1) == is_one
+
+
 def test_log_probabilities_of_nothing_are_nothing(generator):
     first, second = generator.log_probabilities([[5], [5, 6, 7]])
     assert first.tolist() == [0.0] and len(second) == 3 and second[0] == 0
