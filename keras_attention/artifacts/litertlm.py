@@ -66,7 +66,7 @@ def bundle_metadata(ends, max_num_tokens, stop=(), start=None, chat_template=Non
 
     Args:
         ends: ids that end a text, one at least.
-        max_num_tokens: positions that the caches hold.
+        max_num_tokens: of a prompt and what follows it.
         stop: strings that end a text too.
         start: id that is put before every prompt, or None.
         chat_template: of the model, in Jinja, or None.
@@ -101,7 +101,7 @@ def _metadata_of(fields, directory):
     tokenizer = load_language_model_tokenizer(directory)
     return bundle_metadata(
         special_ids.ends,
-        fields["steps"]["cache_length"]["litertlm"],
+        min(fields["steps"]["cache_length"]["litertlm"], fields["decoding"]["context"]),
         fields["decoding"]["stop"],
         tokenizer.special_ids.start if tokenizer.adds_start else None,
         tokenizer.chat_template,

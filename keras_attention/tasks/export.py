@@ -124,6 +124,8 @@ def export(
     options = {name: value for name, value in options.items() if value is not None}
     files = {name: options.pop(name) for name in task.example_options if name in options}
     task.require_export(user, precision, **options)
+    for name in set(task.further_formats) & set(formats):
+        task.require_further_format(user, name)
     compared_on = "texts that the export was given"
     if examples is None:
         examples, compared_on = task.examples(config, precision, say, **files)

@@ -230,6 +230,10 @@ class Task:
             **options: those that `graph` takes.
         """
 
+    def require_further_format(self, user, name):
+        """Raises `InputError` if `user`, from `wrap`, cannot be exported to one of
+        `further_formats`, before any work."""
+
     def graph(self, user, **options):
         """The `Graph` that every format holds, of the object `user` from `wrap`."""
         raise self._missing("graph")

@@ -56,6 +56,24 @@ class LanguageModelArtifacts(Task):
             cache_length=cache_length,
         )
 
+    def require_further_format(self, user, name):
+        search, size = user.search, user.tokenizer.vocabulary_size
+        beam = not (search.is_greedy or search.is_sampling)
+        ignored = {
+            "`sample`": search.is_sampling,
+            "a beam": beam,
+            "`repetition_penalty`": search.repetition_penalty != 1,
+            "`min_length`": search.min_length,
+            # Rows that stand for no token win as rarely there as where the model was trained.
+            "forbidden ids": any(token_id < size for token_id in user.model.forbidden_ids),
+        }
+        given = [option for option, value in ignored.items() if value]
+        if given:
+            raise InputError(
+                f"LiteRT-LM writes in its own way, without {' and '.join(given)}: leave that out, "
+                f"or leave out {name}."
+            )
+
     def graph(self, user, **options):
         from keras_attention.tasks.language_model.graph_functions import language_model_graph
         from keras_attention.tasks.language_model.stop_ids import stop_ids

@@ -227,7 +227,7 @@ def language_model_graph(
     wanted = min(cache_length or CACHE_LENGTH, context)
     lengths = [n for n in prefill_lengths if n <= wanted] or [wanted]
     # LiteRT-LM fills the rest of a prompt up to the smallest N, which must not go over the end.
-    capacity = wanted // lengths[0] * lengths[0]
+    capacity = -(-wanted // lengths[0]) * lengths[0]
     steps, further, resizable = {}, {"score": score_function(model)}, {}
     if has_steps(model):
         further |= step_functions(model, lengths, capacity)

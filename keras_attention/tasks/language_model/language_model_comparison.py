@@ -48,7 +48,7 @@ class LanguageModelComparison(Comparison):
     def check(self, candidate, name, lower):
         if isinstance(candidate, BundleGenerator):
             return parity.check_bundle(
-                self._reference, candidate, self._prompts, self._expected, name, lower
+                self._reference, candidate, self._prompts, self._new_tokens, name, lower
             )
         difference = parity.check_scores(candidate, self._rows, self._scores, name, lower)
         reports = []

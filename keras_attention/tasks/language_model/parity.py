@@ -146,35 +146,35 @@ def check_steps(candidate, prompts, found, name, lower):
                 logits = reader.read(token)
 
 
-def check_bundle(reference, candidate, prompts, expected, name, lower):
+def check_bundle(reference, candidate, prompts, max_new_tokens, name, lower):
     """A list of one report, of what LiteRT-LM itself writes.
+
+    Prompts are shortened to half of what it has room for.
 
     Args:
         reference: a `TextGenerator` of the Keras model.
         candidate: a `BundleGenerator`.
         prompts: list of strings.
-        expected: the continuations of Keras, lists of lists of `Continuation`.
+        max_new_tokens: tokens of a continuation, at most.
         name: of the format, for messages.
         lower: whether it is in lower precision.
 
     Raises:
         ParityError: if a prompt has other ids, or in float32 a text is another.
     """
+    room = min(reference.context, candidate.manifest["steps"]["cache_length"]["litertlm"])
+    prompts = [shortened_prompt(reference, prompt, max(1, room // 2)) for prompt in prompts]
     rows = reference.prompt_ids(prompts, max_new_tokens=1)
     starts = [1 if row[:1] == [reference.tokenizer.special_ids.start] else 0 for row in rows]
     for prompt, row, start in zip(prompts, rows, starts, strict=True):
         given = candidate.runtime.tokenize(prompt)
         if given not in (row, row[start:]):
             raise ParityError(f"{name}: LiteRT-LM reads {prompt!r} as {given}, and not as {row}.")
-    room = candidate.manifest["steps"]["cache_length"]["litertlm"]
-    wanted = [
-        several[0].token_ids[: max(1, room - len(row))]
-        for several, row in zip(expected, rows, strict=True)
-    ]
+    limit = max(1, min(max_new_tokens, room - max(map(len, rows))))
+    wanted = [several[0].text for several in reference.continuations(prompts, limit)]
     started = time.perf_counter()
-    texts = [candidate.generate([p], len(ids))[0] for p, ids in zip(prompts, wanted, strict=True)]
+    texts = [candidate.generate([prompt], limit)[0] for prompt in prompts]
     milliseconds = 1000 * (time.perf_counter() - started) / len(prompts)
-    wanted = [reference.tokenizer.decode(ids, continues=True) for ids in wanted]
     differing = [i for i, (a, b) in enumerate(zip(texts, wanted, strict=True)) if a != b]
     if differing and not lower:
         i = differing[0]
@@ -191,6 +191,16 @@ def check_bundle(reference, candidate, prompts, expected, name, lower):
             "milliseconds_per_sentence": milliseconds,
         }
     ]
+
+
+def shortened_prompt(reference, prompt, most):
+    """The beginning of a text that has at most `most` tokens, and one character at least."""
+    while len(prompt) > 1:
+        [row] = reference.tokenizer.encode([well_formed(prompt)]).token_ids
+        if len(row) <= most:
+            break
+        prompt = prompt[: len(prompt) * most // len(row)].rstrip() or prompt[:1]
+    return prompt
 
 
 def _ids(several):

@@ -34,6 +34,12 @@ def small_gpt():
     )
 
 
+def short_gpt():
+    """With a context that is no multiple of a length of `prefill_N`."""
+    sizes = {**SIZES, "num_layers": 1, "max_sequence_length": 28}
+    return _spread(GPT(tokenizer().vocabulary_size, **sizes, special_ids=tokenizer().special_ids))
+
+
 def small_llama():
     """With two query heads for one of keys and values."""
     return _spread(

@@ -7,12 +7,15 @@ from keras_attention._validation import InputError
 from keras_attention.artifacts import litertlm
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.models import GPT
+from keras_attention.tasks.language_model.keras_generator import keras_generator
 from tests.cli.command import run_here
 from tests.tasks.language_model.exported import (
     PROMPTS,
     SIZES,
     TEXTS,
     bundle_artifact,
+    exported,
+    short_gpt,
     small_gpt,
     tokenizer,
 )
@@ -26,8 +29,6 @@ def artifact(once):
 
 
 def test_it_writes_keras_tokens(artifact):
-    from keras_attention.tasks.language_model.keras_generator import keras_generator
-
     model = keras_generator(small_gpt(), tokenizer())
     expected = model.generate(PROMPTS, 16)  # as many as the caches have room for
     bundle = load(artifact, "litertlm")
@@ -75,6 +76,70 @@ def test_what_it_cannot_do_is_said_in_one_sentence(artifact, capfd, tmp_path):
         status, out, err = run_here(capfd, *command)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert "LiteRT-LM gives text alone, without tokens and scores" in err
+
+
+@pytest.fixture(scope="session")
+def short_artifact(once):
+    """Of a context that is no multiple of 16 and shorter than prompts, with a stop that comes."""
+    return exported(
+        once,
+        "short",
+        short_gpt,
+        formats=("tflite", "litertlm"),
+        search={"stop": [coming_stop()]},
+    )
+
+
+def coming_stop():
+    [text] = keras_generator(short_gpt(), tokenizer()).generate(PROMPTS[:1], 4)
+    return text[2]
+
+
+def test_a_context_that_is_shorter_than_prompts(short_artifact):
+    manifest = read_manifest(short_artifact)
+    assert manifest["steps"]["prefill_lengths"] == [16]
+    assert manifest["steps"]["cache_length"]["litertlm"] == 32  # 28, and a multiple of 16
+    [report] = manifest["parity"]["litertlm"]
+    assert report["agreement"] == 1.0 and report["sentences"] == len(TEXTS)
+    model = keras_generator(short_gpt(), tokenizer(), stops=[coming_stop()])
+    prompts = [PROMPTS[0], "a"]
+    expected = model.generate(prompts, 12)
+    assert load(short_artifact, "litertlm").generate(prompts, 12) == expected
+    assert any(
+        coming_stop() in text
+        for text in keras_generator(short_gpt(), tokenizer()).generate(prompts, 12)
+    )
+    streamed = load(short_artifact, "tflite")
+    assert "".join(streamed.stream("a", 50)) == model.generate(["a"], 50)[0]
+
+
+@pytest.mark.parametrize(
+    ("search", "option"),
+    [
+        (dict(sample=True), "`sample`"),
+        (dict(beam_size=3), "a beam"),
+        (dict(repetition_penalty=1.2, min_length=2), "`repetition_penalty` and `min_length`"),
+    ],
+)
+def test_what_it_would_ignore_is_refused(tmp_path, search, option):
+    formats = ["tflite", "litertlm"]
+    with pytest.raises(InputError, match=f"in its own way, without {option}: leave that out"):
+        export(
+            small_gpt(),
+            tmp_path / "out",
+            tokenizer(),
+            examples=TEXTS,
+            formats=formats,
+            search=search,
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_forbidden_tokens_are_refused(tmp_path):
+    special_ids = tokenizer().special_ids
+    model = GPT(tokenizer().vocabulary_size, **SIZES, special_ids=special_ids, forbidden_ids=[5])
+    with pytest.raises(InputError, match="without forbidden ids"):
+        export(model, tmp_path / "out", tokenizer(), formats=["tflite", "litertlm"])
 
 
 def test_a_model_without_an_end_is_refused(tmp_path):
