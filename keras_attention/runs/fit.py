@@ -55,6 +55,7 @@ def fit(
         keep=3,
         state_of=[history] if is_chief() else [],
         run=run.id,
+        total_steps=run.config.updates(steps),
     )
     first_epoch, first_step = 0, 0
     if run.resumes:
@@ -96,26 +97,31 @@ def fit(
 
 
 def _fit(run, model, batches, valid_batches, first_epoch, first_step, callbacks):
-    """`model.fit`, called twice when training resumes within an epoch: that has fewer steps."""
+    """`model.fit`, called once for every number of updates in an epoch.
+
+    The first epoch has fewer where training resumes within it, and the last may be shorter.
+    """
     from keras_attention.training.distribution import distributed_dataset
 
-    epochs = run.config.epochs
-    calls = [(first_epoch, first_step, epochs)]
-    if first_step:
-        calls = [(first_epoch, first_step, first_epoch + 1), (first_epoch + 1, 0, epochs)]
-    for epoch, step, last_epoch in calls:
-        if epoch < last_epoch and not model.stop_training:
+    epochs, steps = run.config.epochs, len(batches)
+    last = run.config.updates(steps) - (epochs - 1) * steps
+    ends = {epochs} if last == steps else {epochs - 1, epochs}
+    ends |= {first_epoch + 1} if first_step else set()
+    epoch, step = first_epoch, first_step
+    for end in sorted(ends):
+        if epoch < end and not model.stop_training:
             model.fit(
                 distributed_dataset(batches, first_epoch=epoch, first_step=step),
-                steps_per_epoch=len(batches) - step,
+                steps_per_epoch=(last if end == epochs else steps) - step,
                 initial_epoch=epoch,
-                epochs=last_epoch,
+                epochs=end,
                 validation_data=distributed_dataset(valid_batches, epochs=1),
                 validation_steps=len(valid_batches),
                 callbacks=callbacks,
                 shuffle=False,  # the batches come in an order of their own
                 verbose=0 if run.quiet else 1 if _shows_progress() else 2,
             )
+            epoch, step = end, 0
 
 
 def duration(seconds):

@@ -54,6 +54,10 @@ class RunConfig:
         """A dict of JSON values."""
         return dataclasses.asdict(self)
 
+    def updates(self, steps_per_epoch):
+        """How many updates the whole training is, of epochs of `steps_per_epoch`."""
+        return self.epochs * steps_per_epoch
+
     @classmethod
     def given_of(cls, **options):
         """Those of `options` that were given: all that are not None.

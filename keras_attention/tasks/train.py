@@ -101,7 +101,7 @@ def _train(task, run, custom_objects):
     free = DROPOUT if "dropout" in config.changeable else ()
     run.require_model(architecture(student, free), custom_code(custom_objects))
     model = student if teacher is None else distiller(config, student, teacher)
-    steps = config.epochs * len(batches)
+    steps = config.updates(len(batches))
     task.compile(model, config, steps)
     if config.jit_compile == AUTO:
         shapes = len(batches.shapes) + task.xla_valid_shapes

@@ -126,6 +126,7 @@ class Snapshots(keras.callbacks.Callback):
         run: name of the training, which its snapshots hold. Those of another are skipped.
         interruption: a `PreemptionHandler`. When it has recorded a signal, the callback takes a
             last snapshot at the end of the step and raises `TrainingInterrupted`.
+        total_steps: number of updates of the whole training, where its last epoch is shorter.
 
     Attributes:
         step: number of updates so far.
@@ -151,10 +152,12 @@ class Snapshots(keras.callbacks.Callback):
         state_of=(),
         interruption=None,
         run=None,
+        total_steps=None,
     ):
         super().__init__()
         self.directory = Path(directory)
         self.steps_per_epoch = steps_per_epoch
+        self.total_steps = total_steps
         self.every_steps = every_steps
         self.keep = keep
         self.state_of = list(state_of)
@@ -187,7 +190,14 @@ class Snapshots(keras.callbacks.Callback):
             self._give_back_callbacks(*self._noted)
         self.step = position.get("step", 0)
         model.stop_training = position.get("stopped", False)
-        return divmod(self.step, self.steps_per_epoch)
+        return self._place(self.step)
+
+    def _place(self, step):
+        """The epoch and the step in it, both from 0, that come after so many updates."""
+        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
+        if step_in_epoch and step == self.total_steps:
+            return epoch + 1, 0
+        return epoch, step_in_epoch
 
     def on_train_begin(self, logs=None):
         self._begins = True
@@ -199,7 +209,7 @@ class Snapshots(keras.callbacks.Callback):
         self._begins = False
 
     def _give_back(self, position, extra):
-        if position["step"] % self.steps_per_epoch:
+        if self._place(position["step"])[1]:
             saved = [array for name, array in sorted(extra.items()) if name.startswith("metric/")]
             if len(self.model.metrics_variables) < len(saved):
                 build_metrics(self.model, self._batch)
@@ -227,7 +237,7 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        if self.step % self.steps_per_epoch == 0:
+        if not self._place(self.step)[1]:
             return  # the epoch's end is to come: its scores are part of what has happened
         if self._is_interrupted():
             self._stop(self._save())
@@ -254,7 +264,7 @@ class Snapshots(keras.callbacks.Callback):
         )
 
     def _save(self):
-        epoch, step_in_epoch = divmod(self.step, self.steps_per_epoch)
+        epoch, step_in_epoch = self._place(self.step)
         position = {"step": self.step, "epoch": epoch, "step_in_epoch": step_in_epoch}
         if self.run is not None:
             position["run"] = self.run

@@ -8,7 +8,7 @@ from keras_attention.search_options import SearchOptions
 
 TOKENIZERS = ("bytes", "bpe", "characters")
 ROUNDS = 10  # of a training by steps: about so many times it is validated
-MOST_ROUNDS = 25
+LEAST_ROUNDS, MOST_ROUNDS = 8, 25  # of equal length
 
 # What suits a preset, where it differs from the defaults below. That of nano is nanoGPT's setting
 # for a CPU.
@@ -31,7 +31,8 @@ class LanguageModelConfig(RunConfig):
     """The options of training a language model; `config.json` of a run holds them all.
 
     A training is so many passes over the texts (`epochs`) or so many updates (`steps`). With
-    `steps` an epoch is a round of `steps_per_epoch` updates: validation comes after each.
+    `steps` an epoch is a round of `steps_per_epoch` updates: validation comes after each. The last
+    round may be shorter.
 
     >>> LanguageModelConfig.for_preset("nano", train="input.txt", steps=2000)
     """
@@ -143,20 +144,21 @@ class LanguageModelConfig(RunConfig):
     def _divide_steps(self):
         require_positive_integer("steps", self.steps)
         if self.steps_per_epoch is None:
-            self.steps_per_epoch = self.steps // rounds(self.steps)
-        if self.steps % self.steps_per_epoch:
-            raise InputError(
-                f"`steps` must be a multiple of {self.steps_per_epoch}, the updates from one "
-                f"validation to the next. Received: steps={self.steps}"
-            )
-        self.epochs = self.steps // self.steps_per_epoch
+            self.steps_per_epoch = round_of(self.steps)
+        self.epochs = -(-self.steps // self.steps_per_epoch)
+
+    def updates(self, steps_per_epoch):
+        return super().updates(steps_per_epoch) if self.steps is None else self.steps
 
 
-def rounds(steps):
-    """How many rounds of equal numbers of updates `steps` are: about `ROUNDS`, or 1.
+def round_of(steps):
+    """The updates of a round: about `ROUNDS` of them are `steps`. The last one may be shorter.
 
-    >>> rounds(2000), rounds(900), rounds(1999)
-    (10, 10, 1)
+    >>> round_of(2000), round_of(900), round_of(2003)
+    (200, 90, 201)
     """
-    divisors = [count for count in range(1, MOST_ROUNDS + 1) if steps % count == 0]
-    return min(divisors, key=lambda count: (abs(count - ROUNDS), count))
+    least = min(steps, LEAST_ROUNDS)
+    equal = [count for count in range(least, MOST_ROUNDS + 1) if steps % count == 0]
+    if not equal:
+        return -(-steps // ROUNDS)
+    return steps // min(equal, key=lambda count: (abs(count - ROUNDS), count))

@@ -4,7 +4,12 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.runs.resumed_config import resumed_config
-from keras_attention.tasks.language_model.language_model_config import LanguageModelConfig, rounds
+from keras_attention.tasks.language_model.language_model_config import (
+    LEAST_ROUNDS,
+    MOST_ROUNDS,
+    LanguageModelConfig,
+    round_of,
+)
 
 
 def config(**options):
@@ -25,10 +30,21 @@ def test_epochs_in_the_place_of_steps():
 
 
 @pytest.mark.parametrize(
-    ("steps", "expected"), [(2000, 10), (900, 10), (1, 1), (7, 7), (1999, 1), (22, 11), (26, 13)]
+    ("steps", "expected"),
+    [(2000, 10), (900, 10), (1, 1), (7, 7), (22, 11), (26, 13), (1999, 10), (2003, 10), (31, 8)],
 )
-def test_rounds_divide_the_steps(steps, expected):
-    assert rounds(steps) == expected and steps % expected == 0
+def test_steps_are_about_ten_rounds(steps, expected):
+    found = config(steps=steps)
+    assert found.epochs == expected
+    last = steps - (found.epochs - 1) * found.steps_per_epoch
+    assert 0 < last <= found.steps_per_epoch
+    assert found.updates(found.steps_per_epoch) == steps
+
+
+def test_no_number_of_steps_is_few_rounds():
+    for steps in range(1, 3000):
+        count = -(-steps // round_of(steps))
+        assert min(steps, LEAST_ROUNDS) <= count <= MOST_ROUNDS, steps
 
 
 def test_what_goes_on_takes_more_steps():
@@ -42,6 +58,7 @@ def test_what_goes_on_takes_more_steps():
     ("begun", "asked", "message"),
     [
         (dict(steps=100), dict(steps=205), "`steps` must be a multiple of 10"),
+        (dict(steps=2003), dict(steps=4000), "begun with `steps` 2003, not 4000"),
         (dict(steps=100), dict(epochs=30), "`epochs` 30 does not go with"),
         (dict(epochs=2), dict(steps=100), "begun with `steps` None, not 100"),
         (dict(steps=100), dict(batch_size=3), "begun with `batch_size` 12, not 3"),

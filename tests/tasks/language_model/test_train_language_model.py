@@ -121,6 +121,24 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(
     assert history(run) == history(language_model_run)
 
 
+def test_the_last_round_may_be_shorter(text_folder, tmp_path):
+    """As many updates as were asked for, whether it is interrupted in or after that round."""
+    options, run = dict(steps=11, steps_per_epoch=4, snapshot_every=2), tmp_path / "run"
+    user = small_run(text_folder, run, **options)
+    rows, weights = history(run), user.model.get_weights()
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    ends = [int(path.stem.split("-")[1]) for path in snapshot_paths(run / "snapshots")]
+    assert sorted(ends) == [8, 10, 11]
+    for lost in ([], ["step-000000011.safetensors"]):
+        (run / "model.keras").unlink()
+        for name in lost:
+            (run / "snapshots" / name).unlink()
+        again = small_run(text_folder, run, **options)
+        for own, expected in zip(again.model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(own, expected)
+        assert [row["val_loss"] for row in history(run)] == [row["val_loss"] for row in rows]
+
+
 def test_a_finished_run_takes_more_steps(text_folder, tmp_path):
     run = tmp_path / "run"
     small_run(text_folder, run, steps=4)
