@@ -70,4 +70,5 @@ class BundleGenerator:
         require_positive_integer("max_new_tokens", max_new_tokens)
         if not all(texts):
             raise InputError(f"line {texts.index('') + 1}: the prompt is empty.")
+        max_new_tokens = min(max_new_tokens, self.context)  # LiteRT-LM counts in int32
         return [self.runtime.generate(text, max_new_tokens) for text in texts]

@@ -109,6 +109,9 @@ def test_a_context_that_is_shorter_than_prompts(short_artifact):
         coming_stop() in text
         for text in keras_generator(short_gpt(), tokenizer()).generate(prompts, 12)
     )
+    bundle = load(short_artifact, "litertlm")
+    # To LiteRT-LM the context ends with the last token that it writes.
+    assert bundle.generate(["a"], 3_000_000_000) == model.generate(["a"], 27)
     streamed = load(short_artifact, "tflite")
     assert "".join(streamed.stream("a", 50)) == model.generate(["a"], 50)[0]
 
