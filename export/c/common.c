@@ -159,6 +159,7 @@ int64_t read_lines(Text *lines) {
     ssize_t size = getline(&line, &capacity, stdin);
     if (size < 0) {
       free(line);
+      if (ferror(stdin)) fail("standard input", strerror(errno));
       return count;
     }
     lines[count] = (Text){line, size - (size && line[size - 1] == '\n')};
@@ -170,4 +171,7 @@ void free_lines(Text *lines, int64_t count) {
   for (int64_t i = 0; i < count; i++) free(lines[i].start);
 }
 
-int finish(void) { return fflush(stdout) || ferror(stdout) ? 2 : 0; }
+int finish(void) {
+  if (fflush(stdout) || ferror(stdout)) fail("standard output cannot be written", strerror(errno));
+  return 0;
+}

@@ -32,6 +32,7 @@ def read_artifact(directory, kind, model, others=()):
         time.sleep(0.1 * attempt)
         try:
             manifest = json.loads(read_file(directory / "manifest.json"))
+            require_fields(manifest)
             wanted = [x for x in manifest["files"] if x == model or x.startswith(beginnings)]
             files = {name: read_file(directory / name) for name in wanted}
         except OSError as error:
@@ -52,6 +53,17 @@ def read_artifact(directory, kind, model, others=()):
     if not directory.exists():
         sys.exit(f"{directory}: there is no such artifact.")
     sys.exit(f"{fault}: the artifact is incomplete, or is being replaced all the time.")
+
+
+def require_fields(manifest):
+    """Raises `ValueError` unless a manifest says what every artifact says, in the right types."""
+    kind, formats, files = manifest["kind"], manifest["formats"], manifest["files"]
+    names = [kind, *formats, *(entry["sha256"] for entry in files.values())]
+    sizes = [entry["bytes"] for entry in files.values()]
+    if not all(isinstance(name, str) and name for name in names) or not isinstance(formats, list):
+        raise ValueError("kind, formats and sha256 are names")
+    if not all(isinstance(size, int) for size in sizes):
+        raise ValueError("bytes are integers")
 
 
 def read_file(path):

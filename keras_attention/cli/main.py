@@ -14,7 +14,7 @@ from keras_attention._validation import missing_package, one_line, printable
 from keras_attention.cli.last_words import leave_last_words, say_goodbye
 from keras_attention.cli.options import READING_OPTIONS, given, spelled
 from keras_attention.cli.signals import stop_at_signals
-from keras_attention.cli.streams import open_streams, over
+from keras_attention.cli.streams import emit, open_streams, over
 from keras_attention.version import __version__
 
 # A command -> its module in this package, which is imported when the command is run, and its help.
@@ -35,13 +35,23 @@ _NO_MEMORY = "failed to map segment from shared object"  # as the dynamic linker
 WORKER_LOST = 75  # exit status of who misses another worker
 
 
+class Parser(argparse.ArgumentParser):
+    """One whose help and version are answers: they are written whole, or the command fails."""
+
+    def _print_message(self, message, file=None):
+        if message and file is sys.stdout:
+            emit(message)
+        else:
+            super()._print_message(message, file)
+
+
 def make_parser(arguments=()):
     """The parser of the command line.
 
     Args:
         arguments: those to be parsed; only the command that they begin with has its options.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="keras-attention",
         description="Train translators, classifiers, sentence vectors and language models, masked "
         "or not, or import published ones; export them, whole generation included.",

@@ -53,6 +53,13 @@ def test_standard_output_that_is_full(classify):
     assert shell(f"{classify} >/dev/full") == (2, "", FULL)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("asked", ["--help", "--version", "classify --help"])
+def test_help_is_an_answer_too(asked):
+    command = f"{sys.executable} -m keras_attention.cli.main {asked}"
+    assert shell(f"{command} >/dev/full") == (2, "", FULL)
+
+
 def test_a_reader_that_has_gone(classify):
     status, _, err = shell(f"{classify} | true")
     assert (status, err) == (128 + signal.SIGPIPE, GONE)

@@ -126,7 +126,18 @@ def test_an_artifact_that_is_not_there(program, artifact, folder):
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"[]", b"3", b"{}", b"\xff", b'{"files": 3}', b"[" * 99_999]
+    "content",
+    [
+        *(b"{", b"[]", b"3", b"{}", b"\xff", b'{"files": 3}', b"[" * 99_999),
+        b'{"kind": "classifier", "formats": [], "files": []}',
+        b'{"kind": 5, "formats": [], "files": {}}',
+        b'{"kind": "", "formats": [], "files": {}}',
+        b'{"kind": "translator", "files": {}}',
+        b'{"kind": "translator", "formats": [1], "files": {}}',
+        b'{"kind": "translator", "formats": "onnx", "files": {}}',
+        b'{"kind": "classifier", "formats": [], "files": {"model.onnx": {}}}',
+        b'{"kind": "classifier", "formats": [], "files": {"a": {"bytes": "1", "sha256": "0"}}}',
+    ],
 )
 def test_no_manifest_is_a_sentence(program, artifact, folder, content):
     (artifact / "manifest.json").write_bytes(content)
