@@ -1,6 +1,7 @@
 """`export/c`, compiled and run without Python, without an environment."""
 
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -138,3 +139,18 @@ def test_what_is_missing_is_named(name, missing, programs, request, tmp_path):
     last = error.strip().split("\n")[-1]
     assert last.startswith(f"{name}: ")
     assert said in last
+
+
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [
+        ("< .", "translate: standard input: Is a directory"),
+        ("<&-", "translate: standard input: Bad file descriptor"),
+        (">/dev/full", "translate: standard output cannot be written: No space left on device"),
+    ],
+)
+def test_a_stream_that_fails_is_a_sentence(streams, said, program, artifact_directory):
+    command = f"echo three | '{program}' '{artifact_directory}' '{OP_LIBRARY}' {streams}"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.strip().split("\n")[-1] == said
