@@ -12,6 +12,7 @@ from ai_edge_litert import interpreter
 from keras_attention._validation import InputError
 from keras_attention.artifacts import tflite
 from keras_attention.tasks.export import export
+from keras_attention.tasks.graph import Graph
 from tests.runs.small_runs import LABELS, TEXTS, word_piece
 
 
@@ -53,8 +54,9 @@ def doubling(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("doubling")
     module = Doubling()
+    graph = Graph(module.ids, None, {}, {}, {})
     tf.saved_model.save(module, str(folder / "model"), signatures={"ids": module.ids})
-    tflite.write(folder / "model.tflite", None, None, saved_model=folder / "model")
+    tflite.write(folder / "model.tflite", None, graph, saved_model=folder / "model")
     return folder / "model.tflite"
 
 
