@@ -38,7 +38,10 @@ def break_artifact(fault, artifact):
             return "is not the manifest of an artifact"
         case "another kind":
             manifest["kind"] = "tagger"
-            said = "is a tagger; this page knows only: translator, classifier, embedding, language-model."
+            said = (
+                "is a tagger; this page knows only: translator, classifier, embedding, "
+                "language-model."
+            )
         case "no onnx":
             manifest["formats"] = ["tflite"]
             said = "holds no model.onnx, only tflite"
