@@ -25,8 +25,7 @@ class RunConfig:
     `dropout` and `snapshot_every`.
 
     Args:
-        lora_rank: rank of the adapters that are trained in the place of `initial_weights`, or None
-            to train these.
+        lora_rank: rank of the adapters to train in the place of `initial_weights`; None for none.
 
     Attributes:
         changeable: names of the fields that a training which resumes may change, beside those that
@@ -246,9 +245,7 @@ def require_random_weights(initial_weights, given):
 def require_window(config, train):
     """Raises an error unless `window` of a config is None or an integer above 0, for files.
 
-    Args:
-        config: with a field `window`.
-        train: the path of the files that are read by windows, or None.
+    `train` is the path of the files that are read by windows, or None.
     """
     if config.window is not None:
         require_positive_integer("window", config.window)
