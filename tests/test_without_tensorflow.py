@@ -170,10 +170,13 @@ import json, sys
 import keras_attention
 artifact, runtime, texts = json.loads(sys.argv[1])
 model = keras_attention.load(artifact, runtime)
-names = [name for name in ("probabilities", "embed", "outputs") if hasattr(model, name)]
-found = getattr(model, names[0])(texts)
+if hasattr(model, "generate"):
+    found = model.generate(texts, max_new_tokens=8)
+else:
+    names = [name for name in ("probabilities", "embed", "outputs") if hasattr(model, name)]
+    found = [array.tolist() for array in getattr(model, names[0])(texts)]
 heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
-print(json.dumps([[array.tolist() for array in found], heavy]))
+print(json.dumps([found, heavy]))
 """
 
 

@@ -4,13 +4,18 @@
 def assert_sizes(tensors, known, places):
     """One assertion, in the graph that is being made, that axes of one name are of one size.
 
-    Converters of TFLite and ONNX drop it with all that it reads, and so does XLA.
+    Converters of TFLite and ONNX drop it with all that it reads, and so does XLA. A graph computes
+    what it can in any order: what is made of the tensor that is returned waits for the assertion,
+    so that its message comes before that of an operation that the sizes do not fit.
 
     Args:
         tensors: dict of tensors by name; what is no tensor of a graph is left out.
         known: dict of sizes that are known, by axis.
         places: dict from an axis to a list of (name, place among its axes, static size or None,
             whether it may be 1 as well): where it stands.
+
+    Returns:
+        The first of `tensors`.
 
     Raises:
         tf.errors.InvalidArgumentError: when the graph runs, with all shapes.
@@ -36,8 +41,9 @@ def assert_sizes(tensors, known, places):
             expected = next((place for place, may_be_1 in unknown if not may_be_1), None)
         if expected is not None:
             compared += [(at, expected, may) for at, may in unknown if at != expected]
+    first = next(iter(tensors.values()))
     if not compared:
-        return
+        return first
     compared_places, expected, may_be_1 = zip(*compared, strict=True)
     row = tf.concat([*shapes, tf.constant(constants, "int32")], axis=0)
     sizes, expected = tf.gather(row, compared_places), tf.gather(row, expected)
@@ -47,4 +53,12 @@ def assert_sizes(tensors, known, places):
     said = [f"`{'`, `'.join(starts)}` must fit each other in their sizes. Received:"]
     for name, shape in zip(starts, shapes, strict=True):
         said += [f"{name}.shape:", shape]
-    tf.debugging.Assert(tf.reduce_all(fit), said, summarize=8)
+    assertion = tf.debugging.Assert(tf.reduce_all(fit), said, summarize=8)
+    if not isinstance(first, tf.Tensor):
+        return first
+    with tf.control_dependencies([assertion]):
+        waiting = tf.identity(first)
+    mask = getattr(first, "_keras_mask", None)
+    if mask is not None:
+        waiting._keras_mask = mask
+    return waiting

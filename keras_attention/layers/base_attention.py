@@ -123,7 +123,7 @@ class BaseAttention(ListOfInputs, Layer):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
         key_mask = masks.implicit_mask(key) if key_mask is None else key_mask
         given = query, value, key, query_mask, value_mask, key_mask, attention_mask
-        self.require_shapes(*given, projected_keys=projected_keys)
+        query = self.require_shapes(*given, projected_keys=projected_keys)
         if projected_keys is None:
             projected_keys = self.project_keys(value if key is None else key)
         mask = masks.attention_mask(query_mask, value_mask, key_mask, attention_mask)
@@ -150,8 +150,11 @@ class BaseAttention(ListOfInputs, Layer):
         projected_keys=None,
         **options,
     ):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_shapes(
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_shapes(
             self.known_sizes(),
             query=(query, "B T D"),
             value=(value, "B S K" if key is None and projected_keys is None else "B S V"),

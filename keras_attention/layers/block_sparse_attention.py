@@ -194,7 +194,7 @@ class BlockSparseAttention(HeadProjections):
     ):
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs) if mask is None else mask
-        self.require_shapes(inputs, padding_mask)
+        inputs = self.require_shapes(inputs, padding_mask)
         batch_size, length, _ = ops.shape(inputs)
         if padding_mask is None:
             tokens = ops.ones((batch_size, length), dtype="bool")
@@ -242,8 +242,11 @@ class BlockSparseAttention(HeadProjections):
         return {"D": self.built_widths().get("inputs")}
 
     def require_shapes(self, inputs, padding_mask=None):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_shapes(
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_shapes(
             self.known_sizes(), inputs=(inputs, "B T D"), padding_mask=(padding_mask, "B T")
         )
 

@@ -251,8 +251,11 @@ class HeadProjections(AdaptedLayer):
         return {"H": self.num_heads, **{letters[name]: size for name, size in widths.items()}}
 
     def require_shapes(self, *arguments, **named):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_head_shapes(self.known_sizes(), *arguments, **named)
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_head_shapes(self.known_sizes(), *arguments, **named)
 
     def get_config(self):
         return {

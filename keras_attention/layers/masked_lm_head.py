@@ -174,7 +174,7 @@ class MaskedLMHead(Layer):
         self.built = True
 
     def call(self, inputs, mask_positions=None):
-        self.require_shapes(inputs, mask_positions)
+        inputs = self.require_shapes(inputs, mask_positions)
         x = self._transformed(inputs, mask_positions)
         if self.embedding is None:
             logits = linear(x, self.output_kernel, self.compute_dtype)
@@ -211,8 +211,11 @@ class MaskedLMHead(Layer):
     width_axes = {"inputs": "D"}
 
     def require_shapes(self, inputs, mask_positions=None):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_shapes(
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_shapes(
             self.known_sizes(), inputs=(inputs, "B T D"), mask_positions=(mask_positions, "B P")
         )
 

@@ -113,7 +113,7 @@ class MultiHeadAttention(HeadAttention):
             value_mask = mask if value is None else masks.implicit_mask(value)
         query_mask = mask if query_mask is None else query_mask
         given = query, value, key, query_mask, value_mask, key_mask, attention_mask, segment_ids
-        self.require_shapes(*given)
+        query = self.require_shapes(*given)
         length = ops.shape(query)[1]
         of_queries = ops.arange(length, dtype="int32")
         is_own = value is None and key is None

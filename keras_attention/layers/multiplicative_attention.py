@@ -141,11 +141,13 @@ class MultiplicativeAttention(BaseAttention):
         return {**sizes, "U": self.units if self.score_mode == "concat" else sizes["D"]}
 
     def require_shapes(self, query, value, key=None, *others, projected_keys=None, **named):
-        super().require_shapes(query, value, key, *others, projected_keys=projected_keys, **named)
+        named = {"projected_keys": projected_keys, **named}
+        first = super().require_shapes(query, value, key, *others, **named)
         if self.score_mode == "dot":
             keys = {"projected_keys": projected_keys, "key": key, "value": value}
             name = next(name for name, tensor in keys.items() if tensor is not None)
             require_shapes(query=(query, "B T D"), **{name: (keys[name], "B S D")})
+        return first
 
     def project_query(self, query, matmul=matmul):
         """The queries (B, T, D) as `score` takes them: W_1 h_t for "concat", else h_t."""

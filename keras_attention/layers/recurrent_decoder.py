@@ -254,7 +254,8 @@ class RecurrentDecoder(Layer):
         training=None,
     ):
         value_mask = masks.implicit_mask(value) if value_mask is None else value_mask
-        require_recurrent_shapes(self.known_sizes(), inputs, value, summary, value_mask)
+        given = inputs, value, summary, value_mask
+        inputs = require_recurrent_shapes(self.known_sizes(), *given)
         constants = self.constants(value, summary, value_mask)
         tokens = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, E)
         found = run_steps(self, tokens, constants, return_attention_scores, training)

@@ -159,7 +159,7 @@ class RecurrentEncoder(Layer):
         refuse_time_distributed(self, TWO_OUTPUTS)
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs)
-        self.require_shapes(inputs, padding_mask)
+        inputs = self.require_shapes(inputs, padding_mask)
         # Time comes first from here on: (S, B, ...).
         x = ops.transpose(inputs, (1, 0, 2))
         mask = None
@@ -234,8 +234,11 @@ class RecurrentEncoder(Layer):
         return mask, None
 
     def require_shapes(self, inputs, padding_mask=None):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_shapes(
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_shapes(
             self.known_sizes(), inputs=(inputs, "B S E"), padding_mask=(padding_mask, "B S")
         )
 

@@ -12,6 +12,9 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
         has_cross_attention: whether the block was built with an encoder.
         arguments: dict of the call's arguments, which `TransformerDecoder.call` alone lists; what
             is not in it was not given.
+
+    Returns:
+        The decoder's sequence: see `require_shapes`.
     """
     encoder_sequence = arguments.get("encoder_sequence")
     cross_attention_cache = arguments.get("cross_attention_cache")
@@ -64,7 +67,7 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
         "encoder_padding_mask": "B S",
         "encoder_attention_mask": pairs("T", "S"),
     }
-    require_shapes(
+    return require_shapes(
         sizes,
         decoder_sequence=(arguments["decoder_sequence"], "B T D"),
         encoder_sequence=(None if memory is not None else encoder_sequence, "B S E"),

@@ -46,6 +46,9 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
             its axes: "B T D", or several such separated by "|". An axis with "?" may also be 1.
             "... D" is any number of axes before D.
 
+    Returns:
+        The tensor of the first argument. In a graph what is made of it waits for the assertion.
+
     >>> require_shapes(query=((3, 5, 8), "B T D"), value=((3, 7, 8), "B S D"))
     """
     known = {axis: (size, None, None) for axis, size in (sizes or {}).items() if size is not None}
@@ -85,7 +88,8 @@ def require_shapes(sizes=None, at_run_time=True, **arguments):
         from keras_attention.graph.assert_sizes import assert_sizes
 
         sizes = {axis: size for axis, (size, _, _) in known.items()}
-        assert_sizes({name: tensor for name, (tensor, _) in arguments.items()}, sizes, met)
+        return assert_sizes({n: tensor for n, (tensor, _) in arguments.items()}, sizes, met)
+    return next(iter(arguments.values()))[0]
 
 
 def _fits(axes, rank):
@@ -123,7 +127,7 @@ def require_head_shapes(
     segment_ids=None,
     **options,
 ):
-    """`require_shapes` of a call of a `MultiHeadAttention`."""
+    """`require_shapes` of a call of a `MultiHeadAttention`; returns the query."""
     require_like_value(key, value)
     require(
         segment_ids is None or (value is None and key is None),
@@ -138,7 +142,7 @@ def require_head_shapes(
         "given: the layer was built for keys and values of different widths",
         widths=[sizes["K"], sizes["V"]],
     )
-    require_shapes(
+    query = require_shapes(
         sizes,
         query=(query, "B T D"),
         value=(value, "B S V"),
@@ -151,6 +155,7 @@ def require_head_shapes(
     )
     if value is None:
         require_shapes({"V": sizes["V"]}, query=(query, "B T V"))
+    return query
 
 
 def require_step_shapes(
@@ -182,8 +187,8 @@ def require_sequences(sizes, decoder_sequence, encoder_sequence=None):
 
 
 def require_recurrent_shapes(sizes, inputs, value, summary=None, value_mask=None):
-    """`require_shapes` of a call of a `RecurrentDecoder`."""
-    require_shapes(
+    """`require_shapes` of a call of a `RecurrentDecoder`; returns the inputs."""
+    return require_shapes(
         sizes,
         inputs=(inputs, "B T E"),
         value=(value, "B S W"),

@@ -65,7 +65,7 @@ class TransformerEncoder(TransformerBlock):
     ):
         if padding_mask is None:
             padding_mask = masks.implicit_mask(inputs) if mask is None else mask
-        self.require_shapes(inputs, padding_mask, attention_mask)
+        inputs = self.require_shapes(inputs, padding_mask, attention_mask)
 
         def attend(x):
             result = self.attend(x, padding_mask, attention_mask, return_attention_scores, training)
@@ -98,8 +98,11 @@ class TransformerEncoder(TransformerBlock):
     width_axes = {"inputs": "D"}
 
     def require_shapes(self, inputs, padding_mask=None, attention_mask=None):
-        """Raises `ValueError` unless the arguments of a call have the shapes that it takes."""
-        require_shapes(
+        """Raises `ValueError` unless the arguments of a call have the shapes that it takes.
+
+        Returns the first of them: see `require_shapes`.
+        """
+        return require_shapes(
             {"H": self.num_heads, **self.known_sizes()},
             inputs=(inputs, "B T D"),
             padding_mask=(padding_mask, "B T"),

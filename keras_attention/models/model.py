@@ -73,7 +73,7 @@ class Model(ExactTraining, keras.Model):
         inputs = self._with_optional(inputs)  # JAX' step comes here without `__call__`
         if not self.input_axes:
             return super().call(inputs, training=training, mask=mask)
-        self._require_inputs(inputs)
+        inputs = self._require_inputs(inputs)
         if isinstance(inputs, dict):
             axes = self.input_axes
             inputs = {
@@ -145,20 +145,24 @@ class Model(ExactTraining, keras.Model):
         """Refuses inputs that the graph would broadcast, such as one row of `segment_ids`.
 
         Keras would squeeze a last axis of 1, of which nothing says that it is not the tokens'.
+
+        Returns:
+            The inputs; in a graph, what is made of them waits for the assertion of their sizes.
         """
         self._require_dict(inputs)
         given = inputs
         if isinstance(inputs, (list, tuple)):  # in the order of the inputs of the graph
             given = dict(zip((x.name for x in self.inputs), inputs, strict=False))
         elif not isinstance(inputs, dict):
-            return
-        require_shapes(
-            **{
-                name: (given[name], axes)
-                for name, axes in self.input_axes.items()
-                if given.get(name) is not None
-            }
-        )
+            return inputs
+        given = {n: given[n] for n in self.input_axes if given.get(n) is not None}
+        if not given:
+            return inputs
+        waiting = require_shapes(**{name: (x, self.input_axes[name]) for name, x in given.items()})
+        first = next(iter(given))
+        if isinstance(inputs, dict):
+            return {**inputs, first: waiting}
+        return type(inputs)(waiting if x is given[first] else x for x in inputs)
 
     def _require_dict(self, inputs):
         """Refuses a list: Keras would take its members for the inputs in the order of names."""

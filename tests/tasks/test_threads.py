@@ -56,6 +56,13 @@ def answer_of(user, name):
         return lambda text: user.probabilities([text])
     if KINDS[name] == "embedding":
         return lambda text: user.embed([text])[0]
+    if KINDS[name] == "language-model":
+
+        def continued(text):
+            ((best, *_),) = user.continuations([text], max_new_tokens=8, token_scores=True)
+            return best.text, best.log_probabilities
+
+        return continued
     return lambda text: user.outputs([text])[0]
 
 
