@@ -4,18 +4,15 @@ import keras
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import InputError, require
 from keras_attention.decoding.length_limits import context_limits
-from keras_attention.decoding.step_contract import StepContract
-from keras_attention.json_file import is_size
 from keras_attention.layers.require_shapes import require_shapes
-from keras_attention.models.model import Model
-from keras_attention.token_ids import SpecialIds, as_ids
+from keras_attention.models.generative_model import GenerativeModel, require_generative_model
+from keras_attention.token_ids import SpecialIds
 
 NO_SPECIAL_IDS = SpecialIds(padding=None, unknown=None, start=None, end=None)
 
 
-class LanguageModel(StepContract, Model):
+class LanguageModel(GenerativeModel):
     """A model of the token that comes next: token ids (B, T) -> logits (B, T, V).
 
     A subclass implements `start` and `step` of `StepContract`, and `select_rows` and `extend` where
@@ -45,8 +42,6 @@ class LanguageModel(StepContract, Model):
     optional_inputs = ("segment_ids",)
     task_kind = "language-model"  # a key of `keras_attention.tasks.TASKS`
 
-    hidden_dim = None
-
     def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):
         """Sets `special_ids`, `forbidden_ids` and `vocabulary_size`.
 
@@ -59,34 +54,8 @@ class LanguageModel(StepContract, Model):
             ValueError: if an id is not in the vocabulary, or every end is forbidden.
         """
         special_ids = NO_SPECIAL_IDS if special_ids is None else SpecialIds.of(special_ids)
-        forbidden_ids = as_ids("forbidden_ids", () if forbidden_ids is None else forbidden_ids)
-        named = (special_ids.padding, special_ids.unknown, special_ids.start)
-        used = (*(x for x in named if x is not None), *special_ids.ends, *forbidden_ids)
-        require(
-            all(0 <= token_id < vocabulary_size for token_id in used),
-            "special_ids` and `forbidden_ids",
-            "ids of the vocabulary",
-            special_ids=special_ids,
-            forbidden_ids=forbidden_ids,
-            vocabulary_size=vocabulary_size,
-        )
-        require(
-            not special_ids.ends or not set(special_ids.ends) <= set(forbidden_ids),
-            "forbidden_ids",
-            "ids that leave an end of `special_ids` to be generated",
-            special_ids=special_ids,
-            forbidden_ids=forbidden_ids,
-        )
-        self.special_ids = special_ids
-        self.forbidden_ids = forbidden_ids
-        self.vocabulary_size = vocabulary_size
-
-    def special_ids_config(self):
-        """What `get_config` says of the special ids."""
-        return {
-            "special_ids": self.special_ids.to_dict(),
-            "forbidden_ids": list(self.forbidden_ids),
-        }
+        forbidden_ids = () if forbidden_ids is None else forbidden_ids
+        super().set_special_ids(special_ids, forbidden_ids, vocabulary_size)
 
     def new_inputs(self):
         """The symbolic inputs of a graph, by name."""
@@ -150,28 +119,4 @@ def require_language_model(where, model):
         where: string.
         model: a Keras model.
     """
-    if not isinstance(model, LanguageModel):
-        raise InputError(
-            f"{where}: expected a language model, as config.json says. "
-            f"Received: a {type(model).__name__}"
-        )
-    size = ("a positive integer", is_size)
-    attributes = {
-        "special_ids": ("set by `set_special_ids`", lambda value: isinstance(value, SpecialIds)),
-        "forbidden_ids": ("set by `set_special_ids`", lambda value: value is not None),
-        "vocabulary_size": size,
-        "max_sequence_length": size,
-    }
-    for name, (expected, holds) in attributes.items():
-        value = getattr(model, name, None)
-        if not holds(value):
-            raise InputError(
-                f"{where}: a {type(model).__name__} does not have what a `LanguageModel` needs: "
-                f"`{name}` must be {expected}. Received: {value!r}"
-            )
-    for name in ("start", "step"):
-        if getattr(type(model), name) is getattr(StepContract, name):
-            raise InputError(
-                f"{where}: a {type(model).__name__} does not have what a `LanguageModel` needs: "
-                f"it must implement `{name}`."
-            )
+    require_generative_model(where, model, LanguageModel, "a language model")

@@ -3,17 +3,16 @@
 from keras import ops
 
 from keras_attention import masks
-from keras_attention._validation import InputError, require
+from keras_attention._validation import require
 from keras_attention.decoding.length_limits import same_limits, source_limits
 from keras_attention.decoding.next_tokens import require_alignment
-from keras_attention.decoding.step_contract import StepContract
 from keras_attention.json_file import is_size
 from keras_attention.layers.require_shapes import require_shapes
-from keras_attention.models.model import Model
-from keras_attention.token_ids import SpecialIds, as_ids
+from keras_attention.models.generative_model import GenerativeModel, require_generative_model
+from keras_attention.token_ids import SpecialIds
 
 
-class Translator(StepContract, Model):
+class Translator(GenerativeModel):
     """A model that generates from a source: token ids (B, S), padded at the end.
 
     A subclass implements `start` and `step` of `StepContract`, and `select_rows` and `extend` where
@@ -38,7 +37,6 @@ class Translator(StepContract, Model):
     task_kind = "translator"  # a key of `keras_attention.tasks.TASKS`
 
     extra_length = 50
-    hidden_dim = None
     source_vocabulary_size = None
 
     def set_special_ids(self, special_ids, forbidden_ids, vocabulary_size):
@@ -64,33 +62,7 @@ class Translator(StepContract, Model):
         if forbidden_ids is None:
             both = dict.fromkeys((special_ids.padding, special_ids.start))
             forbidden_ids = [token_id for token_id in both if token_id not in special_ids.ends]
-        forbidden_ids = as_ids("forbidden_ids", forbidden_ids)
-        used = (special_ids.padding, special_ids.start, *special_ids.ends, *forbidden_ids)
-        require(
-            all(0 <= token_id < vocabulary_size for token_id in used),
-            "special_ids` and `forbidden_ids",
-            "ids of the vocabulary",
-            special_ids=special_ids,
-            forbidden_ids=forbidden_ids,
-            vocabulary_size=vocabulary_size,
-        )
-        require(
-            not set(special_ids.ends) <= set(forbidden_ids),
-            "forbidden_ids",
-            "ids that leave an end of `special_ids` to be generated",
-            special_ids=special_ids,
-            forbidden_ids=forbidden_ids,
-        )
-        self.special_ids = special_ids
-        self.forbidden_ids = forbidden_ids
-        self.vocabulary_size = vocabulary_size
-
-    def special_ids_config(self):
-        """What `get_config` says of the special ids."""
-        return {
-            "special_ids": self.special_ids.to_dict(),
-            "forbidden_ids": list(self.forbidden_ids),
-        }
+        super().set_special_ids(special_ids, forbidden_ids, vocabulary_size)
 
     def attention_scores(self, encoder_token_ids, decoder_token_ids):
         """The attention while reading a source and a target, for pictures.
@@ -157,32 +129,7 @@ def require_translator(where, model):
         where: string.
         model: a Keras model.
     """
-    if not isinstance(model, Translator):
-        raise InputError(
-            f"{where}: expected a translator, as config.json says. "
-            f"Received: a {type(model).__name__}"
-        )
-    size = ("a positive integer", is_size)
-    attributes = {
-        "special_ids": ("set by `set_special_ids`", lambda value: isinstance(value, SpecialIds)),
-        "forbidden_ids": ("set by `set_special_ids`", lambda value: value is not None),
-        "vocabulary_size": size,
-        "source_vocabulary_size": (
-            "a positive integer or None",
-            lambda value: value is None or is_size(value),
-        ),
-        "max_sequence_length": size,
-    }
-    for name, (expected, holds) in attributes.items():
-        value = getattr(model, name, None)
-        if not holds(value):
-            raise InputError(
-                f"{where}: a {type(model).__name__} does not have what a `Translator` needs: "
-                f"`{name}` must be {expected}. Received: {value!r}"
-            )
-    for name in ("start", "step"):
-        if getattr(type(model), name) is getattr(StepContract, name):
-            raise InputError(
-                f"{where}: a {type(model).__name__} does not have what a `Translator` needs: it "
-                f"must implement `{name}`."
-            )
+    source_size = ("a positive integer or None", lambda value: value is None or is_size(value))
+    require_generative_model(
+        where, model, Translator, "a translator", source_vocabulary_size=source_size
+    )

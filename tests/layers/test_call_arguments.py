@@ -200,7 +200,9 @@ def test_a_graph_compares_sizes_when_it_runs(name):
         with pytest.raises(tf.errors.InvalidArgumentError, match="must fit each other in their si"):
             graph(*{**given, argument: array}.values())
     inside = graph.get_concrete_function().graph
-    (assertion,) = [op for op in inside.get_operations() if op.type == "Assert"]  # none of its parts
+    (assertion,) = [
+        op for op in inside.get_operations() if op.type == "Assert"
+    ]  # none of its parts
     # What reads the first argument waits for the assertion: its message comes first.
     readers = [op for op in inside.inputs[0].consumers() if op.type not in ("Shape", "ShapeN")]
     assert readers and all(assertion in reader.control_inputs for reader in readers)
