@@ -1,6 +1,6 @@
 """A training step, decoding and an export under each setting of TensorFlow's environment.
 
-python benchmarks/environment.py [--rounds 5] [--steps 20]
+python benchmarks/environment.py [--rounds 5] [--steps 20] [--parts step decode export]
 
 `import keras_attention` sets two variables on a CPU (docs/environment.md). Here each setting has a
 process of its own, and the settings take turns: as TensorFlow is by itself, each variable alone,
@@ -36,7 +36,7 @@ SETTINGS = {
 PARTS = ("step", "decode", "export")
 
 
-def work(steps):
+def work(steps, parts):
     """Prints a line of JSON: the seconds of each part, the page faults, and what was decoded."""
     import keras
     import tensorflow as tf  # first: with TensorFlow there, the package sets nothing
@@ -50,13 +50,16 @@ def work(steps):
     source = tf.constant(x["encoder_token_ids"][:32])
     decode = tf.function(lambda ids: model.generate(ids, max_length=24)["token_ids"])
     found = {"answers": decode(source).numpy().tolist()}
-    found["decode"] = sum(_seconds(lambda: decode(source)) for _ in range(steps)) / steps
+    if "decode" in parts:
+        found["decode"] = sum(_seconds(lambda: decode(source)) for _ in range(steps)) / steps
     run = train_function("keras_attention", model, (x, y), jit=False, loss="ours")
     run(3)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     total = _seconds(lambda: run(steps))
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    found |= {"step": total / steps, "faults": faults / total, "export": _seconds(_export)}
+    found |= {"step": total / steps, "faults": faults / total}
+    if "export" in parts:
+        found["export"] = _seconds(_export)
     print(json.dumps(found))
 
 
@@ -79,11 +82,12 @@ def _seconds(function):
     return time.perf_counter() - started
 
 
-def measured(setting, steps):
+def measured(setting, steps, parts):
     """What a process with one of `SETTINGS` prints."""
     environment = {n: v for n, v in os.environ.items() if n not in (ALLOCATOR, ONEDNN)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", **SETTINGS[setting]}
-    command = [sys.executable, os.path.abspath(__file__), "--work", "--steps", str(steps)]
+    options = ["--work", "--steps", str(steps), "--parts", *parts]
+    command = [sys.executable, os.path.abspath(__file__), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"The process with the setting {setting!r} failed:\n{done.stderr[-3000:]}")
@@ -101,34 +105,35 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="of each kind in a round")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     figures.add_json_option(parser)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        return work(options.steps)
-    rounds = []
+        return work(options.steps, options.parts)
+    rounds, parts = [], options.parts
     for _ in range(options.rounds):
-        rounds.append({name: measured(name, options.steps) for name in SETTINGS})
+        rounds.append({name: measured(name, options.steps, parts) for name in SETTINGS})
     answers = [found["answers"] for each in rounds for found in each.values()]
     same = all(answer == answers[0] for answer in answers)
     print(f"decoded ids: {'the same' if same else 'NOT the same'} under every setting")
-    print(f"{'setting':<12}{'faults/s':>10}" + "".join(f"  {part:<27}" for part in PARTS))
+    print(f"{'setting':<12}{'faults/s':>10}" + "".join(f"  {part:<27}" for part in parts))
     for name in SETTINGS:
         line = f"{name:<12}{statistics.median(each[name]['faults'] for each in rounds):>10,.0f}"
-        for part in PARTS:
+        for part in parts:
             seconds = statistics.median(each[name][part] for each in rounds)
             ratios = [each["as it is"][part] / each[name][part] for each in rounds]
             line += f"  {seconds:7.3f} s {spread(ratios):<17}"
         print(line)
-    figures.write_figures(options.json, [figures_of(name, rounds) for name in SETTINGS])
+    figures.write_figures(options.json, [figures_of(name, rounds, parts) for name in SETTINGS])
     return 0 if same else 1
 
 
-def figures_of(name, rounds):
+def figures_of(name, rounds, parts):
     """The row of a setting in the report."""
     found = {"setting": name}
     found["faults_per_second"] = statistics.median(each[name]["faults"] for each in rounds)
-    for part in PARTS:
+    for part in parts:
         found[f"{part}_seconds"] = statistics.median(each[name][part] for each in rounds)
         found[f"{part}_ratio"] = figures.spread(
             [each["as it is"][part] / each[name][part] for each in rounds]

@@ -1,11 +1,11 @@
 """TFLite: written with built-in operators only, and run by LiteRT (ai_edge_litert)."""
 
-import os
 import queue
 import threading
 from pathlib import Path
 
 from keras_attention._validation import InputError, missing_package, one_line
+from keras_attention.artifacts.processors import processors
 from keras_attention.artifacts.quantization import describe_storage
 from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
@@ -100,16 +100,16 @@ def signature(path, name="ids", outputs=None, num_threads=None):
     """
     interpreter_of = _interpreter()
     # The bytes and not the path: a file that is mapped into memory changes when it is overwritten.
-    data, processors = Path(path).read_bytes(), os.cpu_count() or 1
+    data, available = Path(path).read_bytes(), processors()
 
     def pool(threads):
         def make():
             interpreter = interpreter_of(model_content=data, num_threads=threads)
             return interpreter.get_signature_runner(name)
 
-        return _Pool(make, max(1, processors // threads))
+        return _Pool(make, max(1, available // threads))
 
-    several = pool(num_threads or processors)
+    several = pool(num_threads or available)
     one = several if num_threads or len(data) > SMALL_FILE else pool(1)
     one.make()  # what is wrong with the file shows here
 
@@ -133,7 +133,7 @@ def signatures(path, names, num_threads=None):
         other, of whichever signature.
     """
     data = path if isinstance(path, bytes) else Path(path).read_bytes()
-    interpreter = _interpreter()(model_content=data, num_threads=num_threads or os.cpu_count() or 1)
+    interpreter = _interpreter()(model_content=data, num_threads=num_threads or processors())
     lock = threading.Lock()
 
     def locked(name):

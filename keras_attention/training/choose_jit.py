@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_attention.training.callback_state import build_metrics
 from keras_attention.training.training_state import training_state
-from keras_attention.training.workers import decide, worker_lost
+from keras_attention.training.workers import any_worker, decide, worker_lost
 
 # Assumptions: docs/lab-notes.md, "XLA by measurement". A trial that cannot pay is not made.
 LEAST_COMPILING = 2  # times the first step without XLA, which is traced and not compiled
@@ -51,14 +51,16 @@ def choose_jit(model, batches, steps, shapes, say=print):
         _set_jit(model, True)
         function, problem = without.function, None
         try:
-            compiled = _Trial(model, batches)
-            compiled.time_steps(TIMED_STEPS)
+            with worker_lost():  # that says nothing of the model
+                compiled = _Trial(model, batches)
+                compiled.time_steps(TIMED_STEPS)
         except uncompilable() as error:
             problem = f"it cannot compile this model ({_first_line(error)})"
-        if problem is None:
-            is_better, reason = decide(lambda: _compared(without, compiled, steps, shapes))
+        if any_worker(problem is not None):  # all go on alike
+            is_better = False
+            reason = problem or "another worker cannot compile this model"
         else:
-            is_better, reason = False, problem
+            is_better, reason = decide(lambda: _compared(without, compiled, steps, shapes))
         if not is_better:
             _set_jit(model, False)
             model.train_function = function

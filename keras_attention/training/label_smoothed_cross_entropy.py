@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention._validation import require_rate, with_python_numbers
+from keras_attention.training.row_chunks import smoothed_target
 from keras_attention.training.token_loss import TokenLoss
 from keras_attention.training.token_metrics import (
     class_targets,
@@ -23,8 +24,7 @@ def smoothed_cross_entropies(targets, logits, label_smoothing):
     forward pass and is one expression over (B, T, V), the largest tensor of a training step.
     """
     size = logits.shape[-1]
-    other = label_smoothing / (size - 1) if label_smoothing else 0.0
-    gold = 1.0 - label_smoothing
+    gold, other = smoothed_target(size, label_smoothing)
 
     @ops.custom_gradient
     def cross_entropies(logits):

@@ -176,6 +176,17 @@ def counted_rows(targets, weights, counted=None):
     return targets, weights, is_counted
 
 
+def smoothed_target(vocabulary_size, label_smoothing):
+    """What the gold token and each of the others count in a smoothed target; they sum to 1.
+
+    >>> smoothed_target(5, 0.2)
+    (0.8, 0.05)
+    """
+    if not label_smoothing or vocabulary_size == 1:  # there are no others
+        return 1.0, 0.0
+    return 1.0 - label_smoothing, label_smoothing / (vocabulary_size - 1)
+
+
 def smoothed_chunk(logits, targets, label_smoothing, with_accuracies):
     """The losses, the scores and the gradient of a chunk.
 
@@ -189,8 +200,7 @@ def smoothed_chunk(logits, targets, label_smoothing, with_accuracies):
         The losses (t,); a list of scores (t,), of which the first are the log probabilities of the
         targets; and a function of weights (t,) that returns the gradient (t, V) of the logits.
     """
-    other = label_smoothing / (logits.shape[-1] - 1) if label_smoothing else 0.0
-    gold = 1.0 - label_smoothing
+    gold, other = smoothed_target(logits.shape[-1], label_smoothing)
     maxima, exponentials, totals = softmax_parts(logits)
     normalizers, of_targets = log_normalizers(maxima, totals), target_logits(logits, targets)
     losses = normalizers - (gold - other) * of_targets

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_attention.layers import Dropout
 from keras_attention.models import Model
-from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy
+from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy, workers
 from keras_attention.training import choose_jit as module
 from keras_attention.training.choose_jit import choose_jit
 from keras_attention.training.training_state import training_state
@@ -52,6 +52,43 @@ def trained(model, batches):
 def test_few_steps_are_not_timed():
     choice, said = choose(None, None, steps=28, shapes=7)
     assert (choice, said) == (False, "XLA: no, 28 steps are too few for compiling 7 shapes.")
+
+
+def of_two_workers(monkeypatch, other_fails=False):
+    """As the chief of two workers sees it, the other of which decides as this one."""
+    monkeypatch.setattr(workers, "current_strategy", object)
+    monkeypatch.setattr(module, "any_worker", lambda flag: flag or other_fails)
+    monkeypatch.setattr(module, "decide", lambda function: function())
+    monkeypatch.setattr(module, "_cannot_pay", lambda *args: False)
+    monkeypatch.setattr(module, "_compared", lambda *args: (True, "as measured"))
+
+
+def failing_when_compiled(error):
+    class Trial(module._Trial):
+        def __init__(self, model, batches):
+            if model.jit_compile:
+                raise error
+            super().__init__(model, batches)
+
+    return Trial
+
+
+def test_a_worker_that_is_gone_is_no_model_that_cannot_be_compiled(monkeypatch):
+    of_two_workers(monkeypatch)
+    lost = tf.errors.UnavailableError(None, None, "connection reset")
+    monkeypatch.setattr(module, "_Trial", failing_when_compiled(lost))
+    with pytest.raises(workers.WorkerLost, match="Start all workers again"):
+        choose(made(), Rows(16))
+
+
+def test_what_one_worker_cannot_compile_none_compiles(monkeypatch):
+    of_two_workers(monkeypatch, other_fails=True)
+    choice, said = choose(made(), Rows(16))
+    assert (choice, said) == (False, "XLA: no, another worker cannot compile this model.")
+    failure = tf.errors.UnimplementedError(None, None, "no kernel\nand a long story")
+    monkeypatch.setattr(module, "_Trial", failing_when_compiled(failure))
+    choice, said = choose(made(), Rows(16))
+    assert (choice, said) == (False, "XLA: no, it cannot compile this model (no kernel).")
 
 
 @pytest.mark.parametrize("is_faster", [True, False])

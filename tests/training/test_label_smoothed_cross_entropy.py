@@ -199,3 +199,9 @@ def test_bad_ignore_class(value):
 def test_bad_label_smoothing(value):
     with pytest.raises(ValueError, match=r"`label_smoothing` must be a number in \[0, 1\)\. Rec"):
         LabelSmoothedCrossEntropy(value)
+
+
+def test_a_vocabulary_of_one_token_has_nothing_to_spread():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 1)).astype("float32")
+    loss = LabelSmoothedCrossEntropy(0.1)(np.zeros((2, 3), "int32"), logits)
+    assert to_numpy(loss) == pytest.approx(0, abs=1e-6)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import InputError, require_positive_integer
+from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.files import write_atomically
 from keras_attention.regular_file import read_regular
 from keras_attention.text.tokenizers.ibm_model_1 import ibm_model_1
 
 FILE = "shortlist.safetensors"
+MOST_CANDIDATES = 2**27  # in all, 512 MiB: more are no short list
 
 
 class LexicalShortlist:
@@ -47,10 +48,17 @@ class LexicalShortlist:
             shared: whether a source token is the same token in the target: names are copied.
 
         Raises:
-            ValueError: if `count` is no positive integer.
+            ValueError: if `count` is no positive integer, or all lists together have more than
+                `MOST_CANDIDATES` tokens.
         """
         require_positive_integer("count", count)
         count = min(count, target_size)
+        require(
+            source_size * count <= MOST_CANDIDATES,
+            "count",
+            f"at most {MOST_CANDIDATES // source_size:,} for {source_size:,} source tokens",
+            count=count,
+        )
         every = np.concatenate([[], *target_ids]).astype(int)
         frequency = np.bincount(every, minlength=target_size)
         frequent = np.argsort(-frequency, kind="stable")[:count]
@@ -60,7 +68,7 @@ class LexicalShortlist:
         rank = np.arange(len(source)) - np.searchsorted(source, source)  # from 0, in its source
         first = int(shared)
         kept = (rank < count - first) & (source < source_size)
-        candidates = np.full((source_size, count), frequent[0])
+        candidates = np.full((source_size, count), frequent[0], np.int32)
         if shared:
             candidates[:, 0] = np.arange(source_size)
         candidates[source[kept], first + rank[kept]] = target[kept]

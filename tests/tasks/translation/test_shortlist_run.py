@@ -58,6 +58,33 @@ def test_every_runtime_gives_the_same(run_directory, shortlist_artifact):
             np.testing.assert_allclose(others, scores, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "int8", "without_scores": True},
+        {"with_alignments": True},
+        {"precision": "float16", "search": SEARCH},
+    ],
+    ids=["int8 without scores", "greedy with alignments", "float16 with a beam"],
+)
+def test_with_every_other_option(options, run_directory, artifact_of):
+    """The three formats give the same as Keras beside whatever else an export can be asked for."""
+    search = options.get("search", {"shortlist": True})
+    name = "shortlist " + " ".join(sorted(options))
+    told = {"allow_loss": 100} if "precision" in options else {}
+    artifact = artifact_of(run_directory, name, **{**told, **options, "search": search})
+    texts = [*phrase_corpus(20, split="test")[0], ""]
+    expected = load(run_directory, **search).translate(texts)
+    least = 0.9 if options.get("precision") == "int8" else 1.0
+    for runtime in RUNTIMES[1:]:
+        translator = load(artifact, runtime)
+        found = translator.translate(texts)
+        same = np.mean([a == b for a, b in zip(found, expected, strict=True)])
+        assert same >= (least if runtime != "tf_saved_model" else 1.0)
+        translator.batch_size = 1  # each sentence has a shortlist of its own
+        assert translator.translate(texts) == found
+
+
 def test_the_command_line(
     capfd, tmp_path, run_directory, shortlist_artifact, beam_artifact_directory
 ):
