@@ -1,5 +1,7 @@
 """Sizes that a graph of TensorFlow knows only when it runs."""
 
+from keras_attention.keras_private import mask_of, set_mask
+
 
 def assert_sizes(tensors, known, places):
     """One assertion, in the graph that is being made, that axes of one name are of one size.
@@ -58,7 +60,5 @@ def assert_sizes(tensors, known, places):
         return first
     with tf.control_dependencies([assertion]):
         waiting = tf.identity(first)
-    mask = getattr(first, "_keras_mask", None)
-    if mask is not None:
-        waiting._keras_mask = mask
+    set_mask(waiting, mask_of(first))
     return waiting

@@ -16,7 +16,7 @@ def decoder_output_spec(block, given):
     Raises:
         ValueError: as the call does.
     """
-    require_decoder_arguments(block.num_heads, block.has_cross_attention, given)
+    require_decoder_arguments(block, given)
     require_sequences(block.known_sizes(), given["decoder_sequence"], given.get("encoder_sequence"))
     x, memory = given["decoder_sequence"], given.get("cross_attention_cache")
     cache = given.get("self_attention_cache")

@@ -4,18 +4,18 @@ from keras_attention._validation import require
 from keras_attention.layers.require_shapes import pairs, require_shapes
 
 
-def require_decoder_arguments(num_heads, has_cross_attention, arguments):
+def require_decoder_arguments(block, arguments):
     """Raises `ValueError` unless the arguments of a call go together and have the right shapes.
 
     Args:
-        num_heads: H.
-        has_cross_attention: whether the block was built with an encoder.
+        block: the `TransformerDecoder`.
         arguments: dict of the call's arguments, which `TransformerDecoder.call` alone lists; what
             is not in it was not given.
 
     Returns:
         The decoder's sequence: see `require_shapes`.
     """
+    has_cross_attention = block.has_cross_attention  # it was built with an encoder
     encoder_sequence = arguments.get("encoder_sequence")
     cross_attention_cache = arguments.get("cross_attention_cache")
     given = encoder_sequence is not None or cross_attention_cache is not None
@@ -56,7 +56,7 @@ def require_decoder_arguments(num_heads, has_cross_attention, arguments):
     _require_cache(
         "cross_attention_cache", cross_attention_cache, "project_encoder(encoder_sequence)"
     )
-    sizes, keys, slots = {"H": num_heads}, "T", None
+    sizes, keys, slots = {"H": block.num_heads}, "T", None
     if self_attention_cache is not None:
         keys, slots = "slots", self_attention_cache["key"]
     memory = None if made_anew or cross_attention_cache is None else cross_attention_cache["key"]

@@ -120,9 +120,7 @@ class TransformerDecoder(TransformerBlock):
             implicit = masks.implicit_mask(decoder_sequence)
             decoder_padding_mask = implicit if mask is None else mask
         # All that this call was given, by name, so that the list of arguments stands once.
-        decoder_sequence = require_decoder_arguments(
-            self.num_heads, self.has_cross_attention, locals()
-        )
+        decoder_sequence = require_decoder_arguments(self, locals())
         memory, new_memory = cross_attention_cache, ()
         if cross_attention_cache_update_index is not None:
             memory = self.project_encoder(encoder_sequence)
