@@ -1,11 +1,13 @@
 """The environment variable TF_CONFIG: the addresses of all workers, and which of them this is."""
 
+import collections
 import json
 import socket
 import time
 import warnings
 
 from keras_attention._validation import InputError, one_line
+from keras_attention.training.worker_address import worker_address
 
 JOBS = ("chief", "worker")
 PATIENCE = 10.0  # seconds
@@ -21,8 +23,9 @@ def require_tf_config(text):
         text: the value; None where there is none.
 
     Raises:
-        InputError: if it lists no workers, does not say which of them this is, or lists one address
-            twice.
+        InputError: if it lists no workers, does not say which of them this is, lists one address
+            twice, in whatever spelling, or names a job or a protocol that training by several
+            workers does not have.
 
     >>> cluster = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
     >>> require_tf_config(cluster)
@@ -42,14 +45,23 @@ def require_tf_config(text):
             "`keras-attention launch` sets it. Received: "
             f"TF_CONFIG={one_line(repr(text), 1000)}"
         ) from error
-    addresses = []
+    addresses, found = [], []
     for job, listed in jobs.items():
-        if not isinstance(listed, list) or not all(map(_is_address, listed)):
+        if not isinstance(listed, list) or not all(map(worker_address, listed)):
             raise _fault(f"`cluster.{job}` must be a list of addresses HOST:PORT", listed)
         addresses += listed
-    twice = sorted({address for address in addresses if addresses.count(address) > 1})
+        found += map(worker_address, listed)
+    if len(jobs.get("chief", ())) > 1:
+        raise _fault("`cluster.chief` must be a list of one address", jobs["chief"])
+    others = [job for job in cluster if job not in JOBS and cluster[job]]
+    if others:
+        raise _fault(f"`cluster` must name no other jobs than {' and '.join(JOBS)}", others)
+    count = collections.Counter(found)
+    twice = [text for text, one in zip(addresses, found, strict=True) if count[one] > 1]
     if twice:
         raise _fault("every worker must have an address of its own", twice)
+    if config.get("rpc_layer") not in (None, "grpc"):
+        raise _fault("`rpc_layer` must be 'grpc'", config["rpc_layer"])
     if not isinstance(kind, str) or kind not in jobs:
         raise _fault(f"`task.type` must be one of {', '.join(jobs)}", kind)
     index = task.get("index")
@@ -61,13 +73,6 @@ def require_tf_config(text):
 
 def _fault(expected, received):
     return InputError(f"TF_CONFIG: {expected}. Received: {one_line(repr(received), 300)}")
-
-
-def _is_address(value):
-    if not isinstance(value, str):
-        return False
-    host, _, port = value.rpartition(":")
-    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16
 
 
 def hold_address(address):
@@ -83,16 +88,23 @@ def hold_address(address):
         InputError: if another process of this machine has it.
     """
     port = int(address.rpartition(":")[2])
-    listener = socket.socket()
+    listener = None
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("", port))
-        listener.listen(128)
+        listener = _listener(port)
         _mark(port)
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         raise _taken(address, error) from error
     return listener
+
+
+def _listener(port):
+    """A socket that listens at a port, by whichever version of IP the others call."""
+    if socket.has_dualstack_ipv6():
+        both = dict(family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("", port), backlog=128, **both)
+    return socket.create_server(("", port), backlog=128)
 
 
 def _mark(port):
