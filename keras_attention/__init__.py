@@ -4,10 +4,14 @@ Nothing heavy is imported before it is used: an artifact of TFLite or ONNX runs 
 neither TensorFlow nor Keras.
 """
 
-from keras_attention._environment import set_environment
-from keras_attention._keras_hook import register_with_keras
-from keras_attention._lazy import lazy_names
-from keras_attention.version import __version__
+from keras_attention._first_signals import leave_at_first_signals
+
+leave_at_first_signals()  # before anything that takes time
+
+from keras_attention._environment import set_environment  # noqa: E402
+from keras_attention._keras_hook import register_with_keras  # noqa: E402
+from keras_attention._lazy import lazy_names  # noqa: E402
+from keras_attention.version import __version__  # noqa: E402
 
 _MODULES = {
     "checkpoints": "",

@@ -14,7 +14,7 @@ import numpy as np
 from keras_attention._validation import printable
 from keras_attention.cli.last_words import leave_last_words
 from keras_attention.cli.main import hide_native_notes, message
-from keras_attention.cli.signals import Stopped, stop_at_signals
+from keras_attention.cli.signals import Stopped, leave_at_signals, run_until_signal
 from keras_attention.cli.streams import open_streams
 
 SENTENCES = 1000
@@ -190,11 +190,11 @@ def main(arguments=None):
 
 def console():
     """What `make demo` runs."""
+    leave_at_signals("demo")
     open_streams()
     leave_last_words("demo")
     hide_native_notes()
-    stop_at_signals("demo")
-    sys.exit(main())
+    sys.exit(run_until_signal(main, "demo"))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import os
+import signal
 
 GOODBYE = b"."
 SAID = (
@@ -47,6 +48,8 @@ def _wait(reader, program):
         if os.fork():
             os._exit(0)
         os.setsid()  # the terminal's signals are not for it
+        for number in (signal.SIGINT, signal.SIGTERM):  # who sends them to all speaks of the other
+            signal.signal(number, signal.SIG_DFL)
         os.close(_writer)
         for descriptor in (0, 1):
             os.close(descriptor)

@@ -13,7 +13,7 @@ import warnings
 from keras_attention._validation import missing_package, one_line, printable
 from keras_attention.cli.last_words import leave_last_words, say_goodbye
 from keras_attention.cli.options import READING_OPTIONS, given, spelled
-from keras_attention.cli.signals import stop_at_signals
+from keras_attention.cli.signals import leave_at_signals, run_until_signal
 from keras_attention.cli.streams import emit, open_streams, over
 from keras_attention.version import __version__
 
@@ -158,12 +158,12 @@ def console():
     # A graph is made of millions of objects that stay: looking for garbage among them takes a tenth
     # of an export's time.
     gc.set_threshold(100_000, 20, 20)
+    leave_at_signals()
     open_streams()
     if "--debug" not in sys.argv:
         leave_last_words()
         hide_native_notes()
-    stop_at_signals()
-    sys.exit(main())
+    sys.exit(run_until_signal(main))
 
 
 if __name__ == "__main__":

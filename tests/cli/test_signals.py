@@ -43,6 +43,72 @@ def test_a_command_that_waits_for_its_input(number):
     assert err == f"keras-attention: stopped by {signal.Signals(number).name}.\n"
 
 
+MODULES = {"keras_attention.cli.main": "keras-attention", "keras_attention.cli.demo": "demo"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("imported", ["glob", "argparse"])  # by the package, and by its commands
+@pytest.mark.parametrize("module", [*MODULES, None])
+def test_a_command_that_is_still_being_imported(number, imported, module, tmp_path):
+    wait = "import sys, time\nprint('importing', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
+    (tmp_path / f"{imported}.py").write_text(wait)
+    script = tmp_path / "bin" / "keras-attention"  # as pip writes it
+    script.parent.mkdir()
+    script.write_text("from keras_attention.cli.main import console\nconsole()\n")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    process = subprocess.Popen(
+        [sys.executable, *(["-m", module] if module else [script])],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert process.stderr.readline() == "importing\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    program = MODULES.get(module, "keras-attention")
+    assert err == f"{program}: stopped by {signal.Signals(number).name}.\n"
+    assert process.returncode == 128 + number
+
+
+def test_other_programs_keep_their_handlers():
+    code = "import signal as s, keras_attention; print(s.getsignal(s.SIGTERM) is s.SIG_DFL)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["signals.time.sleep(60)", "0", "1"]
+    + ["signals.os.kill(signals.os.getpid(), signals.signal.SIGTERM)"],
+    ids=["running", "done", "failed", "stopping"],
+)
+def test_a_signal_at_the_end(run):
+    """One that comes when all is done, or after another one, ends the process in the sentence."""
+    code = f"""
+import atexit, sys
+from keras_attention.cli import signals
+def end():
+    print("ending", flush=True)
+    signals.time.sleep(60)
+signals.leave_at_signals()
+if {run!r}.startswith("signals.time"):
+    print("ending", flush=True)
+atexit.register(end)
+sys.exit(signals.run_until_signal(lambda: {run}))
+"""
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    assert process.stdout.readline() == "ending\n"
+    process.send_signal(signal.SIGINT)
+    if "sleep" in run:
+        assert process.stdout.readline() == "ending\n"
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    said = [line for line in err.splitlines() if line]
+    assert said[-1] == "keras-attention: stopped by SIGINT." and process.returncode == 130
+    assert all(line.startswith("keras-attention: stopped by SIG") for line in said)
+
+
 def test_what_waits_in_native_code(tmp_path):
     """As TensorFlow does for another worker: it begins to wait anew when a signal has come."""
     code = """
