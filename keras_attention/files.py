@@ -1,4 +1,4 @@
-"""Files written completely or not at all, and compared with their digests."""
+"""Files written completely or not at all, and read in a sentence."""
 
 import errno
 import hashlib
@@ -6,10 +6,10 @@ import os
 import re
 import secrets
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
-from keras_attention.json_file import shortened
+from keras_attention.regular_file import read_regular, require_regular
 
 _MOUNTS = Path("/proc/self/mountinfo")  # of Linux
 
@@ -206,77 +206,21 @@ def is_volume_root(path):
     return os.fsencode(os.path.realpath(path)) in found
 
 
-def file_digests(directory):
-    """The sha256 and size of every file below `directory` but the manifest itself."""
-    directory = Path(directory)
-    return {name: digest(directory / name) for name in file_names(directory)}
+def read_file(path):
+    """The bytes of a file.
 
-
-def digest(path):
-    """The sha256 and the size of a file, as `file_digests` has them."""
-    return {"sha256": _sha256(path), "bytes": Path(path).stat().st_size}
-
-
-def file_names(directory):
-    """The paths, relative to it, of all files below `directory` but the manifest."""
-    directory = Path(directory)
-    return [
-        path.relative_to(directory).as_posix()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and path != directory / "manifest.json"
-    ]
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def require_entries(entries, name):
-    """Raises `InputError` unless `entries` are digests of files below a directory.
-
-    Args:
-        entries: what should be a dict of path -> `{"sha256": ..., "bytes": ...}`.
-        name: of the file that they stand in, for the message.
+    Raises:
+        InputError: if it cannot be read: it is missing, or a directory, a pipe or a device.
     """
-    if not isinstance(entries, dict):
-        raise InputError(
-            f"{name}: expected the digests of files by their paths. Received: {shortened(entries)}"
-        )
-    for file, entry in entries.items():
-        parts = PurePosixPath(file).parts
-        if not parts or file.startswith("/") or ".." in parts or "\0" in file:
-            raise InputError(
-                f"{name}: expected paths below its directory. Received: {shortened(file)}"
-            )
-        if not isinstance(entry, dict) or not _is_digest(**entry):
-            raise InputError(
-                f"{name}: expected the sha256 and the bytes of {shortened(file)}. "
-                f"Received: {shortened(entry)}"
-            )
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _is_digest(sha256=None, bytes=None, **others):
-    return isinstance(sha256, str) and type(bytes) is int and not others
-
-
-def verify_entries(directory, entries, source):
-    """Raises `InputError`, naming them all, unless files are as their digests say.
-
-    Args:
-        directory: path.
-        entries: dict of path below it -> digest, after `require_entries`.
-        source: what says so, for the message.
-    """
-    problems = []
-    for name, entry in entries.items():
-        path = Path(directory) / name
-        if not path.is_file():
-            problems.append(f"{name} is missing")
-        elif path.stat().st_size != entry["bytes"]:
-            size = path.stat().st_size
-            problems.append(f"{name} has {size:,} bytes instead of {entry['bytes']:,}")
-        elif _sha256(path) != entry["sha256"]:
-            problems.append(f"{name} has been changed")
-    if problems:
-        raise InputError(f"{directory} is not as {source}: {'; '.join(problems)}.")
+def require_file(path):
+    """Raises `InputError` as `read_file` does, without reading."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -4,6 +4,9 @@ import errno
 import os
 import stat
 
+SPARSE = 64  # times the bytes that the disk holds of it, which a file may seem to have
+ANYWAY = 1 << 30  # bytes that are read whatever the disk holds: it takes about a second
+
 
 def open_regular(path):
     """A file, opened to read its bytes.
@@ -49,6 +52,46 @@ def read_regular(path, most=1 << 62):
     if size > most:
         raise OSError(errno.EFBIG, f"it has {size:,} bytes, of which at most {most:,} are read")
     return data
+
+
+def require_dense(paths):
+    """Raises `OSError` if files seem to have many more bytes than the disk holds of them.
+
+    The rest are holes: a file of a terabyte takes no room, and to read it takes an hour. What
+    training and `export` write has none. A file system that does not know them says of none.
+
+    Args:
+        paths: of regular files.
+    """
+    paths = list(paths)
+    total = sum(os.stat(path).st_size for path in paths)
+    if total <= ANYWAY or not hasattr(os, "SEEK_DATA"):
+        return
+    enough, held = total // SPARSE, 0
+    for path in paths:
+        held += _held(path, enough - held)
+        if held >= enough:
+            return
+    raise OSError(
+        errno.EFBIG, f"its files seem to have {total:,} bytes, of which the disk holds {held:,}"
+    )
+
+
+def _held(path, enough):
+    """How many bytes of a file are no holes; it stops to count at `enough`."""
+    held = place = 0
+    with open_regular(path) as file:
+        descriptor = file.fileno()
+        while held < enough:
+            try:
+                start = os.lseek(descriptor, place, os.SEEK_DATA)
+                place = os.lseek(descriptor, start, os.SEEK_HOLE)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # there are no data behind `place`
+                    break
+                return os.fstat(descriptor).st_size  # it does not know holes
+            held += place - start
+    return held
 
 
 def require_text_source(path):

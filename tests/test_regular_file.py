@@ -5,11 +5,16 @@ import os
 
 import pytest
 
+from keras_attention import regular_file
 from keras_attention._validation import InputError
+from keras_attention.digests import verify_entries
+from keras_attention.files import read_file, require_file
 from keras_attention.json_file import DEEPEST, read_json_list, read_json_object
 from keras_attention.regular_file import (
+    ANYWAY,
     open_regular,
     read_regular,
+    require_dense,
     require_regular,
     require_text_source,
 )
@@ -43,6 +48,78 @@ def no_file(request, tmp_path):
 def test_what_is_no_file_is_not_read(read, no_file):
     with pytest.raises(OSError, match="it is not a regular file"):
         read(no_file)
+
+
+def sparse(path, size, data=b""):
+    """A file of a size, of which the disk holds no more than the data at its beginning and end."""
+    with open(path, "wb") as file:
+        file.write(data)
+        file.truncate(size - len(data))
+        file.seek(0, 2)
+        file.write(data)
+    return path
+
+
+@pytest.fixture
+def holes(tmp_path):
+    """Skips the test where the file system keeps every byte."""
+    path = sparse(tmp_path / "probe", 1 << 24)
+    with open(path, "rb") as file:
+        if os.lseek(file.fileno(), 0, os.SEEK_HOLE) != 0:
+            pytest.skip("this file system has no holes")
+    path.unlink()
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 4096])
+def test_a_terabyte_of_holes_is_not_read(tmp_path, holes, data):
+    paths = [sparse(tmp_path / name, 1 << 40, data) for name in "ab"]
+    with pytest.raises(OSError, match=r"its files seem to have 2,199,023,255,552 bytes, of whi"):
+        require_dense(paths)
+
+
+def test_many_small_holes_are_one_large_one(tmp_path, holes):
+    paths = [sparse(tmp_path / str(i), ANYWAY // 4, b"x") for i in range(8)]
+    require_dense(paths[:4])
+    with pytest.raises(OSError, match="of which the disk holds"):
+        require_dense(paths)
+
+
+def test_a_file_that_is_large_and_there_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(regular_file, "ANYWAY", 1 << 16)
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1 << 20))  # zeros are no holes
+    require_dense([path, path])
+    require_dense([])
+
+
+def test_a_manifest_of_holes_ends_in_a_sentence(tmp_path, holes):
+    sparse(tmp_path / "model.onnx", 1 << 40)
+    entries = {"model.onnx": {"sha256": "0" * 64, "bytes": 1 << 40}}
+    with pytest.raises(InputError, match="is not read: its files seem to have 1,099,511,627,776"):
+        verify_entries(tmp_path, entries, "its manifest says")
+
+
+def test_what_has_another_size_is_named_with_what_was_changed(tmp_path):
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"12345")
+    entries = {name: {"sha256": "0" * 64, "bytes": 5} for name in "abcd"}
+    entries["a"]["bytes"] = 6
+    with pytest.raises(InputError) as error:
+        verify_entries(tmp_path, entries, "its manifest says")
+    for said in ("a has 5 bytes instead of 6", "d is missing", "b has been", "c has been changed"):
+        assert said in str(error.value)
+
+
+@pytest.mark.parametrize("read", [read_file, require_file])
+def test_what_is_no_file_is_one_sentence(read, no_file, tmp_path):
+    for path, why in (
+        (no_file, "it is not a regular file"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "No such file or directory"),
+    ):
+        with pytest.raises(InputError) as error:
+            read(path)
+        assert str(error.value) == f"{path} cannot be read: {why}."
 
 
 def test_a_directory_is_none_either(tmp_path):

@@ -9,7 +9,7 @@ from keras_attention.artifacts.manifest import (
     require_described,
     verify_files,
 )
-from keras_attention.files import file_names
+from keras_attention.digests import file_names
 
 
 def describe_artifact(directory, manifest, described):

@@ -12,7 +12,7 @@ from pathlib import Path
 from keras_attention._validation import InputError, missing_package
 from keras_attention.artifacts import tflite
 from keras_attention.artifacts.formats import FORMATS
-from keras_attention.files import write_atomically
+from keras_attention.files import require_file, write_atomically
 from keras_attention.token_ids import SpecialIds
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")  # that LiteRT-LM reads
@@ -127,6 +127,7 @@ def model_of(path):
     from litert_lm_builder import litertlm_header_schema_py_generated as schema
     from litert_lm_builder.litertlm_peek import read_litertlm_header
 
+    require_file(path)
     header = read_litertlm_header(str(path), io.StringIO()).SectionMetadata()
     sections = map(header.Objects, range(header.ObjectsLength()))
     [section] = [s for s in sections if s.DataType() == schema.AnySectionDataType.TFLiteModel]

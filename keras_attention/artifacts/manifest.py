@@ -9,14 +9,8 @@ from pathlib import Path
 from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import ALL_FORMATS
 from keras_attention.artifacts.quantization import PRECISIONS
-from keras_attention.files import (
-    file_digests,
-    file_names,
-    other_names,
-    require_entries,
-    verify_entries,
-    write_atomically,
-)
+from keras_attention.digests import file_digests, file_names, require_entries, verify_entries
+from keras_attention.files import other_names, write_atomically
 from keras_attention.json_file import (
     is_list_of_names,
     is_number,

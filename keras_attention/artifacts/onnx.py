@@ -12,7 +12,7 @@ from keras_attention.artifacts.onnx_dimensions import name_dimensions
 from keras_attention.artifacts.onnx_graph import all_nodes, hoist_loop_invariants
 from keras_attention.artifacts.onnx_precision import ARITHMETIC, lower_onnx_precision
 from keras_attention.artifacts.quantization import describe_storage
-from keras_attention.files import write_atomically
+from keras_attention.files import read_file, require_file, write_atomically
 
 OPSET = 18
 NEW = "new_"  # what `kv_cache_k_0` becomes is `new_kv_cache_k_0`
@@ -203,8 +203,11 @@ def signature(path, name="ids", outputs=None, num_threads=0):
 
     Raises:
         ImportError: if `onnxruntime` is not installed; names the extra.
+        InputError: if there is no such file.
     """
-    return _run(_session(str(_file(Path(path), name)), num_threads), outputs)
+    file = _file(Path(path), name)
+    require_file(file)  # for ONNX Runtime would wait for a pipe
+    return _run(_session(str(file), num_threads), outputs)
 
 
 def signatures(path, names, num_threads=0):
@@ -212,11 +215,14 @@ def signatures(path, names, num_threads=0):
 
     All files are read at once: there may be others in their place later. A session, which lays out
     its weights anew, is made when its function is first called.
+
+    Raises:
+        InputError: if a file cannot be read.
     """
     path = Path(path)
     data = _data_of(path)
-    weights = (data.name, data.read_bytes()) if data.exists() else None
-    files = {name: _file(path, name).read_bytes() for name in names}
+    weights = (data.name, read_file(data)) if os.path.lexists(data) else None
+    files = {name: read_file(_file(path, name)) for name in names}
     return {name: _when_called(file, weights, num_threads) for name, file in files.items()}
 
 

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
+from keras_attention.files import read_file
 
 
 def operators(path):
     """The names of the operators in the SavedModel, those of its functions included."""
     from tensorflow.core.protobuf import saved_model_pb2
 
-    data = (Path(path) / "saved_model.pb").read_bytes()
+    data = read_file(Path(path) / "saved_model.pb")
     definition = saved_model_pb2.SavedModel.FromString(data)
     graph = definition.meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]

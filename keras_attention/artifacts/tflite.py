@@ -10,7 +10,7 @@ from keras_attention.artifacts.quantization import describe_storage
 from keras_attention.artifacts.tflite_matmul import simplify_matmuls
 from keras_attention.artifacts.tflite_norms import simplify_norms
 from keras_attention.artifacts.tflite_precision import ARITHMETIC, lower_tflite_precision
-from keras_attention.files import write_atomically
+from keras_attention.files import read_file, write_atomically
 
 # A file of at most so many bytes answers one row as fast with one thread (docs/lab-notes.md).
 SMALL_FILE = 32_000_000
@@ -62,7 +62,7 @@ def _reason(error):
 
 def operators(path):
     """The names of the operators in the .tflite file; one not built in begins with "custom:"."""
-    return operators_of(Path(path).read_bytes())
+    return operators_of(read_file(path))
 
 
 def operators_of(data):
@@ -100,7 +100,7 @@ def signature(path, name="ids", outputs=None, num_threads=None):
     """
     interpreter_of = _interpreter()
     # The bytes and not the path: a file that is mapped into memory changes when it is overwritten.
-    data, available = Path(path).read_bytes(), processors()
+    data, available = read_file(path), processors()
 
     def pool(threads):
         def make():
@@ -132,7 +132,7 @@ def signatures(path, names, num_threads=None):
         A dict of functions of named arrays to dicts of arrays. One call is answered after the
         other, of whichever signature.
     """
-    data = path if isinstance(path, bytes) else Path(path).read_bytes()
+    data = path if isinstance(path, bytes) else read_file(path)
     interpreter = _interpreter()(model_content=data, num_threads=num_threads or processors())
     lock = threading.Lock()
 

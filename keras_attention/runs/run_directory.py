@@ -10,16 +10,8 @@ import os
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
-from keras_attention.files import (
-    digest,
-    file_names,
-    is_temporary,
-    require_entries,
-    temporary_name,
-    verify_entries,
-    write_atomically,
-    writing,
-)
+from keras_attention.digests import digest, file_names, require_entries, verify_entries
+from keras_attention.files import is_temporary, temporary_name, write_atomically, writing
 from keras_attention.json_file import json_object_or_empty, read_json_object
 from keras_attention.runs.run_files import changed_run
 

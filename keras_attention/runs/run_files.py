@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.files import is_temporary, other_names, require_entries, temporary_name
+from keras_attention.digests import require_entries
+from keras_attention.files import is_temporary, other_names, temporary_name
 from keras_attention.json_file import is_string, json_object_or_empty
 from keras_attention.new_directory import new_directory
 from keras_attention.output_lock import INSIDE, is_lock

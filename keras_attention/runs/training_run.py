@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 
 from keras_attention._validation import InputError, printable
-from keras_attention.files import file_digests, writing
+from keras_attention.digests import file_digests, file_names
+from keras_attention.files import writing
 from keras_attention.new_directory import (
     new_directory,
     recover,
@@ -148,12 +149,9 @@ class TrainingRun:
                     directory = self.output / "tokenizer"
                 else:
                     make().save(directory)
-                paths = [path for path in sorted(Path(directory).rglob("*")) if path.is_file()]
                 return {
-                    path.relative_to(directory).as_posix(): base64.b64encode(
-                        path.read_bytes()
-                    ).decode()
-                    for path in paths
+                    name: base64.b64encode((Path(directory) / name).read_bytes()).decode()
+                    for name in file_names(directory)
                 }
 
         with tempfile.TemporaryDirectory() as directory:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from keras_attention import files, json_file
+from keras_attention import json_file
 from keras_attention._validation import printable
 from keras_attention.artifacts.manifest import ORIGIN
+from keras_attention.digests import file_names
 from keras_attention.runs.run_directory import is_published
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import read_artifact, read_run, whole_read
@@ -56,8 +57,8 @@ def _describe_run(path, custom_objects):
     shown = ("kind", *task.described_fields)
     settings = {k: v for k, v in config.items() if v is not None and k not in shown}
     lines.append(f"config: {', '.join(f'{name} {value}' for name, value in settings.items())}")
-    found = files.file_digests(path)
-    size = sum(entry["bytes"] for entry in found.values()) / 1e6
+    found = file_names(path)
+    size = sum((path / name).stat().st_size for name in found) / 1e6
     lines.append(
         f"files: {len(found)}, {size:.1f} MB, model, config and tokenizer as digests.json says"
     )

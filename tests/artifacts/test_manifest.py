@@ -6,7 +6,6 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import (
-    file_digests,
     foreign_to_artifact,
     package_versions,
     read_manifest,
@@ -14,6 +13,7 @@ from keras_attention.artifacts.manifest import (
     verify_files,
     write_manifest,
 )
+from keras_attention.digests import file_digests
 from keras_attention.tasks import TASKS
 
 

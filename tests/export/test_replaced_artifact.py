@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_attention.files import file_digests
+from keras_attention.digests import file_digests
 from tests.export.c_program import EXPORT
 
 FOLDERS = {"onnxruntime": "model.onnx", "litert": "model.tflite"}

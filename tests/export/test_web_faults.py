@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from keras_attention.files import digest
+from keras_attention.digests import digest
 from tests.export.web_page import copy, opened, serve
 
 FAULTS = [

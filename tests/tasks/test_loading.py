@@ -6,7 +6,7 @@ import pytest
 import keras_attention
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import signed
-from keras_attention.files import file_digests
+from keras_attention.digests import file_digests
 from keras_attention.runs.run_directory import read_config, save_model_atomically, write_digests
 from keras_attention.tasks.load import load, load_run
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
