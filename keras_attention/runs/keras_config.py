@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import shortened
@@ -56,25 +57,39 @@ def check_config(name, config, most_layers, custom_objects, any_own=False):
         else f"the classes of models that {OURS} makes, or those that are given as `custom_objects`"
     )
     # What it was compiled with is not loaded.
-    waiting, origins = [{**config, "compile_config": None}], {}
+    waiting, origins = [("", {**config, "compile_config": None}, False)], {}
     while waiting:
-        value = waiting.pop()
+        field, value, is_finite = waiting.pop()
+        if is_finite and isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{name}: `{field}` must be a finite number. Received: {value}")
         if isinstance(value, dict):
             if _is_lambda(value) or ("class_name" in value and not is_known(value)):
                 raise InputError(f"{name}: expected {expected}. Received: {_described(value)}")
             if value.get("class_name") != "function":
                 _require_one_meaning(name, value, origins, custom_objects)
-            for field, layers in value.items():
+            if "class_name" in value:
+                is_finite = _has_finite_numbers(value)
+            for field, part in value.items():
                 # Of the encoder, of the decoder: each of them is made before it is compared.
-                is_count = field.endswith("layers") and isinstance(layers, int)
-                if is_count and layers > most_layers:
+                is_count = field.endswith("layers") and isinstance(part, int)
+                if is_count and part > most_layers:
                     raise InputError(
                         f"{name}: `{field}` must be at most {most_layers:,}, for there are no more "
-                        f"weights. Received: {shortened(layers)}"
+                        f"weights. Received: {shortened(part)}"
                     )
-            waiting.extend(value.values())
+                # In a graph of operations infinity is what a mask adds.
+                waiting.append((field, part, is_finite and field != "inbound_nodes"))
         elif isinstance(value, list):
-            waiting.extend(value)
+            waiting.extend((field, part, is_finite) for part in value)
+
+
+def _has_finite_numbers(config):
+    """Whether all numbers of a serialized object must be finite: those of layers must.
+
+    A class of the user's own, and an array, may hold infinity.
+    """
+    is_array = config["class_name"] in KERAS_ARRAYS
+    return not is_array and _origin(config.get("module")) in ("keras", OURS)
 
 
 def _is_lambda(value):

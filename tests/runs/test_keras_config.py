@@ -276,6 +276,24 @@ def test_an_initializer_that_keras_has_not(name):
     )
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_not_finite(value):
+    """Of a layer they make every answer NaN; a class of the user's own may have a use for them."""
+    of_keras = layer("keras.layers", "LayerNormalization", {"epsilon": value})
+    ours = layer("keras_attention.layers.feed_forward", "FeedForward", {"dropout": [1.0, value]})
+    ours["registered_name"] = "keras_attention>FeedForward"
+    inner = layer(None, "Shift", {"inner": of_keras}, "Shift")
+    for found, field in ((of_keras, "epsilon"), (ours, "dropout"), (inner, "epsilon")):
+        with pytest.raises(InputError, match=f"json: `{field}` must be a finite number. Received"):
+            check(found)
+    check(layer(None, "Shift", {"most": value}, "Shift"))
+    node = {"args": [{"class_name": "__keras_tensor__", "config": {}}, value], "kwargs": {}}
+    graph = {**layer("keras.layers", "Dense", {"units": 3}), "inbound_nodes": [node]}
+    array = {"class_name": "__numpy__", "config": {"dtype": "float32", "value": [value]}}
+    check(graph)
+    check(layer("keras.layers", "Dense", {"units": array}))
+
+
 @pytest.mark.parametrize("field", ["num_layers", "num_decoder_layers", "num_encoder_layers"])
 @pytest.mark.parametrize("count", [4, 10**6, 2**31 - 1])
 def test_more_layers_than_there_are_weights(field, count):
