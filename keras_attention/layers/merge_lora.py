@@ -25,19 +25,14 @@ def merge_lora(model):
 
 @contextlib.contextmanager
 def merged_lora(model):
-    """In the block `merge_lora` has been done to a model; after it the adapters are back."""
-    undone = []
-    try:
+    """In the block `merge_lora` has been done to a model; after it the adapters are back.
+
+    So they are where it fails half way, whatever fails.
+    """
+    with contextlib.ExitStack() as undone:
         for layer in _with_adapters(model):
-            kernels = [kernel for kernel, _ in layer.lora_kernels().values()]
-            before = [ops.copy(kernel) for kernel in kernels]
-            undone.append((layer, _merge(layer), kernels, before))
+            undone.callback(_merge(layer))
         yield
-    finally:
-        for layer, adapters, kernels, before in undone:
-            for kernel, value in zip(kernels, before, strict=True):
-                kernel.assign(value)
-            layer.put_in_adapters(adapters)
 
 
 def _with_adapters(model):
@@ -46,6 +41,26 @@ def _with_adapters(model):
 
 
 def _merge(layer):
-    for name, (kernel, _) in layer.lora_kernels().items():
-        kernel.assign(ops.cast(layer.adapted_kernel(name), kernel.dtype))
-    return layer.take_out_adapters()
+    """Merges the adapters of one layer, all or none of them; returns a function that undoes it."""
+    kernels = {name: kernel for name, (kernel, _) in layer.lora_kernels().items()}
+    before = {name: ops.copy(kernel) for name, kernel in kernels.items()}
+    merged = {
+        name: ops.cast(layer.adapted_kernel(name), kernel.dtype) for name, kernel in kernels.items()
+    }
+
+    def assign(values):
+        for name, kernel in kernels.items():
+            kernel.assign(values[name])
+
+    try:
+        assign(merged)
+        adapters = layer.take_out_adapters()
+    except BaseException:
+        assign(before)
+        raise
+
+    def undo():
+        assign(before)
+        layer.put_in_adapters(adapters)
+
+    return undo

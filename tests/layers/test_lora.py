@@ -189,6 +189,72 @@ def test_merging_leaves_the_plain_layer(name):
     layer.enable_lora(RANK)  # once more
 
 
+class Broken(Exception):
+    """What an allocator, or a signal, may raise anywhere."""
+
+
+@pytest.mark.parametrize("call", range(1, 5))
+@pytest.mark.parametrize("merge", [merge_lora, lambda layer: merged_lora(layer).__enter__()])
+def test_merging_that_fails_half_way_leaves_the_layer(merge, call, monkeypatch):
+    """At the first kernel or the last, or when the adapters are taken out."""
+    layer = MultiHeadAttention(2, 4)
+    layer.build((None, None, 8), (None, None, 8))
+    layer.enable_lora(RANK)
+    spread(layer)
+    kernels = [kernel for kernel, _ in layer.lora_kernels().values()]
+    expected, weights = to_numpy(layer(X, Y)), layer.get_weights()
+    trainable = [weight.trainable for weight in layer.weights]
+    calls = 0
+
+    def failing(function):
+        def assign(*args, **kwargs):
+            nonlocal calls
+            calls += 1
+            if calls == call:
+                raise Broken
+            return function(*args, **kwargs)
+
+        return assign
+
+    assert len(kernels) >= 3
+    for kernel in kernels[:3]:
+        monkeypatch.setattr(kernel, "assign", failing(kernel.assign))
+    monkeypatch.setattr(layer, "take_out_adapters", failing(layer.take_out_adapters))
+    with pytest.raises(Broken):
+        merge(layer)
+    monkeypatch.undo()
+    assert layer.lora_enabled
+    assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), weights, strict=True))
+    assert [weight.trainable for weight in layer.weights] == trainable
+    np.testing.assert_array_equal(to_numpy(layer(X, Y)), expected)
+    merge_lora(layer)
+    np.testing.assert_allclose(to_numpy(layer(X, Y)), expected, atol=1e-4)
+
+
+def test_a_later_layer_that_fails_leaves_the_model(monkeypatch):
+    layers = [MultiHeadAttention(2, 4) for _ in range(3)]
+    inputs = keras.Input((None, 8))
+    x = inputs
+    for layer in layers:
+        x = layer(x)
+    model = keras.Model(inputs, x)
+    for layer in layers:
+        layer.enable_lora(RANK)
+        spread(layer)
+    expected, weights = to_numpy(model(X)), model.get_weights()
+
+    def fail():
+        raise Broken
+
+    monkeypatch.setattr(layers[-1], "take_out_adapters", fail)
+    with pytest.raises(Broken), merged_lora(model):
+        raise AssertionError("It was merged.")
+    monkeypatch.undo()
+    assert all(layer.lora_enabled for layer in layers)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), weights, strict=True))
+    np.testing.assert_array_equal(to_numpy(model(X)), expected)
+
+
 def test_a_layer_can_be_made_with_adapters():
     layer = MultiHeadAttention(2, 4, lora_rank=3)
     layer.build((None, None, 8))
