@@ -5,13 +5,15 @@ import functools
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.artifacts.formats import format_of
-from keras_attention.json_file import is_object, is_size, require_fields
+from keras_attention.artifacts.formats import ALL_FORMATS, format_of
+from keras_attention.json_file import is_object, is_size, require_fields, shortened
 from keras_attention.search_options import LATER, METHODS, fields_of_manifest
 from keras_attention.tasks.language_model.step_reader import StepReader
 from keras_attention.tasks.language_model.text_generator import TextGenerator
 from keras_attention.text.tokenizers import load_language_model_tokenizer
 from keras_attention.token_ids import SpecialIds
+
+CACHE = "kv_cache_"  # what the names of caches begin with
 
 
 def artifact_generator(directory, runtime, manifest, seed=0, stops=()):
@@ -67,7 +69,7 @@ def _reader(functions, runtime, manifest):
     shapes = {
         name: (*shape[:2], size, *shape[3:])
         for name, (_, shape) in caches.items()
-        if name.startswith("kv_cache_")
+        if name.startswith(CACHE)
     }
     context = manifest["decoding"]["context"]
     return functools.partial(StepReader, functions, steps["prefill_lengths"], shapes, context)
@@ -100,23 +102,67 @@ def require_language_model_manifest(name, manifest):
         SpecialIds.of(manifest["special_ids"])
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
-    signatures = manifest["signatures"]
-    if "decode" in signatures:
-        steps = {
-            "prefill_lengths": (
-                "a list of positive integers",
-                lambda value: isinstance(value, list) and value and all(map(is_size, value)),
-            ),
-            "cache_length": (
-                "an object of positive integers or null",
-                lambda value: (
-                    is_object(value)
-                    and set(manifest["formats"]) <= value.keys()
-                    and all(size is None or is_size(size) for size in value.values())
-                ),
-            ),
-        }
-        require_fields(manifest["steps"], steps, f"{name}, steps")
+    if "decode" in manifest["signatures"]:
+        _require_steps(name, manifest)
+    for runtime in manifest["formats"]:
+        held = names_of(runtime, manifest)
+        needed = ["ids", "score"]
+        if "decode" in held:
+            needed += [f"prefill_{n}" for n in manifest["steps"]["prefill_lengths"]]
+        absent = [f"`{each}`" for each in needed if each not in held]
+        if absent:
+            raise InputError(
+                f"{name}: `signatures` must hold {' and '.join(absent)} of the format {runtime}. "
+                f"Received: {shortened(held)}"
+            )
+
+
+def _require_steps(name, manifest):
+    """Raises `InputError` unless a manifest says how its artifact reads token by token."""
+    context = manifest["decoding"]["context"]
+
+    def are_lengths(value):
+        is_list = isinstance(value, list) and value
+        return is_list and all(is_size(n) and n <= context for n in value)
+
+    def are_sizes(value):
+        return is_object(value) and all(
+            is_size(value.get(runtime))
+            or (ALL_FORMATS[runtime].resizes and runtime in value and value[runtime] is None)
+            for runtime in manifest["formats"]
+        )
+
+    steps = {
+        "prefill_lengths": (
+            f"a list of integers from 1 to the context of {context:,}",
+            are_lengths,
+        ),
+        "cache_length": (
+            "an object of a positive integer for each format, or of null where caches grow",
+            are_sizes,
+        ),
+    }
+    require_fields(manifest["steps"], steps, f"{name}, steps")
+    inputs = manifest["signatures"]["decode"]["inputs"]
+    caches = {cache: array for cache, array in inputs.items() if cache.startswith(CACHE)}
+    if not caches:
+        raise InputError(
+            f"{name}, decode: `inputs` must hold caches, whose names begin with {CACHE}. "
+            f"Received: {shortened(list(inputs))}"
+        )
+    field = ("an array of float32 of shape (1, heads, positions, width)", _is_cache)
+    require_fields(caches, dict.fromkeys(caches, field), f"{name}, decode")
+
+
+def _is_cache(array):
+    """Whether a pair of a dtype and a shape is that of a cache."""
+    dtype, shape = array
+    return (
+        dtype == "float32"
+        and len(shape) == 4
+        and shape[0] == 1
+        and all(is_size(shape[axis]) for axis in (1, 3))
+    )
 
 
 MANIFEST_FIELDS = {
