@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_attention._validation import InputError, require
 from keras_attention.token_ids import pad
+from keras_attention.visualization.drawn_labels import drawn_labels
 from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
@@ -16,8 +17,9 @@ WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece
 # Of scripts whose languages put no spaces between words: the first and the last letter.
 WITHOUT_SPACES = (
     *(("\u0e00", "\u0eff"), ("\u1000", "\u109f"), ("\u1780", "\u17ff")),  # Thai ... Khmer
-    *(("\u2e80", "\u30ff"), ("\u31f0", "\u9fff"), ("\uf900", "\ufaff")),  # Han and kana
-    ("\U00020000", "\U0003ffff"),
+    *(("\u2e80", "\u312f"), ("\u3190", "\u9fff"), ("\uf900", "\ufaff")),  # Han and kana
+    ("\uff65", "\uff9f"),  # kana of half the width
+    *(("\U0001aff0", "\U0001b16f"), ("\U00020000", "\U0003ffff")),
 )
 _BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's piece of a byte
 KINDS = ("cross", "encoder", "decoder")
@@ -194,6 +196,10 @@ def plot_attention(attentions):
 
     attentions = [attentions] if isinstance(attentions, AttentionMap) else list(attentions)
     require(attentions, "attentions", "at least one", attentions=attentions)
+    attentions = [
+        dataclasses.replace(each, rows=drawn_labels(each.rows), columns=drawn_labels(each.columns))
+        for each in attentions
+    ]
     columns = min(2, len(attentions))
     title, panel_titles = _titles(attentions)
     sizes = np.array([_panel_size(*pair) for pair in zip(attentions, panel_titles, strict=True)])

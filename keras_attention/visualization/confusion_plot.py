@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_attention._validation import require
+from keras_attention.visualization.drawn_labels import drawn_labels
 from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
@@ -45,7 +46,7 @@ def plot_confusion(confusion, names):
         title = f"the {MOST} of {size:,} classes that are confused most often"
         names, size = [names[index] for index in kept], MOST
         confusion, shares = (values[np.ix_(kept, kept)] for values in (confusion, shares))
-    shown = [_cut(name) for name in names]
+    shown = [_cut(name) for name in drawn_labels(names)]
     cell = max(CELL, 0.1 * len(f"{confusion.max():,}") + 0.2)
     margin = 0.085 * max(map(len, shown))
     figure = Figure(

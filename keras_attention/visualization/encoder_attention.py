@@ -8,6 +8,7 @@ from keras_attention.visualization.attention_plot import (
     choose_attention,
     merge_words,
 )
+from keras_attention.visualization.drawn_labels import drawn_labels
 from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
@@ -92,6 +93,7 @@ def plot_attention_grid(layers, words, title=""):
     from matplotlib.figure import Figure
 
     require(len(layers), "layers", "one or more", layers=layers)
+    words, (title,) = drawn_labels(words), drawn_labels([title])
     rows, columns = len(layers), len(layers[0])
     size = float(np.clip(0.16 * len(words), 1.1, 3.0))
     longest = 0.085 * max(map(len, words))

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.training.translation_scores import require_bleu_tokenizer, translation_scores
+from keras_attention.visualization.drawn_labels import drawn_labels
 from keras_attention.visualization.fonts import use_fonts
 from keras_attention.visualization.save_figure import save_figure
 
@@ -111,7 +112,7 @@ def plot_lengths(curves):
             zorder=3,
         )
     legend = axes.legend(axes.get_lines(), [str(index) for index in range(len(curves))])
-    for text, name in zip(legend.get_texts(), curves, strict=True):
+    for text, name in zip(legend.get_texts(), drawn_labels(curves), strict=True):
         # Only now: as a label, a name that begins with "_" would be left out.
         text.set(text=name, parse_math=False)
     axes.set_xlabel("source length (words)")
