@@ -16,6 +16,7 @@ export class GeneratorView {
   constructor(manifest, run, fail, stop) {
     Object.assign(this, { manifest, run, fail, stop, busy: false });
     this.output = $.target.appendChild(element("p"));
+    this.output.dir = "auto";
     $.target.hidden = false;
     $.target.classList.add("continuation");
     $.source.placeholder = "Type the beginning of a text";

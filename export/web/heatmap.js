@@ -24,12 +24,14 @@ export function heatmap({ target, source, weights }) {
   return table;
 }
 
-/** What a cell of the table says, or null for anything else. */
+/** What a cell of the table says, as nodes and strings, or null for anything else. */
 export function describe(cell, { target, source, weights }) {
   const row = cell?.closest?.("tbody tr");
   if (!row || cell.tagName !== "TD") return null;
   const [t, s] = [row.sectionRowIndex, cell.cellIndex - 1];
-  return `${target[t]} ← ${source[s]}: ${weights[t][s].toFixed(2)}`;
+  // Each word runs as its own letters do, and the arrow from right to left whatever they are.
+  const [to, from] = [target[t], source[s]].map((word) => element("bdi", word));
+  return [to, " ← ", from, `: ${weights[t][s].toFixed(2)}`];
 }
 
 function header(word, scope) {

@@ -115,6 +115,6 @@ export class TranslatorView {
 
   pointAt(cell) {
     const words = this.shown && describe(cell, this.shown);
-    if (words) $.hint.textContent = words;
+    if (words) $.hint.replaceChildren(...words);
   }
 }
