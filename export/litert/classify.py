@@ -54,18 +54,24 @@ class Classifier:
 
 
 def main():
-    """One line in, one JSON object a line out."""
+    """One line in, one JSON object a line out; ends with status 1 if one is null."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     classifier = Classifier(sys.argv[1])
+    status = 0
     for number, line in enumerate(input_lines(), start=1):
         text = line
         if classifier.takes_pairs:
             text = tuple(line.split("\t"))
             if len(text) != 2:
-                sys.exit(f"Line {number}: expected two texts with one tab between them.")
+                said = f"Line {number}: expected two texts with one tab between them."
+                print(said, file=sys.stderr)
+                write_line("null")
+                status = 1
+                continue
         (found,) = classifier.classify([text])
         write_line(json.dumps(found, ensure_ascii=False))
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,10 @@
 Needs ai-edge-litert, tokenizers and numpy; neither TensorFlow nor keras_attention.
 """
 
-import sys
-
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from artifact import read_artifact
-from generation import Generation, main
+from generation import Generation, PromptError, main
 
 
 class Steps:
@@ -57,7 +55,9 @@ class Steps:
 
     def decode(self, token):
         if self.position == self.size:
-            sys.exit(f"The caches hold {self.size} tokens: export with a larger --cache-length.")
+            raise PromptError(
+                f"the caches hold {self.size} tokens: export with a larger --cache-length."
+            )
         logits = self.run("decode", np.array([[token]], np.int32))[0, 0]
         self.position += 1
         return logits

@@ -5,9 +5,14 @@ import json
 import sys
 
 import numpy as np
+from artifact import write_text
 from tokenizers import Tokenizer
 
 NEW_TOKENS = 128
+
+
+class PromptError(Exception):
+    """The model cannot go on with a prompt. The program says so, and goes on with the next one."""
 
 
 class Generation:
@@ -34,12 +39,17 @@ class Generation:
 
         The parts of greedy search come token by token. A beam and a sample come in one piece, from
         the graph that holds the whole search.
+
+        Raises:
+            PromptError: if there is nothing to go on with, or no room for it.
         """
         prompt = self.tokenizer.encode(text).ids
         if not prompt:
-            sys.exit("The prompt is empty.")
+            raise PromptError("the prompt is empty.")
         if len(prompt) > self.context:
-            sys.exit(f"{len(prompt)} tokens are more than the model's context of {self.context}.")
+            raise PromptError(
+                f"{len(prompt)} tokens are more than the model's context of {self.context}."
+            )
         limit = min(max_new_tokens, self.context + 1 - len(prompt))
         greedy = self.decoding["method"] == "greedy"
         tokens = (self.greedy if greedy else self.whole)(prompt, limit, seed)
@@ -120,7 +130,9 @@ def cut(parts, stops):
 
 
 def main(description, open_generation):
-    """Goes on with each line of standard input.
+    """Goes on with each line of standard input; ends with status 1 if one has no continuation.
+
+    Such a line is answered by an empty one, or by null, and by a sentence on standard error.
 
     Args:
         description: of the program.
@@ -131,19 +143,36 @@ def main(description, open_generation):
     parser.add_argument("--max-new-tokens", type=int, default=NEW_TOKENS, metavar="N")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each prompt")
     options = parser.parse_args()
+    if options.max_new_tokens < 1:
+        parser.error("--max-new-tokens must be at least 1")
     generation = open_generation(options.artifact)
+    if sys.stdin is None:
+        sys.exit("Standard input is closed: give one text a line.")
+    status = 0
     for seed, line in enumerate(sys.stdin.buffer):
-        prompt = line.decode().removesuffix("\n")
-        parts = generation.stream(prompt, options.max_new_tokens, seed)
-        if options.json:
-            write(json.dumps({"text": "".join(parts)}, ensure_ascii=False) + "\n")
-            continue
-        for part in parts:
-            write(part)
-        write("\n")
+        try:
+            parts = generation.stream(prompt_of(line), options.max_new_tokens, seed)
+            if options.json:
+                parts = [to_json({"text": "".join(parts)})]
+            for part in parts:
+                write_text(part)
+        except PromptError as error:
+            print(f"Line {seed + 1}: {error}", file=sys.stderr)
+            status = 1
+            if options.json:
+                write_text(to_json({"text": None}))
+        write_text("\n")
+    sys.exit(status)
 
 
-def write(text):
-    """Text on standard output, at once."""
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+def prompt_of(line):
+    """The text of a line, bytes."""
+    try:
+        return line.decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise PromptError("it is not UTF-8 text.") from error
+
+
+def to_json(value):
+    """One line of JSON."""
+    return json.dumps(value, ensure_ascii=False)

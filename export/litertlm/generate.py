@@ -46,7 +46,7 @@ def answered(engine, prompt, limit):
 
 
 def main():
-    """One line in, its continuation out."""
+    """One line in, its continuation out; ends with status 1 if one has none."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("artifact")
     parser.add_argument("--max-new-tokens", type=int, default=128, metavar="N")
@@ -56,15 +56,32 @@ def main():
     path = str(checked(options.artifact))
     backend = litert_lm.Backend.CPU(thread_count=2)
     write = answered if options.chat else plain
+    status = 0
     with litert_lm.Engine(path, backend=backend, cache_dir=":nocache") as engine:
-        for line in sys.stdin.buffer:
-            parts = write(engine, line.decode().removesuffix("\n"), options.max_new_tokens)
-            if options.json:
+        for number, line in enumerate(sys.stdin.buffer, start=1):
+            prompt, fault = prompt_of(line)
+            if fault:
+                print(f"Line {number}: {fault}", file=sys.stderr)
+                status = 1
+            parts = [] if fault else write(engine, prompt, options.max_new_tokens)
+            if options.json and fault:
+                parts = [json.dumps({"text": None})]
+            elif options.json:
                 parts = [json.dumps({"text": "".join(parts)}, ensure_ascii=False)]
             for part in parts:
                 sys.stdout.buffer.write(part.encode())
                 sys.stdout.buffer.flush()
             sys.stdout.buffer.write(b"\n")
+    sys.exit(status)
+
+
+def prompt_of(line):
+    """The text of a line, bytes, and what is wrong with it, or None."""
+    try:
+        prompt = line.decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        return None, "it is not UTF-8 text."
+    return prompt, None if prompt else "the prompt is empty."
 
 
 if __name__ == "__main__":

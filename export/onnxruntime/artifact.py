@@ -99,8 +99,13 @@ def _lines(data, name):
 
 def write_line(text):
     """Writes one line of UTF-8 on standard output; ends the program where that cannot be."""
+    write_text(text + "\n")
+
+
+def write_text(text):
+    """Writes UTF-8 on standard output, at once; ends the program where that cannot be."""
     try:
-        sys.stdout.buffer.write((text + "\n").encode())
+        sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
     except (OSError, AttributeError) as error:
         if sys.stdout is not None:  # or Python would try again, and say so, when it ends

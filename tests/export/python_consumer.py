@@ -30,7 +30,9 @@ class PythonConsumer:
         """Status, lines of standard output, standard error."""
         run = subprocess.run(
             [self.python, EXPORT / self.name / script, artifact, *options],
-            input="".join(f"{line}\n" for line in lines).encode(),
+            input=b"".join(
+                (line.encode() if isinstance(line, str) else line) + b"\n" for line in lines
+            ),
             capture_output=True,
             cwd=self.directory,
             timeout=300,

@@ -58,6 +58,33 @@ def test_samples(consumer, once):
     assert found == load(artifact, "onnx").generate(LINES, COUNT)
 
 
+FAULTS = [("", "the prompt is empty."), (b"caf\xe9", "it is not UTF-8 text.")]
+
+
+def test_a_prompt_without_an_answer(consumer, artifact, expected):
+    """The others are answered: a program that reads the lines knows which is which."""
+    lines = [FAULTS[0][0], LINES[0], FAULTS[1][0], LINES[1]]
+    status, found, error = consumer.run("generate.py", artifact, lines, *OPTIONS)
+    assert status == 1
+    assert texts(found) == [None, expected[0], None, expected[1]]
+    said = [line for line in error.splitlines() if line.startswith("Line ")]
+    assert said == [f"Line {n}: {fault}" for n, (_, fault) in zip((1, 3), FAULTS, strict=True)]
+    assert "Traceback" not in error
+    shown = ("--max-new-tokens", str(COUNT))
+    status, found, _ = consumer.run("generate.py", artifact, ["", LINES[0]], *shown)
+    assert status == 1 and "\n".join(found) == "\n" + expected[0]
+
+
+def test_a_reader_that_has_gone(consumer, artifact):
+    code = f"python {EXPORT / consumer.name / 'generate.py'} {artifact} | head -c 1"
+    code = f"set -o pipefail; {code.replace('python', str(consumer.python), 1)}"
+    given = "".join(f"{line}\n" for line in LINES).encode()
+    done = subprocess.run(["bash", "-c", code], input=given, capture_output=True, timeout=300)
+    assert done.returncode == 1
+    assert done.stderr.endswith(b"Standard output cannot be written: Broken pipe.\n")
+    assert b"Traceback" not in done.stderr
+
+
 def test_another_kind_is_refused(consumer, classifier_artifact_directory):
     status, found, error = consumer.run("generate.py", classifier_artifact_directory, ["text"])
     assert (status, found) == (1, [])
@@ -116,3 +143,8 @@ def test_litert_lm(once):
     consumer = PythonConsumer("litertlm", directory)
     expected = load(artifact, "tflite").generate(PROMPTS, COUNT)
     assert texts(consumer("generate.py", artifact, PROMPTS, *OPTIONS)) == expected
+    lines = ["", PROMPTS[0], FAULTS[1][0]]
+    status, found, error = consumer.run("generate.py", artifact, lines, *OPTIONS)
+    assert (status, texts(found)) == (1, [None, expected[0], None])
+    said = [line for line in error.splitlines() if line.startswith("Line ")]
+    assert said == ["Line 1: the prompt is empty.", "Line 3: it is not UTF-8 text."]

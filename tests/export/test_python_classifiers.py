@@ -55,9 +55,10 @@ def test_it_gives_what_a_head_means(consumer, tmp_path, head):
 @pytest.mark.parametrize("line", ["no tab", "one\ttab\ttoo many"])
 def test_a_pair_is_two_texts(consumer, pair_classifier_artifact_directory, line):
     artifact = pair_classifier_artifact_directory
-    status, found, error = consumer.run("classify.py", artifact, ["one\ttwo", line])
-    assert (status, len(found)) == (1, 1)
+    status, found, error = consumer.run("classify.py", artifact, ["one\ttwo", line, "one\ttwo"])
+    assert status == 1 and found[1] == "null" and found[0] == found[2] != "null"
     assert error.endswith("Line 2: expected two texts with one tab between them.\n")
+    assert error.count("Line ") == 1
 
 
 def test_the_kinds_are_told_apart(consumer, artifact_directory, classifier_artifact_directory):
