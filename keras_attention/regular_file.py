@@ -73,7 +73,7 @@ def require_dense(paths):
         if held >= enough:
             return
     raise OSError(
-        errno.EFBIG, f"its files seem to have {total:,} bytes, of which the disk holds {held:,}"
+        errno.EFBIG, f"{total:,} bytes seem to be there, of which the disk holds {held:,}"
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention import regular_file
 from keras_attention._validation import InputError
+from keras_attention.checkpoints.safetensors_file import open_tensors
 from keras_attention.digests import verify_entries
 from keras_attention.files import read_file, require_file
 from keras_attention.json_file import DEEPEST, read_json_list, read_json_object
@@ -73,7 +74,7 @@ def holes(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"x" * 4096])
 def test_a_terabyte_of_holes_is_not_read(tmp_path, holes, data):
     paths = [sparse(tmp_path / name, 1 << 40, data) for name in "ab"]
-    with pytest.raises(OSError, match=r"its files seem to have 2,199,023,255,552 bytes, of whi"):
+    with pytest.raises(OSError, match=r"2,199,023,255,552 bytes seem to be there, of whi"):
         require_dense(paths)
 
 
@@ -95,8 +96,22 @@ def test_a_file_that_is_large_and_there_is_read(tmp_path, monkeypatch):
 def test_a_manifest_of_holes_ends_in_a_sentence(tmp_path, holes):
     sparse(tmp_path / "model.onnx", 1 << 40)
     entries = {"model.onnx": {"sha256": "0" * 64, "bytes": 1 << 40}}
-    with pytest.raises(InputError, match="is not read: its files seem to have 1,099,511,627,776"):
+    with pytest.raises(InputError, match="is not read: 1,099,511,627,776 bytes seem to be there"):
         verify_entries(tmp_path, entries, "its manifest says")
+
+
+def test_a_published_file_of_holes_ends_in_a_sentence(tmp_path, holes):
+    """A header that describes what is not there, and no more."""
+    size = 1 << 38
+    entry = {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}
+    header = json.dumps({"weight": entry}).encode()
+    path = tmp_path / "model.safetensors"
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + size)
+    said = "model.safetensors cannot be read: .* bytes seem to be there, of which the disk holds"
+    with pytest.raises(InputError, match=said), open_tensors(path):
+        raise AssertionError("It was opened.")
 
 
 def test_what_has_another_size_is_named_with_what_was_changed(tmp_path):

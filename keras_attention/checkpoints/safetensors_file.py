@@ -8,7 +8,7 @@ import numpy as np
 from keras_attention._validation import InputError, one_line
 from keras_attention.files import write_atomically
 from keras_attention.json_file import read_json_object, shortened
-from keras_attention.regular_file import require_regular
+from keras_attention.regular_file import require_dense, require_regular
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 WEIGHTS = "model.safetensors"
@@ -114,6 +114,7 @@ def _open(path):
 
     try:
         require_regular(path)
+        require_dense([path])
         with safe_open(str(path), framework="numpy") as file:
             yield file
     except OSError as error:
