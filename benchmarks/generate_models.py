@@ -8,7 +8,7 @@ from benchmarks.generate_programs import PREFILL_LENGTHS, PUBLISHED, TOKENS
 VOCABULARY = 1000  # tokens of a preset that has no size of its own
 
 
-def prepare(preset, folder, length, names):
+def prepare(preset, folder, length, names, sizes):
     """Writes a model of a preset's shape as our formats, as HuggingFace's files and as CTranslate2.
 
     Args:
@@ -16,17 +16,18 @@ def prepare(preset, folder, length, names):
         folder: path.
         length: tokens of a prompt and what follows it.
         names: the programs; what none of them reads is left out.
+        sizes: dict of arguments of the model in the place of the preset's.
     """
+    import keras
+
     from keras_attention.models.language_model_families import LANGUAGE_MODEL_FAMILIES
     from keras_attention.tasks.language_model.step_functions import cache_shapes
-
-    import keras
 
     [family] = [cls for cls in LANGUAGE_MODEL_FAMILIES.values() if preset in cls.presets]
     keras.utils.set_random_seed(0)
     known = "vocabulary_size" in family.presets[preset]
-    size = {} if known else {"vocabulary_size": VOCABULARY}
-    model = family.from_preset(preset, dropout=0.0, **size)
+    sizes = {**({} if known else {"vocabulary_size": VOCABULARY}), **sizes}
+    model = family.from_preset(preset, dropout=0.0, **sizes)
     folder.mkdir(parents=True, exist_ok=True)
     capacity = -(-length // PREFILL_LENGTHS[0]) * PREFILL_LENGTHS[0]
     (folder / TOKENS).write_text(json.dumps([f"<{i}>" for i in range(model.vocabulary_size)]))
@@ -34,8 +35,11 @@ def prepare(preset, folder, length, names):
         _write_published(model, folder / PUBLISHED)
     if any(name.startswith("CTranslate2") for name in names):
         _write_ctranslate2(model, folder / "ctranslate2")
-    _write_formats(model, folder, capacity, names)
+    # The longer part of a prompt may be more than what there is room for.
+    lengths = [n for n in PREFILL_LENGTHS if n <= capacity]
+    _write_formats(model, folder, capacity, lengths, names)
     shape = {
+        "prefill_lengths": lengths,
         "vocabulary_size": model.vocabulary_size,
         "context": model.max_sequence_length,
         "capacity": capacity,
@@ -58,15 +62,15 @@ def _write_ctranslate2(model, folder):
     write_ctranslate2_language_model(model, pieces, folder)
 
 
-def _write_formats(model, folder, capacity, names):
+def _write_formats(model, folder, capacity, lengths, names):
     from keras_attention.artifacts import onnx, saved_model, tflite
     from keras_attention.search_options import GREEDY
     from keras_attention.tasks.graph import Graph
     from keras_attention.tasks.language_model.graph_functions import ids_function
     from keras_attention.tasks.language_model.step_functions import step_functions
 
-    steps = step_functions(model, PREFILL_LENGTHS, capacity)
-    free = step_functions(model, PREFILL_LENGTHS, None)
+    steps = step_functions(model, lengths, capacity)
+    free = step_functions(model, lengths, None)
     graph = Graph(ids_function(model, GREEDY), None, {}, {}, {}, steps, free)
     written = folder / "saved_model" / "1"
     saved_model.write(written, model, graph)

@@ -1,9 +1,10 @@
 """The programs of generate_speed.py, each run in a process of its own: token ids in, ids out.
 
-python benchmarks/generate_programs.py --prepare PRESET FOLDER LENGTH PROGRAM ...
+python benchmarks/generate_programs.py --prepare PRESET SIZES FOLDER LENGTH PROGRAM ...
 python benchmarks/generate_programs.py PROGRAM FOLDER THREADS
 
-The second reads a line of JSON for each request, and writes one.
+SIZES is a JSON object of what the model has in the place of the preset's. The second reads a line
+of JSON for each request, and writes one.
 """
 
 import functools
@@ -19,8 +20,6 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import benchmarks  # noqa: F401 (its environment; a program may be run alone)
 
 PREFILL_LENGTHS = (16, 128)
 PUBLISHED, TOKENS = "published", "tokens.json"
@@ -46,7 +45,7 @@ def artifact_steps(kind, precision, folder, threads):
     size = None if kind == "onnx" else shape["capacity"]
     shapes = {name: (*s[:2], size, s[3]) for name, s in shape["caches"].items()}
     functions = _signatures(kind, precision, folder, threads)
-    reader = StepReader(functions, PREFILL_LENGTHS, shapes, shape["context"])
+    reader = StepReader(functions, shape["prefill_lengths"], shapes, shape["context"])
 
     def generate(prompts, new_tokens):
         logits, found = reader.start(prompts[0].tolist()), []
@@ -64,7 +63,8 @@ def _signatures(kind, precision, folder, threads):
 
     files = {"saved_model": "saved_model/1", "tflite": f"{precision}/model.tflite"}
     path = folder / files.get(kind, f"{precision}/model.onnx")
-    names = ["ids", *(f"prefill_{n}" for n in PREFILL_LENGTHS), "decode"]
+    lengths = _shape(folder)["prefill_lengths"]
+    names = ["ids", *(f"prefill_{n}" for n in lengths), "decode"]
     options = {} if kind == "saved_model" else {"num_threads": threads}
     module = importlib.import_module(f"keras_attention.artifacts.{kind}")
     return module.signatures(path, names, **options)
@@ -241,8 +241,8 @@ def main():
     if sys.argv[1] == "--prepare":
         from benchmarks.generate_models import prepare
 
-        shape, folder, length, *names = sys.argv[2:]
-        prepare(shape, Path(folder), int(length), names)
+        shape, sizes, folder, length, *names = sys.argv[2:]
+        prepare(shape, Path(folder), int(length), names, json.loads(sizes))
     else:
         name, folder, threads = sys.argv[1:]
         serve(name, Path(folder), int(threads))

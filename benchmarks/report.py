@@ -14,6 +14,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ REPORT = ROOT / "benchmarks" / "report.json"
 RESULTS = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- made by benchmarks/report.py: begin -->", "<!-- end -->"
 PACKAGES = ("tensorflow", "keras", "keras-hub", "ctranslate2", "onnxruntime", "ai-edge-litert")
-SENTENCES = 500  # of the built-in corpus, to decode
+SENTENCES = 500  # of the built-in corpus, to decode and to train on
 
 # What is run: a name, which is the title of its table, and the command.
 BENCHMARKS = {
@@ -48,16 +49,25 @@ BENCHMARKS = {
         *("--vocabulary-size", "8000", "--loss", "stock"),
     ],
     "Training step, real texts": ["real_corpora.py", "--corpora", "multi30k", "ag_news"],
-    "Additive attention": ["additive_attention.py", "--rounds", "3"],
+    "Training step, language model": [
+        *("language_model_training.py", "SOURCE", "--steps", "60", "--rounds", "3"),
+    ],
+    "Additive attention": ["additive_attention.py", "--rounds", "2"],
     "Cost of large inputs": ["bounded_cost.py"],
     "BERT": ["bert.py", "--rounds", "3"],
     "Decoding": [
         *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),
         *("--formats", "TFLite", "--model", "RUN", "--source", "SOURCE"),
     ],
+    "Generating text": [
+        *("generate_speed.py", "--shapes", "llama-tiny", "--rounds", "3"),
+        *("--prompt", "64", "--new-tokens", "32", "--programs", "ONNX float32", "TFLite float32"),
+        *("SavedModel float32", "ONNX int8", "KerasHub float32", "CTranslate2 float32"),
+        "CTranslate2 int8",
+    ],
     "Export": ["export_time.py"],
     "Serving under load": ["serving_load.py", "--requests", "600"],
-    "Environment": ["environment.py", "--rounds", "2", "--steps", "10"],
+    "Environment": ["environment.py", "--rounds", "1", "--steps", "10"],
     "Snapshots": ["snapshot_cost.py"],
 }
 
@@ -92,17 +102,17 @@ def versions():
 def run(name, model, folder):
     """The figures of one benchmark: seconds, exit status and rows; None if it cannot be run."""
     script, *options = BENCHMARKS[name]
-    if "RUN" in options:
-        if model is None or not Path(model).is_dir():
-            print(f"{name}: left out, for there is no run at {model}.", flush=True)
-            return None
-        source = folder / "source.txt"
+    if "RUN" in options and (model is None or not Path(model).is_dir()):
+        print(f"{name}: left out, for there is no run at {model}.", flush=True)
+        return None
+    source = folder / "source.txt"
+    if "SOURCE" in options:
         source.write_text("".join(f"{line}\n" for line in _phrases()), encoding="utf-8")
-        options = [{"RUN": str(model), "SOURCE": str(source)}.get(o, o) for o in options]
+    options = [{"RUN": str(model), "SOURCE": str(source)}.get(o, o) for o in options]
     output = folder / "figures.json"
     output.unlink(missing_ok=True)
     command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(output)]
-    print(f"\n{name}: {' '.join([script, *options])}", flush=True)
+    print(f"\n{name}: {shlex.join([script, *options])}", flush=True)
     started = time.time()
     status = subprocess.run(command, check=False).returncode
     rows = json.loads(output.read_text(encoding="utf-8")) if output.exists() else []
@@ -204,7 +214,7 @@ def main():
             if measured["exit_status"]:
                 failed.append(name)
             if measured["rows"]:  # one that broke off gives none
-                found[name] = {"command": " ".join(BENCHMARKS[name]), **measured}
+                found[name] = {"command": shlex.join(BENCHMARKS[name]), **measured}
                 write_report(found)
     print(f"\nwrote {REPORT}" + (f"; these failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
