@@ -62,6 +62,7 @@ def fit(
         first_epoch, first_step = snapshots.restore(model, next(batches.epochs()))
         if snapshots.step:
             run.say(f"resumed at step {snapshots.step}")
+        _require_enough(run, first_epoch + bool(first_step), snapshots.step)
         model.stop_training = decide(
             lambda: run.go_on(first_epoch, first_step, model.stop_training, selection)
         )
@@ -94,6 +95,22 @@ def fit(
     if rate.sentence():
         run.say(rate.sentence())
     run.say(f"Trained in {duration(time.time() - started)}; the run is in {run.output}.")
+
+
+def _require_enough(run, epochs, steps):
+    """Raises `InputError` where a training is to be shorter than what it has begun.
+
+    Args:
+        epochs, steps: how many it has begun.
+    """
+    name, begun = "epochs", epochs
+    if getattr(run.config, "steps", None) is not None:
+        name, begun = "steps", steps
+    asked = getattr(run.config, name)
+    if asked < begun:
+        raise InputError(
+            f"`{name}` must be {begun} or more: so many has {run.output} begun. Received: {asked}"
+        )
 
 
 def _fit(run, model, batches, valid_batches, first_epoch, first_step, callbacks):

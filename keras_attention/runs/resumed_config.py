@@ -38,11 +38,6 @@ def resumed_config(config, asked, output, is_finished=False):
             f"{output} was begun with {', '.join(told)}; a training that goes on cannot change "
             "that. Leave it out, or give another path."
         )
-    if "steps" in changed and changed["steps"] % config.steps_per_epoch:
-        raise InputError(
-            f"`steps` must be a multiple of {config.steps_per_epoch}, the updates from one "
-            f"validation of {output} to the next. Received: steps={changed['steps']}"
-        )
     values = {**config.to_dict(), **changed}
     for name, value in changed.items():
         if isinstance(value, dict):
@@ -84,8 +79,8 @@ def _differs(config, name, value, data):
 def _may_change(config, name, value):
     if name == "dropout":  # a layer that drops nothing has no state, and so another snapshot
         return bool(value and config.dropout)
-    if name == "steps":  # else an epoch would become another thing, or one has been cut short
-        return config.steps is not None and config.steps % config.steps_per_epoch == 0
+    if name == "steps":  # else an epoch would become another thing
+        return config.steps is not None
     if name == "teacher":  # it may have moved; a run without one does not get one
         return config.teacher is not None
     if name == "distillation_weights":  # a projection of hidden states is part of a snapshot

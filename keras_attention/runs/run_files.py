@@ -17,6 +17,7 @@ from keras_attention.output_lock import INSIDE, is_lock
 _OWN = (
     r"(config|digests|data|corpus|scores)\.json|model\.keras|history\.csv|confusion\.png",
     r"snapshots/(step-\d+|averaging/epoch-\d+|best/best(-\d+)?)\.safetensors|snapshots/config\.json",
+    r"snapshots/tokens/(train|valid)/(tokens\.bin|documents\.bin|(tokens|digests)\.json)",
     r"logs/(.*/)?events\.out\.tfevents\.[^/]*",
 )
 

@@ -239,11 +239,6 @@ class TrainingRun:
     def go_on(self, epoch, step, is_stopped, selection):
         """Prepares the directory for training on from a step; whether training is over."""
         epochs = self.config.epochs
-        if epoch + bool(step) > epochs:
-            raise InputError(
-                f"`epochs` must be {epoch + bool(step)} or more: so many has {self.output} begun. "
-                f"Received: {epochs}"
-            )
         remove_half_written(self.output)
         if selection is not None:
             selection.forget_from(epoch)

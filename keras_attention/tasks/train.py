@@ -109,7 +109,7 @@ def _train(task, run, custom_objects):
     if run.config.jit_compile:
         # XLA compiles the validation step for each of its shapes, which takes longer than padding.
         valid_batches = valid_batches.with_max_buckets(task.xla_valid_shapes)
-    run.start(tokenizer, None if rows.corpus is None else rows.corpus.save)
+    run.start(tokenizer, rows.save)
     plan = task.plan(run, student, tokenizer, rows, batches, valid_batches)
     fit(
         run,

@@ -19,6 +19,11 @@ class Rows:
     count: int
     corpus: object = None
 
+    @property
+    def save(self):
+        """Function of the path of a run that writes what else is known of the rows, or None."""
+        return None if self.corpus is None else self.corpus.save
+
 
 @dataclasses.dataclass
 class Initial:

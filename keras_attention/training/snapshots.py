@@ -126,7 +126,8 @@ class Snapshots(keras.callbacks.Callback):
         run: name of the training, which its snapshots hold. Those of another are skipped.
         interruption: a `PreemptionHandler`. When it has recorded a signal, the callback takes a
             last snapshot at the end of the step and raises `TrainingInterrupted`.
-        total_steps: number of updates of the whole training, where its last epoch is shorter.
+        total_steps: number of updates of the whole training, where its last epoch is shorter. With
+            a larger one that epoch goes on.
 
     Attributes:
         step: number of updates so far.
@@ -167,6 +168,7 @@ class Snapshots(keras.callbacks.Callback):
         self._noted = None  # the last snapshot's position and further arrays
         self._begins = False
         self._batch = None
+        self._metrics = {}  # of an epoch that is shorter, when its last update has come
 
     def restore(self, model, batch=None):
         """Restores `model` from the newest snapshot that is whole: see `restore_latest`.
@@ -238,7 +240,10 @@ class Snapshots(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         if not self._place(self.step)[1]:
-            return  # the epoch's end is to come: its scores are part of what has happened
+            # The epoch's end is to come: its scores are part of what has happened. A shorter epoch
+            # goes on where training is given more updates; validation makes metrics its own.
+            self._metrics = self._metrics_so_far() if self.step % self.steps_per_epoch else {}
+            return
         if self._is_interrupted():
             self._stop(self._save())
         elif self.every_steps and self.step % self.every_steps == 0:
@@ -263,15 +268,17 @@ class Snapshots(keras.callbacks.Callback):
             self.interruption.signal,
         )
 
+    def _metrics_so_far(self):
+        """What metrics have seen of the epoch. All workers read it: it is a sum over them."""
+        variables = enumerate(self.model.metrics_variables)
+        return {f"metric/{i:04d}": np.array(variable.numpy()) for i, variable in variables}
+
     def _save(self):
         epoch, step_in_epoch = self._place(self.step)
         position = {"step": self.step, "epoch": epoch, "step_in_epoch": step_in_epoch}
         if self.run is not None:
             position["run"] = self.run
-        extra = {}
-        if step_in_epoch:  # read by all workers, because it is a sum over them
-            for i, variable in enumerate(self.model.metrics_variables):
-                extra[f"metric/{i:04d}"] = np.array(variable.numpy())
+        extra = self._metrics_so_far() if step_in_epoch else dict(self._metrics)
         position["stopped"] = bool(self.model.stop_training)
         position["callbacks"] = []
         for i, callback in enumerate(self.state_of):

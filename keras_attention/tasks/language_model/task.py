@@ -1,6 +1,5 @@
 """The task of language models: texts that go on."""
 
-import contextlib
 import dataclasses
 import time
 
@@ -50,9 +49,11 @@ class LanguageModelTask(LanguageModelArtifacts):
 
     def read_data(self, config, run):
         from keras_attention.tasks.language_model.training_documents import load_texts
+        from keras_attention.tasks.language_model.training_tokens import TrainingTokens
 
         train, valid = load_texts(config, run.say)
-        return _TokenRows(train, valid, count=None)
+        tokens = TrainingTokens({"train": train, "valid": valid}, run)
+        return _TokenRows(train, valid, count=None, tokens=tokens)
 
     def read_initial(self, config, custom_objects=None):
         from keras_attention.tasks.language_model.initial_language_model import initial_model
@@ -80,10 +81,9 @@ class LanguageModelTask(LanguageModelArtifacts):
             make_batches,
             make_valid_batches,
         )
-        from keras_attention.tasks.language_model.training_documents import encoded
 
-        rows.streams = [encoded(t, tokenizer, rows.files) for t in (rows.train, rows.valid)]
-        train, valid = rows.streams
+        rows.tokens.encode(tokenizer)
+        train, valid = rows.tokens.streams
         return make_batches(config, train), make_valid_batches(config, valid)
 
     def make_model(self, config, tokenizer, initial):
@@ -101,7 +101,7 @@ class LanguageModelTask(LanguageModelArtifacts):
         from keras_attention.tasks.language_model.training_documents import scored_bytes
         from keras_attention.training import BestCheckpoint
 
-        config, (train, valid) = run.config, rows.streams
+        config, (train, valid) = run.config, rows.tokens.streams
         generator = self.wrap(model, tokenizer, config.to_dict())
         prompt = config.sample_prompt
         if prompt is None:
@@ -262,9 +262,11 @@ def refuse_source_options(path, options):
 class _TokenRows(Rows):
     """The texts of a training, and their tokens as soon as there is a tokenizer."""
 
-    streams: list = ()  # `TokenStream`s of training and of validation
-    # Large ones are read from files that are gone when this is.
-    files: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack)
+    tokens: object = None  # `TrainingTokens`
+
+    @property
+    def save(self):
+        return self.tokens.keep
 
 
 @dataclasses.dataclass

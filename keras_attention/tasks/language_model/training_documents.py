@@ -123,15 +123,19 @@ def texts_to_learn_from(texts):
 def token_stream(texts, tokenizer):
     """The tokens of `Texts` while the block runs: a `TokenStream`, of large ones in a file."""
     with contextlib.ExitStack() as stack:
-        yield encoded(texts, tokenizer, stack)
+        yield encoded(texts, tokenizer, stack)[0]
 
 
 def encoded(texts, tokenizer, stack):
-    """The tokens of `Texts`: a `TokenStream`, of large ones in a file that goes with `stack`.
+    """The tokens of `Texts`, of large ones in a file that goes with `stack`.
+
+    Returns:
+        A `TokenStream`, and the folder of its files; None of one that is in memory.
 
     Raises:
         InputError: if no token has one before it to be predicted from.
     """
+    directory = None
     if _is_large(texts):
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras-attention-"))
         stream = TokenStream.write(directory, texts.parts(), tokenizer)
@@ -139,7 +143,7 @@ def encoded(texts, tokenizer, stack):
         stream = TokenStream.of(texts.parts(), tokenizer)
     if stream.tokens <= stream.documents:
         raise InputError("The texts hold no token that could be predicted from one before it.")
-    return stream
+    return stream, directory
 
 
 def _is_large(texts):

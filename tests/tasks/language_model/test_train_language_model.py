@@ -149,6 +149,29 @@ def test_a_finished_run_takes_more_steps(text_folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_shorter_last_round_goes_on_with_more_steps(text_folder, tmp_path):
+    """As if all had been asked for at once, at a learning rate that does not depend on that."""
+    options = dict(steps_per_epoch=4, final_rate_share=1.0)
+    small_run(text_folder, tmp_path / "at once", steps=13, **options)
+    run = tmp_path / "run"
+    small_run(text_folder, run, steps=10, **options)
+    assert len(history(run)) == 3
+    small_run(text_folder, run, steps=13, **options)
+    found, expected = (
+        read_snapshot(snapshot_paths(path / "snapshots")[-1])
+        for path in (run, tmp_path / "at once")
+    )
+    assert found[1]["step"] == expected[1]["step"] == 13
+    assert set(found[0]) == set(expected[0])
+    for name, array in expected[0].items():
+        np.testing.assert_array_equal(found[0][name], array, err_msg=name)
+    rows, wanted = history(run), history(tmp_path / "at once")
+    assert len(rows) == 4 and rows == wanted
+    (run / "model.keras").unlink()  # as if it had been killed before the end
+    with pytest.raises(InputError, match="`steps` must be 13 or more: so many has .*run begun"):
+        small_run(text_folder, run, steps=6, **options)
+
+
 def test_two_workers_are_as_one(text_folder, tmp_path):
     given = [
         *("train", "language-model", "--train", text_folder / "text.txt", "--preset", "nano"),
