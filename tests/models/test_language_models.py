@@ -60,15 +60,57 @@ def test_a_token_changes_nothing_before_it(name, ids, data):
     assert np.abs(after[place] - before[place]).max() > 1e-4
 
 
+def moved(model, ids, place, other):
+    """The positions whose logits change when the token at `place` does."""
+    changed = [*ids[:place], (ids[place] + other) % V, *ids[place + 1 :]]
+    difference = np.abs(logits(model, changed) - logits(model, ids)).max(axis=1)
+    return np.flatnonzero(difference > 1e-6)
+
+
+# One layer that sees so many tokens
+BANDED = {
+    "GPT": dict(attention_types=("local",), tie_weights=False),
+    "Llama": {},
+}
+
+
+def banded(name, window):
+    """Made once."""
+    key = name, window
+    if key not in MADE:
+        MADE[key] = make(name, num_layers=1, sliding_window=window, **BANDED[name])
+    return MADE[key]
+
+
+@pytest.mark.parametrize("name", BANDED)
 @pytest.mark.parametrize("window", [1, 3])
-def test_one_banded_layer_sees_w_tokens(window):
-    model = make(
-        "GPT", num_layers=1, attention_types=("local",), sliding_window=window, tie_weights=False
-    )
+def test_one_banded_layer_sees_w_tokens(name, window):
     ids = np.random.default_rng(0).integers(0, V, 12).tolist()
-    changed = [*ids[:4], (ids[4] + 1) % V, *ids[5:]]
-    moved = np.abs(logits(model, changed) - logits(model, ids)).max(axis=1) > 1e-6
-    np.testing.assert_array_equal(np.flatnonzero(moved), np.arange(4, 4 + window))
+    found = moved(banded(name, window), ids, place=4, other=1)
+    np.testing.assert_array_equal(found, np.arange(4, 4 + window))
+
+
+@pytest.mark.parametrize("name", BANDED)
+@settings(max_examples=examples(6))
+@given(
+    window=st.sampled_from([1, 2, 5]),
+    ids=st.lists(st.integers(0, V - 1), min_size=1, max_size=CONTEXT),
+    data=st.data(),
+)
+def test_one_banded_layer_sees_no_more_than_w_tokens(name, window, ids, data):
+    place = data.draw(st.integers(0, len(ids) - 1), "place")
+    found = moved(banded(name, window), ids, place, data.draw(st.integers(1, V - 1), "other"))
+    assert found.min() == place and found.max() < place + window
+
+
+@settings(max_examples=examples(4))
+@given(place=st.integers(0, CONTEXT - 1), other=st.integers(1, V - 1))
+def test_banded_layers_see_w_tokens_further_each(place, other):
+    model = made("Llama, window")
+    assert [block.self_attention.sliding_window for block in model.blocks] == [3, 3, 3]
+    ids = np.random.default_rng(place).integers(0, V, CONTEXT).tolist()
+    found = moved(model, ids, place, other)
+    assert found.min() == place and found.max() <= place + 3 * (3 - 1)
 
 
 @every_model
@@ -141,31 +183,48 @@ def test_banded_layers_keep_w_positions():
 
 
 @every_model
-def test_reading_into_a_cache_of_fixed_size(name):
+@settings(max_examples=examples(4))
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+    capacity=st.integers(CONTEXT, CONTEXT + 4),
+)
+def test_reading_into_a_cache_of_fixed_size(name, sizes, seed, capacity):
     """What the signatures for prefill and decode do: pieces of a prompt, then single tokens."""
     model = made(name)
-    ids = np.random.default_rng(1).integers(0, V, (2, 11)).astype("int32")
+    ids = np.random.default_rng(seed).integers(0, V, (2, CONTEXT)).astype("int32")
     expected = to_numpy(model({"token_ids": ids}))
-    cache = model.empty_cache(2, CONTEXT)
-    assert cache[0]["key"].shape == (2, model.num_key_value_heads, CONTEXT, model.key_dim)
+    cache = model.empty_cache(2, capacity)
+    assert cache[0]["key"].shape == (2, model.num_key_value_heads, capacity, model.key_dim)
     found, place = [], 0
-    for size in (4, 3):
+    for size in sizes:
+        size = min(size, CONTEXT - 2 - place)
+        if size < 2:  # one token is decoded
+            break
         slots = cache_slots(cache[0], place, length=size)
         features, cache = model.read(ids[:, place : place + size], cache, slots)
         found.append(to_numpy(model.project(features)))
         place += size
-    for place in range(7, 11):
-        features, cache = model.read(ids[:, place], cache, cache_slots(cache[0], place))
+    for last in range(place, min(place + 4, CONTEXT)):
+        features, cache = model.read(ids[:, last], cache, cache_slots(cache[0], last))
         found.append(to_numpy(model.project(features))[:, None])
-    np.testing.assert_allclose(np.concatenate(found, axis=1), expected, atol=1e-5, rtol=2e-5)
+    found = np.concatenate(found, axis=1)
+    np.testing.assert_allclose(found, expected[:, : found.shape[1]], atol=1e-5, rtol=2e-5)
 
 
 @every_model
-def test_greedy_search_is_the_search_without_a_cache(name):
+@settings(max_examples=examples(3))
+@given(
+    rows=st.lists(st.lists(st.integers(0, V - 1), min_size=1, max_size=8), min_size=1, max_size=4),
+    fill=st.integers(0, V - 1),
+)
+def test_greedy_search_is_the_search_without_a_cache(name, rows, fill):
+    """Of every prompt alone, whatever stands beside it and behind its end."""
     model = made(name)
-    found = to_numpy(search(model, prompts(ROWS), OPTIONS["greedy"]))["token_ids"]
-    for row, prompt in zip(found, ROWS, strict=True):
-        expected = greedy(model, prompt, 9)
+    options = SearchOptions(max_length=5)
+    found = to_numpy(search(model, prompts(rows, fill=fill), options))["token_ids"]
+    for row, prompt in zip(found, rows, strict=True):
+        expected = greedy(model, prompt, 5)
         assert row[: len(expected)].tolist() == expected
         assert (row[len(expected) :] == END).all()  # the fill, where nothing pads
 
