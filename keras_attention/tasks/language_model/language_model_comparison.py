@@ -59,7 +59,9 @@ class LanguageModelComparison(Comparison):
                 started = time.perf_counter()
                 found = candidate.continuations(self._prompts, self._new_tokens)
                 milliseconds = 1000 * (time.perf_counter() - started) / self.count
-                report = parity.compare(self._reference, self._prompts, self._expected, found)
+                report = parity.compare(
+                    self._reference, self._prompts, self._expected, found, self._new_tokens
+                )
                 parity.require_agreement(report, name, lower)
                 reports.append(
                     {

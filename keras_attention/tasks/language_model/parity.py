@@ -16,13 +16,14 @@ STREAMED = 3  # prompts that are read by `prefill_N` and `decode` too
 LOWER_STEPS = 0.25
 
 
-def compare(reference, prompts, expected, found):
+def compare(reference, prompts, expected, found, max_new_tokens):
     """A report of the continuations of prompts.
 
     Args:
         reference: a `TextGenerator` of the Keras model.
         prompts: list of strings.
         expected, found: lists of lists of `Continuation`, of Keras and of a format.
+        max_new_tokens: what these were asked for; it decides how much of a long prompt is read.
 
     Returns:
         `{"sentences", "agreement", "ties", "equal_tokens", "differences"}`: the share of equal best
@@ -36,7 +37,11 @@ def compare(reference, prompts, expected, found):
     ties = []
     for i in differing:
         a, b = rows[i]
-        tie = _same_scores(a, b) if is_beam else _is_tie(reference, prompts[i], a[0], b[0], i)
+        if is_beam:
+            tie = _same_scores(a, b)
+        else:
+            [row] = reference.prompt_ids([prompts[i]], max_new_tokens)
+            tie = _is_tie(reference, row, a[0].token_ids, b[0].token_ids, reference.seed + i)
         ties += [i] if tie else []
     total = sum(len(a[0].token_ids) for a, _ in rows)
     equal = sum(_common(a[0].token_ids, b[0].token_ids) for a, b in rows)
@@ -219,21 +224,20 @@ def _common(a, b):
     return next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))
 
 
-def _is_tie(reference, prompt, expected, found, index):
+def _is_tie(reference, row, expected, found, seed):
     """Whether Keras would have chosen the other token with logits that are rounded otherwise."""
     search = reference.search
     # Of what a temperature makes of the logits float32 rounds as much, however hot it is.
     rounding = ROUNDING * max(1.0, search.temperature if search.is_sampling else 1.0)
-    [row] = reference.prompt_ids([prompt], max_new_tokens=len(expected.token_ids))
-    seed = reference.seed + index
     choose = NextToken(search, reference.special_ids, reference.forbidden_ids, row, seed)
     reader = reference.reader()
     logits = reader.start(row)
-    for wanted, given in zip(expected.token_ids, found.token_ids, strict=False):
+    for wanted, given in zip(expected, found, strict=False):
         if wanted != given:
             near = np.array(logits, "float32")
-            near[given] += rounding
-            near[wanted] -= rounding
+            # Between the two of them.
+            near[given] += rounding / 2
+            near[wanted] -= rounding / 2
             return choose(near) == given
         choose(logits)
         logits = reader.read(wanted)

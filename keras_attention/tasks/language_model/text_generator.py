@@ -9,6 +9,7 @@ from keras_attention.search_options import GREEDY, IMPOSSIBLE, decoding_options,
 from keras_attention.tasks.language_model.continuation import Continuation, Ending
 from keras_attention.tasks.language_model.next_token import NextToken
 from keras_attention.tasks.language_model.prompts import prompt_ids
+from keras_attention.tasks.language_model.scored_rows import require_scored_rows
 from keras_attention.tasks.language_model.stop_ids import stop_ids
 from keras_attention.tasks.language_model.stop_text import require_stop_texts
 from keras_attention.tasks.unknown_tokens import UnknownTokens
@@ -189,11 +190,16 @@ class TextGenerator:
         """The log-probability of every token after those before it, as the model itself has it.
 
         Args:
-            rows: lists of ids, each of at most `context` + 1.
+            rows: lists of ids, each of at least one and at most `context` + 1.
 
         Returns:
             A list of float32 arrays, as long as the rows; that of a row's first token is 0.
+
+        Raises:
+            ValueError: if a row is empty or too long, or an id is not in the vocabulary.
         """
+        size = self.tokenizer.vocabulary_size
+        require_scored_rows(rows, self.context, size, self.special_ids.ends)
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         found = [None] * len(rows)
         for start in range(0, len(order), self.batch_size):

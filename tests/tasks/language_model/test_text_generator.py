@@ -241,6 +241,33 @@ def test_log_probabilities_of_nothing_are_nothing(generator):
     assert (second[1:] < 0).all() and math.isfinite(second.sum())
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[5], []], r"`rows` must be lists of one id or more. Received: rows\[1\]=\[\]"),
+        ([[5] * 14], r"lists of at most 13 ids.*Received: len\(rows\[0\]\)=14"),
+        ([[1, 2], [3, 999]], r"ids of the vocabulary, from 0 to \d+. Received: rows\[1\]\[1\]=999"),
+        ([[1, -1]], r"ids of the vocabulary.*Received: rows\[0\]\[1\]=-1"),
+        ([[1, 2.0]], r"ids of the vocabulary.*Received: rows\[0\]\[1\]=2.0"),
+        ([[1, True]], r"ids of the vocabulary.*Received: rows\[0\]\[1\]=True"),
+        ([5, 6], r"`rows` must be a list of lists of ids. Received: rows\[0\]=5"),
+        (["abc"], r"`rows` must be a list of lists of ids. Received: rows\[0\]='abc'"),
+        (5, "`rows` must be a list of lists of ids. Received: rows=5"),
+    ],
+)
+def test_rows_that_cannot_be_scored(generator, rows, message):
+    assert generator.context == 12
+    with pytest.raises(ValueError, match=message):
+        generator.log_probabilities(rows)
+
+
+def test_rows_may_be_arrays(generator):
+    expected = generator.log_probabilities([[5, 6, 7]])
+    found = generator.log_probabilities(np.array([[5, 6, 7]]))
+    np.testing.assert_array_equal(found, expected)
+    assert generator.log_probabilities([]) == []
+
+
 TEMPLATE = "{% for m in messages %}{{ m.role[0] }} {{ m.content }} {% endfor %}a"
 
 
