@@ -9,9 +9,9 @@ compared.
 
 import argparse
 
-from keras_attention import checkpoints, masks, text
-
 import numpy as np
+
+from keras_attention import checkpoints, masks, text
 
 SENTENCES = [
     "A man is playing the guitar on stage.",

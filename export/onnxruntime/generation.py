@@ -31,6 +31,10 @@ class Generation:
         self.context = self.decoding["context"]
         ends = manifest["special_ids"]["end"]
         self.ends = {None: []}.get(ends, ends if isinstance(ends, list) else [ends])
+        self.begin = manifest["special_ids"]["start"]
+        # A stop may be the name of a token that no text shows.
+        added = self.tokenizer.get_added_tokens_decoder()
+        self.stops = [i for i, token in added.items() if token.content in self.decoding["stop"]]
         self.forbidden = manifest["forbidden_ids"]
         self.steps, self.at_once = steps, at_once
 
@@ -41,19 +45,32 @@ class Generation:
         the graph that holds the whole search.
 
         Raises:
-            PromptError: if there is nothing to go on with, or no room for it.
+            PromptError: if there is nothing to go on with.
         """
         prompt = self.tokenizer.encode(text).ids
         if not prompt:
             raise PromptError("the prompt is empty.")
-        if len(prompt) > self.context:
-            raise PromptError(
-                f"{len(prompt)} tokens are more than the model's context of {self.context}."
-            )
+        prompt = self.kept(prompt, max_new_tokens)
         limit = min(max_new_tokens, self.context + 1 - len(prompt))
         greedy = self.decoding["method"] == "greedy"
         tokens = (self.greedy if greedy else self.whole)(prompt, limit, seed)
         yield from cut(self.texts(prompt, tokens), self.decoding["stop"])
+
+    def kept(self, prompt, max_new_tokens):
+        """The tokens that are read: of a prompt over the context the last, after its start.
+
+        It makes room for what is asked for, but at least half of the context is read.
+        """
+        if len(prompt) <= self.context:
+            return prompt
+        count = max(1, self.context + 1 - max_new_tokens, self.context // 2)
+        print(
+            f"{len(prompt)} tokens are more than the model's context of {self.context}; "
+            f"the first {len(prompt) - count} are cut.",
+            file=sys.stderr,
+        )
+        begin = prompt[:1] if prompt[0] == self.begin and count > 1 else []
+        return [*begin, *prompt[len(prompt) - count + len(begin) :]]
 
     def greedy(self, prompt, limit, seed):
         """The most probable tokens, one after the other."""
@@ -63,7 +80,7 @@ class Generation:
             token = self.choose(logits, seen, len(new))
             new.append(token)
             yield token
-            if token in self.ends or len(new) == limit:
+            if self.is_last(token) or len(new) == limit:
                 return
             seen.add(token)
             logits = self.steps.read(token)
@@ -93,15 +110,19 @@ class Generation:
         # (1, T), or (1, K, T) of an artifact that gives the K best, the best first.
         for token in found.reshape(-1, found.shape[-1])[0].tolist():
             yield token
-            if token in self.ends:
+            if self.is_last(token):
                 return
+
+    def is_last(self, token):
+        """Whether a text ends with this token, which is not shown."""
+        return token in self.ends or token in self.stops
 
     def texts(self, prompt, tokens):
         """The text of tokens that follow a prompt, in parts; a part ends with a whole character."""
         before, new, shown = prompt[-8:], [], 0
         start = len(self.tokenizer.decode(before))
         for token in tokens:
-            if token in self.ends:
+            if self.is_last(token):
                 break
             new.append(token)
             text = self.tokenizer.decode([*before, *new])[start:]
@@ -114,13 +135,16 @@ class Generation:
 
 
 def cut(parts, stops):
-    """`parts` of a text up to the first of `stops`; what may be the beginning of one waits."""
+    """`parts` of a text up to the first of `stops`; what may be the beginning of one waits.
+
+    The first is the one that ends first, of those the longest, however the text comes in parts.
+    """
     held, longest = "", max(map(len, stops), default=1) - 1
     for part in parts:
         held += part
-        places = [held.find(stop) for stop in stops if stop in held]
-        if places:
-            yield held[: min(places)]
+        found = [(held.find(stop) + len(stop), held.find(stop)) for stop in stops if stop in held]
+        if found:
+            yield held[: min(found)[1]]
             return
         ready = len(held) - longest
         if ready > 0:

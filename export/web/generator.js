@@ -36,8 +36,14 @@ export class Generator {
     Object.assign(generator, { runtime, decode, prefill, decoding: manifest.decoding });
     generator.files = [...models, DATA];
     generator.tokenizer = await Tokenizer.fromJSON(files[0].buffer);
+    const added = JSON.parse(new TextDecoder().decode(files[0])).added_tokens ?? [];
+    const idsOf = (tokens) => tokens.map(({ id }) => id);
+    generator.hidden = idsOf(added.filter(({ special }) => special)); // which no text shows
     const { end, start } = manifest.special_ids;
     generator.ends = [end ?? []].flat();
+    // A stop may be the name of a token.
+    generator.stops = idsOf(added.filter(({ content }) => manifest.decoding.stop.includes(content)));
+    generator.first = start;
     generator.begin = manifest.adds_start ? [start] : [];
     generator.forbidden = manifest.forbidden_ids;
     const inputs = Object.entries(manifest.signatures.decode.inputs);
@@ -60,7 +66,7 @@ export class Generator {
     this.stopped = false;
     const all = [...this.begin, ...this.tokenizer.encode(text)];
     const { context, stop } = this.decoding;
-    const prompt = all.slice(-context);
+    const prompt = this.kept(all, limit);
     const last = Math.min(limit, context + 1 - prompt.length);
     const seen = new Set(prompt);
     const tokens = [];
@@ -75,9 +81,13 @@ export class Generator {
       }
       tokens.push(token);
       seen.add(token);
+      if (this.stops.includes(token)) {
+        finish = "stop";
+        break;
+      }
       output = this.decodeAfter(prompt, tokens);
-      const place = Math.min(...stop.map((each) => output.indexOf(each)).filter((i) => i >= 0));
-      if (Number.isFinite(place)) {
+      const place = placeOfStop(output, stop);
+      if (place !== undefined) {
         output = output.slice(0, place);
         finish = "stop";
         break;
@@ -87,13 +97,26 @@ export class Generator {
       if (tokens.length < last && !this.stopped) logits = await this.step(token);
     }
     if (this.stopped) finish = "stopped";
-    return { output, finish, count: tokens.length, tokens: all.length, cut: all.length > context };
+    return { output, finish, count: tokens.length, tokens: all.length, cut: all.length - prompt.length };
+  }
+
+  /**
+   * The tokens of a prompt that are read: of one over the context the last, after its start. It makes
+   * room for what is asked for, but at least half of the context is read.
+   */
+  kept(all, limit) {
+    const { context } = this.decoding;
+    if (all.length <= context) return all;
+    const count = Math.max(1, context + 1 - limit, Math.floor(context / 2));
+    const begin = all[0] === this.first && count > 1 ? all.slice(0, 1) : [];
+    return [...begin, ...all.slice(all.length - count + begin.length)];
   }
 
   /** The text of tokens that follow a prompt, without a character that is not yet whole. */
   decodeAfter(prompt, tokens) {
     const before = prompt.slice(-BEFORE);
-    const decode = (ids) => this.tokenizer.decode(Int32Array.from(ids));
+    const isShown = (id) => !this.hidden.includes(id);
+    const decode = (ids) => this.tokenizer.decode(Int32Array.from(ids.filter(isShown)));
     return decode([...before, ...tokens]).slice(decode(before).length).replace(/\ufffd+$/, "");
   }
 
@@ -168,4 +191,13 @@ export class Generator {
     });
     this.size = size;
   }
+}
+
+/** Where the stop begins that ends first in a text, of those the longest; undefined without one. */
+export function placeOfStop(text, stops) {
+  const found = stops
+    .map((stop) => [text.indexOf(stop), stop.length])
+    .filter(([place]) => place >= 0)
+    .sort(([a, m], [b, n]) => a + m - (b + n) || a - b);
+  return found[0]?.[0];
 }

@@ -73,12 +73,12 @@ export class GeneratorView {
     if (!isWhole) return;
     const result = text ? this.result : null;
     this.output.textContent = result?.output ?? "";
-    $.note.textContent = result?.cut ? this.noteOfCut(result.tokens) : "";
+    $.note.textContent = result?.cut ? this.noteOfCut(result) : "";
     $.time.textContent = result ? `${result.count} tokens, ${Math.round(result.milliseconds)} ms` : "";
   }
 
-  noteOfCut(tokens) {
-    const maximum = this.manifest.decoding.context.toLocaleString("en");
-    return `${tokens.toLocaleString("en")} tokens are more than the model’s context of ${maximum}; only the last are read.`;
+  noteOfCut({ tokens, cut }) {
+    const [all, first, maximum] = [tokens, cut, this.manifest.decoding.context].map((n) => n.toLocaleString("en"));
+    return `${all} tokens are more than the model’s context of ${maximum}; the first ${first} are cut.`;
   }
 }

@@ -13,6 +13,7 @@ from tests.export.environment import make_environment
 from tests.export.python_consumer import PythonConsumer, make_consumer
 from tests.export.servers import rest_server, rpc_server
 from tests.tasks.language_model.exported import (
+    CONTEXT,
     PROMPTS,
     bundle_artifact,
     greedy_artifact,
@@ -43,6 +44,16 @@ def texts(lines):
 def test_programs_in_python(consumer, artifact, expected):
     assert texts(consumer("generate.py", artifact, LINES, *OPTIONS)) == expected
     assert consumer("generate.py", artifact, []) == []
+
+
+def test_a_prompt_over_the_context_loses_its_beginning(consumer, artifact):
+    long = "0123456789" * 30
+    status, found, error = consumer.run("generate.py", artifact, [long], *OPTIONS)
+    assert status == 0 and texts(found) == load(artifact, "onnx").generate([long], COUNT)
+    assert error == (
+        f"300 tokens are more than the model's context of {CONTEXT}; the first "
+        f"{300 - (CONTEXT + 1 - COUNT)} are cut.\n"
+    )
 
 
 def test_what_is_shown_is_the_text(consumer, artifact, expected):

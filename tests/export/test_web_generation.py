@@ -57,12 +57,13 @@ def test_it_shows_parts_and_turns_to_what_is_typed_next(browser, address, beside
 
 
 def test_a_prompt_over_the_context_loses_its_beginning(browser, address, beside, once):
-    with opened(browser, address, beside(greedy_artifact(once))) as page:
-        continuation(page, LONG)
-        note = page.inner_text("#note")
-        assert (
-            note
-            == f"300 tokens are more than the model’s context of {CONTEXT}; only the last are read."
+    artifact = greedy_artifact(once)
+    [expected] = load(artifact, "onnx").generate([LONG], COUNT)
+    with opened(browser, address, beside(artifact)) as page:
+        assert continuation(page, LONG) == expected.rstrip("\ufffd")
+        assert page.inner_text("#note") == (
+            f"300 tokens are more than the model’s context of {CONTEXT}; the first "
+            f"{300 - (CONTEXT + 1 - COUNT)} are cut."
         )
 
 

@@ -3,8 +3,10 @@
 import re
 
 from keras_attention.artifacts.formats import ALL_FORMATS, FORMATS
+from keras_attention.search_options import IMPOSSIBLE
 from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.language_model.step_functions import step_functions, step_signatures
+from keras_attention.tasks.language_model.stop_text import first_stops
 
 PREFILL_LENGTHS = (16, 128)  # of the signatures `prefill_N`, where the context has room
 CACHE_LENGTH = 1024  # positions that a cache of fixed size holds, at most
@@ -76,7 +78,7 @@ def score_function(model):
     return score
 
 
-def text_function(ids, tokenizer, special_ids, context, tokenizer_start=None, stop=(), n_best=1):
+def text_function(ids, tokenizer, ends, context, tokenizer_start=None, stop=(), stops=(), n_best=1):
     """`text (N,) string, max_new_tokens (N,) int32 -> {"text" (N,), "score" (N,)}` around `ids`.
 
     The text is the continuation alone. With several hypotheses both outputs are (N, n_best). It
@@ -86,10 +88,11 @@ def text_function(ids, tokenizer, special_ids, context, tokenizer_start=None, st
     Args:
         ids: from `ids_function`.
         tokenizer: for graphs: a `tf.Module`.
-        special_ids: of the model.
+        ends: ids that end a text.
         context: tokens of a prompt and what follows it, at most.
         tokenizer_start: id with which the tokenizer begins a text, or None.
-        stop: strings; a text ends before the first of them.
+        stop: strings; a text ends before the first of them, as `StopText` has it.
+        stops: sequences of ids after which a row of `ids` ends.
         n_best: how many hypotheses `ids` gives.
     """
     import tensorflow as tf
@@ -109,12 +112,11 @@ def text_function(ids, tokenizer, special_ids, context, tokenizer_start=None, st
         if n_best > 1:
             token_ids = tf.reshape(token_ids, (-1, tf.shape(token_ids)[2]))
             limits, has_tokens = tf.repeat(limits, n_best), has_tokens[:, tf.newaxis]
-        emitted = emitted_lengths(token_ids, limits, special_ids)
+        emitted = emitted_lengths(token_ids, limits, ends, stops)
         texts = tokenizer.detokenize(token_ids, emitted, continues=True)
-        if stop:
-            pattern = f"(?s)(?:{'|'.join(map(re.escape, stop))}).*"
-            texts = tf.strings.regex_replace(texts, pattern, "", replace_global=False)
-        texts = tf.where(has_tokens, tf.reshape(texts, shape), "")
+        texts = tf.reshape(cut_at_stops(texts, stop), shape)
+        is_found = outputs["score"] > IMPOSSIBLE  # a beam may give fewer
+        texts = tf.where(has_tokens & is_found, texts, "")
         return {"text": texts, "score": tf.where(has_tokens, outputs["score"], 0.0)}
 
     return serving_default
@@ -139,20 +141,43 @@ def _kept(rows, max_new_tokens, context, start):
     return tf.gather(ids, places, batch_dims=1), kept
 
 
-def emitted_lengths(token_ids, limits, special_ids):
-    """How many tokens of each row (N, T) come before its end, and before its limit (N,): (N,)."""
+def emitted_lengths(token_ids, limits, ends, stops=()):
+    """How many tokens of each row are of its text, as `Ending` counts them: (N,).
+
+    Args:
+        token_ids: (N, T) int32; behind the end of a row stands anything.
+        limits: (N,) int32, the tokens of a row at most.
+        ends: ids that end a text and are not of it.
+        stops: sequences of ids that end a text, themselves included.
+    """
     import tensorflow as tf
 
+    from keras_attention.decoding.stops import NOTHING
+
     width = tf.shape(token_ids)[1]
-    last = [*special_ids.ends]
-    last += [] if special_ids.padding is None else [special_ids.padding]
     columns = tf.range(width)[tf.newaxis]
-    goes_on = columns < limits[:, tf.newaxis]
-    if last:
-        ended = tf.reduce_any(token_ids[:, :, tf.newaxis] == tf.constant(last, tf.int32), axis=2)
-        first = tf.reduce_min(tf.where(ended, columns, width), axis=1)
-        goes_on = goes_on & (columns < first[:, tf.newaxis])
-    return tf.reduce_sum(tf.cast(goes_on, tf.int32), axis=1)
+    lengths = tf.minimum(limits, width)
+    if ends:
+        is_end = tf.reduce_any(token_ids[:, :, tf.newaxis] == tf.constant(ends, tf.int32), axis=2)
+        lengths = tf.minimum(lengths, tf.reduce_min(tf.where(is_end, columns, width), axis=1))
+    for stop in stops:
+        # Shifted so that the last id of a stop stands in the column where it is complete.
+        shifts = range(len(stop) - 1, -1, -1)
+        before = [tf.pad(token_ids, [[0, 0], [n, 0]], constant_values=NOTHING) for n in shifts]
+        found = [ids[:, :width] == token_id for ids, token_id in zip(before, stop, strict=True)]
+        after = tf.where(tf.reduce_all(found, axis=0), columns + 1, width)
+        lengths = tf.minimum(lengths, tf.reduce_min(after, axis=1))
+    return lengths
+
+
+def cut_at_stops(texts, stop):
+    """Texts (N,) up to the first of the strings `stop`, as `StopText` has them: (N,)."""
+    import tensorflow as tf
+
+    if not stop:
+        return texts
+    pattern = f"(?s)(?:{'|'.join(map(re.escape, first_stops(stop)))}).*"
+    return tf.strings.regex_replace(texts, pattern, "", replace_global=False)
 
 
 def signatures(model, options, prefill_lengths):
@@ -241,10 +266,11 @@ def language_model_graph(
         text_function(
             ids,
             in_graph,
-            model.special_ids,
+            model.special_ids.ends,
             context,
             tokenizer.special_ids.start,
             stop,
+            stops,
             search.n_best,
         ),
         {"tokenizer": in_graph},
@@ -257,7 +283,11 @@ def language_model_graph(
                 "context": context,
                 "single_loop": single_loop,
             },
-            "special_ids": model.special_ids.to_dict(),
+            # The start is what a prompt begins with: the tokenizer puts it there.
+            "special_ids": {
+                **model.special_ids.to_dict(),
+                "start": tokenizer.special_ids.start,
+            },
             "forbidden_ids": list(model.forbidden_ids),
             "adds_start": tokenizer.adds_start,
             "steps": steps,

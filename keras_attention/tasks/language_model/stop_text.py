@@ -1,4 +1,7 @@
-"""Where a text ends: at the first stop in it."""
+"""Where a text ends: before the stop that is complete first, letter by letter.
+
+So the end does not depend on which letters a token holds, or on what would have come next.
+"""
 
 from keras_attention._validation import InputError
 
@@ -14,6 +17,18 @@ def require_stop_texts(stops):
     if not isinstance(stops, (list, tuple)) or not all(isinstance(s, str) and s for s in stops):
         raise InputError(f"`stop` must be strings that are not empty. Received: stop={stops!r}")
     return tuple(dict.fromkeys(stops))
+
+
+def first_stops(stops):
+    """Those of `stops` that can be complete first in a text.
+
+    Where "b" is a stop, "abc" is no text's first one. Without such stops the first match of any is
+    the one that a `StopText` cuts at: what begins first also ends first.
+
+    >>> first_stops(["abc", "b", "ab"])
+    ('b', 'ab')
+    """
+    return tuple(stop for stop in stops if not any(other in stop[:-1] for other in stops))
 
 
 class StopText:
@@ -40,10 +55,11 @@ class StopText:
         if self.is_over:
             return ""
         text = self._held + part
-        found = [place for stop in self._stops if (place := text.find(stop)) >= 0]
+        found = [(place + len(s), place) for s in self._stops if (place := text.find(s)) >= 0]
         if found:
+            _, start = min(found)  # of those that end first the longest
             self.is_over, self._held = True, ""
-            return text[: min(found)]
+            return text[:start]
         held = 0 if is_last else self._begun(text)
         self._held = text[len(text) - held :]
         return text[: len(text) - held]

@@ -8,10 +8,13 @@ from keras_attention import export
 from keras_attention.artifacts.precision_loss import PrecisionWarning
 from keras_attention.models import GPT, Llama
 from keras_attention.text.tokenizers import language_model_tokenizer
+from keras_attention.token_ids import SpecialIds
 
 CONTEXT = 160  # room for both lengths of `prefill_N`
 SIZES = dict(num_layers=2, num_heads=2, hidden_dim=16, max_sequence_length=CONTEXT)
 STOP = "\x7f"
+# Padding is a token like any other, which this model writes often: "<".
+SPECIAL = SpecialIds(padding=60, unknown=None, start=None, end=256)
 # Of different lengths: `prefill_16` alone, both, and neither.
 PROMPTS = ["To be, or not", "a", "é 👍", "x" * 20, "Half of the rows go on. " * 6]
 TEXTS = [*PROMPTS, "The quick brown fox jumps over the lazy dog. " * 3]
@@ -29,7 +32,7 @@ def small_gpt():
             **SIZES,
             attention_types=("global", "local"),
             sliding_window=5,
-            special_ids=tokenizer().special_ids,
+            special_ids=SPECIAL,
         )
     )
 

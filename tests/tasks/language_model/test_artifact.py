@@ -15,6 +15,7 @@ from keras_attention.tasks.language_model.keras_generator import keras_generator
 from tests.tasks.language_model.exported import (
     CONTEXT,
     PROMPTS,
+    SPECIAL,
     STOP,
     greedy_artifact,
     sampling_artifact,
@@ -55,6 +56,9 @@ def test_it_writes_what_keras_writes(generator, expected):
         [row.score for row in found], [row.score for row in expected], atol=1e-3
     )
     assert len({row.text for row in expected}) == len(PROMPTS)
+    # Padding that the model writes is a token like any other, and ends nothing.
+    padding = [i for row in expected for i in row.token_ids[:-1] if i == SPECIAL.padding]
+    assert len(padding) > 10 and sum("<" in row.text for row in expected) > 1
 
 
 def test_one_graph_serves_every_number_of_tokens(generator, expected):

@@ -1,11 +1,20 @@
 """Where a text ends, and what of it may be shown before that is known."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_attention._validation import InputError
-from keras_attention.tasks.language_model.stop_text import StopText, require_stop_texts
+from keras_attention.tasks.language_model.continuation import Ending
+from keras_attention.tasks.language_model.graph_functions import cut_at_stops, emitted_lengths
+from keras_attention.tasks.language_model.stop_text import (
+    StopText,
+    first_stops,
+    require_stop_texts,
+)
+from keras_attention.text.tokenizers import language_model_tokenizer
 
 
 def test_by_hand():
@@ -19,6 +28,17 @@ def test_by_hand():
 def test_the_last_part_holds_nothing_back():
     text = StopText(["###"])
     assert text.add("a ##", is_last=True) == "a ##"
+
+
+def test_a_stop_in_another_comes_first_whatever_a_token_holds():
+    """In "xabcd" the "b" is complete before "abcd" is, although that begins before it."""
+    for parts in (["xabcd"], ["x", "abcd"], ["xa", "bcd"], ["xab", "c", "d"]):
+        text = StopText(["abcd", "b"])
+        assert "".join(map(text.add, parts)) == "xa"
+    assert first_stops(["abcd", "b"]) == ("b",)
+    # What ends at the same place has the longest one cut.
+    assert "".join(map(StopText(["b", "ab"]).add, ["x", "ab", "c"])) == "x"
+    assert first_stops(["b", "ab"]) == ("b", "ab")
 
 
 STOPS = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3)
@@ -48,6 +68,33 @@ def test_nothing_of_a_stop_is_ever_shown(parts, stops):
     assert whole.startswith(found)
     assert text.is_over == any(stop in whole for stop in stops)
     assert text.is_over or found == whole
+
+
+@given(st.lists(st.text("abc", max_size=4), max_size=5), STOPS)
+def test_host_and_graph_cut_at_the_same_place_however_a_text_comes(parts, stops):
+    text, whole = StopText(stops), "".join(parts)
+    found = "".join([*map(text.add, parts), text.add("", is_last=True)])
+    letters = StopText(stops)
+    assert found == "".join([*map(letters.add, whole), letters.add("", is_last=True)])
+    assert cut_at_stops(tf.constant([whole, "x" + whole]), stops).numpy()[0].decode() == found
+
+
+@given(
+    row=st.lists(st.integers(0, 3), min_size=1, max_size=9),
+    limit=st.integers(1, 12),
+    ends=st.lists(st.integers(0, 3), max_size=2),
+    sequences=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), max_size=3),
+)
+def test_host_and_graph_count_the_same_tokens(row, limit, ends, sequences):
+    """Whatever stands behind a row's end, no id is padding to them."""
+    ending = Ending(language_model_tokenizer("bytes")(), ends, (), sequences)
+    for number, token_id in enumerate(row[:limit], start=1):
+        ending.add(token_id, is_last=number == len(row[:limit]))
+        if ending.finish:
+            break
+    count = len(ending.token_ids) - (ending.finish == "end")
+    found = emitted_lengths(np.array([row, row], "int32"), np.array([limit, 1]), ends, sequences)
+    assert found.numpy()[0] == count
 
 
 @pytest.mark.parametrize("stops", [[""], [3], 3, ["a", None]])
