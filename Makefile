@@ -7,9 +7,6 @@ BIN := $(VENV)/bin
 # more than two cores: tests also wait, for processes, servers and a browser.
 PROCESSES ?= 3
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# What the package sets (docs/environment.md); here also for tests that import TensorFlow first.
-export TF_CPU_ALLOCATOR_USE_BFC ?= 1
-export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: demo test test-slow lint test-jax bench regression clean
 

@@ -30,9 +30,9 @@ PILOT = 5  # calls of each side alone
 
 def make_layer(side, weights):
     """A Keras layer `layer(query, value, training=...)` of one side."""
-    import keras
-
     from keras_attention.layers import AdditiveAttention
+
+    import keras
 
     query_kernel, key_kernel, score_vector = weights
     width = len(score_vector)

@@ -23,10 +23,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 with contextlib.suppress(ImportError):  # before TensorFlow, after which its Triton crashes
     import torch._dynamo  # noqa: F401
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from benchmarks.figures import add_json_option, quartiles, seconds, spread, write_figures
 from benchmarks.peer_bert import keras_hub_classifier, torch_classifier, torch_train_function
 from keras_attention.artifacts import onnx, saved_model, tflite
@@ -39,6 +35,10 @@ from keras_attention.tasks.classification.text_classifier import (
 from keras_attention.tasks.graph import Graph
 from keras_attention.tasks.load import load_run
 from keras_attention.text import label_ids, read_labelled
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 THREADS = 2
 SIZE = dict(num_layers=6, num_heads=12, hidden_dim=384, intermediate_dim=1536)

@@ -35,9 +35,9 @@ def measured(call):
 def attention(how, length, width, chunk_size):
     """A call of the layer on one sequence."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import tensorflow as tf
-
     from keras_attention.layers import AdditiveAttention
+
+    import tensorflow as tf
 
     layer = AdditiveAttention(width, chunk_size=chunk_size)
     inputs = tf.constant(np.random.default_rng(0).normal(size=(1, length, width)), "float32")

@@ -24,9 +24,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+if "--work" in sys.argv:
+    import tensorflow  # noqa: F401 (first: with TensorFlow there, the package sets nothing)
+
 from benchmarks import figures
 
 ALLOCATOR, ONEDNN = "TF_CPU_ALLOCATOR_USE_BFC", "TF_ENABLE_ONEDNN_OPTS"
+LIMIT = "TF_CPU_BFC_MEM_LIMIT_IN_MB"
 SETTINGS = {
     "as it is": {},
     "allocator": {ALLOCATOR: "1"},
@@ -38,11 +42,11 @@ PARTS = ("step", "decode", "export")
 
 def work(steps, parts):
     """Prints a line of JSON: the seconds of each part, the page faults, and what was decoded."""
-    import keras
-    import tensorflow as tf  # first: with TensorFlow there, the package sets nothing
-
     from benchmarks.training_step import make_batch, train_function
     from keras_attention.models import TransformerTranslator
+
+    import keras
+    import tensorflow as tf
 
     keras.utils.set_random_seed(0)
     model = TransformerTranslator.from_preset("tiny", vocabulary_size=8000, dropout=0.1)
@@ -84,7 +88,7 @@ def _seconds(function):
 
 def measured(setting, steps, parts):
     """What a process with one of `SETTINGS` prints."""
-    environment = {n: v for n, v in os.environ.items() if n not in (ALLOCATOR, ONEDNN)}
+    environment = {n: v for n, v in os.environ.items() if n not in (ALLOCATOR, ONEDNN, LIMIT)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", **SETTINGS[setting]}
     options = ["--work", "--steps", str(steps), "--parts", *parts]
     command = [sys.executable, os.path.abspath(__file__), *options]

@@ -16,12 +16,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras
-
 import keras_attention
 from benchmarks.figures import add_json_option, write_figures
 from keras_attention.models import TransformerTranslator
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
+
+import keras
 
 FORMATS = ("tf_saved_model", "tflite", "onnx")
 

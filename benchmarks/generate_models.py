@@ -18,10 +18,10 @@ def prepare(preset, folder, length, names, sizes):
         names: the programs; what none of them reads is left out.
         sizes: dict of arguments of the model in the place of the preset's.
     """
-    import keras
-
     from keras_attention.models.language_model_families import LANGUAGE_MODEL_FAMILIES
     from keras_attention.tasks.language_model.step_functions import cache_shapes
+
+    import keras
 
     [family] = [cls for cls in LANGUAGE_MODEL_FAMILIES.values() if preset in cls.presets]
     keras.utils.set_random_seed(0)

@@ -21,6 +21,8 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import benchmarks  # noqa: F401 (its environment; a program may be run alone)
+
 PREFILL_LENGTHS = (16, 128)
 PUBLISHED, TOKENS = "published", "tokens.json"
 

@@ -19,9 +19,6 @@ from types import SimpleNamespace
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras
-import tensorflow as tf
-
 from keras_attention.runs.input_pipeline_monitor import InputPipelineMonitor
 from keras_attention.tasks.translation.sentence_pairs import load_pairs, stream_pairs
 from keras_attention.tasks.translation.training import (
@@ -32,6 +29,9 @@ from keras_attention.tasks.translation.training import (
     train_tokenizer,
 )
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
+
+import keras
+import tensorflow as tf
 
 
 def made_alone(batches, seconds=30):

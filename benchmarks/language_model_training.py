@@ -26,10 +26,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 with contextlib.suppress(ImportError):  # before TensorFlow, after which its Triton crashes
     import torch._dynamo  # noqa: F401
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from benchmarks.figures import add_json_option, quartiles, seconds, spread, write_figures
 from keras_attention.tasks.language_model.language_model_config import LanguageModelConfig
 from keras_attention.tasks.language_model.training import (
@@ -43,6 +39,10 @@ from keras_attention.tasks.language_model.training_documents import load_texts
 from keras_attention.text.batches.token_stream import TokenStream
 from keras_attention.text.tokenizers import language_model_tokenizer
 from keras_attention.training import WarmupCosineSchedule
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 
 class OurTraining:

@@ -2,13 +2,13 @@
 
 import tempfile
 
-import keras
-import numpy as np
-from keras import ops
-
 from keras_attention import activations
 from keras_attention.checkpoints import save_hugging_face, to_keras_hub
 from keras_attention.models import BertEncoder
+
+import keras
+import numpy as np
+from keras import ops
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
+
+import numpy as np
 
 
 def write_ctranslate2(model, pieces, directory, shortlist=None):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from keras_attention import activations
 from keras_attention.models import GPT
+
+import numpy as np
 
 
 def write_ctranslate2_language_model(model, pieces, directory):

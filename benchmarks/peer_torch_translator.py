@@ -2,11 +2,11 @@
 
 import math
 
+from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
+
 import numpy as np
 import torch
 from torch import nn
-
-from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
 
 PADDING = 0
 

@@ -7,11 +7,11 @@ same logits.
 
 import math
 
+from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
+
 import keras
 import numpy as np
 from keras import ops
-
-from keras_attention.layers.sinusoidal_position_encoding import sinusoidal_encoding
 
 
 def inputs():

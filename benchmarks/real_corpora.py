@@ -26,14 +26,14 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from benchmarks.figures import add_json_option, as_text, seconds, spread, write_figures
 from benchmarks.peer_bert import keras_hub_classifier
 from benchmarks.training_step import MATRIX
 from keras_attention.tasks import task_of
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 LONGEST = 128  # tokens of a text at most, the default of a classifier's training
 MULTI30K = "multi30k/{}.lc.norm.tok.{}.gz"

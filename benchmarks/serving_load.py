@@ -35,11 +35,11 @@ RUNTIMES = ("tf_saved_model", "tflite", "onnx")
 
 def export_random(directory, length):
     """An artifact of a translator with random weights."""
-    import keras
-
     import keras_attention
     from keras_attention.models import TransformerTranslator
     from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
+
+    import keras
 
     keras.utils.set_random_seed(0)
     source, target = phrase_corpus(2000)

@@ -17,12 +17,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras
-import numpy as np
-
 from benchmarks.figures import add_json_option, seconds, spread, write_figures
 from keras_attention.models import TransformerTranslator
 from keras_attention.training import LabelSmoothedCrossEntropy, save_snapshot
+
+import keras
+import numpy as np
 
 
 def main():

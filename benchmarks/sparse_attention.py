@@ -26,7 +26,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras_attention  # noqa: F401 (its settings of TensorFlow's environment, before TensorFlow)
 from benchmarks.additive_attention import memory
 from benchmarks.figures import add_json_option, quartiles, spread, write_figures
 
@@ -152,10 +151,10 @@ def measure_layer(options):
 
 def export_encoder(options, folder):
     """Writes an encoder with random weights in all formats; returns their runtimes' functions."""
-    import keras
-
     from keras_attention.artifacts.formats import FORMATS, write_formats
     from keras_attention.models import BigBirdEncoder
+
+    import keras
 
     keras.utils.set_random_seed(0)
     model = BigBirdEncoder(
@@ -173,9 +172,9 @@ def export_encoder(options, folder):
 
 def graph_of(model):
     """What an artifact of the encoder holds: `ids`, from token ids to vectors."""
-    import tensorflow as tf
-
     from keras_attention.tasks.graph import Graph
+
+    import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, name="token_ids")])
     def ids(token_ids):

@@ -34,15 +34,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 with contextlib.suppress(ImportError):  # before TensorFlow, after which its Triton crashes
     import torch._dynamo  # noqa: F401
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from benchmarks.figures import add_json_option, quartiles, seconds, spread, write_figures
 from benchmarks.peer_rnn_translator import stock_rnn_translator
 from benchmarks.peer_translators import keras_hub_translator, stock_translator
 from keras_attention.models import RNNTranslator, TransformerTranslator
 from keras_attention.training import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 PADDING = 0
 MATRIX = 1536  # rows and columns of the product that measures the machine

@@ -9,13 +9,13 @@ four times as long as those that it was trained on.
 import argparse
 from pathlib import Path
 
-import keras
-import numpy as np
-from keras import ops
-
 import keras_attention
 from keras_attention import models, text, training
 from keras_attention.layers import GPTDecoder, MultiHeadAttention
+
+import keras
+import numpy as np
+from keras import ops
 
 CONTEXT = 32  # tokens of the windows that it is trained on
 

@@ -10,9 +10,6 @@ translated (See et al. 2017, equation 11).
 import argparse
 from pathlib import Path
 
-import keras
-from keras import ops
-
 from keras_attention.layers import AdditiveAttention, RecurrentDecoder, RecurrentEncoder
 from keras_attention.models import RNNTranslator
 from keras_attention.tasks.export import export
@@ -23,6 +20,9 @@ from keras_attention.text import (
     train_sentencepiece,
 )
 from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy
+
+import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="examples")

@@ -9,12 +9,12 @@ Raffel et al. 2020, section 2.1) it learns the task.
 
 import argparse
 
+from keras_attention.layers import MultiHeadAttention, TransformerEncoder
+from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy
+
 import keras
 import numpy as np
 from keras import ops
-
-from keras_attention.layers import MultiHeadAttention, TransformerEncoder
-from keras_attention.training import LabelSmoothedCrossEntropy, TokenAccuracy
 
 VOCABULARY_SIZE = 20
 

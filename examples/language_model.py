@@ -6,10 +6,10 @@ python examples/language_model.py INPUT.txt [--output language-model] [--epochs 
 import argparse
 from pathlib import Path
 
-import keras
-
 import keras_attention
 from keras_attention import models, text, training
+
+import keras
 
 RUNTIMES = ("tf_saved_model", "tflite", "onnx")
 

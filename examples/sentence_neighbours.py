@@ -9,9 +9,9 @@ compared.
 
 import argparse
 
-import numpy as np
-
 from keras_attention import checkpoints, masks, text
+
+import numpy as np
 
 SENTENCES = [
     "A man is playing the guitar on stage.",

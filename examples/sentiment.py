@@ -8,11 +8,11 @@ The table has the columns "text" and "label"; BERT is a directory of HuggingFace
 import argparse
 from pathlib import Path
 
-import keras
-
 import keras_attention
 from keras_attention import checkpoints, models, text, training
 from keras_attention.tasks.classification.text_classifier import keras_classifier
+
+import keras
 
 
 def main(reviews, bert, output, epochs=1, batch_size=32, max_length=64):

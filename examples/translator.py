@@ -6,11 +6,11 @@ python examples/translator.py OUTPUT [--epochs 5] [--pairs 50000]
 import argparse
 from pathlib import Path
 
-import keras
-
 import keras_attention
 from keras_attention import models, text, training, visualization
 from keras_attention.tasks.translation.text_translator import keras_translator
+
+import keras
 
 
 def main(output, epochs=5, pairs=50_000, sentences=200):

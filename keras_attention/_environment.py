@@ -4,16 +4,18 @@ import glob
 import json
 import os
 import platform
+import re
 import sys
-from pathlib import Path
 
 ALLOCATOR, ONEDNN = "TF_CPU_ALLOCATOR_USE_BFC", "TF_ENABLE_ONEDNN_OPTS"
 LIMIT = "TF_CPU_BFC_MEM_LIMIT_IN_MB"
 LIMIT_OF_TENSORFLOW = 65_536  # MB that the allocator takes at most unless `LIMIT` says more
-# What there is on a machine with a GPU that TensorFlow may find: of NVIDIA, of AMD, in WSL.
-GPU_FILES = ("/dev/nvidia[0-9]*", "/proc/driver/nvidia/gpus/*", "/dev/kfd", "/dev/dxg")
-# The variables that may hide all GPUs, and the values that do.
-HIDING, HIDDEN = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), ("", "-1", "NoDevFiles")
+# What there is on a machine with a GPU that TensorFlow of PyPI can use, which is one of NVIDIA. In
+# WSL, Windows' driver of NVIDIA brings a library; /dev/dxg is there for graphics of any make.
+GPU_FILES = ("/dev/nvidia[0-9]*", "/usr/lib/wsl/lib/libcuda.so*")
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+# CUDA reads numbers and names up to the first that is neither; one that begins otherwise hides all.
+VISIBLE = re.compile(r"\s*(\d|GPU-|MIG-)")
 
 
 def set_environment():
@@ -40,27 +42,36 @@ def recommended(megabytes):
     return {ALLOCATOR: "1", ONEDNN: "1", **limit}
 
 
-def _is_plain_cpu():
-    if platform.system() != "Linux" or platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    if any(os.environ.get(name) in HIDDEN for name in HIDING):
-        return True
-    return not any(glob.glob(pattern) for pattern in GPU_FILES)
-
-
 def _backend():
-    """The backend that Keras has, or will have, without importing Keras."""
+    """The backend that Keras has, or will have, without importing Keras.
+
+    By the rule of `keras/src/backend/config.py`. What Keras cannot read it refuses by itself.
+    """
     keras = sys.modules.get("keras")
     if hasattr(keras, "backend"):
         return keras.backend.backend()
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"] or "tensorflow"
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    return os.environ.get("KERAS_BACKEND") or _backend_of_file()
+
+
+def _backend_of_file():
+    home = os.environ.get("KERAS_HOME")  # empty, it is the working directory
+    if home is None:
+        home = os.path.expanduser("~")
+        home = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
     try:
-        config = json.loads(Path(home, "keras.json").read_text(encoding="utf-8"))
-        return config.get("backend", "tensorflow")
+        with open(os.path.expanduser(os.path.join(home, "keras.json"))) as file:
+            return json.load(file).get("backend", "tensorflow")
     except (OSError, ValueError, AttributeError):  # no such file, or none that Keras could read
         return "tensorflow"
+
+
+def _is_plain_cpu():
+    if platform.system() != "Linux" or platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    visible = os.environ.get(VISIBLE_GPUS)
+    if visible is not None and not VISIBLE.match(visible):
+        return True
+    return not any(glob.glob(pattern) for pattern in GPU_FILES)
 
 
 def _megabytes():

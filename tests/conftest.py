@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import keras_attention  # noqa: F401 (its environment, before any test imports TensorFlow)
 from tests.made_once import made_once
 from tests.process_per_file import refuse_operations, run_in_child, tensorflow_has_threads
 

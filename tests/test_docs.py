@@ -1,4 +1,4 @@
-"""Code of the docs runs as it stands: every class of docs/python.md, and what draws a band."""
+"""The code of docs/: classes and the picture of a band run as they stand; imports in one order."""
 
 import re
 import shlex
@@ -8,13 +8,30 @@ import keras
 import pytest
 
 from tests.cli.command import run_here
+from tests.import_order import is_set_here, variables_at_import
 
-PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "python.md"
 BLOCKS = {
     re.search(r"^class (\w+)", code, re.M)[1]: code
     for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     if re.search(r"^class ", code, re.M)
 }
+
+# Every block that imports Keras or TensorFlow beside this package, by its page and its place there.
+IMPORTING = {
+    f"{page.name} {place}": code
+    for page in sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"])
+    for place, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S))
+    if "keras_attention" in code and re.search(r"^ *(import|from) (keras|tensorflow)\b", code, re.M)
+}
+
+
+@pytest.mark.skipif(not is_set_here, reason="nothing is set on this machine")
+@pytest.mark.parametrize("name", IMPORTING)
+def test_the_package_comes_before_keras_and_tensorflow(name, tmp_path):
+    (tmp_path / "block.py").write_text(IMPORTING[name], encoding="utf-8")
+    assert variables_at_import(tmp_path / "block.py")[:2] == ["1", "1"]
 
 
 @pytest.mark.parametrize("name", sorted(set(BLOCKS) - {"LanguageModel"}))

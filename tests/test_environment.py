@@ -1,19 +1,23 @@
 """What `import keras_attention` sets before TensorFlow is imported, in processes of its own."""
 
+import fnmatch
+import importlib.util
+import io
 import json
 import os
-import platform
+import runpy
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import pytest
 
 from keras_attention import _environment
 from keras_attention._environment import ALLOCATOR, LIMIT, ONEDNN, recommended
+from tests.import_order import NAMES, is_set_here
 
-NAMES = (ALLOCATOR, ONEDNN, LIMIT)
-is_x86_linux = platform.system() == "Linux" and platform.machine().lower() in ("x86_64", "amd64")
-pytestmark = pytest.mark.skipif(not is_x86_linux, reason="nothing is set on this machine")
+pytestmark = pytest.mark.skipif(not is_set_here, reason="nothing is set on this machine")
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 
@@ -59,19 +63,91 @@ def test_nothing_is_set_on_jax(tmp_path):
     assert after("import keras_attention", KERAS_HOME=str(tmp_path))[:2] == ["1", "1"]
 
 
-@pytest.mark.parametrize("hidden, count", [("-1", 2), ("", 2), ("0", 0), (None, 0)])
-def test_a_visible_gpu_leaves_all_as_it_is(hidden, count, monkeypatch, tmp_path):
-    for name in (*NAMES, "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "KERAS_BACKEND"):
+NVIDIA, WSL = "/dev/nvidia0", "/usr/lib/wsl/lib/libcuda.so.1"
+
+
+@pytest.mark.parametrize(
+    "files, environment, is_set",
+    [
+        ([], {}, True),
+        ([NVIDIA, "/dev/nvidiactl"], {}, False),
+        (["/dev/dxg", WSL], {}, False),
+        # What TensorFlow of PyPI cannot use: AMD, other graphics in WSL, a driver without a device.
+        (["/dev/kfd", "/dev/dri/renderD128"], {}, True),
+        (["/dev/dxg", "/usr/lib/wsl/lib/libd3d12.so"], {}, True),
+        (["/dev/nvidiactl", "/proc/driver/nvidia/gpus/0000:01:00.0"], {}, True),
+        # What hides a GPU of NVIDIA, and what does not.
+        *(([NVIDIA], {"CUDA_VISIBLE_DEVICES": v}, True) for v in ("", "-1", "-1,0", "NoDevFiles")),
+        *(([NVIDIA], {"CUDA_VISIBLE_DEVICES": v}, False) for v in ("0", "1,0", "GPU-8932f937")),
+        ([NVIDIA], {"HIP_VISIBLE_DEVICES": "-1"}, False),
+    ],
+)
+def test_a_gpu_that_tensorflow_can_use_leaves_all_as_it_is(files, environment, is_set, monkeypatch):
+    for name in (*NAMES, "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "")  # so that it is restored, whatever the test sets
+        monkeypatch.delenv(name)
+    for name, value in {"KERAS_BACKEND": "tensorflow", **environment}.items():
+        monkeypatch.setenv(name, value)
+    for module in ("keras", "tensorflow"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(_environment.glob, "glob", lambda pattern: fnmatch.filter(files, pattern))
+        _environment.set_environment()
+    assert [name in os.environ for name in NAMES[:2]] == [is_set] * 2
+
+
+def backend_of_keras(monkeypatch):
+    """What Keras' own module answers, run anew in this environment."""
+    package = Path(importlib.util.find_spec("keras").origin).parent
+    exports = types.SimpleNamespace(keras_export=lambda names: lambda function: function)
+    monkeypatch.setitem(sys.modules, "keras.src.api_export", exports)
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "")  # so that what it sets is taken back
+    return runpy.run_path(package / "src" / "backend" / "config.py")["backend"]()
+
+
+@pytest.mark.parametrize("variable", [None, "", "jax"])
+@pytest.mark.parametrize("home", [None, "", "~/.keras", "~/other", "HOME/other"])
+@pytest.mark.parametrize("place", [".keras", "other", "."])
+@pytest.mark.parametrize("content", ['{"backend": "jax"}', '{"floatx": "float32"}', "{"])
+def test_the_backend_is_the_one_of_keras(variable, home, place, content, monkeypatch, tmp_path):
+    import keras  # noqa: F401 (parts of which its module imports)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = home and home.replace("HOME", str(tmp_path))
+    for name, value in (("KERAS_BACKEND", variable), ("KERAS_HOME", home)):
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / "keras.json").write_text(content)
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "keras")
+        found = _environment._backend()
+    assert found == backend_of_keras(monkeypatch)
+
+
+def test_without_a_writable_home_the_backend_is_that_of_tmp(monkeypatch, tmp_path):
+    """As in Keras, whose module would write there."""
+    read = []
+    for name in ("KERAS_BACKEND", "KERAS_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    (tmp_path / "nvidia0").touch()
-    monkeypatch.setattr(_environment, "GPU_FILES", (str(tmp_path / "nvidia[0-9]*"),))
-    if hidden is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    _environment.set_environment()
-    assert sum(name in os.environ for name in NAMES[:2]) == count
-    for name in NAMES:
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: path != str(tmp_path))
+        patch.setattr("builtins.open", lambda path: read.append(path) or io.StringIO("{}"))
+        _environment._backend()
+    assert read == ["/tmp/.keras/keras.json"]
+
+
+def test_this_suite_has_them_however_it_is_started():
+    environment = {name: value for name, value in os.environ.items() if name not in NAMES}
+    code = f"import keras_attention, os; print(*[n for n in {NAMES} if n in os.environ])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) <= set(os.environ)
 
 
 def test_every_command_has_them_before_tensorflow():

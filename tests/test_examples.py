@@ -17,6 +17,7 @@ from keras_attention.text import (
     phrase_corpus,
     train_wordpiece,
 )
+from tests.import_order import is_set_here, variables_at_import
 from tests.labelled_sentences import labelled_sentences, write_table
 from tests.tasks.small_run import two_layers
 
@@ -28,6 +29,12 @@ def example(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.skipif(not is_set_here, reason="nothing is set on this machine")
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_the_package_comes_before_keras_and_tensorflow(path):
+    assert variables_at_import(path)[:2] == ["1", "1"]
 
 
 def test_a_custom_attention_learns_what_the_plain_one_cannot(capsys):
