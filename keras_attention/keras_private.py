@@ -257,10 +257,7 @@ def call_of(tensor):
 
 
 def kept_by_layers(model):
-    """The variables that layers made as not trainable: what they keep, such as moving means.
-
-    `non_trainable_weights` has the weights of layers with `trainable=False` too, a whole encoder.
-    """
+    """The variables that layers made as not trainable, such as moving means; no frozen weights."""
     layers = (model, *layers_within(model))
     return [variable for layer in layers for variable in layer._non_trainable_variables]
 
@@ -279,6 +276,12 @@ class FirstBatch:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if iterator is None or not self.build_from_first_batch(iterator):
             super()._maybe_symbolic_build(iterator, data_batch)
+
+
+def made_trainable(layer):
+    """The variables of a layer or a model that were made as trainable, frozen ones too."""
+    layers = (layer, *layers_within(layer))
+    return [variable for each in layers for variable in each._trainable_variables]
 
 
 class AfterBuild:

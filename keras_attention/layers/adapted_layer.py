@@ -3,7 +3,12 @@
 import keras
 from keras import ops
 
-from keras_attention._validation import require, require_positive_integer, with_python_numbers
+from keras_attention._validation import (
+    require,
+    require_positive_integer,
+    require_positive_number,
+    with_python_numbers,
+)
 from keras_attention.graph.matmul import linear
 from keras_attention.keras_private import add_part, remove_part
 from keras_attention.layers.clone_initializer import clone_initializer
@@ -41,6 +46,9 @@ class AdaptedLayer(Layer):
         super().__init__(**kwargs)
         if lora_rank is not None:
             require_positive_integer("lora_rank", lora_rank)
+        if lora_alpha is not None:
+            require_positive_number("lora_alpha", lora_alpha)
+            require(lora_rank is not None, "lora_alpha", "given with `lora_rank`", lora_rank=None)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
 
@@ -66,12 +74,13 @@ class AdaptedLayer(Layer):
 
         Args:
             rank: of the adapters, at most the smaller side of each matrix.
-            lora_alpha: what an adapter gives counts `lora_alpha` / `rank`; by default 1.
+            lora_alpha: a number above 0: what an adapter gives counts `lora_alpha` / `rank`; by
+                default 1.
             a_initializer, b_initializer: of the first and the second matrix of each adapter.
 
         Raises:
-            ValueError: if the layer is not built, has adapters or a constraint on its kernels, or
-                the rank is out of range.
+            ValueError: if the layer is not built, has no kernels, has adapters or a constraint on
+                its kernels, or `rank` or `lora_alpha` is out of range.
 
         >>> layer = MultiHeadAttention(num_heads=2, key_dim=16)
         >>> layer.build((None, None, 32))
@@ -79,7 +88,7 @@ class AdaptedLayer(Layer):
         >>> sum(weight.name.startswith("lora") for weight in layer.trainable_weights)
         4
         """
-        self.require_lora(rank)
+        self.require_lora(rank, lora_alpha)
         initializers = [keras.initializers.get(each) for each in (a_initializer, b_initializer)]
         alpha = rank if lora_alpha is None else lora_alpha
         folder, _, own = self.path.rpartition("/")
@@ -101,19 +110,24 @@ class AdaptedLayer(Layer):
         self.lora_rank, self.lora_alpha = rank, alpha
         self.set_kernels_trainable(False)
 
-    def require_lora(self, rank):
-        """Raises `ValueError` unless `enable_lora(rank)` is possible."""
+    def require_lora(self, rank, lora_alpha=None):
+        """Raises `ValueError` unless `enable_lora(rank, lora_alpha)` is possible."""
         name = type(self).__name__
+        if not self.built:
+            raise ValueError(
+                f"Cannot enable lora on a layer that isn't yet built: call the {name}, or its "
+                "`build`, first."
+            )
+        if not self.lora_kernels():
+            raise ValueError(
+                f"lora adapts the kernels of a layer: the {name} {self.name!r} has none, with the "
+                "arguments that it was made with."
+            )
         rule = f"{self.lora_kind}_constraint"
         if getattr(self, rule) is not None:
             raise ValueError(
                 f"Lora is incompatible with constraints of what it adapts: make the {name} without "
                 f"`{rule}`. Received: {rule}={getattr(self, rule)!r}"
-            )
-        if not self.built:
-            raise ValueError(
-                f"Cannot enable lora on a layer that isn't yet built: call the {name}, or its "
-                "`build`, first."
             )
         if self.lora_enabled:
             raise ValueError(
@@ -121,6 +135,8 @@ class AdaptedLayer(Layer):
                 f"{self.lora_rank}."
             )
         require_positive_integer("rank", rank)
+        if lora_alpha is not None:
+            require_positive_number("lora_alpha", lora_alpha)
         most = self.largest_rank()
         require(
             rank <= most,
@@ -181,6 +197,13 @@ class AdaptedLayer(Layer):
         if adapter is None:
             return outputs
         return outputs + adapter.product(inputs, self.compute_dtype)
+
+    def times_by(self, matmul, inputs, name, dtype):
+        """As `times`, in `dtype` and by the product `matmul`, such as that of a recurrence."""
+        kernel, _ = self.lora_kernels()[name]
+        outputs = matmul(inputs, kernel, dtype)
+        adapter = self.adapter(name)
+        return outputs if adapter is None else outputs + adapter.product(inputs, dtype, matmul)
 
     def adapted_kernel(self, name):
         """The kernel (D, U) of that name: the variable, or with an adapter the sum, a tensor."""

@@ -144,16 +144,20 @@ class AdditiveAttention(BaseAttention):
             )
         super().build(query_shape, value_shape, key_shape)
 
+    def lora_kernels(self):
+        kernels = {"query": self.query_kernel, "key": self.key_kernel}
+        return {name: (kernel, [self.units]) for name, kernel in kernels.items()}
+
     def known_sizes(self):
         return {**super().known_sizes(), "U": self.units}
 
     def project_query(self, query, matmul=matmul):
         """W s_i for every query (B, T, D): (B, T, U)."""
-        return matmul(query, self.query_kernel, self.compute_dtype)
+        return self.times_by(matmul, query, "query", self.compute_dtype)
 
     def project_keys(self, key):
         """U h_j (+ bias) for every key (B, S, Dk): (B, S, U)."""
-        return linear(key, self.key_kernel, self.compute_dtype, self.bias)
+        return self.times(key, "key", self.bias)
 
     def score(self, query, key):
         """v^T tanh(query + key) for a chunk of queries. A subclass may override it.

@@ -9,20 +9,21 @@ from keras_attention import masks
 from keras_attention._validation import require_positive_integer, require_rate
 from keras_attention.graph.map_chunks import map_chunks
 from keras_attention.graph.matmul import matmul
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.layer import Layer
 from keras_attention.layers.list_of_inputs import ListOfInputs
 from keras_attention.layers.require_shapes import require_shapes
 
 
-class BaseAttention(ListOfInputs, Layer):
+class BaseAttention(ListOfInputs, AdaptedLayer):
     """Attention whose weights are a softmax of scores: alpha = softmax(score), c = alpha h.
 
     A subclass implements `score`, and usually `build` (which calls this one) and the projections
     `project_query` and `project_keys`. It may override
 
     - `align`: from scores to weights,
-    - `initial_state` and `attend`, where a step attends by what the steps before it attended to.
+    - `initial_state` and `attend`, where a step attends by what the steps before it attended to,
+    - `lora_kernels`, where its kernels take adapters: see `AdaptedLayer`.
 
     `project_query`, `align` and `attend` take the product of a recurrence, `matmul`. They multiply
     by their weights with `matmul(inputs, self.kernel, self.compute_dtype)` and hand it on to the
@@ -70,6 +71,9 @@ class BaseAttention(ListOfInputs, Layer):
     def build(self, query_shape, value_shape, key_shape=None):
         self._dropout.build((None, None, None))
         self.built = True
+
+    def lora_kernels(self):
+        return {}
 
     def project_query(self, query, matmul=matmul):
         """The queries (B, T, D) as `score` takes them: (B, T, U)."""

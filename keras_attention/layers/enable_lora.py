@@ -1,7 +1,9 @@
 """LoRA for a whole model (Hu et al. 2021)."""
 
+import keras
+
 from keras_attention._validation import require, with_python_numbers
-from keras_attention.layers.layer import adapted_parts
+from keras_attention.layers.layer import adaptable_parts
 
 
 @with_python_numbers
@@ -11,6 +13,9 @@ def enable_lora(model, rank, lora_alpha=None, a_initializer="he_uniform", b_init
     These adapters are all that is trained then. Layers that are made afterwards, such as a new
     head, are trained as ever. Embeddings get no adapters: `embedding.enable_lora` adds them.
     A compiled model must be compiled again.
+
+    A model and a layer of this package that is loaded from a `.keras` file trains what was trained.
+    In a model of Keras' own class the layers of Keras do not: Keras loads their weights unfrozen.
 
     Args:
         model: a built model, or a layer made of others, of layers of this package.
@@ -29,7 +34,7 @@ def enable_lora(model, rank, lora_alpha=None, a_initializer="he_uniform", b_init
     Reference: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4,
     https://arxiv.org/abs/2106.09685
     """
-    layers = [layer for layer in adapted_parts(model) if layer.lora_by_default]
+    layers = adaptable_parts(model)
     require(
         layers,
         "model",
@@ -37,8 +42,9 @@ def enable_lora(model, rank, lora_alpha=None, a_initializer="he_uniform", b_init
         model=type(model).__name__,
     )
     for layer in layers:
-        layer.require_lora(rank)
+        layer.require_lora(rank, lora_alpha)
+    initializers = [keras.initializers.get(each) for each in (a_initializer, b_initializer)]
     for weight in model.trainable_weights:
         weight.trainable = False
     for layer in layers:
-        layer.enable_lora(rank, lora_alpha, a_initializer, b_initializer)
+        layer.enable_lora(rank, lora_alpha, *initializers)

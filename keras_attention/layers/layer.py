@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_attention._validation import require, with_python_numbers
-from keras_attention.keras_private import AfterBuild, layers_within
+from keras_attention.keras_private import AfterBuild, layers_within, made_trainable
 
 
 def refuse_to_quantize(name, mode=None, type_check=True, config=None):
@@ -69,14 +69,17 @@ class Layer(AfterBuild, keras.layers.Layer):
     - A layer with weights remembers the widths that it was built for: see `known_sizes`.
     - A layer whose parts have adapters of LoRA (`AdaptedLayer`) says so in its config, as `lora`,
       and makes them anew when it is built.
+    - A layer of which a part is frozen says so too, as `frozen`: what is loaded trains what was
+      trained.
     """
 
     weight_kinds = ()
     stock_layer = None
     width_axes = {}  # name of a call argument -> of its last axis, if weights depend on its size
     takes_lora = False  # whether it is an `AdaptedLayer`
+    is_adapter = False  # whether it is a `LowRankAdapter`
     _built_widths = ()
-    _lora = None
+    _lora = _frozen = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -88,9 +91,10 @@ class Layer(AfterBuild, keras.layers.Layer):
     def __init__(self, **kwargs):
         refuse_bidirectional(type(self), kwargs)
         rules = {name: kwargs.pop(name, None) for name in _rules(self.weight_kinds)}
-        lora = kwargs.pop("lora", None)
+        lora, frozen = (kwargs.pop(name, None) for name in ("lora", "frozen"))
         super().__init__(**kwargs)
         self._lora = None if lora is None else tuple(lora)
+        self._frozen = None if frozen is None else tuple(frozen)
         for name, rule in rules.items():
             setattr(self, name, _module_of(name).get(rule))
         if self.dtype_policy.quantization_mode is not None:
@@ -140,12 +144,17 @@ class Layer(AfterBuild, keras.layers.Layer):
 
     def get_config(self):
         rules = {name: _module_of(name).serialize(rule) for name, rule in self.part_rules().items()}
-        lora = {} if self.built or self._lora is None else {"lora": list(self._lora)}
-        return {**super().get_config(), **rules, **lora, **lora_config(self)}
+        kept = {**lora_config(self), **frozen_config(self)}
+        if not self.built:
+            given = {"lora": self._lora, "frozen": self._frozen}
+            kept = {name: list(value) for name, value in given.items() if value is not None}
+        return {**super().get_config(), **rules, **kept}
 
     def after_build(self):
         if self._lora is not None:
             restore_lora(self, self._lora)
+        if self._frozen is not None:
+            restore_frozen(self, self._frozen)
 
     def quantize(self, mode=None, type_check=True, config=None):
         refuse_to_quantize(type(self).__name__, mode)
@@ -154,6 +163,12 @@ class Layer(AfterBuild, keras.layers.Layer):
 def adapted_parts(layer):
     """The `AdaptedLayer`s within a layer or a model, at any depth, in an order that stays."""
     return [x for x in layers_within(layer) if isinstance(x, Layer) and x.takes_lora]
+
+
+def adaptable_parts(model):
+    """Those of `adapted_parts` that `enable_lora(model, ...)` gives adapters: with kernels."""
+    parts = [x for x in adapted_parts(model) if x.lora_by_default]
+    return [x for x in parts if not x.built or x.lora_kernels()]
 
 
 def lora_config(layer):
@@ -179,6 +194,53 @@ def restore_lora(layer, entries):
     for part, entry in zip(parts, entries, strict=True):
         if entry is not None and not part.lora_enabled:  # a shared one may have been restored
             part.enable_lora(*entry)
+
+
+def frozen_config(layer):
+    """What a config says of the weights within a layer or a model that are frozen.
+
+    Not of those that adapters stand for. Keras keeps `trainable` of a layer, and loads its weights
+    unfrozen all the same.
+
+    Returns:
+        `{"frozen": [[first, end], ...]}`, ranges of the weights that may be trained, without
+        adapters; `{}` for none.
+    """
+    adapted = set()
+    for part in (layer, *adapted_parts(layer)):
+        if isinstance(part, Layer) and part.takes_lora and part.lora_enabled:
+            adapted.update(id(kernel) for kernel, _ in part.lora_kernels().values())
+    ranges = []
+    for index, weight in enumerate(_trained_by_itself(layer)):
+        if weight.trainable or id(weight) in adapted:
+            continue
+        if ranges and ranges[-1][1] == index:
+            ranges[-1][1] = index + 1
+        else:
+            ranges.append([index, index + 1])
+    return {"frozen": ranges} if ranges else {}
+
+
+def restore_frozen(layer, ranges):
+    """Freezes weights within a built layer or model as a `frozen_config` says."""
+    weights = _trained_by_itself(layer)
+    for first, end in ranges:
+        for weight in weights[first:end]:
+            weight.trainable = False
+
+
+def unfreeze(layer):
+    """Makes all of a layer or a model trainable, but for what adapters stand for."""
+    layer.trainable = False  # on TensorFlow, an attribute that is True is not set to True again
+    layer.trainable = True
+
+
+def _trained_by_itself(layer):
+    """The weights that a layer or a model trains where nothing is frozen and nothing adapted."""
+    adapters = [x for x in layers_within(layer) if isinstance(x, Layer) and x.is_adapter]
+    added = {id(weight) for part in adapters for weight in part.weights}
+    made = {id(weight) for weight in made_trainable(layer)} - added
+    return [weight for weight in layer.weights if id(weight) in made]
 
 
 def _rules(kinds):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.graph.matmul import linear
+from keras_attention.graph.matmul import linear, matmul
 from keras_attention.layers import heads
 from keras_attention.layers.layer import Layer
 
@@ -28,6 +28,8 @@ class LowRankAdapter(Layer):
     Reference: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.1,
     https://arxiv.org/abs/2106.09685
     """
+
+    is_adapter = True
 
     def __init__(
         self,
@@ -68,12 +70,17 @@ class LowRankAdapter(Layer):
             setattr(self, name, weight)
         self.built = True
 
-    def product(self, inputs, dtype):
-        """`inputs` (..., D) times what is added to the kernel, in `dtype`: (..., U)."""
-        return self._expanded(linear(inputs, self.a, dtype), dtype)
+    def product(self, inputs, dtype, matmul=matmul):
+        """`inputs` (..., D) times what is added to the kernel, in `dtype`: (..., U).
+
+        `matmul` is the product to multiply by both matrices with, such as that of a recurrence.
+        """
+        return self._expanded(matmul(inputs, self.a, dtype), dtype, matmul)
 
     def rows(self, indices, dtype):
         """Rows of what is added to the kernel, as an embedding takes them: (..., U)."""
+        if not indices.shape:
+            return self.rows(ops.reshape(indices, (1,)), dtype)[0]
         return self._expanded(ops.take(self.a, indices, axis=0), dtype)
 
     def product_with_transposed(self, inputs, dtype):
@@ -86,11 +93,11 @@ class LowRankAdapter(Layer):
         """What is added to the kernel: (D, U) float32."""
         return self._expanded(self.a, "float32")
 
-    def _expanded(self, narrow, dtype):
+    def _expanded(self, narrow, dtype, matmul=matmul):
         """(..., R) of each matrix side by side -> (..., U)."""
         narrow = ops.cast(narrow, dtype) * (self.alpha / self.rank)
         if len(self.widths) == 1:
-            return linear(narrow, self.b, dtype)
+            return matmul(narrow, self.b, dtype)
         ends = [sum(self.widths[:n]) for n in range(1, len(self.widths))]
         parts = ops.split(narrow, len(self.widths), axis=-1)
         columns = ops.split(ops.cast(self.b, dtype), ends, axis=-1)

@@ -11,8 +11,9 @@ def merge_lora(model):
     """Adds what adapters have learned to the kernels and removes the adapters, in place.
 
     The model gives the same answers, with the layers and at the speed that it had before
-    `enable_lora`. Its kernels are trainable again. What a compiled model, or a `tf.function`, has
-    traced before does not know of it: compile it again.
+    `enable_lora`. Its kernels are trainable again; `model.trainable = False` and then `True` does
+    the same for what `enable_lora` of a whole model has frozen beside them. What a compiled model,
+    or a `tf.function`, has traced before does not know of it: compile it again.
 
     Args:
         model: a model or a layer; one without adapters stays as it is.

@@ -12,6 +12,13 @@ from keras_attention.layers.require_shapes import require_shapes
 
 SCORE_MODES = ("dot", "general", "concat")
 CHUNK_SIZE = 16
+# Of what may be projected, the attribute of its kernel, which a layer has or has not.
+KERNELS = {
+    "general": "kernel",
+    "query": "query_kernel",
+    "key": "key_kernel",
+    "position": "position_kernel",
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -136,6 +143,12 @@ class MultiplicativeAttention(BaseAttention):
         weight = self.add_weight(name=name, shape=shape, initializer=initializer, **rules)
         setattr(self, name, weight)
 
+    def lora_kernels(self):
+        kernels = {name: getattr(self, kernel, None) for name, kernel in KERNELS.items()}
+        return {
+            n: (kernel, [kernel.shape[1]]) for n, kernel in kernels.items() if kernel is not None
+        }
+
     def known_sizes(self):
         sizes = super().known_sizes()
         return {**sizes, "U": self.units if self.score_mode == "concat" else sizes["D"]}
@@ -153,14 +166,13 @@ class MultiplicativeAttention(BaseAttention):
         """The queries (B, T, D) as `score` takes them: W_1 h_t for "concat", else h_t."""
         if self.score_mode != "concat":
             return query
-        return matmul(query, self.query_kernel, self.compute_dtype)
+        return self.times_by(matmul, query, "query", self.compute_dtype)
 
     def project_keys(self, key):
         """The keys (B, S, Dk) as `score` takes them: W h_s for "general", W_2 h_s for "concat"."""
         if self.score_mode == "dot":
             return ops.cast(key, self.compute_dtype)
-        kernel = self.kernel if self.score_mode == "general" else self.key_kernel
-        return linear(key, kernel, self.compute_dtype)
+        return self.times(key, "key" if self.score_mode == "concat" else "general")
 
     def score(self, query, key):
         """Equation 8 for projected queries (B, t, U) and keys (B, S, U): (B, t, S)."""
@@ -181,7 +193,7 @@ class MultiplicativeAttention(BaseAttention):
         if self.window is None:
             return super().align(scores, query, mask, matmul=matmul)
         # Equation 9, in float32: bfloat16 cannot count source positions above 256.
-        hidden = ops.tanh(matmul(query, self.position_kernel, "float32"))
+        hidden = ops.tanh(self.times_by(matmul, query, "position", "float32"))
         share = ops.sigmoid(linear(hidden, self.position_vector, "float32"))  # (B, T, 1)
         length = self._source_lengths(scores, mask)
         distances = ops.arange(ops.shape(scores)[2], dtype="float32") - length * share  # (B, T, S)

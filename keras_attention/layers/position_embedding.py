@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention._validation import require, require_positive_integer
 from keras_attention.graph.checked_ids import checked_ids
-from keras_attention.layers.layer import Layer
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.require_shapes import require_shapes, static_shape
 
 
@@ -45,7 +45,7 @@ def token_positions(inputs, start_index=0, positions=None):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class PositionEmbedding(Layer):
+class PositionEmbedding(AdaptedLayer):
     """One learned vector for each position, to be added to the token embeddings.
 
     `+` drops the mask of a stock layer upstream: `keras.layers.Add()([x, layer(x)])` keeps it.
@@ -79,6 +79,8 @@ class PositionEmbedding(Layer):
 
     stock_layer = "keras_hub.layers.PositionEmbedding"
     weight_kinds = ("embeddings",)
+    lora_kind = "embeddings"
+    lora_by_default = False  # as of `TokenAndPositionEmbedding`
 
     def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
@@ -112,7 +114,13 @@ class PositionEmbedding(Layer):
             positions = checked_ids(positions, self.sequence_length)
         table = ops.cast(self.position_embeddings, self.compute_dtype)
         vectors = ops.take(table, positions, axis=0)  # (T, D) or (B, T, D)
+        adapter = self.adapter("embeddings")
+        if adapter is not None:
+            vectors = vectors + adapter.rows(positions, self.compute_dtype)
         return ops.broadcast_to(vectors, ops.shape(inputs))
+
+    def lora_kernels(self):
+        return {"embeddings": (self.position_embeddings, [self.position_embeddings.shape[1]])}
 
     def compute_output_shape(self, inputs_shape):
         require_shapes(self.known_sizes(), inputs=(tuple(inputs_shape), "... D"))

@@ -9,7 +9,13 @@ from keras_attention._validation import with_python_numbers
 from keras_attention.graph.checked_ids import narrowed
 from keras_attention.keras_private import call_of
 from keras_attention.layers.enable_lora import enable_lora
-from keras_attention.layers.layer import lora_config, refuse_to_quantize, restore_lora
+from keras_attention.layers.layer import (
+    frozen_config,
+    lora_config,
+    refuse_to_quantize,
+    restore_frozen,
+    restore_lora,
+)
 from keras_attention.layers.output_projection import output_projection
 from keras_attention.layers.require_shapes import require_shapes, sizes_fit
 from keras_attention.models.refuse_unknown import refuse_unknown
@@ -19,15 +25,15 @@ from keras_attention.training.exact_training import ExactTraining
 BODIES = weakref.WeakKeyDictionary()
 
 
-def _with_lora(get_config):
-    """`get_config` of a class, which also says where adapters are. Layers of a model made by a
-    class have no config of their own in its file."""
+def _with_parts(get_config):
+    """`get_config` of a class, which also says where adapters are and what is frozen. Layers of a
+    model made by a class have no config of their own in its file."""
 
     @functools.wraps(get_config)
-    def config_with_lora(self):
-        return {**get_config(self), **lora_config(self)}
+    def config_with_parts(self):
+        return {**get_config(self), **lora_config(self), **frozen_config(self)}
 
-    return config_with_lora
+    return config_with_parts
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -44,7 +50,7 @@ class Model(ExactTraining, keras.Model):
     input_axes = {}  # the axes of each input, as `require_shapes` takes them
     optional_inputs = ()  # names of inputs that may be left out, or None
 
-    def __init__(self, *args, lora=None, **kwargs):
+    def __init__(self, *args, lora=None, frozen=None, **kwargs):
         refuse_unknown(type(self), kwargs)
         dtype = kwargs.pop("dtype", None)
         super().__init__(*args, **kwargs)
@@ -52,6 +58,8 @@ class Model(ExactTraining, keras.Model):
             self.dtype_policy = dtype
         if lora is not None:  # from the config of a model with adapters
             restore_lora(self, lora)
+        if frozen is not None:
+            restore_frozen(self, frozen)
 
     def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
         """Freezes the model and adds adapters of LoRA: see `keras_attention.layers.enable_lora`.
@@ -177,7 +185,7 @@ class Model(ExactTraining, keras.Model):
         if "__init__" in vars(cls):
             cls.__init__ = with_python_numbers(cls.__init__)
         if "get_config" in vars(cls):
-            cls.get_config = _with_lora(cls.get_config)
+            cls.get_config = _with_parts(cls.get_config)
 
     def quantize(self, mode=None, config=None, filters=None, **kwargs):
         """Refused by models that are made of this package's layers; otherwise as in Keras."""

@@ -11,7 +11,7 @@ from keras_attention._validation import InputError, one_line
 from keras_attention.runs.fingerprint import fingerprint
 
 # What two processes may say otherwise of one model.
-INCIDENTAL = {"name", "module", "trainable", "seed"}
+INCIDENTAL = {"name", "module", "trainable", "frozen", "seed"}
 INCIDENTAL |= {"build_config", "compile_config", "shared_object_id"}
 REFERENCES = {"keras_history", "input_layers", "output_layers"}  # to layers, by their names
 DROPOUT = {"dropout", "attention_dropout", "rate"}

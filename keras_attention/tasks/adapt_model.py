@@ -17,13 +17,13 @@ def adapt_model(model, config, say):
         InputError: if the model has no layers that take adapters, or the rank is above a side of
             their matrices.
     """
-    from keras_attention.layers.layer import adapted_parts
+    from keras_attention.layers.layer import adaptable_parts
 
-    layers = [layer for layer in adapted_parts(model) if layer.lora_by_default]
+    layers = adaptable_parts(model)
     if not layers:
         raise InputError(
-            "`lora_rank` is for models with attention or feed-forward layers of this package: the "
-            f"{type(model).__name__} of {config.initial_weights} has none."
+            "`lora_rank` is for models with attention or feed-forward layers of this package that "
+            f"have matrices: the {type(model).__name__} of {config.initial_weights} has none."
         )
     most = min(layer.largest_rank() for layer in layers)
     if config.lora_rank > most:
@@ -37,3 +37,16 @@ def adapt_model(model, config, say):
         f"{trained:,} of {model.count_params():,} parameters are trained: adapters of rank "
         f"{config.lora_rank}, and what the initial weights do not have."
     )
+
+
+def without_adapters(model):
+    """Merges adapters that a model was trained by, and unfreezes what they were trained beside.
+
+    A model without adapters stays as it is.
+    """
+    from keras_attention.layers.layer import lora_config, unfreeze
+    from keras_attention.layers.merge_lora import merge_lora
+
+    if lora_config(model):
+        merge_lora(model)
+        unfreeze(model)

@@ -164,12 +164,11 @@ def new_encoder(config, teacher, say):
 
 def _with_half_the_layers(source, dropout):
     values = {**source.get_config(), "num_layers": (len(source.blocks) + 1) // 2}
-    values.pop("name")
+    for name in ("name", "frozen"):  # none of the student's weights is frozen
+        values.pop(name, None)
     if dropout is not None:
         values |= {"dropout": dropout, "attention_dropout": None}
-    made = type(source).from_config(values)
-    made.trainable = True
-    return made
+    return type(source).from_config({**values, "trainable": True})
 
 
 def _misfit(encoder, source):

@@ -72,13 +72,13 @@ def import_checkpoint(directory, output, task=None, force=False, family=None, po
 
 def _long_run(directory, output, task, force, family, positions):
     """`import_checkpoint` of a run."""
-    from keras_attention.layers.merge_lora import merge_lora
+    from keras_attention.tasks.adapt_model import without_adapters
     from keras_attention.tasks.load import read_run
 
     if task is not None:
         raise InputError(f"{directory} is a run, whose task is known: leave out `task`.")
     kind, config, model, tokenizer, _ = read_run(directory)
-    merge_lora(model)
+    without_adapters(model)
     model = lengthened(model, family, positions, directory)
     # What the task reads of a run, such as the column of a classifier of pairs.
     kept = {n: config[n] for n in kind.run_fields if n in config and n not in ("kind", "labels")}

@@ -148,6 +148,8 @@ def _names(directory):
 
 
 def _prepared(encoder, config):
+    from keras_attention.layers.layer import unfreeze
+
     positions = encoder.max_sequence_length
     if config.max_sequence_length > positions:
         raise InputError(
@@ -156,5 +158,5 @@ def _prepared(encoder, config):
         )
     if config.dropout is not None:
         encoder = encoder.with_dropout(config.dropout)
-    encoder.trainable = True  # a classifier's may have been frozen
+    unfreeze(encoder)  # a classifier's may have been frozen
     return encoder

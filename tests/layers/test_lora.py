@@ -8,12 +8,17 @@ import pytest
 from keras import ops
 
 from keras_attention.layers import (
+    AdditiveAttention,
+    BaseAttention,
     BlockSparseAttention,
     FeedForward,
     GatedFeedForward,
     GroupedQueryAttention,
     MaskedLMHead,
     MultiHeadAttention,
+    MultiplicativeAttention,
+    PositionEmbedding,
+    RecurrentDecoder,
     TokenAndPositionEmbedding,
     TransformerDecoder,
     TransformerEncoder,
@@ -22,9 +27,9 @@ from keras_attention.layers import (
     merge_lora,
     to_keras,
 )
-from keras_attention.layers.layer import adapted_parts
+from keras_attention.layers.layer import adapted_parts, unfreeze
 from keras_attention.layers.merge_lora import merged_lora
-from keras_attention.models import BertEncoder, MaskedLM
+from keras_attention.models import BertEncoder, Classifier, MaskedLM
 from tests.backend import BACKEND, compiled, gradients, to_numpy
 
 RANK = 2
@@ -68,6 +73,26 @@ LAYERS = {
         lambda **kw: GroupedQueryAttention(4, 2, num_key_value_heads=2, **kw),
         lambda layer: layer(X),
         [(8, 6), (2, 16), (8, 2), (2, 8)],
+    ),
+    "additive": (
+        lambda **kw: AdditiveAttention(9, use_bias=True, normalize=True, **kw),
+        lambda layer: layer(X, Y[..., :6]),
+        [(8, 2), (2, 9), (6, 2), (2, 9)],
+    ),
+    "general": (
+        lambda **kw: MultiplicativeAttention("general", scale=True, **kw),
+        lambda layer: layer(X, Y[..., :6]),
+        [(6, 2), (2, 8)],
+    ),
+    "concatenated, local": (
+        lambda **kw: MultiplicativeAttention("concat", units=9, window=3, **kw),
+        lambda layer: layer(X, Y[..., :6]),
+        [(8, 2), (2, 9), (6, 2), (2, 9), (8, 2), (2, 8)],
+    ),
+    "positions": (
+        lambda **kw: PositionEmbedding(11, **kw),
+        lambda layer: layer(X, positions=np.array([[4, 0, 1, 2, 10]] * 3)),
+        [(11, 2), (2, 8)],
     ),
     "embedding": (
         lambda **kw: TokenAndPositionEmbedding(19, 11, 8, scale=True, **kw),
@@ -156,6 +181,8 @@ def test_a_file_of_keras_holds_kernels_and_adapters_apart(name, tmp_path):
         again.build((None, 5, 8), (None, 7, 8))
     elif name == "other keys":
         again.build((None, 5, 8), (None, 7, 4), (None, 7, 6))
+    elif isinstance(again, BaseAttention):
+        again.build((None, 5, 8), (None, 7, 6))
     else:
         again.build_from_config(layer.get_build_config())
     again.set_weights(layer.get_weights())
@@ -325,16 +352,89 @@ def test_rules_of_the_kernel_are_those_of_its_adapters():
         ({}, 0, True, "`rank` must be a positive integer. Received: rank=0"),
         ({}, 2.5, True, "`rank` must be a positive integer. Received: rank=2.5"),
         ({}, 7, True, "`rank` must be at most 6, the smallest side of the matrices of the Feed"),
+        ({"lora_rank": 7}, 2, True, "`rank` must be at most 6"),
         ({"kernel_constraint": "non_neg"}, 2, True, "without `kernel_constraint`"),
         ({"lora_rank": 2}, 2, True, "lora is already enabled: the FeedForward 'ffn' has adapters"),
     ],
 )
 def test_what_cannot_be_is_refused(options, rank, is_built, message):
     layer = FeedForward(6, name="ffn", **options)
-    if is_built:
-        layer.build((None, None, 8))
     with pytest.raises(ValueError, match=message):
+        if is_built:
+            layer.build((None, None, 8))
         layer.enable_lora(rank)
+
+
+@pytest.mark.parametrize("alpha", [0, -1.5, math.nan, math.inf, -math.inf, "2", True])
+def test_alpha_is_a_number_above_zero(alpha):
+    """Wherever it is given; and what refuses it changes nothing."""
+    message = "`lora_alpha` must be a number above 0.*Received: lora_alpha="
+    with pytest.raises(ValueError, match=message):
+        FeedForward(6, lora_rank=2, lora_alpha=alpha)
+    block = TransformerEncoder(intermediate_dim=9, num_heads=2)
+    block(X)
+    for enable in (
+        lambda: block.feed_forward.enable_lora(2, lora_alpha=alpha),
+        lambda: enable_lora(block, 2, lora_alpha=alpha),
+    ):
+        with pytest.raises(ValueError, match=message):
+            enable()
+    assert all(weight.trainable for weight in block.weights) and not adapters(block)
+
+
+def test_what_is_given_without_sense_is_refused():
+    with pytest.raises(ValueError, match="`lora_alpha` must be given with `lora_rank`"):
+        FeedForward(6, lora_alpha=2)
+    for layer in (MultiplicativeAttention("dot"), Distance()):
+        layer(X, Y)
+        with pytest.raises(ValueError, match=f"the {type(layer).__name__} '.*' has none, with the"):
+            layer.enable_lora(2)
+        with pytest.raises(ValueError, match="`model` must be built of attention or feed-forward"):
+            enable_lora(layer, 2)
+    encoder = bert()
+    with pytest.raises(ValueError, match="nonsense"):
+        enable_lora(encoder, 2, a_initializer="nonsense")
+    assert all(weight.trainable for weight in encoder.weights) and not adapters(encoder)
+
+
+class Distance(BaseAttention):
+    """Attention of a user without kernels."""
+
+    def score(self, query, key):
+        return -ops.sum(ops.square(ops.expand_dims(query, 2) - ops.expand_dims(key, 1)), -1)
+
+
+@pytest.mark.parametrize("name", ["additive", "general", "concatenated, local"])
+def test_a_recurrence_gives_adapters_the_gradient_of_their_sum(name):
+    """dA = s dK B^T and dB = s A^T dK, where K + s A B is the kernel."""
+
+    def decoder():
+        keras.utils.set_random_seed(4)
+        layer = RecurrentDecoder(keras.layers.GRUCell(8), LAYERS[name][0]())
+        layer(X, Y[..., :6])
+        return layer
+
+    def loss_of(layer):
+        return lambda: ops.mean(ops.square(layer(X, Y[..., :6], training=True)))
+
+    adapted, plain = decoder(), decoder()
+    adapted.attention.enable_lora(RANK, lora_alpha=3)
+    spread(adapted)
+    for kernel, summed in zip(
+        plain.attention.lora_kernels().values(), adapted.attention.lora_kernels(), strict=True
+    ):
+        kernel[0].assign(adapted.attention.adapted_kernel(summed))
+    expected = to_numpy(plain(X, Y[..., :6]))
+    np.testing.assert_allclose(to_numpy(adapted(X, Y[..., :6])), expected, atol=1e-5)
+    kernels = [kernel for kernel, _ in plain.attention.lora_kernels().values()]
+    of_kernels = gradients(loss_of(plain), kernels)
+    found = gradients(loss_of(adapted), adapters(adapted))
+    for index, key in enumerate(adapted.attention.lora_kernels()):
+        adapter = adapted.attention.adapter(key)
+        a, b = to_numpy(adapter.a), to_numpy(adapter.b)
+        right = 1.5 * of_kernels[index] @ b.T, 1.5 * a.T @ of_kernels[index]
+        for one, other in zip(found[2 * index : 2 * index + 2], right, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_numbers_of_numpy_are_ranks():
@@ -384,6 +484,54 @@ def bert():
     return BertEncoder(19, 2, 2, 8, 9, dropout=0.0, max_sequence_length=11)
 
 
+def trained(model):
+    return [weight.path.partition("/")[2] for weight in model.trainable_weights]
+
+
+def stock_model():
+    """A functional model of Keras of layers of this package."""
+    inputs = keras.Input((5, 8))
+    x = PositionEmbedding(11)(inputs)
+    x = TransformerEncoder(intermediate_dim=9, num_heads=2)(x)
+    x = AdditiveAttention(9, use_bias=True)(x, x)
+    return keras.Model(inputs, FeedForward(9)(x))
+
+
+def frozen_blocks(model):
+    model.encoder.blocks[0].trainable = False
+    model.encoder.embedding_normalization.trainable = False
+
+
+FREEZERS = {
+    "an encoder": (bert, lambda model: model.enable_lora(RANK)),
+    "a head": (lambda: Classifier(bert(), 3), lambda model: model.enable_lora(RANK)),
+    "a head and all below": (lambda: MaskedLM(bert()), lambda model: enable_lora(model, RANK)),
+    "a model of Keras": (stock_model, lambda model: enable_lora(model, RANK)),
+    "one part": (bert, lambda model: model.blocks[1].feed_forward.enable_lora(RANK)),
+    "positions": (bert, lambda model: model.embedding.position_layer.enable_lora(RANK)),
+    "no adapters": (lambda: Classifier(bert(), 3), frozen_blocks),
+}
+
+
+@pytest.mark.parametrize("name", FREEZERS)
+def test_what_is_loaded_trains_what_was_trained(name, tmp_path):
+    make, freeze = FREEZERS[name]
+    keras.utils.set_random_seed(1)
+    model = make()
+    freeze(model)
+    expected = trained(model)
+    assert 0 < len(expected) < len(model.weights)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert trained(loaded) == expected
+    configs = [[layer.get_config() for layer in (each, *each.layers)] for each in (loaded, model)]
+    own = 1 if name == "a model of Keras" else 0  # whose config has shapes of builds, as lists
+    assert configs[0][own:] == configs[1][own:]
+    unfreeze(model)
+    unfreeze(loaded)
+    assert trained(loaded) == trained(model) and len(trained(model)) >= len(expected)
+
+
 def inputs_of():
     return {"token_ids": IDS, "segment_ids": IDS * 0, "padding_mask": np.ones_like(IDS)}
 
@@ -406,6 +554,7 @@ def test_a_model_is_frozen_but_for_its_adapters(tmp_path):
     other = encoder.with_dropout(0.3)
     np.testing.assert_allclose(to_numpy(other(inputs_of()))["pooled_output"], expected, atol=1e-5)
     merge_lora(loaded)
+    unfreeze(loaded)
     assert loaded.get_config() == bert().get_config() | {"name": encoder.name}
     assert loaded.count_params() == bert().count_params()
     np.testing.assert_allclose(to_numpy(loaded(inputs_of()))["pooled_output"], expected, atol=1e-5)

@@ -1,37 +1,41 @@
 """Trainings with `--lora-rank`: what a run holds, resumes, exports and refuses."""
 
-import contextlib
+import inspect
 import json
-import shutil
-from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 
 import keras_attention
+from keras_attention import layers
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
+from keras_attention.layers.adapted_layer import AdaptedLayer
 from keras_attention.layers.layer import adapted_parts
 from keras_attention.models import BertEncoder, Classifier, MaskedLM, SentenceEncoder
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks import EmbeddingConfig
+from keras_attention.tasks.classification.text_classifier import keras_classifier
 from keras_attention.tasks.load import load
+from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
 from keras_attention.tasks.save_run import save_run
 from keras_attention.tasks.train import asked_config, train
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.text import WordPieceTokenizer, read_texts
-from keras_attention.training import Snapshots
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
 from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS
 from tests.made_once import made_once
+from tests.runs.small_runs import word_piece
 from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
-from tests.tasks.small_models import saved
+from tests.tasks.small_models import LENGTH, functional_classifier, small_rnn_translator
+from tests.tasks.small_models import TEXTS as TEXTS_OF_WORDS
 from tests.tasks.small_run import write_words
 from tests.tasks.small_translator import small_translator
 from tests.tasks.small_translator import tokenizer as translation_tokenizer
+from tests.tasks.stopped_at import stopped_at
 from tests.training.distilled import spread
 
 RANK = 3
@@ -110,6 +114,8 @@ def test_a_run_holds_base_and_adapters(kind, data, tmp_path, capsys):
     trained = sum(int(np.prod(weight.shape)) for weight in user.model.trainable_weights)
     assert 2 * trained <= held <= 2 * trained + 8  # Adam's two means, a rate and a count
     assert held < weights
+    paths = [weight.path for weight in user.model.trainable_weights]
+    assert [weight.path for weight in model.trainable_weights] == paths
     assert f"{trained:,} of {user.model.count_params():,} parameters are trained" in (
         capsys.readouterr().out
     )
@@ -124,20 +130,6 @@ def test_it_learns_and_answers_as_it_was_trained(run, data):
     assert json.loads((run / "config.json").read_text())["lora_rank"] == RANK
     assert np.isfinite(first).all() and np.isfinite(last).all()
     assert load(run).probabilities(TEXTS).shape == (3, 3)
-
-
-@contextlib.contextmanager
-def stopped_at(step):
-    ended = Snapshots.on_train_batch_end
-
-    def end_and_stop(self, batch, logs=None):
-        ended(self, batch, logs)
-        if self.step == step:
-            raise KeyboardInterrupt
-
-    with mock.patch.object(Snapshots, "on_train_batch_end", end_and_stop):
-        with pytest.raises(KeyboardInterrupt):
-            yield
 
 
 def test_a_training_goes_on_to_the_same_bits(run, data, tmp_path):
@@ -175,6 +167,55 @@ def test_the_artifact_is_the_merged_model(run, tmp_path):
     model = read_model(run)
     adapters = sum(int(np.prod(w.shape)) for w in model.weights if w.name.startswith("lora"))
     assert manifest["model"]["parameters"] == model.count_params() - adapters
+
+
+def every_layer(x, padding_mask):
+    """All layers that take adapters, one after the other."""
+    x = x + layers.PositionEmbedding(LENGTH)(x)
+    x = layers.AdditiveAttention(6)(x, x, value_mask=padding_mask)
+    x = x + layers.MultiplicativeAttention("general")(x, x, value_mask=padding_mask)
+    local = layers.MultiplicativeAttention("concat", units=6, window=4)
+    x = x + local(x, x, value_mask=padding_mask)
+    x = x + layers.MultiHeadAttention(2, 4)(x, value_mask=padding_mask)
+    x = x + layers.GroupedQueryAttention(4, 4, num_key_value_heads=2)(x, value_mask=padding_mask)
+    sparse = layers.BlockSparseAttention(
+        2, 4, block_size=4, num_random_blocks=1, max_sequence_length=LENGTH
+    )
+    x = x + sparse(x, padding_mask=padding_mask)
+    return layers.GatedFeedForward(9)(layers.FeedForward(9)(x))
+
+
+def test_an_artifact_of_every_layer_is_the_adapted_model(tmp_path):
+    keras.utils.set_random_seed(6)
+    model, tokenizer = functional_classifier(every_layer), word_piece()
+    user = keras_classifier(model, tokenizer, LABELS, LENGTH, False)
+    before = user.probabilities(TEXTS_OF_WORDS)
+    parts = adapted_parts(model)
+    found = {type(part) for part in parts}
+    assert found == {each for each in vars(layers).values() if takes_lora(each)}
+    random = np.random.default_rng(2)
+    for part in parts:
+        part.enable_lora(2)
+        for name in part.lora_kernels():
+            second = part.adapter(name).b
+            second.assign(random.normal(0, 0.3, second.shape))
+    expected = keras_classifier(model, tokenizer, LABELS, LENGTH, False).probabilities(
+        TEXTS_OF_WORDS
+    )
+    assert np.abs(expected - before).max() > 0.01 and expected.std(axis=0).max() > 1e-3
+    config = dict(kind="classifier", labels=LABELS, config=dict(max_sequence_length=LENGTH))
+    keras_attention.export(
+        model, tmp_path / "artifact", tokenizer, examples=TEXTS_OF_WORDS, **config
+    )
+    for runtime in ("tf_saved_model", "tflite", "onnx"):
+        answers = load(tmp_path / "artifact", runtime).probabilities(TEXTS_OF_WORDS)
+        np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def takes_lora(member):
+    """Whether a public member of `layers` is a layer with adapters that is used by itself."""
+    is_one = inspect.isclass(member) and issubclass(member, AdaptedLayer)
+    return is_one and member is not layers.BaseAttention
 
 
 def test_a_model_in_memory_is_as_before_after_an_export(run, tmp_path):
@@ -221,8 +262,10 @@ def test_a_further_training_begins_with_the_sums(rank, run, data, tmp_path):
         "classifier", data, initial_weights=str(run), lora_rank=rank, learning_rate=1e-12
     )
     train(config, tmp_path / "run", quiet=True)
-    attention = read_model(tmp_path / "run").encoder.blocks[0].self_attention
+    model = read_model(tmp_path / "run")
+    attention = model.encoder.blocks[0].self_attention
     assert attention.lora_rank == rank
+    assert ("frozen" in model.get_config()) == (rank is not None)
     np.testing.assert_allclose(attention.query_key_value_kernel.numpy(), kernel, atol=1e-6)
 
 
@@ -262,13 +305,13 @@ def test_a_long_encoder_of_an_adapted_run(run, tmp_path):
 
 
 def test_the_learning_rate_is_that_of_adapters():
+    """Where the config knows it; others in test_fine_tuning_rate.py."""
     options = dict(train="a.csv", initial_weights="weights")
-    for kind in (EmbeddingConfig, type(small_classifier("."))):
-        plain, adapted, asked = (
-            kind.for_preset(**options, **more).learning_rate
-            for more in ({}, {"lora_rank": 4}, {"lora_rank": 4, "learning_rate": 1e-3})
-        )
-        assert adapted == pytest.approx(10 * plain) and asked == 1e-3
+    plain, adapted, asked = (
+        MaskedLMConfig.for_preset(**options, **more).learning_rate
+        for more in ({}, {"lora_rank": 4}, {"lora_rank": 4, "learning_rate": 1e-3})
+    )
+    assert adapted == pytest.approx(10 * plain) and asked == 1e-3
 
 
 REFUSED = {
@@ -287,9 +330,10 @@ def test_what_cannot_be_is_refused(name, data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_model_without_such_layers_is_refused(once, data, tmp_path, capfd):
+def test_a_model_without_such_layers_is_refused(data, tmp_path, capfd):
     run = tmp_path / "rnn"
-    shutil.copytree(saved(once, "rnn translator"), run)
+    model = small_rnn_translator(layers.MultiplicativeAttention("dot"))
+    save_run(model, translation_tokenizer(), run)
     files = [
         value
         for part in ("train", "valid")
