@@ -55,6 +55,7 @@ BENCHMARKS = {
     "Additive attention": ["additive_attention.py", "--rounds", "2"],
     "Cost of large inputs": ["bounded_cost.py"],
     "BERT": ["bert.py", "--rounds", "3"],
+    "LoRA": ["lora.py", "--rounds", "5"],
     "Decoding": [
         *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),
         *("--formats", "TFLite", "--model", "RUN", "--source", "SOURCE"),
