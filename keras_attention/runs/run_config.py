@@ -74,11 +74,16 @@ class RunConfig:
         return {name: value for name, value in options.items() if value is not None}
 
     @classmethod
+    def default_rate(cls, rate, lora_rank):
+        """The learning rate that suits weights, or adapters of them where a rank is given."""
+        return rate if lora_rank is None else rate * cls.lora_factor
+
+    @classmethod
     def of_given(cls, given, **suited):
         """The config of the options that a user gives, over those that suit a preset."""
-        if given.get("lora_rank") is not None and "learning_rate" not in given:
-            rate = suited.get("learning_rate", cls.learning_rate)
-            suited["learning_rate"] = rate * cls.lora_factor
+        rate = suited.get("learning_rate", cls.learning_rate)
+        if rate is not None:  # else it is settled when the weights are known
+            suited["learning_rate"] = cls.default_rate(rate, given.get("lora_rank"))
         config = cls(**{**suited, **given})
         config._given = (dict(given), config.to_dict())
         return config
@@ -191,7 +196,9 @@ def require_training(config, *sizes):
     for name in ("epochs", "vocabulary_size", "max_sequence_length", *sizes):
         require_positive_integer(name, getattr(config, name))
     require_seed("seed", config.seed, LARGEST_SEED)
-    require_positive_number("learning_rate", config.learning_rate)
+    is_to_be_settled = config.learning_rate is None and type(config).learning_rate is None
+    if not is_to_be_settled:
+        require_positive_number("learning_rate", config.learning_rate)
     if config.clip_norm is not None:
         require_positive_number("clip_norm", config.clip_norm)
     if config.snapshot_every is not None:
@@ -251,50 +258,3 @@ def require_window(config, train):
         require_positive_integer("window", config.window)
         if train is None:
             raise InputError("`window` is for files; the built-in corpus is held in memory.")
-
-
-def encoder_preset_for(preset, family, initial_weights, others=(), teacher=None):
-    """The preset and the family of an encoder of random weights; None and None otherwise.
-
-    Args:
-        preset: name of the preset; the first one by default.
-        family: a key of `ENCODER_FAMILIES`; that of `others` and of BERT by default.
-        initial_weights: what the training begins with, or None for random weights.
-        others: names of presets that belong to no family.
-        teacher: what the training learns from, or None. With it, and without the others, the
-            architecture is the teacher's.
-
-    Raises:
-        InputError, ValueError: if preset or family is unknown, or given with `initial_weights`.
-    """
-    from keras_attention.models.encoder_families import DEFAULT_FAMILY, encoder_family
-
-    if teacher is not None and preset is None and family is None and initial_weights is None:
-        return None, None
-    if initial_weights is not None and family is not None:
-        raise InputError(
-            "`family` is for random weights: with `initial_weights` the architecture is theirs."
-        )
-    of_family = encoder_family(family or DEFAULT_FAMILY).presets
-    require(of_family, "family", "one that has presets", family=family)
-    others = others if family is None else ()
-    preset = preset_for(preset, initial_weights, (*others, *of_family))
-    return preset, None if preset is None or preset in others else family or DEFAULT_FAMILY
-
-
-def preset_for(preset, initial_weights, presets):
-    """The preset of random weights, the first of `presets` by default; None with initial weights.
-
-    Raises:
-        InputError: if the preset is unknown, or given together with `initial_weights`.
-    """
-    if initial_weights is not None:
-        if preset is not None:
-            raise InputError(
-                "`preset` is for random weights: with `initial_weights` the architecture is theirs."
-            )
-        return None
-    preset = preset or next(iter(presets))
-    if preset not in presets:
-        raise InputError(f"Unknown preset {preset!r}; expected one of {', '.join(presets)}.")
-    return preset

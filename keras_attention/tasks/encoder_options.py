@@ -37,6 +37,14 @@ DISTILLATION_OPTIONS = (
         metavar="SOFT,HARD,HIDDEN",
     ),
 )
+LEARNING_RATE = Option("learning_rate", "the highest learning rate", float, metavar="X")
+FINE_TUNING_RATE = Option(
+    "learning_rate",
+    "the highest learning rate (default: of a preset its own; of weights that are fine-tuned 1e-4 "
+    "where the encoder is at most 512 wide, else 5e-5; of adapters ten times that)",
+    float,
+    metavar="X",
+)
 ENCODER_OPTIONS = (
     Option("epochs", "passes over the training data", int, metavar="N"),
     Option("vocabulary_size", "tokens of the vocabulary; for random weights", int, metavar="N"),
@@ -52,7 +60,6 @@ ENCODER_OPTIONS = (
     ),
     Option("batch_size", "texts of a batch", int, metavar="N"),
     Option("dropout", "dropout rate", float, metavar="X"),
-    Option("learning_rate", "the highest learning rate", float, metavar="X"),
     Option("warmup_share", "share of the updates that are warm-up", float, metavar="X"),
     Option("weight_decay", "weight decay; norms and biases have none", float, metavar="X"),
     Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),

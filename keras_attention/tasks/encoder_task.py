@@ -45,6 +45,15 @@ class EncoderTask(Task):
             self.training_texts(rows), config.vocabulary_size, config.lowercase
         )
 
+    def fine_tuning_rate(self, config, model, say):
+        from keras_attention.runs.fine_tuning_rate import fine_tuning_rate
+
+        width = own_encoder(model).hidden_dim
+        rate = config.default_rate(fine_tuning_rate(width), config.lora_rank)
+        of = "" if config.lora_rank is None else "adapters of "
+        say(f"The learning rate is {rate:g}, which suits {of}an encoder of width {width}.")
+        return rate
+
     def say_cut(self, config, cut, count, say):
         """Says how many of the texts are longer than the model reads."""
         if cut:

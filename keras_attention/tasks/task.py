@@ -102,6 +102,10 @@ class Task:
         """The model to train."""
         raise self._missing("make_model")
 
+    def fine_tuning_rate(self, config, model, say):
+        """The learning rate of a training whose config leaves it to the model's weights."""
+        raise self._missing("fine_tuning_rate")
+
     def compile(self, model, config, total_steps):
         """Compiles `model` for a training of `total_steps` updates."""
         raise self._missing("compile")

@@ -7,7 +7,7 @@ from keras_attention.runs.fit import fit
 from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
-from keras_attention.tasks.adapt_model import adapt_model
+from keras_attention.tasks.adapt_model import adapt_model, without_adapters
 from keras_attention.tasks.distillation import distiller, with_teacher
 from keras_attention.tasks.load import load_run
 from keras_attention.training.choose_jit import AUTO, choose_jit
@@ -70,8 +70,6 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
 
 
 def _train(task, run, custom_objects):
-    from keras_attention.layers.merge_lora import merge_lora
-
     config = run.config
     # All that may be wrong with the user's files shows before anything is written.
     teacher = task.read_teacher(config, custom_objects)
@@ -79,7 +77,7 @@ def _train(task, run, custom_objects):
     initial = task.read_initial(config, custom_objects)
     for source in (initial, teacher):  # either may have been trained by adapters
         if source is not None and source.model is not None:
-            merge_lora(source.model)
+            without_adapters(source.model)
     run.require_data(
         **{
             "training data": rows.train if rows.corpus is None else rows.corpus.fingerprint,
@@ -101,6 +99,9 @@ def _train(task, run, custom_objects):
     free = DROPOUT if "dropout" in config.changeable else ()
     run.require_model(architecture(student, free), custom_code(custom_objects))
     model = student if teacher is None else distiller(config, student, teacher)
+    if config.learning_rate is None:
+        run.settle(learning_rate=task.fine_tuning_rate(config, student, run.say))
+        config = run.config
     steps = config.updates(len(batches))
     task.compile(model, config, steps)
     if config.jit_compile == AUTO:

@@ -4,9 +4,9 @@ import dataclasses
 
 from keras_attention._validation import InputError, require, require_positive_integer
 from keras_attention.problem_types import PROBLEM_TYPES, SINGLE_LABEL
+from keras_attention.runs.preset_for import encoder_preset_for
 from keras_attention.runs.run_config import (
     RunConfig,
-    encoder_preset_for,
     require_encoder_training,
     require_random_weights,
 )
@@ -73,7 +73,7 @@ class ClassifierConfig(RunConfig):
     dropout: float | None = None  # None: 0.1, or that of the initial weights
     freeze_encoder: bool = False
     # optimisation
-    learning_rate: float = 5e-5
+    learning_rate: float | None = None  # None: that of a preset, or see `fine_tuning_rate`
     warmup_share: float = 0.1  # of all updates
     weight_decay: float = 0.01
     layer_decay: float | None = None  # factor on the learning rate from a block to the one below

@@ -5,6 +5,7 @@ from keras_attention.tasks.encoder_options import (
     DISTILLATION_OPTIONS,
     ENCODER_OPTIONS,
     FAMILY,
+    FINE_TUNING_RATE,
     INITIAL_WEIGHTS,
     VALID,
 )
@@ -34,6 +35,7 @@ TRAIN_OPTIONS = (
     FAMILY,
     *DISTILLATION_OPTIONS,
     *ENCODER_OPTIONS,
+    FINE_TUNING_RATE,
     Option(
         "pooling",
         "pooled, mean or cls (default: what the initial weights declare, else that of the family's "

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from keras_attention._validation import InputError, require, require_positive_number
 from keras_attention.json_file import is_size, json_object_or_empty
+from keras_attention.runs.preset_for import encoder_preset_for
 from keras_attention.runs.run_config import (
     RunConfig,
-    encoder_preset_for,
     require_encoder_training,
     require_random_weights,
 )
@@ -55,7 +55,7 @@ class EmbeddingConfig(RunConfig):
     # optimisation
     scale: float = 20.0  # of the cosine similarity
     symmetric: bool = False
-    learning_rate: float = 5e-5
+    learning_rate: float | None = None  # None: that of a preset, or see `fine_tuning_rate`
     warmup_share: float = 0.1  # of all updates
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0

@@ -1,6 +1,12 @@
 """The options of sentence vectors, as data."""
 
-from keras_attention.tasks.encoder_options import ENCODER_OPTIONS, FAMILY, INITIAL_WEIGHTS, VALID
+from keras_attention.tasks.encoder_options import (
+    ENCODER_OPTIONS,
+    FAMILY,
+    FINE_TUNING_RATE,
+    INITIAL_WEIGHTS,
+    VALID,
+)
 from keras_attention.tasks.option import Option
 
 _COLUMNS = (
@@ -20,6 +26,7 @@ TRAIN_OPTIONS = (
     ),
     FAMILY,
     *ENCODER_OPTIONS,
+    FINE_TUNING_RATE,
     Option(
         "pooling",
         "mean, cls or max (default: that of the initial weights, else mean)",

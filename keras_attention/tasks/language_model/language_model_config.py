@@ -3,7 +3,8 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require, require_positive_integer
-from keras_attention.runs.run_config import RunConfig, preset_for, require_training
+from keras_attention.runs.preset_for import preset_for
+from keras_attention.runs.run_config import RunConfig, require_training
 from keras_attention.search_options import SearchOptions
 
 TOKENIZERS = ("bytes", "bpe", "characters")

@@ -3,9 +3,9 @@
 import dataclasses
 
 from keras_attention._validation import InputError, require
+from keras_attention.runs.preset_for import encoder_preset_for
 from keras_attention.runs.run_config import (
     RunConfig,
-    encoder_preset_for,
     require_encoder_training,
     require_random_weights,
     require_window,

@@ -5,6 +5,7 @@ from keras_attention.tasks.encoder_options import (
     ENCODER_OPTIONS,
     FAMILY,
     INITIAL_WEIGHTS,
+    LEARNING_RATE,
 )
 from keras_attention.tasks.option import Option
 
@@ -27,6 +28,7 @@ TRAIN_OPTIONS = (
     INITIAL_WEIGHTS,
     *DISTILLATION_OPTIONS,
     *ENCODER_OPTIONS,
+    LEARNING_RATE,
     Option(
         "masked_share", "share of the tokens that are masked (default: 0.15)", float, metavar="X"
     ),
