@@ -24,7 +24,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras_attention  # noqa: F401 (its settings of TensorFlow's environment, before TensorFlow)
 from benchmarks.additive_attention import memory
 from benchmarks.figures import add_json_option, quartiles, spread, write_figures
 
@@ -38,9 +37,9 @@ SIDES = ("all weights", "adapters")
 
 def make_model(side, options):
     """The classifier of one side, built and not compiled."""
-    import keras
-
     from keras_attention.models import BertEncoder, Classifier
+
+    import keras
 
     keras.utils.set_random_seed(0)
     encoder = BertEncoder(VOCABULARY, **SHAPES[options.shape])
@@ -61,10 +60,10 @@ def make_batch(options):
 def work(side, options, connection):
     """A process: says what its first steps took, then answers how long a step takes."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from keras_attention.training import LayerwiseAdamW
+
     import keras
     import tensorflow as tf
-
-    from keras_attention.training import LayerwiseAdamW
 
     model, batch = make_model(side, options), make_batch(options)
     data = iter(tf.data.Dataset.from_tensors(batch).repeat())
