@@ -27,7 +27,7 @@ lint: $(VENV)/installed
 test-jax: $(JAX_VENV)/installed
 	KERAS_BACKEND=jax $(JAX_VENV)/bin/python -m pytest -q -n $(PROCESSES) --dist loadfile tests/graph tests/test_masks.py tests/test_activations.py tests/layers tests/decoding tests/models tests/training/test_layerwise_adam_w.py tests/training/test_linear_cross_entropy.py tests/training/test_soft_targets.py tests/training/test_linear_distillation.py tests/training/test_distiller.py tests/training/test_distiller_own_calls.py tests/training/test_jax_data_parallel.py
 
-# Speed and memory beside the peers, as benchmarks/report.json; decoding with the demo's run, if any.
+# Speed and memory beside the peers, as benchmarks/report.json, in half an hour at most.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/report.py
 

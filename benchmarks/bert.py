@@ -246,6 +246,7 @@ def main():
     parser.add_argument("--data", metavar="F", help=".csv, .tsv or .jsonl with text and label")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--lengths", type=int, nargs="+", default=[32, 128])
+    parser.add_argument("--training-lengths", type=int, nargs="+", help="by default --lengths")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--parts", nargs="+", default=["training", "inference"])
     add_json_option(parser)
@@ -253,7 +254,7 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
 
     if "training" in options.parts:
-        for length in options.lengths:
+        for length in options.training_lengths or options.lengths:
             figures += measure_training(max(options.rows), length, options.rounds)
     if "inference" in options.parts:
         figures += measure_inferences(options)

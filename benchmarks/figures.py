@@ -25,9 +25,10 @@ def quartiles(values):
     return as_text(spread(values))
 
 
-def as_text(found):
-    """What `spread` gives, as text."""
-    return f"{found['median']:.2f} [{found['low']:.2f} {found['high']:.2f}]"
+def as_text(found, digits=2):
+    """What `spread` gives, as text, with so many digits after the point."""
+    middle, low, high = (f"{found[name]:.{digits}f}" for name in ("median", "low", "high"))
+    return f"{middle} [{low} {high}]"
 
 
 def add_json_option(parser):

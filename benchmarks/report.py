@@ -1,11 +1,16 @@
-"""Runs the benchmarks of speed and memory; makes the tables of docs/results.md of their figures.
+"""Runs the benchmarks of speed and memory; makes tables of docs/results.md and README.md of them.
 
 python benchmarks/report.py [--model RUN] [--only NAME ...]    runs them, writes report.json
-python benchmarks/report.py --tables                           writes the tables of docs/results.md
+python benchmarks/report.py --tables                           writes the parts of the two pages
+python benchmarks/report.py --check                            whether the pages have these parts
 
-Nothing is trained beyond the steps that are timed: the models have random weights, but for RUN, the
-run of `make demo`, with which decoding is measured if it is there. With --only, the figures of the
-other benchmarks stay as the report has them.
+Nothing is trained beyond the steps that are timed: the models have random weights, but for RUN, a
+run of a translator, with which decoding is measured if it is given. `make bench` takes half an hour
+at most: what does not fit any more is not run, and next time the oldest figures come first.
+
+The report holds, for every benchmark, when, on what machine and with what it was measured. Figures
+of a benchmark that is not run, or gives none, stay as they are. The file is written anew after each
+one, so that an interrupted run keeps what it has.
 """
 
 import argparse
@@ -15,6 +20,7 @@ import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,58 +29,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.figures import as_text
+from benchmarks.benchmark_table import BENCHMARKS, LIMIT
+from benchmarks.report_pages import ROOT, differing, read_report, write_pages
+from keras_attention.cli.signals import Stopped, stop_at_signals
+from keras_attention.files import write_atomically
 
-ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "benchmarks" / "report.json"
-RESULTS = ROOT / "docs" / "results.md"
-BEGIN, END = "<!-- made by benchmarks/report.py: begin -->", "<!-- end -->"
-PACKAGES = ("tensorflow", "keras", "keras-hub", "ctranslate2", "onnxruntime", "ai-edge-litert")
-SENTENCES = 500  # of the built-in corpus, to decode and to train on
-
-# What is run: a name, which is the title of its table, and the command.
-BENCHMARKS = {
-    "Training step, transformer": [
-        *("training_step.py", "--rounds", "5", "--loss", "stock", "--peers", "keras_hub"),
-    ],
-    "Training step, our loss on both sides": [
-        *("training_step.py", "--rounds", "5", "--loss", "ours", "--peers", "keras_hub"),
-        *("--vocabulary-size", "8000"),
-    ],
-    "Training step, memory": [
-        *("training_step.py", "--memory", "--vocabulary-size", "8000", "32000"),
-    ],
-    "Training step, recurrent network": [
-        *("training_step.py", "--preset", "small", "--rows", "64", "--rounds", "7"),
-        *("--vocabulary-size", "8000", "--loss", "stock"),
-    ],
-    "Training step, real texts": ["real_corpora.py", "--corpora", "multi30k", "ag_news"],
-    "Training step, language model": [
-        *("language_model_training.py", "SOURCE", "--steps", "60", "--rounds", "3"),
-    ],
-    "Additive attention": ["additive_attention.py", "--rounds", "2"],
-    "Cost of large inputs": ["bounded_cost.py"],
-    "BERT": ["bert.py", "--rounds", "3"],
-    "LoRA": ["lora.py", "--rounds", "5"],
-    "Decoding": [
-        *("translate_speed.py", "--rounds", "3", "--sentences", "200", "--single", "60"),
-        *("--formats", "TFLite", "--model", "RUN", "--source", "SOURCE"),
-    ],
-    "Generating text": [
-        *("generate_speed.py", "--shapes", "llama-tiny", "--rounds", "3"),
-        *("--prompt", "64", "--new-tokens", "32", "--programs", "ONNX float32", "TFLite float32"),
-        *("SavedModel float32", "ONNX int8", "KerasHub float32", "CTranslate2 float32"),
-        "CTranslate2 int8",
-    ],
-    "Export": ["export_time.py"],
-    "Serving under load": ["serving_load.py", "--requests", "600"],
-    "Environment": ["environment.py", "--rounds", "1", "--steps", "10"],
-    "Snapshots": ["snapshot_cost.py"],
-}
+WRITTEN = ("benchmarks/report.json", "docs/results.md", "README.md")  # of figures, not of code
+PACKAGES = (
+    *("tensorflow", "keras", "keras-hub", "ctranslate2", "onnxruntime", "ai-edge-litert"),
+    *("torch", "transformers"),
+)
+VARIABLES = (
+    *("TF_CPU_ALLOCATOR_USE_BFC", "TF_ENABLE_ONEDNN_OPTS", "TF_CPU_BFC_MEM_LIMIT_IN_MB"),
+    *("TF_XLA_FLAGS", "XLA_FLAGS", "OMP_NUM_THREADS", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES"),
+    *("MALLOC_ARENA_MAX", "LD_PRELOAD"),
+)
+SENTENCES = 500  # of the built-in corpus
+GRACE = 5  # seconds that a benchmark has to end
 
 
 def machine():
-    """What the figures were measured on."""
+    """What the figures are measured on."""
     name = platform.processor() or platform.machine()
     flags = set()
     if Path("/proc/cpuinfo").exists():
@@ -89,135 +65,153 @@ def machine():
     }
 
 
-def versions():
-    """The versions of Python and of the packages that are installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def run(name, model, folder):
-    """The figures of one benchmark: seconds, exit status and rows; None if it cannot be run."""
-    script, *options = BENCHMARKS[name]
-    if "RUN" in options and (model is None or not Path(model).is_dir()):
-        print(f"{name}: left out, for there is no run at {model}.", flush=True)
+def version(package):
+    """The version of an installed package, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
         return None
-    source = folder / "source.txt"
-    if "SOURCE" in options:
-        source.write_text("".join(f"{line}\n" for line in _phrases()), encoding="utf-8")
-    options = [{"RUN": str(model), "SOURCE": str(source)}.get(o, o) for o in options]
+
+
+def commit():
+    """The commit of this checkout, with a "+" if its code was changed since; None without git."""
+    paths = [":/", *(f":(top,exclude){path}" for path in WRITTEN)]
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.check_output([*git, "rev-parse", "--short=10", "HEAD"], text=True)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "--", *paths], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.strip() + ("+" if changes else "")
+
+
+def missing(benchmark):
+    """What a benchmark lacks here, as the end of a sentence, or None."""
+    packages = [package for package in benchmark.packages if version(package) is None]
+    if packages:
+        where = " (benchmarks/requirements-peers.txt)" if "torch" in packages else ""
+        return f"it needs `pip install {' '.join(packages)}`{where}"
+    folder = os.environ.get("KERAS_ATTENTION_DATA")
+    files = [file for file in benchmark.data if not folder or not (Path(folder) / file).exists()]
+    if files:
+        return f"it needs {' and '.join(files)} in the folder that KERAS_ATTENTION_DATA names"
+    return None
+
+
+def measure(name, model, folder):
+    """One entry of the report; its rows are empty if the benchmark has given none."""
+    own = BENCHMARKS[name]
+    # A run takes the place of random weights; the entry does not tell its path.
+    command = [*own.command, *(("--model", "RUN", "--source", "SOURCE") if model else ())]
+    files = {"RUN": str(model), "SOURCE": str(folder / "source.txt")}
+    if "SOURCE" in command:
+        from keras_attention.text import phrase_corpus
+
+        lines = phrase_corpus(SENTENCES, seed=0, split="test")[0]
+        Path(files["SOURCE"]).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    options = [files.get(option, option) for option in command[1:]]
     output = folder / "figures.json"
     output.unlink(missing_ok=True)
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(output)]
-    print(f"\n{name}: {shlex.join([script, *options])}", flush=True)
-    started = time.time()
-    status = subprocess.run(command, check=False).returncode
+    print(f"\n{name}: {shlex.join([command[0], *options])}", flush=True)
+    entry = {
+        "command": shlex.join(command),
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+        "machine": machine(),
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES if version(package)},
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+    started = time.monotonic()
+    status = _run([sys.executable, str(own.script), *options, "--json", str(output)])
     rows = json.loads(output.read_text(encoding="utf-8")) if output.exists() else []
-    return {"seconds": round(time.time() - started), "exit_status": status, "rows": rows}
+    seconds = round(time.monotonic() - started)
+    return entry | {"seconds": seconds, "exit_status": status, "rows": rows}
 
 
-def _phrases():
-    from keras_attention.text import phrase_corpus
-
-    return phrase_corpus(SENTENCES, seed=0, split="test")[0]
-
-
-def table(rows):
-    """Rows of figures as a table of Markdown; a column for each name."""
-    rows = [_flat(row) for row in rows]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [
-        f"| {' | '.join(name.replace('_', ' ') for name in names)} |",
-        "|---" * len(names) + "|",
-    ]
-    lines += [f"| {' | '.join(_cell(row.get(name, '')) for name in names)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _flat(row):
-    """A row whose groups of figures stand beside the others."""
-    found = {}
-    for name, value in row.items():
-        if isinstance(value, dict) and set(value) != {"median", "low", "high"}:
-            found |= {f"{name}_{inner}": each for inner, each in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-def _cell(value):
-    if isinstance(value, dict):
-        return as_text(value)
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def section(report):
-    """The part of docs/results.md that a report gives."""
-    own = report["machine"]
-    packages = ", ".join(f"{name} {found}" for name, found in report["versions"].items() if found)
-    parts = [
-        f"Measured on {report['date']}: {own['processor']}, {own['cores']} cores "
-        f"({', '.join(own['instructions'])}); {packages}. A ratio is the peer's time over ours, "
-        "each in its faster mode, with the quartiles in brackets."
-    ]
-    for name, found in report["benchmarks"].items():
-        parts.append(
-            f"### {name}\n\n    python benchmarks/{found['command']}\n\n{table(found['rows'])}"
-        )
-    return "\n\n".join(parts)
-
-
-def write_tables():
-    """Puts the section in its place in docs/results.md."""
-    report = json.loads(REPORT.read_text(encoding="utf-8"))
-    before, rest = RESULTS.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END, 1)[1]
-    text = f"{before}{BEGIN}\n\n{section(report)}\n\n{END}{after}"
-    RESULTS.write_text(text, encoding="utf-8")
+def _run(command):
+    """The exit status of a benchmark; with this process its processes end too, without a word."""
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        raise
 
 
 def write_report(found):
-    """Writes report.json: what was found so far, in the order of `BENCHMARKS`."""
+    """Writes report.json, complete or not at all: the entries in the order of `BENCHMARKS`."""
     report = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
+        "seconds": sum(found[n]["seconds"] for n in found if BENCHMARKS[n].in_bench),
+        "not_measured_yet": [name for name in BENCHMARKS if name not in found],
         "benchmarks": {name: found[name] for name in BENCHMARKS if name in found},
     }
-    temporary = REPORT.with_suffix(".new")
-    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(REPORT)
+    write_atomically(REPORT, (json.dumps(report, indent=2) + "\n").encode())
 
 
-def main():
-    """Runs the benchmarks, or writes the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", metavar="RUN", default=str(ROOT / "demo" / "run"))
-    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME")
-    parser.add_argument("--tables", action="store_true", help="write docs/results.md and no report")
-    options = parser.parse_args()
-    if options.tables:
-        return write_tables()
-    former = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
-    found = former.get("benchmarks", {}) if options.only else {}
-    failed = []
+def run_all(names, model, limit):
+    """Runs benchmarks, the oldest figures first. Returns the names of those that failed."""
+    entries = read_report(REPORT)["benchmarks"]
+    found = {name: entry for name, entry in entries.items() if name in BENCHMARKS}
+    failed, started = [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for name in options.only or BENCHMARKS:
-            measured = run(name, options.model, Path(folder))
-            if measured is None:
+        for name in sorted(names, key=lambda name: found.get(name, {}).get("date", "")):
+            former = found.get(name, {"seconds": 0})
+            stays = f"Its figures of {former['date']} stay." if name in found else "It has none."
+            reason = missing(BENCHMARKS[name])
+            if time.monotonic() - started + (former["seconds"] or 0) > limit:
+                reason = f"it does not fit into {limit:,} s any more"
+            if reason:
+                print(f"\n{name} is not run: {reason}. {stays}", flush=True)
                 continue
-            if measured["exit_status"]:
+            try:
+                entry = measure(name, model if BENCHMARKS[name].takes_run else None, Path(folder))
+            except Stopped as stopped:
+                print(f"\n{name} was not finished. {stays}", flush=True)
+                raise stopped
+            if entry["exit_status"]:
                 failed.append(name)
-            if measured["rows"]:  # one that broke off gives none
-                found[name] = {"command": shlex.join(BENCHMARKS[name]), **measured}
+            if entry["rows"]:
+                found[name] = entry
                 write_report(found)
-    print(f"\nwrote {REPORT}" + (f"; these failed: {', '.join(failed)}" if failed else ""))
+            else:
+                print(f"{name} has given no figures. {stays}", flush=True)
+    return failed
+
+
+def main(arguments=None):
+    """Runs the benchmarks, writes the pages or checks them. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", metavar="RUN", help="of a translator, to decode with")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME")
+    parser.add_argument("--tables", action="store_true", help="write the pages and no report")
+    parser.add_argument("--check", action="store_true", help="whether the pages are the report's")
+    options = parser.parse_args(arguments)
+    if options.check:
+        pages = [str(path.relative_to(ROOT)) for path in differing(read_report(REPORT))]
+        if pages:
+            print(f"{' and '.join(pages)} differ from report.json: run report.py --tables.")
+        return 1 if pages else 0
+    if options.tables:
+        write_pages(read_report(REPORT))
+        return 0
+    if options.model is not None and not Path(options.model).is_dir():
+        parser.error(f"--model must be the directory of a run. Received: {options.model}")
+    stop_at_signals("report.py")
+    try:
+        names = options.only or [name for name in BENCHMARKS if BENCHMARKS[name].in_bench]
+        failed = run_all(names, options.model, float("inf") if options.only else LIMIT)
+    except Stopped as stopped:
+        print(f"report.py: {stopped}", file=sys.stderr)
+        return stopped.exit_status
+    print(f"\n{REPORT} is written; report.py --tables makes the pages of it.")
+    if failed:
+        print(f"These benchmarks failed: {', '.join(failed)}.")
     return 1 if failed else 0
 
 

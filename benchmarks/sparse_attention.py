@@ -139,6 +139,7 @@ def measure_layer(options):
         rows.append(
             {
                 "layer": side,
+                "width": options.width,
                 "length": options.length,
                 "milliseconds": spread(times[side]),
                 "megabytes": peaks[modes[side]] / 1e6,

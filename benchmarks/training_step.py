@@ -84,20 +84,22 @@ def _rnn_products(model, length):
     return encoder + decoder + m * model.vocabulary_size
 
 
-def make_models(preset, vocabulary_size):
-    """Translators with the same weights, ours first."""
+def make_models(preset, vocabulary_size, peers=None):
+    """Translators with the same weights, ours first, then those of `peers`, by default all."""
     keras.utils.set_random_seed(0)
     if preset == "small":
         ours = RNNTranslator.from_preset(preset, vocabulary_size=vocabulary_size, dropout=0.1)
-        return {"keras_attention": ours, "keras": stock_rnn_translator(ours)}
+        makers = {"keras": stock_rnn_translator}
+        return {"keras_attention": ours, **_made(makers, peers, ours)}
     ours = TransformerTranslator.from_preset(
         preset, vocabulary_size=vocabulary_size, attention_bias=True, dropout=0.1
     )
-    return {
-        "keras_attention": ours,
-        "keras_hub": keras_hub_translator(ours),
-        "keras": stock_translator(ours),
-    }
+    makers = {"keras_hub": keras_hub_translator, "keras": stock_translator}
+    return {"keras_attention": ours, **_made(makers, peers, ours)}
+
+
+def _made(makers, peers, ours):
+    return {name: make(ours) for name, make in makers.items() if peers is None or name in peers}
 
 
 def largest_difference(models, x):
@@ -210,7 +212,7 @@ def measure_memory(preset, vocabulary_size, rows, length):
 def measure(preset, vocabulary_size, rows, length, rounds, steps, loss, peers=None):
     """Prints the table of one size and one loss. Returns the figures of each of `peers`."""
     batch = make_batch(rows, length, vocabulary_size)
-    flops = matrix_flops(make_models(preset, vocabulary_size)["keras_attention"], rows, length)
+    flops = matrix_flops(make_models(preset, vocabulary_size, ())["keras_attention"], rows, length)
     print(
         f"\n{preset}, vocabulary {vocabulary_size:,}, {rows} x {length} tokens a side, "
         f"{flops / 1e9:.1f} GFLOP of matrix products a step, loss: {loss}"
@@ -219,7 +221,7 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps, loss, peers=No
     is_asked = peers is None or "pytorch" in peers
     torch = torch_module() if preset != "small" and is_asked else None
     for jit in (False, True):
-        models = make_models(preset, vocabulary_size)
+        models = make_models(preset, vocabulary_size, peers)
         if torch is not None:
             smoothing = 0.1 if loss == "ours" else 0.0
             own = models["keras_attention"]
@@ -228,13 +230,12 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps, loss, peers=No
                 difference = np.abs(difference[batch[0]["decoder_token_ids"] != PADDING]).max()
                 print(f"largest difference of PyTorch's logits: {difference:.1e}")
             functions["pytorch", jit] = torch.torch_train_function(own, batch, jit, smoothing)
-        if not jit:
+        if not jit and len(models) > 1:
             print(f"largest difference of logits: {largest_difference(models, batch[0]):.1e}")
             found = losses(models, batch, loss)
             print(f"losses: {', '.join(f'{name} {value:.5f}' for name, value in found.items())}")
         for name, model in models.items():
-            if peers is None or name in ("keras_attention", *peers):
-                functions[name, jit] = train_function(name, model, batch, jit, loss)
+            functions[name, jit] = train_function(name, model, batch, jit, loss)
     a = tf.random.normal((MATRIX, MATRIX))
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)), autograph=False)
     float(product())
@@ -269,7 +270,13 @@ def measure(preset, vocabulary_size, rows, length, rounds, steps, loss, peers=No
                 "batch": f"{rows} x {length}",
                 "loss": loss,
                 "peer": peer,
-                "milliseconds": spread(1000 * np.array(fastest["keras_attention"])),
+                **{
+                    f"milliseconds_{name}{'_compiled' if jit else ''}": spread(
+                        1000 * np.array(times[name, jit])
+                    )
+                    for name in ("keras_attention", peer)
+                    for jit in (False, True)
+                },
                 "share_of_matrix_rate": flops / np.median(fastest["keras_attention"]) / rate,
                 "ratio": spread(ratio),
             }
