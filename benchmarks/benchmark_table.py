@@ -101,7 +101,7 @@ BENCHMARKS = {
         "one client and eight at once",
     ),
     "Environment": Benchmark(
-        ("environment.py", "--rounds", "1", "--steps", "10"),
+        ("environment.py", "--rounds", "2", "--steps", "10", "--parts", "step", "decode"),
         "The time of TensorFlow as it is by itself over that under the setting",
     ),
     "Snapshots": Benchmark(("snapshot_cost.py",)),
