@@ -71,6 +71,10 @@ BENCHMARKS = {
         packages=("keras-hub",),
         data=("multi30k/train.lc.norm.tok.en.gz", "ag_news/train.csv.gz"),
     ),
+    "Training step, language model": Benchmark(
+        ("language_model_training.py", "SOURCE", "--steps", "60", "--rounds", "3"),
+        "PyTorch's time over ours where it is installed, each in its faster mode: compiled, or not",
+    ),
     "Additive attention": Benchmark(
         (
             *("additive_attention.py", "--rounds", "3"),
@@ -93,6 +97,17 @@ BENCHMARKS = {
         "CTranslate2 has the same one as its vocabulary map, but in the last column",
         packages=("ctranslate2",),
         takes_run=True,
+    ),
+    "Generating text": Benchmark(
+        (
+            *("generate_speed.py", "--shapes", "llama-tiny", "--rounds", "3"),
+            *("--prompt", "64", "--new-tokens", "32", "--programs", "ONNX float32"),
+            *("TFLite float32", "SavedModel float32", "ONNX int8", "KerasHub float32"),
+            *("CTranslate2 float32", "CTranslate2 int8"),
+        ),
+        "In the last column, the fastest peer's time over that of our fastest program of the same "
+        "precision",
+        packages=("keras-hub", "ctranslate2"),
     ),
     "Export": Benchmark(("export_time.py",)),
     "Serving under load": Benchmark(

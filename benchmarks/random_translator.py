@@ -25,12 +25,12 @@ def write_random_translator(run, vocabulary_size=8000, seed=0):
     >>> sentences = write_random_translator("run")
     >>> keras_attention.load("run").translate(sentences[:1], max_length=20)
     """
-    import keras
-
     import keras_attention
     from keras_attention.models import TransformerTranslator
     from keras_attention.text import TranslationTokenizer, train_sentencepiece
     from keras_attention.text.tokenizers.lexical_shortlist import LexicalShortlist
+
+    import keras
 
     random = np.random.default_rng(seed)
     lines = _sentences(random, 6000)

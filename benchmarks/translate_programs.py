@@ -3,10 +3,10 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from benchmarks.translation_agreement import SUPPRESSED
 from keras_attention.token_ids import SpecialIds
+
+import numpy as np
 
 SPECIAL = SpecialIds()
 WAYS = {"2": (1, 2), "1": (1, 1), "1 + 1": (2, 1)}  # programs at once, threads of each
