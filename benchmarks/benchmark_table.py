@@ -140,5 +140,10 @@ BENCHMARKS = {
         "the time over that of half as many tokens",
         in_bench=False,
     ),
+    "LoRA": Benchmark(
+        ("lora.py", "--rounds", "5"),
+        "The time of a step of all weights over that of the same step with adapters",
+        in_bench=False,
+    ),
     "Cost of large inputs": Benchmark(("bounded_cost.py",), in_bench=False),
 }
