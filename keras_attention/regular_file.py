@@ -97,14 +97,24 @@ def _held(path, enough):
 def require_text_source(path):
     """Raises `OSError` if what a user names to read text from may have no end, as a device has.
 
-    A pipe passes, for shells give such names to what a command writes; and so does a terminal.
+    A pipe passes, for shells give such names to what a command writes; and so do a terminal and
+    the null device, which is as an empty file.
+
+    Args:
+        path: of a file, or the number of a descriptor.
     """
-    mode = os.stat(path).st_mode
-    if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not _is_terminal(path)):
+    found = os.stat(path)
+    if stat.S_ISBLK(found.st_mode) or (stat.S_ISCHR(found.st_mode) and not _ends(path, found)):
         raise OSError(errno.EINVAL, "it is a device", str(path))
 
 
+def _ends(path, found):
+    return found.st_rdev == os.stat(os.devnull).st_rdev or _is_terminal(path)
+
+
 def _is_terminal(path):
+    if isinstance(path, int):
+        return os.isatty(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         return os.isatty(descriptor)

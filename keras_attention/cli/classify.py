@@ -2,17 +2,20 @@
 
 import json
 
+from keras_attention._validation import InputError
 from keras_attention.cli.options import (
     MODEL_OPTIONS,
     TEXT_OPTIONS,
     add_options,
+    answerable,
     custom_objects,
-    read_input,
+    read_lines,
     require_output,
     say_unknown,
     write_output,
 )
 from keras_attention.problem_types import REGRESSION
+from keras_attention.text.corpora.kept_input import NAME
 
 
 def add_parser(subparsers, common, help, arguments):
@@ -34,16 +37,17 @@ def run(options):
     from keras_attention.tasks.load import load
 
     require_output(options)
-    lines = read_input(options.input)
+    lines = read_lines(options.input)
     classifier = load(
         options.model,
         options.runtime,
         kind="classifier",
         custom_objects=custom_objects(options),
     )
-    texts, pairs = lines, None
     if classifier.takes_pairs:
-        texts, pairs = split_pairs(lines, options.input or "standard input")
+        texts, pairs = split_pairs(lines, options.input or NAME)
+    else:
+        texts, pairs = answerable(lines)[0], None
     scores = classifier.scores(texts, pairs)
     lines = [json.dumps(_answer(classifier, row), ensure_ascii=False) + "\n" for row in scores]
     write_output(options, "".join(lines).encode())
@@ -59,18 +63,20 @@ def _answer(classifier, row):
 
 
 def split_pairs(lines, name):
-    """The texts before and after the tab of each line.
+    """The texts before and after the tab of each line; of a faulty one that is skipped none.
 
     Raises:
-        InputError: if a line has not exactly one.
+        InputError: if a line has not exactly one tab, and may not be skipped.
     """
-    from keras_attention._validation import InputError
 
-    pairs = [line.split("\t") for line in lines]
-    for number, parts in enumerate(pairs, start=1):
-        if len(parts) != 2:
+    def require_tab(line, number):
+        tabs = line.count("\t")
+        if tabs != 1:
             raise InputError(
-                f"{name}, line {number}: {len(parts) - 1} tabs; a classifier of pairs expects two "
-                "texts with one tab between them."
+                f"{name}, line {number}: {tabs} tabs; a classifier of pairs expects two texts with "
+                "one tab between them."
             )
-    return [first for first, _ in pairs], [second for _, second in pairs]
+
+    lines, _ = answerable(lines, require_tab)
+    pairs = [line.partition("\t") for line in lines]
+    return [first for first, _, _ in pairs], [second for _, _, second in pairs]

@@ -122,10 +122,12 @@ def _reading(options):
     with reading_as(**given(options, [option.name for option in READING_OPTIONS])) as reading:
         try:
             yield
+            if reading.delimiter is not None and not reading.has_separated:
+                said = "`delimiter` changed nothing: no .csv or .tsv file was read."
+                _show_warning(said, None, None, None)
         finally:
-            if reading.skipped:
-                count = f"{len(reading.skipped):,} row{'s'[: len(reading.skipped) != 1]}"
-                _show_warning(f"{count} could not be read, as said above.", None, None, None)
+            if reading.count:
+                _show_warning(reading.summary, None, None, None)
 
 
 def main(arguments=None):

@@ -8,9 +8,11 @@ stands in this package alone.
 import re
 import sys
 
+from keras_attention._validation import InputError
 from keras_attention.artifacts.formats import RUNTIMES
-from keras_attention.cli.streams import emit, standard_input
+from keras_attention.cli.streams import emit, require_standard_input
 from keras_attention.tasks.option import Option
+from keras_attention.text.corpora.kept_input import STANDARD_INPUT
 
 RUNTIME = Option("runtime", f"{', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]}", metavar="NAME")
 CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
@@ -117,19 +119,48 @@ def custom_objects(options):
     return read_custom_objects(options.custom)
 
 
-def read_input(path):
-    """The lines of the file `path`, or of standard input where it is None.
-
-    Each line has an answer: one that cannot be read and is skipped is empty.
-    """
-    from keras_attention.text.corpora.reading_options import reading_options
-    from keras_attention.text.corpora.text_files import decode_lines, read_lines
+def read_lines(path):
+    """The lines of the file `path`, or of standard input where it is None, to be `answerable`."""
+    from keras_attention.text.corpora.text_files import all_lines
 
     if path:
-        lines = read_lines(path, keep_invalid=True)
-    else:
-        lines = decode_lines(standard_input(), "standard input", reading_options())
-    return [line or "" for line in lines]
+        return all_lines(path, "one text a line")
+    require_standard_input()
+    return all_lines(STANDARD_INPUT)
+
+
+def answerable(lines, require=lambda line, number: None):
+    """The lines, each of which has an answer: a faulty one that is skipped is an empty one.
+
+    Args:
+        lines: from `read_lines`.
+        require: function of a line and its number that raises `InputError` for a faulty one.
+
+    Returns:
+        A list of strings, and the set of the indices of faulty ones.
+
+    Raises:
+        InputError: if one is faulty and may not be skipped.
+    """
+    from keras_attention.text.corpora.decoded_lines import InvalidLine
+    from keras_attention.text.corpora.reading_options import reading_options
+
+    lines, faulty = list(lines), set()
+    for index, line in enumerate(lines):
+        try:
+            if isinstance(line, InvalidLine):
+                raise line.error
+            require(line, index + 1)
+        except InputError as error:
+            reading_options().skip(error, "It counts as an empty one.")
+            lines[index] = ""
+            faulty.add(index)
+    return lines, faulty
+
+
+def read_input(path):
+    """The lines of the file `path`, or of standard input where it is None: `answerable`."""
+    return answerable(read_lines(path))[0]
 
 
 def text(value):

@@ -73,7 +73,8 @@ def open_streams():
             os.fstat(descriptor)
         except OSError:
             _closed.add(name)
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            # What reads from a closed one fails, as it would have.
+            nowhere = os.open(os.devnull, os.O_RDWR if descriptor else os.O_WRONLY)
             if nowhere != descriptor:
                 os.dup2(nowhere, descriptor)
                 os.close(nowhere)
@@ -122,15 +123,7 @@ def emit(data):
         raise OutputLost(error) from error
 
 
-def standard_input():
-    """The bytes of standard input.
-
-    Raises:
-        InputError: if it is closed or cannot be read.
-    """
+def require_standard_input():
+    """Raises `InputError` if standard input is closed."""
     if "stdin" in _closed:
         raise InputError("standard input is closed; give `input`, the name of a file.")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise InputError(f"standard input cannot be read: {error.strerror}.") from error

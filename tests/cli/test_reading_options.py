@@ -1,7 +1,8 @@
 """--encoding, --delimiter and --skip-invalid, `-`, and flags in messages."""
 
-import io
+import contextlib
 import json
+import os
 import sys
 
 import pytest
@@ -9,6 +10,20 @@ import pytest
 from keras_attention.cli.options import spelled, text
 from tests.cli.command import run_here
 from tests.tasks.small_models import saved
+
+
+@contextlib.contextmanager
+def as_standard_input(path):
+    """The block in which descriptor 0 is a file."""
+    kept = os.dup(0)
+    with open(path, "rb") as file:
+        os.dup2(file.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+
 
 TABLE = "text;label\nStraße;bad\nno label;\none;two;three\nnaïve;good\n"
 
@@ -56,32 +71,22 @@ def test_every_line_has_an_answer(once, capfd, tmp_path):
     assert run_here(capfd, *command)[0] == 2
     status, out, err = run_here(capfd, *command, "--skip-invalid")
     assert status == 0 and out.count("\n") == 3
-    assert "line 2: not UTF-8 text (byte 1 is 0xff). It is left out." in err
+    assert "line 2: not UTF-8 text (byte 1 is 0xff). It counts as an empty one." in err
+    assert err.endswith("warning: 1 row could not be read, as said above.\n")
     status, out, _ = run_here(capfd, *command, "--encoding", "latin-1")
     assert status == 0 and out.count("\n") == 3
 
 
-def test_standard_input_as_a_file(once, capfd, tmp_path, monkeypatch):
+def test_standard_input_as_a_file(once, capfd, tmp_path):
     """Of an evaluation, whose files are read by their names."""
     (tmp_path / "text").write_text("three\non monday\n")
     command = ("evaluate", "masked-lm", "--model", saved(once, "masked-lm"), "--data")
     expected = run_here(capfd, *command, tmp_path / "text")
-    with open(tmp_path / "text", "rb") as file:
-        monkeypatch.setattr("builtins.open", _standing_in(file))
+    with as_standard_input(tmp_path / "text"):
         found = run_here(capfd, *command, "-")
     assert found[0] == expected[0] == 0, (found, expected)
     seconds = [{**json.loads(out), "seconds": 0} for _, out, _ in (found, expected)]
     assert seconds[0] == seconds[1]
-
-
-def _standing_in(file):
-    """`open`, for which descriptor 0 is a file."""
-    really = open
-
-    def open_file(path, *args, **kwargs):
-        return io.BytesIO(file.read()) if path == 0 else really(path, *args, **kwargs)
-
-    return open_file
 
 
 def test_a_picture_on_standard_output(once, capfdbinary, tmp_path):

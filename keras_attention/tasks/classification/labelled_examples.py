@@ -24,13 +24,26 @@ def read_examples(config, path):
 
 
 def load_examples(config, say=print):
-    """The training and the validation examples of `config`: two `LabelledTexts`."""
-    train = read_examples(config, config.train)
+    """The training and the validation examples of `config`: two `LabelledTexts`.
+
+    A row with a text of nothing is left out.
+    """
+    train = _with_text(read_examples(config, config.train), say)
     if config.valid is not None:
-        return train, read_examples(config, config.valid)
+        return train, _with_text(read_examples(config, config.valid), say)
     train, valid = split_labelled(train, VALIDATION_FRACTION, config.seed)
     say(f"{len(valid):,} of the training texts are set aside to validate on.")
     return train, valid
+
+
+def _with_text(data, say):
+    kept = data.with_text()
+    if not len(kept):
+        raise InputError(f"{data.path}: no row has a text.")
+    if len(kept) < len(data):
+        left_out = f"{len(data) - len(kept):,} of {len(data):,} rows"
+        say(f"{data.path}: {left_out} have a text of nothing and are left out.")
+    return kept
 
 
 def examples_to_compare_on(config, valid=None):
@@ -54,9 +67,8 @@ def examples_to_compare_on(config, valid=None):
         if own is not None:
             data = read_labelled(own, columns[0] or "text", columns[1] or "label", columns[2], kind)
         else:  # some of the training texts were set aside
-            data = split_labelled(
-                read_labelled(config["train"], *columns, kind), VALIDATION_FRACTION, config["seed"]
-            )[1]
+            data = read_labelled(config["train"], *columns, kind).with_text()
+            data = split_labelled(data, VALIDATION_FRACTION, config["seed"])[1]
     except InputError as error:
         if valid is not None:
             raise

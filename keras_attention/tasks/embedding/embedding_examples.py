@@ -45,9 +45,8 @@ def _pairs_of(path, config, say):
 def _read(path, text_column, pair_column):
     """The pairs of a file without those that have a text of nothing, and how many these are."""
     data = read_pairs(path, text_column, pair_column, with_scores=False)
-    both = zip(data.texts, data.pairs, strict=True)
-    kept = [index for index, texts in enumerate(both) if all(text.strip() for text in texts)]
-    return data.take(kept), len(data) - len(kept)
+    kept = data.with_text()
+    return kept, len(data) - len(kept)
 
 
 def split_pairs(pairs, seed):

@@ -1,12 +1,15 @@
 """Documents of files of any size, part by part, to train language models on."""
 
 import codecs
+import re
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.decoded_lines import MARKING, find_mark, marked_error
+from keras_attention.text.corpora.kept_input import name_of
 from keras_attention.text.corpora.labelled_texts import LabelledTexts
 from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.tabular_files import each_row, tabular_format
-from keras_attention.text.corpora.text_files import BYTE_ORDER_MARK, open_bytes, reading
+from keras_attention.text.corpora.text_files import open_bytes, reading, refuse_delimiter
 
 PART = 1 << 20  # characters of a part, about
 _LONGEST = 1 << 24  # characters without a place to cut at, after which any place is one
@@ -17,6 +20,9 @@ def read_documents(paths, text_column="text"):
 
     A row of a `.jsonl`, `.csv` or `.tsv` file is a document, and any other file is one. A `.gz`
     file is decompressed. Documents without text are left out.
+
+    Where `reading_as` skips faulty rows, a document of a file of its own loses the lines that
+    cannot be decoded.
 
     A long document is cut before blanks that follow other characters. There no tokenizer of words
     merges anything: the ids of the parts together are those of the document.
@@ -47,7 +53,7 @@ def read_documents(paths, text_column="text"):
 
 def _rows(path, text_column):
     for line, (text,) in each_row(path, [text_column]):
-        row = LabelledTexts([text], None, None, [line], str(path))
+        row = LabelledTexts([text], None, None, [line], str(name_of(path)))
         try:
             row.require_string(0, text_column, [text])
         except InputError as error:
@@ -58,6 +64,7 @@ def _rows(path, text_column):
 
 
 def _text_file(path):
+    refuse_delimiter(path)
     parts = cut(_pieces(path))
     blank = []  # parts from the beginning on without text
     for part, begins in parts:
@@ -71,27 +78,59 @@ def _text_file(path):
 
 
 def _pieces(path):
-    """The text of a file, a piece at a time."""
-    encoding = reading_options().encoding
-    decoder, line, is_first = codecs.getincrementaldecoder(encoding)(), 1, True
+    """The text of a file, a piece at a time, without lines that cannot be decoded."""
+    options = reading_options()
+    lines = _Lines(name_of(path), options)
+    decoder, is_first = codecs.getincrementaldecoder(options.encoding)(MARKING), True
     with reading(path), open_bytes(path) as file:
         while True:
             data = file.read(PART)
-            if is_first:
-                data, is_first = data.removeprefix(BYTE_ORDER_MARK), False
-            try:
-                text = decoder.decode(data, final=not data)
-            except UnicodeDecodeError as error:
-                line += error.object[: error.start].count(b"\n")
-                byte = error.object[error.start]
-                raise InputError(
-                    f"{path}, line {line}: not {encoding.upper()} text (0x{byte:02x} is no part of "
-                    "it here)."
-                ) from error
-            line += text.count("\n")
-            yield text
+            text = decoder.decode(data, final=not data)
+            if is_first and text:
+                text, is_first = text.removeprefix("\ufeff"), False
+            yield lines.sound(text, is_last=not data)
             if not data:
                 return
+
+
+class _Lines:
+    """The lines of a text that comes in pieces, cut anywhere; it leaves those out that hold marks.
+
+    Args:
+        name: of the file, for messages.
+        options: `ReadingOptions`.
+    """
+
+    def __init__(self, name, options):
+        self._name, self._options = name, options
+        self._number, self._rest = 1, []  # the line that goes on, and its pieces so far
+
+    def sound(self, text, is_last):
+        """The next piece of text as it goes on, of whole lines where some may be left out."""
+        if self._options.skip_invalid:
+            end = len(text) if is_last else text.rfind("\n") + 1
+            if not end and not is_last:
+                self._rest.append(text)
+                return ""
+            text, self._rest = "".join((*self._rest, text[:end])), [text[end:]]
+            if find_mark(text) is not None:
+                return "".join(filter(self._is_sound, re.findall(".*\n|.+", text)))
+        at = find_mark(text)
+        if at is not None:
+            raise self._error(text, at)
+        self._number += text.count("\n")
+        return text
+
+    def _is_sound(self, line):
+        at = find_mark(line)
+        if at is not None:
+            self._options.skip(self._error(line, at))
+        self._number += 1
+        return at is None
+
+    def _error(self, text, at):
+        number = self._number + text.count("\n", 0, at)
+        return marked_error(text[at], self._name, number, self._options.encoding)
 
 
 def cut(pieces):

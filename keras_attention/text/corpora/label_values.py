@@ -15,6 +15,16 @@ SEPARATOR = "|"  # between the labels or the numbers of one text, as in pandas' 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
+class MissingLabel(str):
+    """What a table without types, as a `.csv` file is, holds where there is no label."""
+
+    @classmethod
+    def or_label(cls, value):
+        """The value; as a `MissingLabel` where programs such as pandas write it for none."""
+        is_missing = isinstance(value, str) and value.strip().lower() in ("nan", "null")
+        return cls(value) if is_missing else value
+
+
 def parse_scores(values, place, column):
     """The number that each pair of texts is given: as `parse_labels`, a list of N floats."""
     return [_score(value, place(i), column) for i, value in enumerate(values)]
@@ -62,6 +72,11 @@ def label_parser(problem_type):
 def _label(value, place, column):
     # A data frame writes a missing label as NaN.
     is_missing = value is None or (isinstance(value, float) and not math.isfinite(value))
+    if isinstance(value, MissingLabel):
+        raise InputError(
+            f"{place}: the label ({column!r}) is {shortened(value)}, as tables have it where there "
+            "is none; expected a label."
+        )
     if isinstance(value, (list, dict)) or is_missing:
         raise InputError(
             f"{place}: the label ({column!r}) is {json.dumps(value)}; expected a string or a "
@@ -83,7 +98,7 @@ def _parts(value):
     """The values of one text: the items of a JSON list, or what stands between separators."""
     if isinstance(value, list):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, MissingLabel):
         return [value]
     return value.split(SEPARATOR) if value.strip() else []
 

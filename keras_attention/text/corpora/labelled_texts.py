@@ -7,7 +7,8 @@ import numpy as np
 from keras_attention._validation import InputError, require
 from keras_attention.json_file import has_half_a_pair, shortened_json
 from keras_attention.problem_types import SINGLE_LABEL
-from keras_attention.text.corpora.label_values import label_parser, parse_labels
+from keras_attention.text.corpora.kept_input import name_of
+from keras_attention.text.corpora.label_values import MissingLabel, label_parser, parse_labels
 from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.tabular_files import (
     json_row,
@@ -45,6 +46,12 @@ class LabelledTexts:
             if name != "path"
         }
         return LabelledTexts(**chosen, path=self.path)
+
+    def with_text(self):
+        """The examples whose texts are all more than white space."""
+        parts = [values for values in (self.texts, self.pairs) if values is not None]
+        rows = enumerate(zip(*parts, strict=True))
+        return self.take([index for index, row in rows if all(text.strip() for text in row)])
 
     def place(self, index):
         """The place of example `index`, for error messages."""
@@ -97,8 +104,9 @@ def read_labelled(
 ):
     """Texts and their labels from a `.csv`, `.tsv` or `.jsonl` file, optionally `.gz`.
 
-    Labels are text without space around it. The JSON number 1 is the label "1". For the three
-    formats see `keras_attention.text.corpora.tabular_files.read_columns`.
+    Labels are text without space around it. The JSON number 1 is the label "1". NaN and null are
+    no labels, in `.csv` and `.tsv` files as in JSON. For the three formats see
+    `keras_attention.text.corpora.tabular_files.read_columns`.
 
     Args:
         path: of the file.
@@ -116,7 +124,9 @@ def read_labelled(
     """
     columns = [text_column, label_column, *([pair_column] if pair_column is not None else [])]
     (texts, labels, *pairs), lines = read_columns(path, columns)
-    data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(path))
+    if tabular_format(path) != ".jsonl":  # in JSON what is missing is no string
+        labels = [MissingLabel.or_label(label) for label in labels]
+    data = LabelledTexts(texts, pairs[0] if pairs else None, labels, lines, str(name_of(path)))
     data = data.sound([text_column, pair_column], label_column, label_parser(problem_type))
     if problem_type is not None:
         data.labels = parse_labels(data.labels, problem_type, data.place, label_column)
@@ -142,10 +152,11 @@ def read_texts(path, text_column="text"):
         texts = read_lines(path)
     else:
         (texts,), lines = read_columns(path, [text_column])
-        texts = LabelledTexts(texts, None, None, lines, str(path)).sound([text_column]).texts
+        data = LabelledTexts(texts, None, None, lines, str(name_of(path)))
+        texts = data.sound([text_column]).texts
     texts = [text for text in texts if text.strip()]
     if not texts:
-        raise InputError(f"{path}: no text; expected one line or row of it, or more.")
+        raise InputError(f"{name_of(path)}: no text; expected one line or row of it, or more.")
     return texts
 
 

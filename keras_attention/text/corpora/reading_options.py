@@ -2,13 +2,18 @@
 
 import codecs
 import dataclasses
+import re
 import warnings
 from contextlib import contextmanager
 
 from keras_attention._validation import InputError, require
+from keras_attention.text.corpora.kept_input import keeping_pipes
 
 UTF_8 = "utf-8"
+MOST_NAMED = 1000  # faulty rows; further ones are counted
 _ASCII = bytes(range(128))
+_PLACE = re.compile(r".*?, line \d+(?=:)|.*", re.DOTALL)  # in a message
+_SAMPLE = f"text, {'a' * 80}.\n"  # that any encoding of texts gives back
 
 
 @dataclasses.dataclass
@@ -22,23 +27,28 @@ class ReadingOptions:
         skip_invalid: whether rows that cannot be read are left out.
 
     Attributes:
-        skipped: what was wrong with each row that was left out, a list of strings.
+        has_separated: whether a `.csv` or `.tsv` file was read.
+        skipped: what was wrong with each row that was left out, a list of strings; of the first
+            1,000.
+        count: how many were left out.
     """
 
     encoding: str = UTF_8
     delimiter: str | None = None
     skip_invalid: bool = False
     skipped: list = dataclasses.field(default_factory=list)
+    count: int = 0
+    has_separated: bool = False
 
     def __post_init__(self):
+        self._known = set()  # hashes of the places of what was skipped
         try:
             self.encoding = codecs.lookup(self.encoding).name
-            "".encode(self.encoding)  # others are of bytes, such as base64
-        except (LookupError, TypeError) as error:
-            raise InputError(
-                "`encoding` must be one that Python knows, such as utf-8, latin-1 or cp1252. "
-                f"Received: encoding={self.encoding!r}"
-            ) from error
+            is_of_text = _round_trip(self.encoding) == _SAMPLE
+        except (LookupError, TypeError, UnicodeError) as error:
+            raise self._no_encoding() from error
+        if not is_of_text:
+            raise self._no_encoding()
         delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
         self.delimiter = delimiter
         require(
@@ -57,19 +67,44 @@ class ReadingOptions:
         except UnicodeError:
             return False
 
-    def skip(self, error):
-        """Notes that a row is left out because of an `InputError`; raises that if it may not be."""
+    def skip(self, error, instead="It is left out."):
+        """Notes that a row is left out because of an `InputError`; raises that if it may not be.
+
+        Args:
+            error: the `InputError`, which names the row.
+            instead: a sentence that says what becomes of the row, for the warning.
+        """
         if not self.skip_invalid:
             raise error
         said = str(error)
-        if said not in self._noted:  # a corpus may be read in every epoch
-            self._noted.add(said)
+        row = hash(_PLACE.match(said)[0])
+        if row in self._known:  # a corpus may be read in every epoch, and in several ways
+            return
+        self._known.add(row)
+        self.count += 1
+        if self.count <= MOST_NAMED:
             self.skipped.append(said)
-            warnings.warn(f"{said} It is left out.", stacklevel=2)
+            warnings.warn(f"{said} {instead}", stacklevel=2)
 
     @property
-    def _noted(self):
-        return self.__dict__.setdefault("noted", set(self.skipped))
+    def summary(self):
+        """A sentence that says how many rows were left out."""
+        count = f"{self.count:,} row{'s'[: self.count != 1]}"
+        if self.count > len(self.skipped):
+            return f"{count} could not be read; the first {len(self.skipped):,} are named above."
+        return f"{count} could not be read, as said above."
+
+    def add(self, other):
+        """Takes what was read and skipped by other options as its own."""
+        self.has_separated = self.has_separated or other.has_separated
+        self.skipped += other.skipped[: MOST_NAMED - len(self.skipped)]
+        self.count += other.count
+
+    def _no_encoding(self):
+        return InputError(
+            "`encoding` must be one that Python knows, such as utf-8, latin-1 or cp1252. "
+            f"Received: encoding={self.encoding!r}"
+        )
 
     def sound(self, count, check):
         """The numbers from 0 to `count` - 1 for which `check` raises no `InputError`, a list."""
@@ -84,7 +119,15 @@ class ReadingOptions:
         return found
 
 
-_options = ReadingOptions()  # of the whole process, for threads read files too
+def _round_trip(encoding):
+    """`_SAMPLE` as an encoding gives it back; some are of bytes, or of the names of hosts."""
+    data, decoder = _SAMPLE.encode(encoding), codecs.getincrementaldecoder(encoding)()
+    if data.endswith(b"\\n"):  # it is of literals in programs, in which no line ends
+        return None
+    return decoder.decode(data[:5]) + decoder.decode(data[5:], final=True)
+
+
+_ALWAYS = _options = ReadingOptions()  # of the whole process, for threads read files too
 
 
 def reading_options():
@@ -96,10 +139,11 @@ def reading_options():
 def reading_as(encoding=UTF_8, delimiter=None, skip_invalid=False):
     """Within the block all text files are read so, by every thread.
 
-    A warning names each row that is left out.
+    A warning names each row that is left out, of many the first 1,000. A pipe may be read several
+    times.
 
     Yields:
-        The `ReadingOptions`, whose `skipped` says which rows were left out.
+        The `ReadingOptions`, whose `skipped` says which rows were left out, and `count` how many.
 
     Raises:
         InputError, ValueError: if an option is unusable.
@@ -112,6 +156,9 @@ def reading_as(encoding=UTF_8, delimiter=None, skip_invalid=False):
     global _options
     former, _options = _options, ReadingOptions(encoding, delimiter, skip_invalid)
     try:
-        yield _options
+        with keeping_pipes():
+            yield _options
     finally:
+        if former is not _ALWAYS:
+            former.add(_options)
         _options = former

@@ -7,6 +7,7 @@ import os
 
 from keras_attention._validation import InputError
 from keras_attention.json_file import stamp
+from keras_attention.text.corpora.kept_input import is_read_once, once_stamp
 from keras_attention.text.corpora.reading_options import reading_options
 from keras_attention.text.corpora.shards import decode_row, raw_rows
 from keras_attention.text.corpora.text_files import open_bytes, reading
@@ -180,6 +181,8 @@ def is_blank(row):
 def file_stamp(path):
     """`json_file.stamp` of a file that can be read, as a list."""
     with reading(path):
+        if is_read_once(path):
+            return once_stamp(path)
         os.stat(path)
     return list(stamp(path))
 

@@ -7,13 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.decoded_lines import BYTE_ORDER_MARK, decode_line
 from keras_attention.text.corpora.reading_options import reading_options
-from keras_attention.text.corpora.text_files import (
-    BYTE_ORDER_MARK,
-    decode_line,
-    open_bytes,
-    reading,
-)
+from keras_attention.text.corpora.text_files import open_bytes, reading, refuse_delimiter
 
 
 def find_shards(pattern):
@@ -80,6 +76,8 @@ def raw_rows(paths, offsets=None):
         InputError: if a file cannot be read, or ends before another. The message gives both numbers
             of lines.
     """
+    for path in paths:
+        refuse_delimiter(path)
     with ExitStack() as stack:
         sides = [
             stack.enter_context(_Lines(path, offset))
@@ -105,7 +103,8 @@ class _Lines:
         with reading(path):
             # GzipFile reads single lines slowly.
             self._file = io.BufferedReader(open_bytes(path), 1 << 20)
-            self._file.seek(offset)
+            if offset:
+                self._file.seek(offset)
 
     def __enter__(self):
         return self

@@ -1,21 +1,31 @@
 """Columns of .csv, .tsv and .jsonl files, plain or gzipped."""
 
-import csv
+import itertools
 import json
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
+from keras_attention.text.corpora.csv_rows import CsvRows
+from keras_attention.text.corpora.decoded_lines import InvalidLine, ended_by_returns
+from keras_attention.text.corpora.kept_input import has_file_name, name_of
 from keras_attention.text.corpora.reading_options import reading_options
-from keras_attention.text.corpora.text_files import each_line, read_lines
+from keras_attention.text.corpora.text_files import all_lines, each_line
 
 FORMATS = (".csv", ".tsv", ".jsonl")
-LONGEST_FIELD = 2**31 - 1  # characters
 
 
 def tabular_format(path):
-    """ ".csv", ".tsv" or ".jsonl", from the file's name without `.gz`; None for another file."""
+    """ ".csv", ".tsv" or ".jsonl", from the file's name without `.gz`; None for another file.
+
+    A pipe has no such name. It is a table where `reading_as` names a delimiter.
+    """
     suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
-    return suffix if suffix in FORMATS else None
+    if suffix in FORMATS:
+        return suffix
+    delimiter = reading_options().delimiter
+    if delimiter is None or has_file_name(path):
+        return None
+    return ".tsv" if delimiter == "\t" else ".csv"
 
 
 def read_columns(path, columns):
@@ -37,15 +47,10 @@ def read_columns(path, columns):
         InputError: if the file cannot be read, is not UTF-8, lacks a column or has no rows, or if a
             row has too few or too many fields. The message names the line.
     """
-    file_format = _require_format(path)
-    if file_format == ".jsonl":
-        _refuse_delimiter(path)
-        lines = read_lines(path, expected="one JSON object a line", keep_invalid=True)
-        rows = list(_json_rows(lines, columns, path))
-    else:
-        rows = list(_choose(_fields(path, file_format), columns, path))
+    lines = _table_lines(path)
+    rows = list(_rows_of(lines, _format_of(path, lines), columns, name_of(path)))
     if not rows:
-        raise InputError(f"{path}: no rows; expected one example or more.")
+        raise InputError(f"{name_of(path)}: no rows; expected one example or more.")
     return [list(values) for values in zip(*[row for _, row in rows], strict=True)], [
         line for line, _ in rows
     ]
@@ -60,12 +65,7 @@ def each_row(path, columns):
     Raises:
         InputError: as `read_columns`, but not for a file without rows.
     """
-    file_format, lines = _require_format(path), each_line(path)
-    if file_format == ".jsonl":
-        _refuse_delimiter(path)
-        yield from _json_rows(lines, columns, path)
-    else:
-        yield from _choose(_rows(lines, path, file_format), columns, path)
+    yield from _rows_of(each_line(path), _format_of(path), columns, name_of(path))
 
 
 def read_header(path):
@@ -77,20 +77,34 @@ def read_header(path):
     >>> read_header("pairs.tsv")
     ['text', 'pair']
     """
-    if _require_format(path) == ".jsonl":
-        lines = enumerate(read_lines(path, expected="one JSON object a line"), start=1)
-        number, line = next(((n, line) for n, line in lines if line.strip()), (1, "{}"))
-        names = list(_json_object(line, number, path))
+    lines, name = _table_lines(path), name_of(path)
+    file_format = _format_of(path, lines)
+    if file_format == ".jsonl":
+        number, line = next(_json_lines(lines, name), (1, "{}"))
+        names = list(_json_object(line, number, name))
     else:
-        rows = _fields(path, tabular_format(path))
-        names = [name.strip() for name in next(rows, (1, []))[1]]
+        header = next(iter(_fields(lines, name, file_format)), (1, []))[1]
+        names = [column.strip() for column in header]
     if not names:
-        raise InputError(f"{path}: no rows; expected one example or more.")
+        raise InputError(f"{name}: no rows; expected one example or more.")
     return names
 
 
-def _require_format(path):
+def _table_lines(path):
+    """All lines of a table."""
+    is_json = has_file_name(path) and _format_of(path) == ".jsonl"
+    columns = "a line with the names of the columns, then the rows"
+    return all_lines(path, "one JSON object a line" if is_json else columns)
+
+
+def _format_of(path, lines=()):
+    """As `tabular_format`; of a pipe, where a table is needed, it is known by the first line."""
     file_format = tabular_format(path)
+    if file_format is None and not has_file_name(path):
+        first = next((line for line in lines if line.strip()), "")
+        if first.lstrip().startswith("{"):
+            return ".jsonl"
+        return ".tsv" if "\t" in first else ".csv"
     if file_format is None:
         raise InputError(
             f"{path}: unknown kind of file; expected {', '.join(FORMATS)} (or with .gz)."
@@ -98,42 +112,54 @@ def _require_format(path):
     return file_format
 
 
-def _fields(path, file_format):
+def _rows_of(lines, file_format, columns, path):
+    """`(line, values)` of every row in lines, of which some may be `InvalidLine`s."""
+    if file_format == ".jsonl":
+        _refuse_delimiter(path)
+        return _json_rows(lines, columns, path)
+    return _choose(iter(_fields(lines, path, file_format)), columns, path)
+
+
+def _fields(lines, path, file_format):
     """`(line, fields)` of every row of a `.csv` or `.tsv` file, the names of its columns first."""
-    expected = "a line with the names of the columns, then the rows"
-    return _rows(read_lines(path, expected=expected, keep_invalid=True), path, file_format)
-
-
-def _rows(lines, path, file_format):
-    """`(line, fields)` of every row in lines, of which some may be None."""
+    reading_options().has_separated = True
     delimiter = reading_options().delimiter
     if file_format == ".csv":
-        return _csv_rows(lines, path, delimiter or ",")
-    return _tsv_rows(lines, delimiter or "\t")
+        return CsvRows(lines, path, delimiter or ",")
+    return _tsv_rows(lines, path, delimiter or "\t")
 
 
-def _csv_rows(lines, path, delimiter):
-    """`(line, fields)` of every row. A row may take several lines; `line` is its first."""
-    csv.field_size_limit(LONGEST_FIELD)  # of the process: its own limit is 131,072 characters
-    text = ("\n" if line is None else f"{line}\n" for line in lines)
-    reader = csv.reader(text, strict=True, delimiter=delimiter)
-    line = 1
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            said = f"{path}, line {line}: not comma-separated values ({error})."
-            reading_options().skip(InputError(said))
-            fields = []
-        if fields is None:
-            return
-        if fields:
-            yield line, fields
-        line = reader.line_num + 1
+def _tsv_rows(lines, path, delimiter):
+    is_first = True
+    for number, line in _numbered(lines, path):
+        if isinstance(line, InvalidLine) and is_first:  # there are no rows without columns
+            raise line.error
+        if isinstance(line, InvalidLine):
+            reading_options().skip(line.error)
+        elif line.strip() or delimiter in line:
+            is_first = False
+            yield number, line.split(delimiter)
 
 
-def _tsv_rows(lines, delimiter):
-    return ((n, line.split(delimiter)) for n, line in enumerate(lines, start=1) if line)
+def _json_lines(lines, path):
+    """`(number, line)` of the lines that are not blank."""
+    for number, line in _numbered(lines, path):
+        if isinstance(line, InvalidLine):
+            reading_options().skip(line.error)
+        elif line.strip():
+            yield number, line
+
+
+def _numbered(lines, path):
+    """Lines with their numbers. In a file without line feeds they end with carriage returns."""
+    lines = iter(lines)
+    begin = list(itertools.islice(lines, 2))
+    if len(begin) == 1:
+        for number, line in ended_by_returns(begin, path, reading_options()):
+            yield number, line if isinstance(line, InvalidLine) else line.removesuffix("\r")
+        return
+    yield from enumerate(begin, start=1)
+    yield from enumerate(lines, start=3)
 
 
 def _refuse_delimiter(path):
@@ -165,9 +191,7 @@ def _choose(rows, columns, path):
 
 
 def _json_rows(lines, columns, path):
-    for number, line in enumerate(lines, start=1):
-        if line is None or not line.strip():
-            continue
+    for number, line in _json_lines(lines, path):
         try:
             row = json_row(line, number, columns, path)
         except InputError as error:

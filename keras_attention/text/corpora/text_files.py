@@ -1,5 +1,6 @@
 """The lines of text files, plain or gzipped, and pairs of lines of two files."""
 
+import errno
 import gzip
 import io
 import os
@@ -8,13 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keras_attention._validation import InputError, one_line
-from keras_attention.regular_file import require_text_source
-from keras_attention.text.corpora.reading_options import UTF_8, ReadingOptions, reading_options
+from keras_attention.text.corpora.decoded_lines import (
+    BYTE_ORDER_MARK,
+    InvalidLine,
+    decode_lines,
+    line_or_invalid,
+)
+from keras_attention.text.corpora.kept_input import (
+    NAME,
+    is_read_once,
+    name_of,
+    open_once,
+)
+from keras_attention.text.corpora.reading_options import reading_options
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-STANDARD_INPUT = "-"  # as the path of a file
 SMALL_TEXT, MOST_TIMES = 1 << 26, 100  # bytes, and how many times a compressed file's own size
-_PLAIN = ReadingOptions()
+GZIP = b"\x1f\x8b"  # how its bytes begin
 
 
 def read_lines(path, expected="one sentence a line", keep_invalid=False):
@@ -32,39 +42,74 @@ def read_lines(path, expected="one sentence a line", keep_invalid=False):
 
     Raises:
         InputError: if the file is missing, empty, not of its encoding (names the line), or not
-            whole gzip.
+            whole gzip, or `reading_as` names a delimiter.
     """
-    name = "standard input" if str(path) == STANDARD_INPUT else path
-    with reading(name), open_bytes(path) as file:
+    refuse_delimiter(path)
+    lines = []
+    for line in all_lines(path, expected):
+        if isinstance(line, InvalidLine):
+            reading_options().skip(line.error)
+            line = None
+        if line is not None or keep_invalid:
+            lines.append(line)
+    return lines
+
+
+def all_lines(path, expected=None):
+    """The lines of a file: see `read_lines`. One that cannot be decoded is an `InvalidLine`.
+
+    Where `expected` is None an empty file has none.
+    """
+    name = name_of(path)
+    with reading(path), open_bytes(path) as file:
         data = b"".join(iter(lambda: file.read(1 << 20), b""))
     lines = decode_lines(data, name, reading_options())
-    if not lines:
+    if not lines and expected is not None:
         raise InputError(f"{name}: the file is empty; expected {expected}.")
-    return lines if keep_invalid else [line for line in lines if line is not None]
+    return lines
 
 
 def each_line(path):
-    """The lines of a file, one at a time: see `read_lines`. An empty file has none.
-
-    One that cannot be decoded, where such are skipped, is None.
-    """
+    """The lines of a file, one at a time: see `all_lines`. An empty file has none."""
     options = reading_options()
     if not options.has_lines_of_bytes:
-        yield from read_lines(path, keep_invalid=True)
+        yield from all_lines(path)
         return
+    name = name_of(path)
     with reading(path), open_bytes(path) as file:
         lines = io.BufferedReader(file, 1 << 20)  # GzipFile reads single lines slowly
         for number, line in enumerate(lines, start=1):
             line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-            yield _line_or_none(line.removesuffix(b"\n"), path, number, options)
+            yield line_or_invalid(line.removesuffix(b"\n"), name, number, options)
+
+
+def refuse_delimiter(path):
+    """Raises `InputError` for a file without columns where `reading_as` names a delimiter."""
+    if reading_options().delimiter is not None:
+        raise InputError(
+            f"{name_of(path)}: `delimiter` is of .csv and .tsv files; this one has no columns."
+        )
 
 
 def open_bytes(path):
-    """The file, opened to read its bytes. A `.gz` file is decompressed; "-" is standard input."""
-    if str(path) == STANDARD_INPUT:
-        return open(0, "rb", closefd=False)
-    require_text_source(path)
-    return Decompressed(path) if Path(path).suffix == ".gz" else open(path, "rb")
+    """The file, opened to read its bytes. A `.gz` file is decompressed; "-" is standard input.
+
+    What can be read only once, as a pipe, is kept within `keeping_pipes`; compressed bytes are
+    known by their beginning.
+    """
+    if is_read_once(path):
+        return _text_of(open_once(path), path)
+    if Path(path).suffix == ".gz":
+        return Decompressed(gzip.open(path), os.stat(path).st_size, path)
+    return open(path, "rb")
+
+
+def _text_of(file, path):
+    if not file.seekable():  # not kept: read as it comes
+        return file
+    begins, size = file.read(len(GZIP)), file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return Decompressed(gzip.GzipFile(fileobj=file), size, path) if begins == GZIP else file
 
 
 class Decompressed(io.RawIOBase):
@@ -74,13 +119,15 @@ class Decompressed(io.RawIOBase):
     the memory, or take hours, before anything else is seen to be wrong.
 
     Args:
-        path: of the file.
+        file: a `GzipFile`.
+        size: of the file that it reads, in bytes.
+        path: of that file, for messages.
     """
 
-    def __init__(self, path):
+    def __init__(self, file, size, path):
         super().__init__()
-        self._file = gzip.open(path)
-        self._limit = max(SMALL_TEXT, MOST_TIMES * os.stat(path).st_size)
+        self._file = file
+        self._limit = max(SMALL_TEXT, MOST_TIMES * size)
         self._path = path
 
     def readable(self):
@@ -123,57 +170,10 @@ def reading(path):
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: not a complete gzip file ({error}).") from error
     except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise InputError(f"{path}: cannot be read ({reason}).") from error
-
-
-def decode_lines(data, name, options=_PLAIN):
-    """The lines of `data` (bytes). Error messages call it `name`.
-
-    Args:
-        data: bytes.
-        name: of the file.
-        options: `ReadingOptions`. Where they skip what is invalid, such a line is None.
-    """
-    if not options.has_lines_of_bytes:
-        return _decode_whole(data, name, options)
-    lines = data.removeprefix(BYTE_ORDER_MARK).split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return [_line_or_none(line, name, n, options) for n, line in enumerate(lines, start=1)]
-
-
-def _line_or_none(line, name, number, options):
-    try:
-        return decode_line(line, name, number, options.encoding)
-    except InputError as error:
-        options.skip(error)
-        return None
-
-
-def decode_line(line, name, number, encoding=UTF_8):
-    """The text of line `number` of `name`, given as bytes without the line feed."""
-    try:
-        return line.removesuffix(b"\r").decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name}, line {number}: not {encoding.upper()} text (byte {error.start + 1} is "
-            f"0x{line[error.start]:02x})."
-        ) from error
-
-
-def _decode_whole(data, name, options):
-    """The lines of `data` in an encoding, such as UTF-16, in which bytes alone are no lines."""
-    try:
-        lines = data.decode(options.encoding).removeprefix("\ufeff").split("\n")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode(options.encoding, "ignore").count("\n")
-        raise InputError(
-            f"{name}, line {before + 1}: not {options.encoding.upper()} text ({error.reason})."
-        ) from error
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+        name, reason = name_of(path), error.strerror or one_line(error)
+        if error.errno == errno.EBADF and name == NAME:
+            raise InputError(f"{NAME} is closed; give the name of a file.") from error
+        raise InputError(f"{name}: cannot be read ({reason}).") from error
 
 
 def read_parallel(source_path, target_path):

@@ -1,6 +1,7 @@
 """Pairs of texts from files, to train and evaluate sentence vectors on."""
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.kept_input import keeping_pipes, name_of
 from keras_attention.text.corpora.label_values import parse_scores
 from keras_attention.text.corpora.labelled_texts import LabelledTexts
 from keras_attention.text.corpora.tabular_files import listed, read_columns, read_header
@@ -30,13 +31,18 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None, with
     >>> read_pairs("pairs.tsv").pairs[:1]
     ['Ein Hund rennt.']
     """
-    header = read_header(path)
+    with keeping_pipes():
+        return _read_pairs(path, text_column, pair_column, score_column, with_scores)
+
+
+def _read_pairs(path, text_column, pair_column, score_column, with_scores):
+    header, name = read_header(path), name_of(path)
     if score_column is None and SCORE in header and SCORE not in (text_column, pair_column):
         score_column = SCORE
     named = [name for name in (text_column, pair_column, score_column) if name is not None]
     if len(set(named)) < len(named):
         raise InputError(
-            f"{path}: expected different columns of first texts, of second texts and of scores. "
+            f"{name}: expected different columns of first texts, of second texts and of scores. "
             f"Received: {listed(named)}"
         )
     free = [name for name in header if name not in named]
@@ -49,13 +55,13 @@ def read_pairs(path, text_column=None, pair_column=None, score_column=None, with
         pair_column = next(iter(free), None)
     if text_column is None or pair_column is None:
         raise InputError(
-            f"{path}: expected two columns of texts; its columns are {listed(header)}."
+            f"{name}: expected two columns of texts; its columns are {listed(header)}."
         )
     columns = [text_column, pair_column]
     if score_column is not None and with_scores:
         columns.append(score_column)
     (texts, pairs, *scores), lines = read_columns(path, columns)
-    data = LabelledTexts(texts, pairs, scores[0] if scores else None, lines, str(path))
+    data = LabelledTexts(texts, pairs, scores[0] if scores else None, lines, str(name))
     data = data.sound([text_column, pair_column], score_column, parse_scores if scores else None)
     if scores:
         data.labels = parse_scores(data.labels, data.place, score_column)

@@ -7,7 +7,7 @@ from keras_attention._validation import InputError
 from keras_attention.files import write_atomically
 from keras_attention.json_file import read_json_object, shortened
 from keras_attention.regular_file import read_regular
-from keras_attention.text.corpora.text_files import decode_lines
+from keras_attention.text.corpora.decoded_lines import decode_lines
 from keras_attention.text.tokenizers.wordpiece_settings import (
     CLASSES_WITHOUT_SEGMENTS,
     DESCRIBED_CLASSES,
