@@ -4,14 +4,15 @@ import json
 import sys
 import unicodedata
 
-from keras_attention._validation import InputError
+from keras_attention._validation import InputError, well_formed
 from keras_attention.cli.options import (
     MODEL_OPTIONS,
     TEXT_OPTIONS,
     add_options,
+    answerable,
     custom_objects,
     given,
-    read_input,
+    read_lines,
     require_output,
     say_unknown,
     text,
@@ -70,12 +71,13 @@ def add_parser(subparsers, common, help, arguments):
 def run(options):
     """Generates."""
     from keras_attention.tasks.language_model.bundle_generator import refuse_bundle
+    from keras_attention.tasks.language_model.continuation import Continuation
     from keras_attention.tasks.load import load
 
     if options.prompt is not None and options.input:
         raise InputError("`prompt` and `input` cannot be given together.")
     require_output(options)
-    prompts = read_input(options.input) if options.prompt is None else [options.prompt]
+    prompts = read_lines(options.input) if options.prompt is None else [options.prompt]
     generator = load(
         options.model,
         options.runtime,
@@ -85,23 +87,46 @@ def run(options):
         **given(options, DECODING_NAMES),
     )
     refuse_bundle(generator)
+    faulty = set()
+    if options.prompt is None:
+        prompts, faulty = answerable(prompts, _requirement(generator.tokenizer, options.chat))
     asked = {"max_new_tokens": options.max_new_tokens, "chat": bool(options.chat)}
     if _is_streamed(options, generator.search):
         for index, prompt in enumerate(prompts):
-            seed = {"seed": generator.seed + index} if generator.search.is_sampling else {}
-            for part in generator.stream(prompt, **asked, **seed):
+            parts = () if index in faulty else generator.stream(prompt, **asked, line=index + 1)
+            for part in parts:
                 emit(part)
             emit("\n")
         say_unknown(generator)
         return
-    found = generator.continuations(prompts, **asked, token_scores=bool(options.scores))
+    good = [index for index in range(len(prompts)) if index not in faulty]
+    found = generator.continuations(
+        [prompts[index] for index in good],
+        **asked,
+        token_scores=bool(options.scores),
+        lines=[index + 1 for index in good],
+    )
+    found = dict(zip(good, found, strict=True))
+    nothing = [Continuation("", [], 0.0, "invalid", [] if options.scores else None)]
+    nothing *= options.n_best or generator.search.n_best
     lines = []
-    for prompt, several in zip(prompts, found, strict=True):
+    for index, prompt in enumerate(prompts):
         # An artifact gives as many as it was exported for.
-        several = several[: options.n_best]
+        several = found.get(index, nothing)[: options.n_best]
         lines += _lines(options, generator.tokenizer, prompt, several)
     write_output(options, "".join(f"{line}\n" for line in lines).encode())
     say_unknown(generator)
+
+
+def _requirement(tokenizer, chat):
+    """A function of a line and its number that raises `InputError` for one that is no prompt."""
+    from keras_attention.tasks.language_model.prompts import require_prompt
+
+    def require(line, number):
+        if not chat:  # else the template makes a prompt of any line
+            require_prompt(line, tokenizer.encode([well_formed(line)]).token_ids[0], number)
+
+    return require
 
 
 def _is_streamed(options, search):

@@ -14,7 +14,12 @@ from keras_attention.cli.streams import emit, require_standard_input
 from keras_attention.tasks.option import Option
 from keras_attention.text.corpora.kept_input import STANDARD_INPUT
 
-RUNTIME = Option("runtime", f"{', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]}", metavar="NAME")
+RUNTIME = Option(
+    "runtime",
+    f"{', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]} (default: keras of a run, of an artifact its "
+    "first format)",
+    metavar="NAME",
+)
 CUSTOM = Option("custom", "Python file that defines the model's own layers", metavar="F.py")
 MODEL_OPTIONS = (
     Option("model", metavar="RUN|ARTIFACT", required=True),
@@ -29,11 +34,14 @@ def _file(name):
 
 
 ENCODING = Option("encoding", "of the files of texts (default: utf-8)", metavar="NAME")
+SKIP_INVALID = Option(
+    "skip_invalid", "leave out rows that cannot be read, and name them", bool, const=True
+)
 # Of whatever reads files of texts: `keras_attention.cli.main` sees to them.
 READING_OPTIONS = (
     ENCODING,
     Option("delimiter", "of .csv and .tsv files (default: what the name says)", metavar="C"),
-    Option("skip_invalid", "leave out rows that cannot be read, and name them", bool, const=True),
+    SKIP_INVALID,
 )
 TEXT_OPTIONS = (
     Option("input", "one text a line; .gz is read too; - is standard input", _file, metavar="F"),

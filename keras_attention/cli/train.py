@@ -1,8 +1,10 @@
 """`keras-attention train translator|classifier|masked-lm|...`: written once over all tasks."""
 
 import contextlib
+import dataclasses
 
 from keras_attention.cli.options import READING_OPTIONS, add_options, custom_objects, given
+from keras_attention.runs.described_default import described_default
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.option import Option
 
@@ -20,14 +22,14 @@ CONFIG_OPTIONS = (
     Option(
         "lora_rank",
         "keep the initial weights as they are, and train adapters of this rank (LoRA) beside the "
-        "matrices of attention and feed-forward layers",
+        "matrices of attention and feed-forward layers (default: none; all weights are trained)",
         int,
         metavar="R",
     ),
     Option("seed", "seed of all random numbers (default: 0)", int, metavar="N"),
     Option(
         "snapshot_every",
-        "save a snapshot every so many updates too, not only after each epoch",
+        "save a snapshot every so many updates too (default: only after each epoch)",
         int,
         metavar="STEPS",
     ),
@@ -59,9 +61,22 @@ def add_parser(subparsers, common, help, arguments):
             kind, parents=[common], help=task.train_help, description=task.train_description
         )
         if arguments and arguments[0] == kind:
-            add_options(parser, (*task.train_options, *CONFIG_OPTIONS, *RUN_OPTIONS))
+            fields = with_defaults((*task.train_options, *CONFIG_OPTIONS), task.config_class())
+            add_options(parser, (*fields, *RUN_OPTIONS))
             add_options(parser, READING_OPTIONS)
         parser.set_defaults(run=run)
+
+
+def with_defaults(options, config_class):
+    """The options, of which each that takes a value says what it is where it is not given."""
+    for option in options:
+        said = None
+        if option.type is not bool and "default:" not in option.help:
+            said = described_default(config_class, option.name)
+        if said is None or option.name in config_class.data:
+            yield option
+        else:
+            yield dataclasses.replace(option, help=f"{option.help} (default: {said})")
 
 
 def run(options):
@@ -69,7 +84,8 @@ def run(options):
     from keras_attention.tasks.train import asked_config, train
 
     task = task_of(options.kind)
-    values = given(options, [o.name for o in (*task.train_options, *CONFIG_OPTIONS)])
+    fields = (*task.train_options, *CONFIG_OPTIONS, *READING_OPTIONS)
+    values = given(options, [option.name for option in fields])
     if "jit_compile" in values:
         values["jit_compile"] = JIT[values["jit_compile"]]
     resume = bool(options.resume)

@@ -3,6 +3,7 @@
 import os
 
 from keras_attention._validation import InputError
+from keras_attention.text.corpora.reading_options import READING, ReadingOptions
 
 # What any training may change when it goes on: the model, the vocabulary and the order of the
 # batches stay.
@@ -71,6 +72,8 @@ def _differs(config, name, value, data):
     own = getattr(config, name)
     if isinstance(value, dict):
         return any(own.get(key) != part for key, part in value.items())
+    if name in READING:
+        return not ReadingOptions.are_same(name, own, value)
     if name in data and isinstance(value, str) and isinstance(own, str):
         return value != own and os.path.realpath(value) != os.path.realpath(own)
     return value != own

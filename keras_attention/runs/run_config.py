@@ -12,6 +12,7 @@ from keras_attention._validation import (
     require_seed,
     with_article,
 )
+from keras_attention.text.corpora.reading_options import READING, UTF_8, ReadingOptions
 
 LARGEST_SEED = 2**32 - 1  # that NumPy's global generator takes
 
@@ -26,6 +27,7 @@ class RunConfig:
 
     Args:
         lora_rank: rank of the adapters to train in the place of `initial_weights`; None for none.
+        encoding, delimiter, skip_invalid: how files of texts are read, as `reading_as` has them.
 
     Attributes:
         changeable: names of the fields that a training which resumes may change, beside those that
@@ -34,6 +36,8 @@ class RunConfig:
             change them too.
         of_answers: names of those that say how the model answers: a finished run takes them without
             training.
+        suits: what a training may begin with, such as the name of a preset -> the fields that suit
+            it, where they differ from the defaults.
         normalized: the defaults of fields that a subclass writes out in full.
         data: names of the fields that say where the data are. They may change where these do not.
         lora_factor: what the default of `learning_rate` is multiplied by where adapters are
@@ -41,10 +45,13 @@ class RunConfig:
     """
 
     lora_rank: int | None = dataclasses.field(default=None, kw_only=True)
+    encoding: str = dataclasses.field(default=UTF_8, kw_only=True)
+    delimiter: str | None = dataclasses.field(default=None, kw_only=True)
+    skip_invalid: bool = dataclasses.field(default=False, kw_only=True)
 
     changeable = frozenset()
     of_kept_weights = of_answers = frozenset()
-    normalized = {}
+    suits = normalized = {}
     data = ("train", "valid", "initial_weights", "teacher")
     lora_factor = 1
     _given = None
@@ -193,6 +200,7 @@ def require_training(config, *sizes):
         config: of any training.
         sizes: names of further fields that hold positive integers.
     """
+    ReadingOptions(**{name: getattr(config, name) for name in READING})  # refuses what is none
     for name in ("epochs", "vocabulary_size", "max_sequence_length", *sizes):
         require_positive_integer(name, getattr(config, name))
     require_seed("seed", config.seed, LARGEST_SEED)

@@ -4,7 +4,8 @@ from keras_attention.tasks.option import Option
 
 INITIAL_WEIGHTS = Option(
     "initial_weights",
-    "begin with the encoder of this run, of any task but translation, or HuggingFace directory",
+    "begin with the encoder of this run, of any task but translation, or HuggingFace directory "
+    "(default: random ones)",
     metavar="DIR",
 )
 FAMILY = Option(
@@ -15,14 +16,15 @@ FAMILY = Option(
 VALID = Option(
     "valid",
     "texts to compare on: labelled ones of a classifier, pairs or lines of sentence vectors, any "
-    "of a language model",
+    "of a language model (default: the run's validation data)",
     metavar="F",
 )
 DISTILLATION_OPTIONS = (
     Option(
         "teacher",
         "distil this run, of the same task: learn from its answers and hidden states too. Without "
-        "a preset or initial weights the student is the teacher with every second layer",
+        "a preset or initial weights the student is the teacher with every second layer (default: "
+        "none)",
         metavar="RUN",
     ),
     Option(
@@ -59,7 +61,7 @@ ENCODER_OPTIONS = (
         "max_sequence_length", "tokens of a text at most", int, spelling="max-length", metavar="N"
     ),
     Option("batch_size", "texts of a batch", int, metavar="N"),
-    Option("dropout", "dropout rate", float, metavar="X"),
+    Option("dropout", "dropout rate (default: 0.1; of initial weights theirs)", float, metavar="X"),
     Option("warmup_share", "share of the updates that are warm-up", float, metavar="X"),
     Option("weight_decay", "weight decay; norms and biases have none", float, metavar="X"),
     Option("clip_norm", "limit on the norm of all gradients together", float, metavar="X"),

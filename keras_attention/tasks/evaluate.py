@@ -2,6 +2,7 @@
 
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import load
+from keras_attention.text.corpora.kept_input import keeping_pipes
 
 
 def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search=None, **options):
@@ -25,6 +26,7 @@ def evaluate(kind, path, runtime=None, custom_objects=None, *, seed=None, search
     >>> evaluate("translator", "artifact", "onnx", source="test.en", reference="test.de")["bleu"]
     """
     task = task_of(kind)
-    data = task.read_evaluation(**options)
-    model = load(path, runtime, custom_objects, seed=seed, kind=kind, **(search or {}))
-    return task.evaluate(model, data)
+    with keeping_pipes():
+        data = task.read_evaluation(**options)
+        model = load(path, runtime, custom_objects, seed=seed, kind=kind, **(search or {}))
+        return task.evaluate(model, data)

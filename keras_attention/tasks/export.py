@@ -20,6 +20,7 @@ from keras_attention.artifacts.precision_loss import check_losses, loss_report, 
 from keras_attention.artifacts.write_model_card import write_model_card
 from keras_attention.json_file import shortened
 from keras_attention.new_directory import new_directory, refuse_existing_directory
+from keras_attention.runs.recorded_reading import reading_of_run
 from keras_attention.runs.run_directory import read_config
 from keras_attention.tasks import task_of
 from keras_attention.tasks.load import read_run
@@ -113,9 +114,8 @@ def export(
     require_precision(precision, allow_loss, formats)
     _require_examples(examples)
     refuse_existing_directory(output, force, (source, *options.values()), foreign_to_artifact)
-    search = dict(search or {})
     task, config, user = _user(
-        source, tokenizer, labels, search, options, custom_objects, kind, config
+        source, tokenizer, labels, dict(search or {}), options, custom_objects, kind, config
     )
     _require_examples_of(task, examples)
     require_further(formats, task.kind, task.further_formats)
@@ -128,7 +128,8 @@ def export(
         task.require_further_format(user, name)
     compared_on = "texts that the export was given"
     if examples is None:
-        examples, compared_on = task.examples(config, precision, say, **files)
+        with reading_of_run(config, files):
+            examples, compared_on = task.examples(config, precision, say, **files)
     comparison = task.comparison(user, examples)
     if allow_loss is not None and comparison.measure is None:
         raise InputError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_attention.runs.architecture import DROPOUT, architecture, custom_code
 from keras_attention.runs.fit import fit
+from keras_attention.runs.recorded_reading import reading_of_run, with_reading_around
 from keras_attention.runs.run_directory import CONFIG, read_config
 from keras_attention.runs.training_run import TrainingRun
 from keras_attention.tasks import task_of
@@ -63,10 +64,11 @@ def train(config, output, resume=False, force=False, quiet=False, custom_objects
     >>> train(TranslatorConfig.for_preset("tiny", epochs=1), "run").translate(["three hundred"])
     """
     task = task_of(config.kind)
-    with TrainingRun(config, output, resume, force, quiet) as run:
+    with TrainingRun(with_reading_around(config), output, resume, force, quiet) as run:
         if run.is_finished:
             return load_run(output, custom_objects=custom_objects) if is_chief() else None
-        return _train(task, run, custom_objects)
+        with reading_of_run(run.config.to_dict()):
+            return _train(task, run, custom_objects)
 
 
 def _train(task, run, custom_objects):

@@ -175,6 +175,52 @@ def test_a_prompt_over_the_context_says_what_is_cut(generate):
     )
 
 
+FAULTY = b"three hund\n\n\xff\nthe \n"  # of lines 2 and 3
+
+
+@pytest.mark.parametrize("flags", [(), ("--sample", "--seed", 3)])
+def test_faulty_prompts_change_no_other_line(generate, tmp_path, flags):
+    (tmp_path / "in").write_bytes(FAULTY)
+    given = ("--input", tmp_path / "in", "--max-new-tokens", 4)
+    status, out, err = generate(*given, *flags)
+    assert (status, out) == (2, "") and "in, line 3: not UTF-8 text" in err
+    (tmp_path / "good").write_text("three hund\nthe\non \nthe \n")
+    _, expected, _ = generate(*given, *flags, "--input", tmp_path / "good")
+    first, *_, last = expected.splitlines()
+    status, out, err = generate(*given, *flags, "--skip-invalid")
+    assert (status, out) == (0, f"{first}\n\n\n{last}\n")
+    assert [line.partition("line ")[2] for line in err.splitlines()] == [
+        "2: the prompt is empty; expected text to go on with. It counts as an empty one.",
+        "3: not UTF-8 text (byte 1 is 0xff). It counts as an empty one.",
+        "",
+    ]
+    assert err.endswith("warning: 2 rows could not be read, as said above.\n")
+    _, out, _ = generate(*given, *flags, "--skip-invalid", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["prompt"], row["text"]) for row in rows[1:3]] == [("", "")] * 2
+    assert [row["finish"] == "invalid" for row in rows] == [False, True, True, False]
+    if not flags:
+        _, out, _ = generate(*given, "--skip-invalid", "--scores", "--beam-size", 2)
+        assert len(out.splitlines()) == 8
+        _, out, _ = generate(*given, "--skip-invalid", "--beam-size", 2, "--n-best", 2)
+        assert out.splitlines()[2:6] == [""] * 4
+
+
+def test_messages_number_the_lines_that_a_terminal_shows(generate, monkeypatch, tmp_path):
+    (tmp_path / "in").write_text("the \n\n" + "one " * 9 + "\n")
+    terminal = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    given = ("--input", tmp_path / "in", "--max-new-tokens", 3)
+    status, _, err = generate(*given)
+    assert status == 2 and "line 2: the prompt is empty" in err
+    assert terminal.buffer.getvalue() == b""  # before anything is written
+    status, _, err = generate(*given, "--skip-invalid")
+    assert status == 0 and "warning: line 3: 36 tokens are more than the model's context" in err
+    first, second, third, end = terminal.buffer.getvalue().decode().split("\n")
+    assert first and third and (second, end) == ("", "")
+
+
 def test_evaluate(capfd, language_model_run, tmp_path):
     (tmp_path / "a.txt").write_text("three hundred and two of them")
     given = ("--model", language_model_run, "--data", tmp_path / "a.txt")

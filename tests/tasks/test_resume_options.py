@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.cli.options import add_options, flag_of, spelled
+from keras_attention.cli.options import READING_OPTIONS, add_options, flag_of, spelled
 from keras_attention.cli.train import CONFIG_OPTIONS
 from keras_attention.runs.run_directory import read_config, save_model_atomically, verify_digests
 from keras_attention.runs.training_run import TrainingRun
@@ -26,7 +26,8 @@ BEGUN = {
     "language-model": dict(train="a.txt", preset="nano", epochs=2),
 }
 # Where another value than the run's cannot be made from the option alone.
-VALUES = {"class_weights": "balanced", "bleu_tokenize": "none", "layer_decay": 0.9, "patience": 2}
+VALUES = {"encoding": "cp1252", "delimiter": ";"}
+VALUES |= {"class_weights": "balanced", "bleu_tokenize": "none", "layer_decay": 0.9, "patience": 2}
 # Data may have moved; whether they are the same is another question.
 DATA = {"train", "valid", "text_column", "label_column", "initial_weights"}
 COLUMNS = {"embedding": {"pair_column"}}  # of a classifier it says what the model reads
@@ -50,7 +51,7 @@ LATE = {"epochs", "patience", "average_checkpoints", *DECODING}
 
 
 def options(kind):
-    return (*task_of(kind).train_options, *CONFIG_OPTIONS)
+    return (*task_of(kind).train_options, *CONFIG_OPTIONS, *READING_OPTIONS)
 
 
 EACH = [(kind, option) for kind in KINDS for option in options(kind)]

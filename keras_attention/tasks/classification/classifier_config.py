@@ -85,6 +85,7 @@ class ClassifierConfig(RunConfig):
     labels: list | None = None  # names, from the training data
     kind: str = "classifier"
 
+    suits = PRESET_OPTIONS
     lora_factor = 10  # Schulman et al. 2025, "LoRA Without Regret"
     changeable = frozenset(
         {"warmup_share", "weight_decay", "layer_decay", "class_weights", "patience"} | DISTILLATION

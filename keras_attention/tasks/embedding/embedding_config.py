@@ -63,6 +63,7 @@ class EmbeddingConfig(RunConfig):
     snapshot_every: int | None = None
     kind: str = "embedding"
 
+    suits = {**PRESET_OPTIONS, "base": OTHER, "large": OTHER}
     lora_factor = 10  # Schulman et al. 2025, "LoRA Without Regret"
     changeable = frozenset({"warmup_share", "weight_decay"})
     data = (*RunConfig.data, "text_column", "pair_column")

@@ -45,7 +45,7 @@ EXPORT_OPTIONS = (VALID,)
 EVALUATE_OPTIONS = (
     Option(
         "data",
-        "two texts a row, and perhaps a score: .csv, .tsv, .jsonl; .gz",
+        "two texts a row, and perhaps a score: .csv, .tsv or .jsonl; .gz is read too",
         metavar="F",
         required=True,
     ),

@@ -13,7 +13,8 @@ class Continuation:
         text: without the end and without a stop.
         token_ids: what was generated, up to the end or the token that completes a stop, included.
         score: the sum of the tokens' log-probabilities, or what the search's penalties make of it.
-        finish: "end", "stop", or "length": the limit or the end of the context.
+        finish: "end", "stop", or "length": the limit or the end of the context; "invalid" where
+            there was no prompt that could be read.
         log_probabilities: of each token, as the model itself has it; None unless asked for.
     """
 

@@ -70,6 +70,7 @@ class LanguageModelConfig(RunConfig):
     decoding: dict = dataclasses.field(default_factory=dict)
     kind: str = "language-model"
 
+    suits = {**PRESET_OPTIONS, "initial weights": CONTINUED}
     changeable = frozenset(
         {
             "steps",

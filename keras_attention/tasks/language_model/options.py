@@ -17,7 +17,7 @@ from keras_attention.tasks.option import Option
 SEARCH_OPTIONS = (BEAM_SIZE, LENGTH_PENALTY, MIN_LENGTH, REPETITION_PENALTY)
 STOP = Option(
     "stop",
-    "a text ends before this; may be given several times",
+    "a text ends before this; may be given several times (default: the run's)",
     metavar="S",
     repeated=True,
     is_text=True,
@@ -45,7 +45,7 @@ TRAIN_OPTIONS = (
     ),
     Option(
         "initial_weights",
-        "begin with the weights of this run or published directory",
+        "begin with the weights of this run or published directory (default: random ones)",
         metavar="DIR",
     ),
     Option(
@@ -63,7 +63,7 @@ TRAIN_OPTIONS = (
     ),
     Option("batch_size", "windows of a batch", int, metavar="N"),
     Option("epochs", "passes over the texts", int, metavar="N"),
-    Option("steps", "updates, in the place of epochs; of nano 2000", int, metavar="N"),
+    Option("steps", "updates, in the place of epochs", int, metavar="N"),
     Option("learning_rate", "the highest learning rate", float, metavar="X"),
     Option("warmup_steps", "updates of the warm-up (default: 100)", int, metavar="N"),
     Option("weight_decay", "of all matrices (default: 0.1)", float, metavar="X"),
@@ -71,7 +71,8 @@ TRAIN_OPTIONS = (
     Option("dropout", "dropout rate (default: the preset's)", float, metavar="X"),
     Option(
         "sample_prompt",
-        "what the samples go on with that are shown after each validation",
+        "what the samples go on with that are shown after each validation (default: how a "
+        "validation text begins)",
         metavar="TEXT",
         is_text=True,
     ),

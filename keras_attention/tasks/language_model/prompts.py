@@ -8,7 +8,7 @@ from keras_attention._validation import (
 )
 
 
-def prompt_ids(tokenizer, texts, context, max_new_tokens, chat=False):
+def prompt_ids(tokenizer, texts, context, max_new_tokens, chat=False, lines=None):
     """The ids of each prompt; of one over the context the last, with a warning of its line.
 
     Args:
@@ -17,6 +17,7 @@ def prompt_ids(tokenizer, texts, context, max_new_tokens, chat=False):
         context: the tokens of a prompt and what follows it, at most.
         max_new_tokens: for which a prompt over the context makes room.
         chat: whether the model's chat template makes the prompts.
+        lines: the number of each text's line, for messages; by default from 1 on.
 
     Returns:
         A list of lists of ids.
@@ -31,9 +32,9 @@ def prompt_ids(tokenizer, texts, context, max_new_tokens, chat=False):
     # A chat template writes the start itself.
     encoded = tokenizer.encode([well_formed(text) for text in texts], add_start=not chat)
     rows = []
-    for line, (text, row) in enumerate(zip(texts, encoded.token_ids, strict=True), start=1):
-        if not text or not row:
-            raise InputError(f"line {line}: the prompt is empty; expected text to go on with.")
+    lines = range(1, len(texts) + 1) if lines is None else lines
+    for line, text, row in zip(lines, texts, encoded.token_ids, strict=True):
+        require_prompt(text, row, line)
         kept = _kept(len(row), context, max_new_tokens)
         if kept < len(row):
             warn_of_truncation(
@@ -46,6 +47,12 @@ def prompt_ids(tokenizer, texts, context, max_new_tokens, chat=False):
             row = [*start, *row[len(row) - kept + len(start) :]]
         rows.append(row)
     return rows
+
+
+def require_prompt(text, row, line):
+    """Raises `InputError` if the text of a line, or its ids, are none."""
+    if not text or not row:
+        raise InputError(f"line {line}: the prompt is empty; expected text to go on with.")
 
 
 def _kept(length, context, max_new_tokens):

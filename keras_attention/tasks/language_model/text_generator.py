@@ -113,6 +113,7 @@ class TextGenerator:
         seed=None,
         chat=False,
         token_scores=False,
+        lines=None,
         **search,
     ):
         """The best continuations of each text, the best first: lists of `Continuation`.
@@ -120,16 +121,19 @@ class TextGenerator:
         Args:
             texts, max_new_tokens, stop, seed, chat, **search: see `generate`.
             token_scores: whether each continuation has the log-probability of each of its tokens.
+            lines: the number of each text's line in what the texts come from, which its seed and
+                messages are of; by default from 1 on.
         """
         asked = self._asked(max_new_tokens, stop, seed, search)
-        rows = self.prompt_ids(texts, asked.max_new_tokens, chat)
-        found = self._searched(rows, asked)
+        rows = self.prompt_ids(texts, asked.max_new_tokens, chat, lines)
+        found = self._searched(rows, asked, lines)
         if token_scores:
             self._score_tokens(rows, found)
         return found
 
-    def _searched(self, rows, asked):
+    def _searched(self, rows, asked, lines=None):
         """The `Continuation`s of prompts, lists of ids."""
+        lines = range(1, len(rows) + 1) if lines is None else lines
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         found = [None] * len(rows)
         for start in range(0, len(order), self.batch_size):
@@ -137,7 +141,7 @@ class TextGenerator:
             prompts = [rows[index] for index in members]
             seeds = {}
             if asked.search.is_sampling:
-                seeds["seed"] = int32_seeds([asked.seed + index for index in members])
+                seeds["seed"] = int32_seeds([asked.seed + lines[i] - 1 for i in members])
             lengths = np.array([len(row) for row in prompts], "int32")
             limits = np.full(len(prompts), asked.max_new_tokens, "int32")
             outputs = asked.run(
@@ -155,26 +159,28 @@ class TextGenerator:
                 ]
         return found
 
-    def stream(self, text, max_new_tokens=None, stop=(), seed=None, chat=False, **search):
+    def stream(self, text, max_new_tokens=None, stop=(), seed=None, chat=False, line=1, **search):
         """The continuation of one text in parts, as they come; joined they are `generate`'s.
 
         A beam, which may change its mind, gives one part, and so does what would outgrow the caches
-        of an artifact. The arguments are those of `generate`.
+        of an artifact. The arguments are those of `generate`, and `line`, as in `continuations`.
 
         Yields:
             Strings.
         """
         asked = self._asked(max_new_tokens, stop, seed, search)
-        (row,) = self.prompt_ids([text], asked.max_new_tokens, chat)
+        (row,) = self.prompt_ids([text], asked.max_new_tokens, chat, [line])
         limit = min(asked.max_new_tokens, self.context + 1 - len(row))
         reader = None
         if self.reader is not None and (asked.search.is_greedy or asked.search.is_sampling):
             reader = self.reader()
         # The last token is not read.
         if reader is None or len(row) + limit - 1 > reader.capacity:
-            yield self._searched([row], asked)[0][0].text
+            yield self._searched([row], asked, [line])[0][0].text
             return
-        choose = NextToken(asked.search, self.special_ids, self.forbidden_ids, row, asked.seed)
+        choose = NextToken(
+            asked.search, self.special_ids, self.forbidden_ids, row, asked.seed + line - 1
+        )
         ending = self._ending(asked)
         logits = reader.start(row)
         while True:
@@ -211,9 +217,9 @@ class TextGenerator:
                 found[index] = values[row, : lengths[row]]
         return found
 
-    def prompt_ids(self, texts, max_new_tokens=NEW_TOKENS, chat=False):
+    def prompt_ids(self, texts, max_new_tokens=NEW_TOKENS, chat=False, lines=None):
         """The ids of each prompt: see `prompts.prompt_ids`."""
-        rows = prompt_ids(self.tokenizer, texts, self.context, max_new_tokens, chat)
+        rows = prompt_ids(self.tokenizer, texts, self.context, max_new_tokens, chat, lines)
         self.unknown.add(rows, self.tokenizer.special_ids.unknown)
         return rows
 

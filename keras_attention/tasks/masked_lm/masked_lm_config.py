@@ -65,6 +65,7 @@ class MaskedLMConfig(RunConfig):
     snapshot_every: int | None = None
     kind: str = "masked-lm"
 
+    suits = PRESET_OPTIONS
     lora_factor = 10  # Schulman et al. 2025, "LoRA Without Regret"
     changeable = frozenset(
         {"warmup_share", "weight_decay", "masked_share", "whole_words"} | DISTILLATION

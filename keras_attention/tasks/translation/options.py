@@ -20,7 +20,12 @@ from keras_attention.tasks.translation.translator_families import (
 SEARCH_OPTIONS = (
     BEAM_SIZE,
     LENGTH_PENALTY,
-    Option("coverage_penalty", "favours translations of every word", float, metavar="B"),
+    Option(
+        "coverage_penalty",
+        "favours translations of every word (default: the run's, or 0)",
+        float,
+        metavar="B",
+    ),
     MIN_LENGTH,
     MAX_LENGTH,
     REPETITION_PENALTY,
@@ -51,8 +56,8 @@ _DECODING = "how the trained model translates, unless told otherwise"
 
 TRAIN_OPTIONS = (
     *(
-        Option(f"{part}_{side}", _SHARDS, metavar="F")
-        for part in ("train", "valid")
+        Option(f"{part}_{side}", f"{_SHARDS} (default: {default})", metavar="F")
+        for part, default in (("train", "the built-in corpus"), ("valid", "a fiftieth of them"))
         for side in ("source", "target")
     ),
     Option(
@@ -71,7 +76,11 @@ TRAIN_OPTIONS = (
     Option("vocabulary_type", "how the vocabulary is made", choices=("bpe", "unigram")),
     Option("normalization", "SentencePiece's; 'identity' for tokenised text", metavar="RULE"),
     Option("batch_tokens", "padded tokens of a batch, on each side", int, metavar="N"),
-    Option("initial_weights", "begin with the weights of this run", metavar="RUN"),
+    Option(
+        "initial_weights",
+        "begin with the weights of this run (default: random ones)",
+        metavar="RUN",
+    ),
     Option("learning_rate", "the highest learning rate", float, metavar="X"),
     Option("schedule", "how the learning rate changes", choices=("linear", "noam")),
     Option("warmup_steps", "updates of the warm-up", int, metavar="N"),
@@ -80,15 +89,17 @@ TRAIN_OPTIONS = (
     Option("label_smoothing", "probability that the other tokens share", float, metavar="X"),
     Option(
         "shortlist",
-        "learn N likely translations of each token: decoding may then choose among these alone",
+        "learn N likely translations of each token: decoding may then choose among these alone "
+        "(default: none)",
         int,
         metavar="N",
     ),
     Option("average_checkpoints", "last epochs whose weights are averaged", int, metavar="N"),
     Option("bleu_tokenize", "sacrebleu's tokenizer for validation: 13a, none", metavar="NAME"),
     *(
-        Option(**{**vars(option), "group": _DECODING})  # the config keeps them together
-        for option in SEARCH_OPTIONS
+        # The config keeps them together.
+        Option(**{**vars(o), "group": _DECODING, "help": o.help.replace("the run's, or ", "")})
+        for o in SEARCH_OPTIONS
     ),
 )
 
@@ -100,8 +111,14 @@ EXPORT_OPTIONS = (
     Option("with_alignments", "also give the attention of each token", bool, const=True),
     SINGLE_LOOP,
     Option("without_scores", "greedy search without scores: faster", bool, const=True),
-    Option("valid_source", "sentences to compare on", metavar="F"),
-    Option("valid_target", "their references: BLEU of each format in the manifest", metavar="F"),
+    Option(
+        "valid_source", "sentences to compare on (default: the run's validation data)", metavar="F"
+    ),
+    Option(
+        "valid_target",
+        "their references: BLEU of each format in the manifest (default: the run's)",
+        metavar="F",
+    ),
 )
 
 EVALUATE_OPTIONS = (

@@ -19,6 +19,7 @@ from keras_attention.runs.run_config import (
 from keras_attention.search_options import SearchOptions
 from keras_attention.tasks.translation.translator_families import (
     BUILT_IN_CORPUS,
+    TRANSLATOR_FAMILIES,
     default_architecture,
     translator_family,
 )
@@ -75,6 +76,12 @@ class TranslatorConfig(RunConfig):
     decoding: dict = dataclasses.field(default_factory=dict)
     kind: str = "translator"
 
+    suits = {
+        **{
+            name: suited for f in TRANSLATOR_FAMILIES.values() for name, suited in f.presets.items()
+        },
+        "the built-in corpus": BUILT_IN_CORPUS,
+    }
     changeable = frozenset(
         {
             "schedule",

@@ -10,6 +10,7 @@ from keras_attention._validation import InputError, require
 from keras_attention.text.corpora.kept_input import keeping_pipes
 
 UTF_8 = "utf-8"
+READING = ("encoding", "delimiter", "skip_invalid")  # the names of the options
 MOST_NAMED = 1000  # faulty rows; further ones are counted
 _ASCII = bytes(range(128))
 _PLACE = re.compile(r".*?, line \d+(?=:)|.*", re.DOTALL)  # in a message
@@ -58,6 +59,11 @@ class ReadingOptions:
             "one character, or \\t for a tab, and neither a quote nor the end of a line",
             delimiter=delimiter,
         )
+
+    @classmethod
+    def are_same(cls, name, one, other):
+        """Whether two values of an option mean the same, as "utf8" and "utf-8" do."""
+        return getattr(cls(**{name: one}), name) == getattr(cls(**{name: other}), name)
 
     @property
     def has_lines_of_bytes(self):
