@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention._validation import printable
+from keras_attention._validation import printable, require_positive_integer
 from keras_attention.cli.last_words import leave_last_words
 from keras_attention.cli.main import hide_native_notes, message
 from keras_attention.cli.signals import Stopped, leave_at_signals, run_until_signal
@@ -23,14 +23,17 @@ COMPARED = 50  # the export compares on; all sentences are compared afterwards
 BATCH_SIZES = (1, 32)
 REPORT, PICTURE = "report.json", "alignment.png"
 PICTURED = "The concert begins on Friday the third of March twenty thirty at half past eight."
-# What the demo takes on a machine whose processors multiply matrices at this rate. Most of it
-# is training, whose time the rate decides.
-MEASURED_SECONDS, MEASURED_RATE = 330.0, 150e9  # operations a second
+# Seconds of its parts on two cores that multiplied matrices at `MEASURED_RATE`.
+STARTING_AND_EXPORTING = 57.0  # programs of one thread, and of small matrices
+SENTENCE = 0.015  # with all runtimes
+# A pair in training: for small operations, which more cores make no faster, and for the others.
+PAIR, PAIR_BY_RATE = 0.0004, 0.0015
+MEASURED_RATE = 160e9  # operations a second
 MATRIX = 1024  # rows and columns of the products that measure a machine
 
 
-def expected_seconds():
-    """How long the demo will take, by how fast this machine multiplies matrices just now."""
+def matrix_rate():
+    """Operations a second in products of matrices, on this machine just now."""
     matrix = np.ones((MATRIX, MATRIX), "float32")
     matrix @ matrix  # the first product starts threads
     seconds = []
@@ -38,7 +41,28 @@ def expected_seconds():
         started = time.perf_counter()
         matrix @ matrix
         seconds.append(time.perf_counter() - started)
-    return MEASURED_SECONDS * MEASURED_RATE * min(seconds) / (2 * MATRIX**3)
+    return 2 * MATRIX**3 / min(seconds)
+
+
+def expected_seconds(pairs, sentences, rate):
+    """How long the demo will take.
+
+    Args:
+        pairs: number of pairs that training reads, each epoch anew.
+        sentences: number of sentences that are translated.
+        rate: of this machine, as `matrix_rate` measures it.
+
+    >>> expected_seconds(pairs=100_000, sentences=1000, rate=160e9)
+    262.0
+    """
+    pair = PAIR + PAIR_BY_RATE * MEASURED_RATE / rate
+    return STARTING_AND_EXPORTING + pairs * pair + sentences * SENTENCE
+
+
+def in_minutes(seconds):
+    """Whole minutes, in words: "1 minute"."""
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'s' * (minutes > 1)}"
 
 
 def _sizes(artifact):
@@ -77,18 +101,26 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     Args:
         output: path of a directory.
         force: whether to overwrite an earlier demo.
-        sentences: number of held-out sentences.
+        sentences: number of held-out sentences, at least 1.
         **options: of `TranslatorConfig`.
 
     Returns:
         The report, a dict.
     """
+    from keras_attention.tasks.translation.translator_config import TranslatorConfig
+
+    require_positive_integer("sentences", sentences)
+    # Two epochs are over before XLA would have paid, and before a trial of it would have.
+    config = TranslatorConfig.for_preset("tiny", **{"jit_compile": False, **options})
+    expected = expected_seconds(config.epochs * config.corpus_size, sentences, matrix_rate())
+    print(f"This takes about {in_minutes(expected)} here.", flush=True)
+
+    # What takes seconds to import comes after that sentence.
     from keras_attention.artifacts.formats import FORMATS
     from keras_attention.files import refuse_existing, write_output
     from keras_attention.tasks.export import export
     from keras_attention.tasks.load import load
     from keras_attention.tasks.train import train
-    from keras_attention.tasks.translation.translator_config import TranslatorConfig
     from keras_attention.text.corpora.phrase_corpus import phrase_corpus
     from keras_attention.visualization import attention_of_sentence, save_attention_plot
 
@@ -97,8 +129,6 @@ def run_demo(output, force=False, sentences=SENTENCES, **options):
     for name in (REPORT, PICTURE):  # in another directory they would be someone else's
         refuse_existing(output / name, force)
     started = time.time()
-    # Two epochs are over before XLA would have paid, and before a trial of it would have.
-    config = TranslatorConfig.for_preset("tiny", **{"jit_compile": False, **options})
     print(f"Training an English-to-German translator on {config.corpus_size:,} built-in phrases.")
     train(config, output / "run", force=force)
     trained = time.time()
@@ -170,12 +200,10 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--sentences", type=int, default=SENTENCES)
     parser.add_argument("--force", action="store_true", help="overwrite an earlier demo")
-    options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")
-    gc.set_threshold(100_000, 20, 20)  # as the command line does
-    minutes = max(1, round(expected_seconds() / 60))
-    print(f"This takes about {minutes} minutes here: most of them for training.", flush=True)
     try:
+        options = parser.parse_args(arguments)
+        warnings.simplefilter("ignore")
+        gc.set_threshold(100_000, 20, 20)  # as the command line does
         run_demo(options.output, options.force, options.sentences, epochs=options.epochs)
     except (Exception, Stopped) as error:
         status = getattr(error, "exit_status", None)
