@@ -23,10 +23,12 @@ COMPARED = 50  # the export compares on; all sentences are compared afterwards
 BATCH_SIZES = (1, 32)
 REPORT, PICTURE = "report.json", "alignment.png"
 PICTURED = "The concert begins on Friday the third of March twenty thirty at half past eight."
-# Seconds of its parts on two cores that multiplied matrices at `MEASURED_RATE`.
-STARTING_AND_EXPORTING = 57.0  # programs of one thread, and of small matrices
-SENTENCE = 0.015  # with all runtimes
-# A pair in training: for small operations, which more cores make no faster, and for the others.
+# Seconds of the parts of the 266 that it took on two quiet cores (docs/results.md). They multiplied
+# matrices at about `MEASURED_RATE`.
+STARTING_AND_EXPORTING = 57.0  # Python and compilers, in one thread
+SENTENCE = 0.015  # in all runtimes
+# Of a pair in training: what more cores make no faster, and what the rate decides. The share of the
+# first is an estimate: of a step two thirds are no products of matrices, but most have threads too.
 PAIR, PAIR_BY_RATE = 0.0004, 0.0015
 MEASURED_RATE = 160e9  # operations a second
 MATRIX = 1024  # rows and columns of the products that measure a machine
