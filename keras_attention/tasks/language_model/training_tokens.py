@@ -6,7 +6,8 @@ import weakref
 from pathlib import Path
 
 from keras_attention._validation import InputError
-from keras_attention.files import digest, writing
+from keras_attention.digests import digest
+from keras_attention.files import writing
 from keras_attention.runs.signed_json import RUN, read_signed, write_signed
 from keras_attention.tasks.language_model.training_documents import encoded
 from keras_attention.text.batches.token_stream import BEGINS, DESCRIPTION, IDS, TokenStream
