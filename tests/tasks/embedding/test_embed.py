@@ -113,7 +113,7 @@ def test_no_text(model_of, tmp_path, capfd):
     command = ("embed", "--model", model_of("onnx"), "--runtime", "onnx")
     status, out, error = run_here(capfd, *command, "--input", tmp_path / "in")
     assert (status, out) == (2, "")
-    assert error.endswith("the file is empty; expected one sentence a line.\n")
+    assert error.endswith("the file is empty; expected one text a line.\n")
     process = run_process(*command, "--output", tmp_path / "out.npy", input=b"")
     assert process.returncode == 0, process.stderr
     assert np.load(tmp_path / "out.npy").shape == (0, 8)
