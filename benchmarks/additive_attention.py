@@ -11,7 +11,6 @@ with the quartiles in brackets.
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.figures import add_json_option, quartiles, spread, write_figures
+from benchmarks.side_process import SideProcess
 
 SIZES = [(8, 128, 128, 256), (4, 512, 512, 256), (1, 2048, 2048, 256)]
 SIDES = ("keras_attention", "keras")
@@ -116,28 +116,6 @@ def work(side, jit, size, connection):
         connection.send(answers[question]())
 
 
-class Worker:
-    """One side in a process of its own."""
-
-    def __init__(self, context, side, jit, size):
-        self._connection, other = context.Pipe()
-        arguments = (side, jit, size, other)
-        self._process = context.Process(target=work, args=arguments, daemon=True)
-        self._process.start()
-        other.close()
-        self.peak = self._connection.recv()  # bytes
-
-    def ask(self, question):
-        """What the process answers."""
-        self._connection.send(question)
-        return self._connection.recv()
-
-    def end(self):
-        """Ends the process."""
-        self._connection.send("end")
-        self._process.join()
-
-
 def largest_difference(arrays, others):
     """The largest difference of two lists of arrays, relative to each array's largest number."""
     return max(
@@ -149,12 +127,11 @@ def largest_difference(arrays, others):
 def measure(size, rounds):
     """Prints the table of one size. Returns its figures."""
     print("\n(B, T, S, D) = ({}, {}, {}, {})".format(*size))
-    context = multiprocessing.get_context("spawn")
     arrays, peaks, alone = {}, {}, {}
     print(f"{'layer, alone':<17}{'XLA':<5}{'ms':<28}peak MB over the inputs")
     for key in [(side, jit) for side in SIDES for jit in (False, True)]:
-        worker = Worker(context, *key, size)
-        arrays[key], peaks[key] = worker.ask("arrays"), worker.peak
+        worker = SideProcess(work, *key, size)
+        arrays[key], peaks[key] = worker.ask("arrays"), worker.first
         alone[key] = [1000 * worker.ask("seconds") for _ in range(PILOT)]
         worker.end()
         (side, jit), megabytes = key, f"{peaks[key] / 1e6:,.0f}"
@@ -166,7 +143,7 @@ def measure(size, rounds):
     fastest = [
         min([(side, False), (side, True)], key=lambda key: np.median(alone[key])) for side in SIDES
     ]
-    workers = [Worker(context, *key, size) for key in fastest]
+    workers = [SideProcess(work, *key, size) for key in fastest]
     times = [[1000 * worker.ask("seconds") for worker in workers] for _ in range(rounds)]
     for worker in workers:
         worker.end()

@@ -14,7 +14,6 @@ adapters. Times are medians with the quartiles in brackets.
 
 import argparse
 import math
-import multiprocessing
 import os
 import sys
 import time
@@ -26,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.additive_attention import memory
 from benchmarks.figures import add_json_option, quartiles, spread, write_figures
+from benchmarks.side_process import SideProcess
 
 VOCABULARY = 30_522
 SHAPES = {
@@ -98,36 +98,14 @@ def _size(variables):
     return sum(math.prod(variable.shape) for variable in variables)
 
 
-class Worker:
-    """One side in a process of its own."""
-
-    def __init__(self, side, options):
-        context = multiprocessing.get_context("spawn")
-        self._connection, other = context.Pipe()
-        self._process = context.Process(target=work, args=(side, options, other), daemon=True)
-        self._process.start()
-        other.close()
-        self.first = self._connection.recv()  # sizes, in bytes but for the parameters
-
-    def milliseconds(self):
-        """How long a step takes."""
-        self._connection.send("step")
-        return 1000 * self._connection.recv()
-
-    def end(self):
-        """Ends the process."""
-        self._connection.send("end")
-        self._process.join()
-
-
 def measure(shape, options):
     """Prints the table of one shape. Returns its figures."""
     options.shape = shape
-    workers = {side: Worker(side, options) for side in SIDES}
+    workers = {side: SideProcess(work, side, options) for side in SIDES}
     times = {side: [] for side in SIDES}
     for _ in range(options.rounds):
         for side, worker in workers.items():
-            times[side].append(worker.milliseconds())
+            times[side].append(worker.ask("step") * 1000)
     for worker in workers.values():
         worker.end()
     print(f"\n{shape}, rank {options.rank}, {options.batch} x {options.length} tokens")

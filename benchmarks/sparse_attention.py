@@ -15,7 +15,6 @@ are medians with the quartiles in brackets.
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.additive_attention import memory
 from benchmarks.figures import add_json_option, quartiles, spread, write_figures
+from benchmarks.side_process import SideProcess
 
 SIDES = ("sparse", "dense", "in chunks")
 LENGTHS = (1024, 2048, 4096)
@@ -82,37 +82,15 @@ def work(side, jit, options, connection):
         connection.send(time.perf_counter() - started)
 
 
-class Worker:
-    """One side in a process of its own."""
-
-    def __init__(self, side, jit, options):
-        context = multiprocessing.get_context("spawn")
-        self._connection, other = context.Pipe()
-        self._process = context.Process(target=work, args=(side, jit, options, other), daemon=True)
-        self._process.start()
-        other.close()
-        self.peak = self._connection.recv()  # bytes
-
-    def milliseconds(self):
-        """How long a call takes."""
-        self._connection.send("seconds")
-        return 1000 * self._connection.recv()
-
-    def end(self):
-        """Ends the process."""
-        self._connection.send("end")
-        self._process.join()
-
-
 def measure_layer(options):
     """Prints the table of the layers. Returns their figures."""
     print(f"\n{options.length:,} tokens, {options.heads} heads, width {options.width}")
     print(f"{'layer, alone':<14}{'XLA':<5}{'ms':<32}peak MB over the inputs")
     peaks, alone = {}, {}
     for key in [(side, jit) for side in SIDES for jit in (False, True)]:
-        worker = Worker(*key, options)
-        peaks[key] = worker.peak
-        alone[key] = [worker.milliseconds() for _ in range(PILOT)]
+        worker = SideProcess(work, *key, options)
+        peaks[key] = worker.first
+        alone[key] = [worker.ask("step") * 1000 for _ in range(PILOT)]
         worker.end()
         (side, jit), megabytes = key, f"{peaks[key] / 1e6:,.0f}"
         print(f"{side:<14}{'yes' if jit else 'no':<5}{quartiles(alone[key]):<32}{megabytes}")
@@ -120,11 +98,11 @@ def measure_layer(options):
         side: min(((side, False), (side, True)), key=lambda key: np.median(alone[key]))
         for side in SIDES
     }
-    workers = {side: Worker(*key, options) for side, key in modes.items()}
+    workers = {side: SideProcess(work, *key, options) for side, key in modes.items()}
     times = {side: [] for side in SIDES}
     for _ in range(options.rounds):
         for side, worker in workers.items():
-            times[side].append(worker.milliseconds())
+            times[side].append(worker.ask("step") * 1000)
     for worker in workers.values():
         worker.end()
     rows = []

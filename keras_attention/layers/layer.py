@@ -94,7 +94,7 @@ class Layer(AfterBuild, keras.layers.Layer):
         lora, frozen = (kwargs.pop(name, None) for name in ("lora", "frozen"))
         super().__init__(**kwargs)
         self._lora = None if lora is None else tuple(lora)
-        self._frozen = None if frozen is None else tuple(frozen)
+        self._frozen = frozen
         for name, rule in rules.items():
             setattr(self, name, _module_of(name).get(rule))
         if self.dtype_policy.quantization_mode is not None:
@@ -146,8 +146,8 @@ class Layer(AfterBuild, keras.layers.Layer):
         rules = {name: _module_of(name).serialize(rule) for name, rule in self.part_rules().items()}
         kept = {**lora_config(self), **frozen_config(self)}
         if not self.built:
-            given = {"lora": self._lora, "frozen": self._frozen}
-            kept = {name: list(value) for name, value in given.items() if value is not None}
+            given = {"lora": self._lora and list(self._lora), "frozen": self._frozen}
+            kept = {name: value for name, value in given.items() if value is not None}
         return {**super().get_config(), **rules, **kept}
 
     def after_build(self):
@@ -197,20 +197,18 @@ def restore_lora(layer, entries):
 
 
 def frozen_config(layer):
-    """What a config says of the weights within a layer or a model that are frozen.
+    """What a config says of what is frozen within a layer or a model.
 
-    Not of those that adapters stand for. Keras keeps `trainable` of a layer, and loads its weights
-    unfrozen all the same.
+    Not of the weights that adapters stand for. Keras keeps `trainable` of a layer that has a config
+    in the file, and loads its weights unfrozen all the same.
 
     Returns:
-        `{"frozen": [[first, end], ...]}`, ranges of the weights that may be trained, without
-        adapters; `{}` for none.
+        `{"frozen": {"layers": [...], "weights": [[first, end], ...]}}`: the indices of the parts
+        that are not `trainable`, and ranges of the weights that may be trained, without adapters;
+        `{}` where there are neither.
     """
-    adapted = set()
-    for part in (layer, *adapted_parts(layer)):
-        if isinstance(part, Layer) and part.takes_lora and part.lora_enabled:
-            adapted.update(id(kernel) for kernel, _ in part.lora_kernels().values())
-    ranges = []
+    layers = [index for index, part in enumerate(_parts(layer)) if not part.trainable]
+    adapted, ranges = _adapted_weights(layer), []
     for index, weight in enumerate(_trained_by_itself(layer)):
         if weight.trainable or id(weight) in adapted:
             continue
@@ -218,15 +216,33 @@ def frozen_config(layer):
             ranges[-1][1] = index + 1
         else:
             ranges.append([index, index + 1])
-    return {"frozen": ranges} if ranges else {}
+    return {"frozen": {"layers": layers, "weights": ranges}} if layers or ranges else {}
 
 
-def restore_frozen(layer, ranges):
-    """Freezes weights within a built layer or model as a `frozen_config` says."""
+def restore_frozen(layer, frozen):
+    """Freezes parts and weights of a built layer or model as a `frozen_config` says."""
+    layers = set(frozen["layers"])
+    for index, part in enumerate(_parts(layer)):  # a part comes before those within it
+        if part.trainable != (index not in layers):
+            part.trainable = index not in layers
     weights = _trained_by_itself(layer)
-    for first, end in ranges:
-        for weight in weights[first:end]:
-            weight.trainable = False
+    within = {index for first, end in frozen["weights"] for index in range(first, end)}
+    adapted = _adapted_weights(layer)
+    for index, weight in enumerate(weights):
+        if id(weight) not in adapted:
+            weight.trainable = index not in within
+
+
+def _parts(layer):
+    """All layers within a layer or a model but adapters of LoRA."""
+    return [x for x in layers_within(layer) if not (isinstance(x, Layer) and x.is_adapter)]
+
+
+def _adapted_weights(layer):
+    """The ids of the weights that adapters stand for."""
+    parts = [x for x in (layer, *adapted_parts(layer)) if isinstance(x, Layer) and x.takes_lora]
+    kernels = [kernel for x in parts if x.lora_enabled for kernel, _ in x.lora_kernels().values()]
+    return {id(kernel) for kernel in kernels}
 
 
 def unfreeze(layer):
