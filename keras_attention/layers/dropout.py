@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.graph.random_bits import random_bits
+from keras_attention.graph.random_bytes import random_bytes
 from keras_attention.layers.layer import refuse_bidirectional
 
 
@@ -21,12 +21,7 @@ def byte_dropout(inputs, rate, seed):
         seed: `keras.random.SeedGenerator`.
     """
     threshold = drop_threshold(rate)
-    size = ops.size(inputs)
-    # A last axis of 1, because `ops.view` needs to know that one; the number of words it need not.
-    words = ops.expand_dims(random_bits((size + 3) // 4, seed), 1)
-    draws = ops.reshape(ops.view(words, "uint8"), (-1,))[:size]  # four bytes of every word
-    draws = ops.reshape(draws, ops.shape(inputs))
-    kept = ops.cast(draws >= threshold, inputs.dtype)
+    kept = ops.cast(random_bytes(inputs, seed) >= threshold, inputs.dtype)
     return inputs * (kept * (256 / (256 - threshold)))
 
 

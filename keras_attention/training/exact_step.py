@@ -145,7 +145,8 @@ def _whole(model, context, batch, rows, all_rows):
             loss += weight * _share(count, total) * mean
         loss = model.optimizer.scale_loss(loss)
     gradients = _gradients(tape, loss, model.trainable_variables)
-    return [_times(g, _one_if(rows)) for g in gradients], terms, regularization, y_pred
+    counts = _one_if(rows)
+    return [_times(g, counts) for g in gradients], terms, regularization, y_pred
 
 
 def _part(model, part, rows):
