@@ -14,7 +14,14 @@ for name in ("MultiHeadAttention", "TransformerTranslator", "LabelSmoothedCrossE
 """
 
 
-@pytest.mark.parametrize("module", ["layers", "graph.matmul", "decoding", "masks", "training"])
+# A process with TensorFlow each: a package and a module quick, what takes the same ways slow.
+SLOW = ("decoding", "masks", "training")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["layers", "graph.matmul", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)],
+)
 def test_any_module_may_be_imported_first(module):
     process = subprocess.run(
         [sys.executable, "-c", FIND, f"keras_attention.{module}"], capture_output=True, text=True

@@ -100,9 +100,32 @@ def step_by_step(layer):
     return np.stack(outputs, 1), np.stack(alignments, 1)
 
 
-@pytest.mark.parametrize("kind", [RecurrentDecoder, RNNSearchDecoder])
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+def marks_unless(is_quick):
+    return () if is_quick else pytest.mark.slow
+
+
+# Every cell and every attention is quick once, and of the other kind some pairs.
+OF_RNN_SEARCH = [("GRU", "additive"), ("LSTM", "local"), ("stacked", "multi-head")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "attention"),
+    [
+        pytest.param(
+            kind,
+            cell,
+            attention,
+            marks=marks_unless(
+                (cell, attention) in OF_RNN_SEARCH
+                if kind is RNNSearchDecoder
+                else cell == "GRU" or attention == "additive"
+            ),
+        )
+        for cell in CELLS
+        for attention in ATTENTIONS
+        for kind in (RecurrentDecoder, RNNSearchDecoder)
+    ],
+)
 def test_a_sequence_is_its_steps(kind, cell, attention):
     layer = make(kind, cell, attention)
     output, alignment = run(layer)
@@ -199,16 +222,36 @@ def loss_of_steps(layer, training=None):
     return total
 
 
-@pytest.mark.parametrize("training", [False, True])
+PATHS = [
+    (kind, "GRU", attention)
+    for kind in (RecurrentDecoder, RNNSearchDecoder)
+    for attention in ATTENTIONS
+]
+PATHS += [(RecurrentDecoder, cell, "additive") for cell in CELLS if cell != "GRU"]
+PATHS += [(GNMTDecoder, "LSTM", "additive")]
+# The loop of training is this package's own, so most paths are quick in it; these in both loops.
+BOTH_LOOPS = [
+    (RecurrentDecoder, "GRU", "additive"),
+    (RecurrentDecoder, "GRU", "local"),
+    (GNMTDecoder, "LSTM", "additive"),
+]
+SLOW_PATHS = [(RNNSearchDecoder, "GRU", name) for name in ATTENTIONS if name != "additive"]
+SLOW_PATHS += [
+    (RecurrentDecoder, cell, "additive") for cell in ("GRU, reset before", "simple", "a list")
+]
+
+
 @pytest.mark.parametrize(
-    ("kind", "cell", "attention"),
+    ("kind", "cell", "attention", "training"),
     [
-        (kind, "GRU", attention)
-        for kind in (RecurrentDecoder, RNNSearchDecoder)
-        for attention in ATTENTIONS
-    ]
-    + [(RecurrentDecoder, cell, "additive") for cell in CELLS if cell != "GRU"]
-    + [(GNMTDecoder, "LSTM", "additive")],
+        pytest.param(
+            *path,
+            training,
+            marks=marks_unless(path not in SLOW_PATHS if training else path in BOTH_LOOPS),
+        )
+        for path in PATHS
+        for training in (False, True)
+    ],
 )
 def test_no_gradient_is_lost_on_the_way(kind, cell, attention, training):
     """The cell's, the attention's, the readout's and the bridge's, in both loops over time."""

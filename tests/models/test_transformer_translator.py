@@ -55,8 +55,9 @@ def formula(vocabulary, layers, d, f, bias=False, decoder_layers=None):
     [
         ("tiny", 1000, None),
         ("fast", 1000, None),
-        ("base", 37000, 63_045_632),
-        ("big", 37000, 214_171_648),
+        # The larger ones take seconds to make.
+        pytest.param("base", 37000, 63_045_632, marks=pytest.mark.slow),
+        pytest.param("big", 37000, 214_171_648, marks=pytest.mark.slow),
     ],
 )
 def test_parameters_by_formula(preset, vocabulary, published):
@@ -73,9 +74,18 @@ def test_parameters_by_formula(preset, vocabulary, published):
     assert published in (None, expected)
 
 
+@pytest.mark.parametrize(("preset", "published"), [("base", 63_045_632), ("big", 214_171_648)])
+def test_published_parameters(preset, published):
+    sizes = PRESETS[preset]
+    assert "num_decoder_layers" not in sizes
+    dims = sizes["hidden_dim"], sizes["intermediate_dim"]
+    assert formula(37000, sizes["num_layers"], *dims) == published
+
+
 def test_parameters_with_attention_biases():
-    model = TransformerTranslator.from_preset("base", vocabulary_size=37000, attention_bias=True)
-    assert model.count_params() == formula(37000, 6, 512, 2048, bias=True) == 63_082_496
+    assert formula(37000, 6, 512, 2048, bias=True) == 63_082_496
+    model = make(attention_bias=True)
+    assert model.count_params() == formula(V, 2, 8, 12, bias=True)
 
 
 def test_tiny_is_that_of_wu_et_al():
@@ -112,7 +122,21 @@ def test_two_vocabularies():
     assert logits_of(model, np.minimum(SOURCE, 8)).shape == (B, T, V)
 
 
-@pytest.mark.parametrize("normalize_first", [False, True], ids=["post-norm", "pre-norm"])
+NORMS = {"post-norm": False, "pre-norm": True}
+
+
+def norms(quick):
+    """Both places of the normalization, of which one test of two has the other one quick."""
+    return pytest.mark.parametrize(
+        "normalize_first",
+        [
+            pytest.param(value, id=name, marks=() if name == quick else pytest.mark.slow)
+            for name, value in NORMS.items()
+        ],
+    )
+
+
+@norms(quick="pre-norm")
 def test_padding_changes_nothing(normalize_first):
     model = make(normalize_first=normalize_first)
     expected = logits_of(model)
@@ -124,7 +148,7 @@ def test_padding_changes_nothing(normalize_first):
         np.testing.assert_allclose(alone[0], expected[row], atol=1e-5)
 
 
-@pytest.mark.parametrize("normalize_first", [False, True], ids=["post-norm", "pre-norm"])
+@norms(quick="post-norm")
 def test_step_by_step_is_the_model_at_once(normalize_first):
     model = make(normalize_first=normalize_first)
     expected = logits_of(model)
@@ -168,7 +192,8 @@ def test_it_learns_to_copy():
 
     keras.utils.set_random_seed(0)
     model = TransformerTranslator(
-        **{**SMALL, "hidden_dim": 32, "intermediate_dim": 64, "dropout": 0.0}, normalize_first=True
+        **{**SMALL, "num_layers": 1, "hidden_dim": 32, "intermediate_dim": 64, "dropout": 0.0},
+        normalize_first=True,
     )
     words = np.random.default_rng(0).integers(4, V, (2000, 4)).astype("int32")
     end, start = (
@@ -202,6 +227,7 @@ np.save(sys.argv[4], model.generate(inputs["encoder_token_ids"])["token_ids"])
 """
 
 
+@pytest.mark.slow  # a process with TensorFlow; that of a BERT is quick
 def test_a_fresh_process_loads_it_with_nothing_but_the_package(tmp_path):
     model = make(normalize_first=True, attention_bias=True, activation="gelu")
     expected = logits_of(model)
@@ -240,7 +266,9 @@ def test_a_subclass_may_override_the_step(tmp_path):
     np.testing.assert_allclose(logits_of(loaded), logits_of(make()), atol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_half_precision_trains_and_generates(policy):
     from keras_attention.training import LabelSmoothedCrossEntropy
 

@@ -5,7 +5,7 @@ import functools
 import keras
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.artifacts import saved_model
@@ -81,6 +81,7 @@ def both(name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@settings(max_examples=30)  # each runs a graph
 @given(data=st.data())
 def test_ids_of_any_texts(name, data):
     tokenizer, tokenize, _ = both(name)
@@ -98,6 +99,7 @@ def test_ids_of_difficult_texts(name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@settings(max_examples=30)  # each runs a graph
 @given(data=st.data())
 def test_texts_of_any_ids(name, data):
     tokenizer, _, detokenize = both(name)

@@ -70,7 +70,7 @@ CHARACTERS = st.characters(exclude_categories=("Cs", "Cn")).filter(
 PARTS = st.sampled_from([*SPECIAL_TOKENS, "[", "]", "##", "\u0301", "\x00", " ", "İ", "Σ", "ß"])
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)  # each makes a graph
 @given(
     st.lists(st.text(CHARACTERS, max_size=4) | PARTS, max_size=12).map("".join),
     st.sampled_from(KINDS),
@@ -83,7 +83,7 @@ def test_any_text_with_every_character_of_it_in_the_vocabulary(text, kind):
     assert ids(tokenizer, [text]) == reference_ids(reference, [text])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)  # each makes a graph
 @given(
     st.lists(st.text("abc", min_size=1, max_size=4), unique=True, min_size=1, max_size=9),
     st.lists(st.text("abc", min_size=1, max_size=4), unique=True, max_size=9),
@@ -144,7 +144,7 @@ ANY_CHARACTER = st.characters(exclude_categories=())  # halves of surrogate pair
 HARD_TEXTS = st.lists(st.text(ANY_CHARACTER, max_size=6) | HARD_PARTS, max_size=12).map("".join)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)  # each runs three graphs
 @given(
     st.lists(st.tuples(HARD_TEXTS, HARD_TEXTS), min_size=1, max_size=5),
     st.sampled_from([None, *KINDS]),
