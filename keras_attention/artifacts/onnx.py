@@ -1,5 +1,6 @@
 """ONNX: written with standard operators only, and run by ONNX Runtime."""
 
+import gc
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ from keras_attention.artifacts.quantization import describe_storage
 from keras_attention.files import read_file, require_file, write_atomically
 
 OPSET = 18
+LARGE = 2**24  # bytes of a model from which tf2onnx's garbage is worth a search
 NEW = "new_"  # what `kv_cache_k_0` becomes is `new_kv_cache_k_0`
 _CONVERTING = threading.Lock()  # the variable that `_convert` sets is everybody's
 
@@ -71,6 +73,10 @@ def _converted(function, precision, signature=None):
     import onnx
 
     proto = _convert(function)
+    if proto.ByteSize() >= LARGE:
+        # Its graphs hold each other, and over thirty copies of the weights: gigabytes that Python
+        # would not look for before millions of other objects have come.
+        gc.collect()
     hoist_loop_invariants(proto.graph)
     if signature is not None:
         name_dimensions(proto.graph, signature)
