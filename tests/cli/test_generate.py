@@ -7,17 +7,25 @@ import sys
 
 import pytest
 
-from keras_attention import load, save_run
+from keras_attention import save_run
 from keras_attention.cli.options import add_options
 from keras_attention.tasks.language_model.options import STOP, TRAIN_OPTIONS
 from tests.cli.command import run_here, run_process
+from tests.loaded_once import loaded
 
 PROMPTS = ["three hund", "the ", "on the fif"]
+pytestmark = pytest.mark.usefixtures("loads_once")
 
 
-@pytest.fixture(scope="module")
-def generator(language_model_run):
-    return load(language_model_run)
+@pytest.fixture
+def loaded_with(language_model_run):
+    """`loaded_with(**options)` is the run as a command loads it."""
+    return lambda **options: loaded(language_model_run, kind="language-model", **options)
+
+
+@pytest.fixture
+def generator(loaded_with):
+    return loaded_with()
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ def test_a_stop_is_utf8_in_every_locale(monkeypatch):
     assert (found.stop, found.sample_prompt) == (["Straße", "b"], "Straße")
 
 
-def test_options_of_decoding(generate, generator):
+def test_options_of_decoding(generate, loaded_with):
     common = ("--prompt", "the ", "--max-new-tokens", 6)
     for flags, options in (
         (("--beam-size", 3, "--length-penalty", 0.4), dict(beam_size=3, length_penalty=0.4)),
@@ -102,13 +110,13 @@ def test_options_of_decoding(generate, generator):
     ):
         status, out, err = generate(*common, *flags)
         assert status == 0, err
-        assert out == generator.generate(["the "], 6, **options)[0] + "\n"
+        assert out == loaded_with(**options).generate(["the "], 6)[0] + "\n"
     status, out, err = generate(*common, "--beam-size", 3, "--n-best", 2, "--json")
     row = json.loads(out)
     assert status == 0 and len(row["others"]) == 1 and row["others"][0]["text"] != row["text"]
 
 
-def test_a_terminal_sees_it_while_it_is_written(generate, generator, monkeypatch):
+def test_a_terminal_sees_it_while_it_is_written(generate, loaded_with, monkeypatch):
     class Terminal(io.TextIOWrapper):
         def __init__(self):
             super().__init__(io.BytesIO(), "utf-8")
@@ -128,7 +136,7 @@ def test_a_terminal_sees_it_while_it_is_written(generate, generator, monkeypatch
             status, _, _ = generate("--prompt", "the ", "--max-new-tokens", 7, *flags)
         assert status == 0
         written = terminal.buffer.getvalue().decode()
-        assert written == generator.generate(["the "], 7, **options)[0] + "\n"
+        assert written == loaded_with(**options).generate(["the "], 7)[0] + "\n"
         assert terminal.flushes > 3  # as it comes
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.command import run_here
 from tests.tasks.small_classifier import write_data
-from tests.tasks.small_models import saved
+from tests.tasks.small_models import exported, saved
 
 COMMAND = f"{sys.executable} -m keras_attention.cli.main"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
@@ -36,7 +36,9 @@ def text(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def classify(once, text):
-    return f"{COMMAND} classify --model '{saved(once, 'classifier')}' --input {text}"
+    """By ONNX Runtime: such a process imports neither TensorFlow nor Keras."""
+    model = exported(once, "classifier")
+    return f"{COMMAND} classify --model '{model}' --runtime onnx --input {text}"
 
 
 CLOSED = "keras-attention: standard output cannot be written: it is closed.\n"
@@ -65,9 +67,10 @@ def test_a_reader_that_has_gone(classify):
     assert (status, err) == (128 + signal.SIGPIPE, GONE)
 
 
-def test_standard_error_that_is_closed(classify, tmp_path):
+def test_standard_error_that_is_closed(once, text, tmp_path):
     """What is opened next would else take its number, and the sentence."""
-    status, out, _ = shell(f"{classify} 2>&-")
+    run = saved(once, "classifier")
+    status, out, _ = shell(f"{COMMAND} classify --model '{run}' --input {text} 2>&-")
     assert status == 0 and out.count("\n") == 2
     (tmp_path / "texts").write_bytes(b"\xff\n")
     status, out, _ = shell(f"{COMMAND} classify --model none --input {tmp_path}/texts 2>&-")
@@ -85,11 +88,13 @@ def test_streams_that_are_closed_from_the_start(closed):
         )
 
 
-def test_a_locale_of_another_encoding(once, tmp_path):
+@pytest.mark.parametrize("runtime", [pytest.param("keras", marks=pytest.mark.slow), "onnx"])
+def test_a_locale_of_another_encoding(once, tmp_path, runtime):
     """Files and answers are UTF-8, messages can be read, whatever the locale."""
+    model = (saved if runtime == "keras" else exported)(once, "classifier")
     (tmp_path / "text").write_text("Stra\u00dfe \u6f22\n", encoding="utf-8")
     answers = tmp_path / "r\u00e9ponse"
-    line = f"{COMMAND} classify --model '{saved(once, 'classifier')}' --input {tmp_path}/text"
+    line = f"{COMMAND} classify --model '{model}' --runtime {runtime} --input {tmp_path}/text"
     status, out, err = shell(f"{line} --output {answers}", **ASCII)
     assert (status, out) == (0, ""), err
     assert answers.read_text("utf-8").count("\n") == 1
