@@ -1,11 +1,10 @@
-"""What `compile` says to what cannot work: `python -m tests.training.refusals_run STRATEGY`.
+"""What `compile` says to what cannot work: `python -m tests.training.refusals_run`.
 
-STRATEGY is mirrored (two CPU devices), parameter-server, or keras (`keras.distribution`). The last
-line of the output is JSON.
+The last line of the output is JSON, by strategy: mirrored (two CPU devices), keras
+(`keras.distribution`), parameter-server.
 """
 
 import json
-import sys
 
 import keras
 import tensorflow as tf
@@ -49,10 +48,11 @@ def parameter_server():
 
 
 def of_keras():
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=["cpu:0"]))
-    return {"fit": refusal()}
+    with keras.distribution.DataParallel(devices=["cpu:0"]).scope():
+        return {"fit": refusal()}
 
 
 if __name__ == "__main__":
-    functions = {"mirrored": mirrored, "parameter-server": parameter_server, "keras": of_keras}
-    print(json.dumps(functions[sys.argv[1]]()), flush=True)
+    # Servers come last: they begin TensorFlow's context anew.
+    functions = {"mirrored": mirrored, "keras": of_keras, "parameter-server": parameter_server}
+    print(json.dumps({name: function() for name, function in functions.items()}), flush=True)

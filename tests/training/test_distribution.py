@@ -16,15 +16,17 @@ from keras_attention.training.distribution import jit_options, make_strategy
 from tests.training.distributed import Rows, compiled_model
 
 
-def refusals(strategy):
-    command = [sys.executable, "-m", "tests.training.refusals_run", strategy]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+@pytest.fixture(scope="module")
+def refusals():
+    """What a process of its own found, whose strategies would stay: by strategy."""
+    command = [sys.executable, "-m", "tests.training.refusals_run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.stdout, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_under_several_replicas():
-    said = refusals("mirrored")
+def test_under_several_replicas(refusals):
+    said = refusals["mirrored"]
     assert said["nothing"] is said["jit_gradients"] is None
     assert "`jit_compile` must be False" in said["jit_compile"]
     assert "use compile(jit_gradients=True)" in said["jit_compile"]
@@ -34,16 +36,16 @@ def test_under_several_replicas():
     assert all("\n" not in (sentence or "") for sentence in said.values())
 
 
-def test_parameter_servers():
-    said = refusals("parameter-server")["fit"]
+def test_parameter_servers(refusals):
+    said = refusals["parameter-server"]["fit"]
     assert said == (
         "`fit` of Keras 3 does not work under ParameterServerStrategy: use "
         "tf.distribute.MultiWorkerMirroredStrategy."
     )
 
 
-def test_distribution_of_keras():
-    assert "`keras.distribution` does nothing on the TensorFlow backend" in refusals("keras")["fit"]
+def test_distribution_of_keras(refusals):
+    assert "`keras.distribution` does nothing on the TensorFlow backend" in refusals["keras"]["fit"]
 
 
 def test_one_device_is_refused_nothing():
