@@ -37,18 +37,26 @@ def small_gpt():
     )
 
 
+def local_gpt():
+    """One layer, which sees five tokens."""
+    sizes = {**SIZES, "num_layers": 1}
+    local = dict(attention_types=("local",), sliding_window=5)
+    return _spread(GPT(tokenizer().vocabulary_size, **sizes, **local, special_ids=SPECIAL))
+
+
 def short_gpt():
-    """With a context that is no multiple of a length of `prefill_N`."""
+    """One layer, with a context that is no multiple of a length of `prefill_N`."""
     sizes = {**SIZES, "num_layers": 1, "max_sequence_length": 28}
     return _spread(GPT(tokenizer().vocabulary_size, **sizes, special_ids=tokenizer().special_ids))
 
 
-def small_llama():
-    """With two query heads for one of keys and values."""
+def small_llama(context=CONTEXT):
+    """One layer, with two query heads for one of keys and values."""
+    sizes = {**SIZES, "num_layers": 1, "max_sequence_length": context}
     return _spread(
         Llama(
             tokenizer().vocabulary_size,
-            **SIZES,
+            **sizes,
             num_key_value_heads=1,
             intermediate_dim=24,
             special_ids=tokenizer().special_ids,
@@ -88,5 +96,5 @@ def sampling_artifact(once):
 
 
 def bundle_artifact(once):
-    """Of `small_gpt`, for LiteRT-LM."""
-    return exported(once, "bundle", small_gpt, formats=("tflite", "litertlm"))
+    """Of `local_gpt`, for LiteRT-LM."""
+    return exported(once, "bundle", local_gpt, formats=("tflite", "litertlm"))

@@ -13,12 +13,12 @@ from keras_attention.tasks.language_model.language_model_config import LanguageM
 from keras_attention.tasks.train import train
 from keras_attention.text.corpora.phrase_corpus import phrase_corpus
 
-SMALL = dict(num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=24)
+SMALL = dict(num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=24)
 
 
 @contextlib.contextmanager
 def small_nano():
-    """The preset nano with two layers of width 16: graphs of it are made in half the time."""
+    """The preset nano with one layer of width 16: graphs of it are made in a third of the time."""
     with mock.patch.dict(gpt_presets.PRESETS["nano"], SMALL):
         yield
 

@@ -23,27 +23,25 @@ def texts(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_scores_and_texts_are_those_of_the_run(
-    capfd, language_model_run, artifact, texts, tmp_path, runtime
+    capfd, language_model_run, artifact, texts, tmp_path
 ):
-    (tmp_path / "in").write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
-    found = []
-    for model in (
-        ("--model", language_model_run),
-        ("--model", artifact, "--runtime", runtime),
-    ):
+    prompts = tmp_path / "in"
+    prompts.write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
+
+    def said_by(*model, stop=()):
         status, out, err = run_here(capfd, "evaluate", "language-model", *model, "--data", texts)
         assert status == 0, err
-        scores = json.loads(out)
-        stop = () if "--runtime" in model else ("--stop", "w")
-        given = (*model, *stop, "--stop", "e", "--input", tmp_path / "in", "--max-new-tokens", 6)
-        status, out, err = run_here(capfd, "generate", *given)
+        given = (*model, *stop, "--stop", "e", "--input", prompts, "--max-new-tokens", 6)
+        status, text, err = run_here(capfd, "generate", *given)
         assert status == 0, err
-        found.append((scores, out))
-    (expected, text), (scores, other) = found
-    assert other == text
-    for name in ("loss", "perplexity", "bits_per_byte"):
-        assert scores[name] == pytest.approx(expected[name], rel=1e-4)
-    for name in ("tokens", "bytes", "documents", "context"):
-        assert scores[name] == expected[name]
+        return json.loads(out), text
+
+    expected, text = said_by("--model", language_model_run, stop=("--stop", "w"))
+    for runtime in RUNTIMES:
+        scores, other = said_by("--model", artifact, "--runtime", runtime)
+        assert other == text, runtime
+        for name in ("loss", "perplexity", "bits_per_byte"):
+            assert scores[name] == pytest.approx(expected[name], rel=1e-4), runtime
+        for name in ("tokens", "bytes", "documents", "context"):
+            assert scores[name] == expected[name], runtime

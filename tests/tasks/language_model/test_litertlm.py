@@ -15,6 +15,7 @@ from tests.tasks.language_model.exported import (
     TEXTS,
     bundle_artifact,
     exported,
+    local_gpt,
     short_gpt,
     small_gpt,
     tokenizer,
@@ -29,7 +30,7 @@ def artifact(once):
 
 
 def test_it_writes_keras_tokens(artifact):
-    model = keras_generator(small_gpt(), tokenizer())
+    model = keras_generator(local_gpt(), tokenizer())
     expected = model.generate(PROMPTS, 16)  # as many as the caches have room for
     bundle = load(artifact, "litertlm")
     assert bundle.generate(PROMPTS, 16) == expected
@@ -95,6 +96,7 @@ def coming_stop():
     return text[2]
 
 
+@pytest.mark.slow
 def test_a_context_that_is_shorter_than_prompts(short_artifact):
     manifest = read_manifest(short_artifact)
     assert manifest["steps"]["prefill_lengths"] == [16]

@@ -30,7 +30,7 @@ def model(tokenizer):
     keras.utils.set_random_seed(4)
     return GPT(
         vocabulary_size=tokenizer.vocabulary_size,
-        num_layers=2,
+        num_layers=1,
         num_heads=2,
         hidden_dim=16,
         max_sequence_length=20,

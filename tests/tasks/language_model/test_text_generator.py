@@ -15,10 +15,15 @@ TEXTS = ["three hund", "the ", "a", "on the fif", "eig"]
 SEARCHES = {
     "greedy": {},
     "beam": {"beam_size": 3, "length_penalty": 0.5},
-    "sample": {"sample": True, "temperature": 0.9, "top_k": 12},
+    "sample": {"sample": True, "temperature": 0.9, "top_k": 12, "top_p": 0.8},
+    "top_k": {"sample": True, "temperature": 0.9, "top_k": 12},
     "nucleus": {"sample": True, "top_p": 0.8},
     "penalty": {"repetition_penalty": 1.6},
 }
+HOT = {"sample": True, "temperature": 1.5}
+# Each is traced. The sample of the quick ones has both.
+ALONE = ("top_k", "nucleus")
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in ALONE else n for n in SEARCHES]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,7 @@ def test_greedy_generation_is_the_models_own(generator):
         assert best.finish == ("end" if ids[-1] in generator.special_ids.ends else "length")
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", NAMES)
 def test_prompts_of_different_lengths_give_what_each_gives_alone(generator, name):
     options = dict(max_new_tokens=4, **SEARCHES[name])
     together = generator.generate(TEXTS, **options)
@@ -61,7 +66,7 @@ def test_prompts_of_different_lengths_give_what_each_gives_alone(generator, name
     assert len(set(together)) > 1
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_stream_is_the_text_that_comes_at_once(generator, name):
     for index, text in enumerate(TEXTS[:3]):
         options = dict(max_new_tokens=7, **SEARCHES[name])
@@ -81,7 +86,7 @@ def test_a_stream_longer_than_its_first_room(generator, monkeypatch):
 
 
 def test_samples_have_seeds(generator):
-    options = dict(sample=True, temperature=1.5, max_new_tokens=8)
+    options = dict(**HOT, max_new_tokens=8)
     first = generator.generate(["a", "a"], seed=4, **options)
     assert first[0] != first[1]
     assert first == generator.generate(["a", "a"], seed=4, **options)
@@ -178,8 +183,8 @@ def test_what_cannot_be_done(generator, texts, options, message):
 
 
 def test_options_of_a_run(language_model_run, generator):
-    sampling = load(language_model_run, sample=True, temperature=1.3, seed=7)
-    expected = generator.generate(["a", "b"], 6, sample=True, temperature=1.3, seed=7)
+    sampling = load(language_model_run, **HOT, seed=7)
+    expected = generator.generate(["a", "b"], 6, **HOT, seed=7)
     assert sampling.generate(["a", "b"], 6) == expected
     assert sampling.generate(["a"], 6, sample=False) == generator.generate(["a"], 6)
     with pytest.raises(InputError, match="`coverage_penalty` does not concern it"):

@@ -10,7 +10,7 @@ from keras_attention.tasks.language_model.keras_generator import keras_generator
 from keras_attention.tasks.language_model.stop_ids import stop_ids
 from keras_attention.token_ids import SpecialIds
 from tests.backend import to_numpy
-from tests.tasks.language_model.exported import CONTEXT, PROMPTS, small_gpt, tokenizer
+from tests.tasks.language_model.exported import CONTEXT, PROMPTS, local_gpt, tokenizer
 
 COUNT = 20
 NAMED = "<|endoftext|>"  # no text shows it, and no end it is here
@@ -20,7 +20,7 @@ PADDING = 60  # which the model writes often
 @pytest.fixture(scope="module")
 def model():
     """It writes padding, never an end, and the named token as soon as it may."""
-    model = small_gpt()
+    model = local_gpt()
     model.set_special_ids(
         SpecialIds(padding=PADDING, unknown=None, start=None, end=None), None, 257
     )

@@ -172,6 +172,8 @@ def test_a_shorter_last_round_goes_on_with_more_steps(text_folder, tmp_path):
         small_run(text_folder, run, steps=6, **options)
 
 
+# `tests/cli/test_launch.py` starts workers every time.
+@pytest.mark.slow
 def test_two_workers_are_as_one(text_folder, tmp_path):
     given = [
         *("train", "language-model", "--train", text_folder / "text.txt", "--preset", "nano"),

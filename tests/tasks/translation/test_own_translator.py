@@ -193,7 +193,10 @@ def with_attribute(name, value):
 # A training that begins with it
 
 
-@pytest.mark.parametrize("name", OWN)
+# `test_the_command_goes_on_with_it` trains the other one every time.
+@pytest.mark.parametrize(
+    "name", ["OwnTranslator", pytest.param("TurnedTranslator", marks=pytest.mark.slow)]
+)
 def test_a_training_goes_on_with_the_users_own_model(name, run_of, corpus, tmp_path):
     run = tmp_path / "run"
     config = small_config(corpus, run_of(name), learning_rate=1e-2, warmup_steps=1)

@@ -21,19 +21,25 @@ SIZES = {
 BEAM = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
 
 
+FORMATS = ("tf_saved_model", "tflite", "onnx")
+
+
 @pytest.mark.parametrize(
-    "preset, options",
+    "preset, options, formats",
     [
         # `test_rnn_run.py` exports this one greedily too, from the command line.
-        pytest.param("small", SearchOptions(), marks=pytest.mark.slow),
+        pytest.param("small", SearchOptions(), FORMATS, marks=pytest.mark.slow),
         # Its layers are those of rnnsearch, but for the attention.
-        pytest.param("rnnencdec", SearchOptions(), marks=pytest.mark.slow),
-        pytest.param("rnnsearch", SearchOptions(), marks=pytest.mark.slow),
-        ("gnmt", SearchOptions()),
-        ("small", BEAM),
+        pytest.param("rnnencdec", SearchOptions(), FORMATS, marks=pytest.mark.slow),
+        pytest.param("rnnsearch", SearchOptions(), FORMATS, marks=pytest.mark.slow),
+        # `test_rnn_run.py` exports to TFLite.
+        ("gnmt", SearchOptions(), ("onnx",)),
+        pytest.param("gnmt", SearchOptions(), FORMATS, marks=pytest.mark.slow),
+        # `test_own_translator.py` exports another recurrent model with a beam.
+        pytest.param("small", BEAM, FORMATS, marks=pytest.mark.slow),
     ],
 )
-def test_every_form_gives_keras_answers(preset, options, tmp_path):
+def test_every_form_gives_keras_answers(preset, options, formats, tmp_path):
     keras.utils.set_random_seed(1)
     model = RNNTranslator.from_preset(
         preset,
@@ -43,7 +49,7 @@ def test_every_form_gives_keras_answers(preset, options, tmp_path):
     )
     attends = model.decoder.attention is not None
     artifact = tmp_path / "artifact"
-    given = dict(search=options.to_dict(), with_alignments=attends)
+    given = dict(search=options.to_dict(), with_alignments=attends, formats=formats)
     export(model, artifact, tokenizer(), examples=TEXTS, **given)
     manifest = read_manifest(artifact)
     for reports in manifest["parity"].values():

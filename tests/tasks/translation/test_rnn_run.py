@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from keras_attention import load
+from keras_attention import load, save_run
 from keras_attention._validation import InputError
 from keras_attention.models import RNNTranslator
 from keras_attention.tasks.export import export
-from keras_attention.tasks.train import train
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from tests.cli.command import run_here
 from tests.tasks.small_run import write_corpus
+from tests.tasks.small_translator import tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_from_the_command_line(capfd, corpus, tmp_path):
         for side, language in (("source", "en"), ("target", "de"))
         for option in (f"--{part}-{side}", corpus / f"{part}.{language}")
     ]
-    options = ("--vocabulary-size", 150, "--epochs", 2, "--output", run, "--quiet")
+    options = ("--vocabulary-size", 150, "--epochs", 1, "--output", run, "--quiet")
     status, _, err = run_here(
         capfd, "train", "translator", "--architecture", "rnn", *files, *options
     )
@@ -48,16 +48,10 @@ def test_from_the_command_line(capfd, corpus, tmp_path):
     assert json.loads(out)["sentences"] == len(lines)
 
 
-def test_a_model_without_attention_is_not_exported_with_alignments(corpus, tmp_path):
-    config = TranslatorConfig.for_preset(
-        "small-fixed",
-        "rnn",
-        train_source=str(corpus / "train.en"),
-        train_target=str(corpus / "train.de"),
-        epochs=1,
-        vocabulary_size=150,
-    )
-    train(config, tmp_path / "run", quiet=True)
+def test_a_model_without_attention_is_not_exported_with_alignments(tmp_path):
+    size = tokenizer().target.vocabulary_size
+    model = RNNTranslator.from_preset("small-fixed", vocabulary_size=size, units=8)
+    save_run(model, tokenizer(), tmp_path / "run")
     with pytest.raises(ValueError, match="`with_alignments` must be False for a model without"):
         export(tmp_path / "run", tmp_path / "artifact", with_alignments=True)
     assert not (tmp_path / "artifact").exists()

@@ -45,19 +45,22 @@ def run(tmp_path_factory):
     return keras_attention.save_run(model((END, OTHER)), tokenizer(), path)
 
 
-SEARCHES = pytest.mark.parametrize(
-    "search", [{}, dict(beam_size=2, n_best=2), dict(sample=True)], ids=str
-)
+SEARCHES = [{}, dict(beam_size=2, n_best=2), dict(sample=True)]
 
 
-@SEARCHES
+@pytest.mark.parametrize("search", SEARCHES, ids=str)
 def test_its_translations_show_no_end(run, search):
     found = keras_attention.load(run, custom_objects=MINE, **search).translate(TEXTS)
     word = tokenizer().target.decode([WORD])
     assert found == [word, "", word] and word
 
 
-@SEARCHES
+# What a model ends on does not depend on the search.
+@pytest.mark.parametrize(
+    "search",
+    [pytest.param(s, marks=() if "n_best" in s else pytest.mark.slow) for s in SEARCHES],
+    ids=str,
+)
 def test_its_artifacts_end_on_the_tokenizers_end(run, search, tmp_path):
     artifact = tmp_path / "artifact"
     keras_attention.export(

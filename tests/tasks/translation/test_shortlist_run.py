@@ -61,14 +61,14 @@ def test_every_runtime_gives_the_same(run_directory, shortlist_artifact):
 @pytest.mark.parametrize(
     "options",
     [
-        {"precision": "int8", "without_scores": True},
-        {"with_alignments": True},
-        {"precision": "float16", "search": SEARCH},
+        {"precision": "int8", "without_scores": True, "formats": ("tflite", "onnx")},
+        pytest.param({"with_alignments": True}, marks=pytest.mark.slow),
+        pytest.param({"precision": "float16", "search": SEARCH}, marks=pytest.mark.slow),
     ],
     ids=["int8 without scores", "greedy with alignments", "float16 with a beam"],
 )
 def test_with_every_other_option(options, run_directory, artifact_of):
-    """The three formats give the same as Keras beside whatever else an export can be asked for."""
+    """The formats give the same as Keras beside whatever else an export can be asked for."""
     search = options.get("search", {"shortlist": True})
     name = "shortlist " + " ".join(sorted(options))
     told = {"allow_loss": 100} if "precision" in options else {}
@@ -76,7 +76,7 @@ def test_with_every_other_option(options, run_directory, artifact_of):
     texts = [*phrase_corpus(20, split="test")[0], ""]
     expected = load(run_directory, **search).translate(texts)
     least = 0.9 if options.get("precision") == "int8" else 1.0
-    for runtime in RUNTIMES[1:]:
+    for runtime in options.get("formats", RUNTIMES[1:]):
         translator = load(artifact, runtime)
         found = translator.translate(texts)
         same = np.mean([a == b for a, b in zip(found, expected, strict=True)])

@@ -16,9 +16,9 @@ from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
 from tests.tasks.small_run import (
+    one_layer,
     small_config,
     small_streamed_config,
-    two_layers,
     write_corpus,
     write_shards,
 )
@@ -28,7 +28,7 @@ MODULE = "tests.tasks.small_run"
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    with two_layers():
+    with one_layer():
         yield
 
 

@@ -14,7 +14,7 @@ from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_run import small_config, two_layers, write_corpus
+from tests.tasks.small_run import one_layer, small_config, write_corpus
 
 
 def names(directory):
@@ -33,7 +33,7 @@ def history(run):
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    with two_layers():
+    with one_layer():
         yield
 
 
