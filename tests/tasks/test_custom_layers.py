@@ -52,6 +52,18 @@ def custom_run(once, layers_file):
     return find
 
 
+@pytest.fixture(scope="session")
+def custom_artifact(custom_run, layers_file, artifact_of):
+    """`custom_artifact(name)`: its artifact in all formats. Not to be changed: copy it."""
+
+    def find(name):
+        options = dict(examples=texts_of(SMALL_NAMES[KINDS[name]]))
+        options |= dict(custom_objects=my_layers(layers_file))
+        return artifact_of(custom_run(name), f"exported custom {name}", **options)
+
+    return find
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_run_answers_as_the_model_in_memory(name, custom_run, layers_file):
     run, mine = custom_run(name), my_layers(layers_file)
@@ -91,28 +103,25 @@ def test_without_its_class_a_run_is_refused(name, custom_run, layers_file):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("registered translator", marks=pytest.mark.slow), "classifier", "encoder"],
+    [
+        pytest.param("registered translator", marks=pytest.mark.slow),
+        "classifier",
+        pytest.param("encoder", marks=pytest.mark.slow),
+    ],
 )
-def test_its_artifact_needs_the_file_no_more(name, custom_run, layers_file, once):
+def test_its_artifact_needs_the_file_no_more(name, custom_run, custom_artifact, layers_file):
     run, mine = custom_run(name), my_layers(layers_file)
     kind = SMALL_NAMES[KINDS[name]]
-
-    def make(folder):
-        keras_attention.export(
-            run, folder / "artifact", examples=texts_of(kind), custom_objects=mine
-        )
-
-    artifact = once(f"exported custom {name}", make) / "artifact"
+    artifact = custom_artifact(name)
     expected = answers(keras_attention.load(run, custom_objects=mine), kind)
     for runtime in ("tf_saved_model", "tflite", "onnx"):
         found = answers(keras_attention.load(artifact, runtime), kind)
         assert_same_answers(found, expected, tolerance=1e-4)
 
 
-def test_its_artifact_runs_where_there_is_no_keras(custom_run, layers_file, artifact_of):
+def test_its_artifact_runs_where_there_is_no_keras(custom_run, custom_artifact, layers_file):
     run, mine = custom_run("classifier"), my_layers(layers_file)
-    options = dict(formats=("onnx", "tflite"), examples=texts_of("classifier"))
-    artifact = artifact_of(run, "custom without keras", custom_objects=mine, **options)
+    artifact = custom_artifact("classifier")
     code = f"""
 import json, keras_attention
 texts = {texts_of("classifier")!r}

@@ -109,7 +109,7 @@ def test_import(task, directories, succeeds, tmp_path):
     assert said[0].startswith(f"published directory of a DistilBERT: {config['kind']} (DistilBert")
 
 
-@pytest.mark.parametrize("head", ["classifier", "encoder"])
+@pytest.mark.parametrize("head", [pytest.param("classifier", marks=pytest.mark.slow), "encoder"])
 def test_every_format_gives_the_same(head, directories, succeeds, tmp_path):
     """Its segments are an input of the artifact of an encoder, which no format may drop."""
     run, artifact = tmp_path / "run", tmp_path / "artifact"
@@ -141,6 +141,7 @@ def test_a_preset_is_pretrained_and_fine_tuned(data, succeeds, tmp_path):
     assert classifier.classifier_dim is None
 
 
+@pytest.mark.slow
 def test_a_classifier_of_a_preset(data, succeeds, tmp_path):
     options = ("--family", "distilbert", "--preset", "tiny", "--vocabulary-size", 200, *TRAINING)
     succeeds("train", "classifier", *files_of(data), *options, "--output", tmp_path / "run")

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from keras_attention._validation import InputError
-from keras_attention.models import BertEncoder, BigBirdEncoder, Classifier, MaskedLM
+from keras_attention.models import (
+    BertEncoder,
+    BigBirdEncoder,
+    Classifier,
+    LessonClassifier,
+    MaskedLM,
+)
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.distillation import Teacher, layers_to_take, new_encoder
 from keras_attention.tasks.load import load
@@ -178,6 +184,7 @@ def test_a_bigbird_teacher_of_another_length(data):
                 np.testing.assert_array_equal(weight, value)
 
 
+@pytest.mark.slow
 def test_initial_weights_beside_a_teacher(data, tmp_path, capsys):
     begin = tmp_path / "begin"
     tokenizer = load(data / "classifier").tokenizer
@@ -216,14 +223,15 @@ def state(run):
 
 
 @pytest.mark.parametrize("kind", RESUMED)
-def test_a_training_goes_on_to_the_same_bits(kind, data, tmp_path):
+def test_a_training_goes_on_to_the_same_bits(kind, data, tmp_path, capsys):
     """With the projection of hidden states, whose weights a snapshot has and the run has not."""
     begin = tmp_path / "begin"
     tokenizer = load(data / "classifier").tokenizer
     save_run(MaskedLM(teacher_encoder(tokenizer, num_layers=1, hidden_dim=8)), tokenizer, begin)
     options = dict(epochs=2, initial_weights=str(begin), snapshot_every=4)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    train(STUDENTS[kind](data, **options), whole, quiet=True)
+    train(STUDENTS[kind](data, **options), whole)
+    assert f"The student begins with {begin}." in capsys.readouterr().out
     with stopped_at(6):
         train(STUDENTS[kind](data, **options), stopped, quiet=True)
     train(asked_config(kind, stopped, resume=True), stopped, resume=True, quiet=True)
@@ -309,7 +317,9 @@ def test_a_teacher_of_another_vocabulary(data, tmp_path):
 
 
 def test_a_teacher_without_layers(data, tmp_path):
-    train(small_classifier(data, epochs=1), tmp_path / "lesson", quiet=True)
+    tokenizer = load(data / "classifier").tokenizer
+    sizes = dict(vocabulary_size=tokenizer.vocabulary_size, max_sequence_length=40)
+    save_run(LessonClassifier(3, **sizes, labels=LABELS), tokenizer, tmp_path / "lesson")
     config = student_of_classifier(data, teacher=str(tmp_path / "lesson"))
     with pytest.raises(InputError, match="has no layers to begin with: give `preset` or"):
         train(config, tmp_path / "run", quiet=True)

@@ -40,7 +40,12 @@ def run_of(once):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("translator", marks=pytest.mark.slow), "classifier", "masked-lm"]
+    "name",
+    [
+        pytest.param("translator", marks=pytest.mark.slow),
+        "classifier",
+        pytest.param("masked-lm", marks=pytest.mark.slow),
+    ],
 )
 def test_a_model_and_its_run_export_alike(name, run_of, tmp_path):
     options = dict(ONNX, examples=texts_of(name))
@@ -242,7 +247,14 @@ def test_a_model_needs_its_tokenizer(name, tmp_path):
 # What formats are compared on by default
 
 
-@pytest.mark.parametrize("name", ["translator", "classifier", "encoder"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("translator", marks=pytest.mark.slow),
+        "classifier",
+        pytest.param("encoder", marks=pytest.mark.slow),
+    ],
+)
 def test_phrases_of_the_built_in_corpus_serve_where_there_is_nothing_else(name, run_of, tmp_path):
     said = []
     keras_attention.export(run_of(name), tmp_path / "a", say=said.append, **ONNX)

@@ -16,7 +16,13 @@ from keras_attention.text import MaskedLMBatches
 from tests.checkpoints.golden_models import GOLDEN, SENTENCES
 from tests.cli.command import run_here
 from tests.runs.small_runs import LABELS, word_piece
-from tests.tasks.small_models import TEXTS, assert_same_answers, config_of, small_model
+from tests.tasks.small_models import (
+    TEXTS,
+    assert_same_answers,
+    config_of,
+    exported,
+    small_model,
+)
 
 HEADS = ("classifier", "masked-lm", "token-classifier", "encoder", "embedding")
 FORMATS = ("tf_saved_model", "tflite", "onnx")
@@ -119,7 +125,10 @@ def test_every_checkpoint_has_an_encoder(head, checkpoint, tmp_path, capfd):
 # Artifacts and scores
 
 
-@pytest.mark.parametrize("head", ["encoder", "token-classifier"])
+# Other runs of both heads export in test_save_run.py.
+@pytest.mark.parametrize(
+    "head", [pytest.param("encoder", marks=pytest.mark.slow), "token-classifier"]
+)
 def test_artifacts_hold_the_signature_ids(head, imported, imported_artifact, capfd):
     artifact = imported_artifact(head)
     manifest = json.loads((artifact / "manifest.json").read_text())
@@ -139,12 +148,10 @@ def test_artifacts_hold_the_signature_ids(head, imported, imported_artifact, cap
 
 
 @pytest.mark.parametrize("head", ["encoder", "token-classifier", "masked-lm"])
-def test_what_has_no_strings_is_refused_where_there_must_be(
-    head, imported, imported_artifact, tmp_path, capfd
-):
+def test_what_has_no_strings_is_refused_where_there_must_be(head, imported, once, tmp_path, capfd):
     (tmp_path / "in.txt").write_text("three\n")
     for command, kind in (("translate", "translator"), ("classify", "classifier")):
-        for path, runtime in ((imported(head), ()), (imported_artifact(head), "onnx")):
+        for path, runtime in ((imported(head), ()), (exported(once, head), "onnx")):
             options = ["--runtime", runtime] if runtime else []
             status, output, error = run_here(
                 capfd, command, "--model", path, "--input", tmp_path / "in.txt", *options
@@ -190,7 +197,7 @@ def independent_scores(model, texts, seed, share=0.15):
     }
 
 
-def test_evaluate_masked_lm(imported, imported_artifact, tmp_path, capfd):
+def test_evaluate_masked_lm(imported, once, tmp_path, capfd):
     texts = [f"{a} and {b}" for a in TEXTS for b in ("three", "sunny days", "monday")]
     data = tmp_path / "texts.txt"
     data.write_text("".join(f"{text}\n" for text in texts))
@@ -198,7 +205,8 @@ def test_evaluate_masked_lm(imported, imported_artifact, tmp_path, capfd):
     expected = independent_scores(model, texts, seed=3)
     assert expected["masked_tokens"] > 10
     for runtime in ("keras", *FORMATS):
-        path = imported("masked-lm") if runtime == "keras" else imported_artifact("masked-lm")
+        # The artifact is of the same weights.
+        path = imported("masked-lm") if runtime == "keras" else exported(once, "masked-lm")
         command = ["evaluate", "masked-lm", "--model", path, "--runtime", runtime]
         status, output, error = run_here(capfd, *command, "--data", data, "--seed", 3)
         assert status == 0, error

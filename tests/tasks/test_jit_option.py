@@ -9,6 +9,7 @@ from keras_attention.tasks import train as module
 from keras_attention.tasks.train import asked_config, train
 from keras_attention.tasks.translation import training
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
+from tests.tasks.small_classifier import small_classifier, write_data
 from tests.tasks.small_run import small_config, two_layers, write_words
 
 
@@ -25,6 +26,8 @@ def test_the_choice_is_stored_and_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "choose_jit", choose)
     monkeypatch.setattr(training, "jit_options", no_xla)  # it takes its time
+    # All is decided before the first update.
+    monkeypatch.setattr(module, "fit", lambda *arguments, **options: None)
     corpus, run = write_words(tmp_path), tmp_path / "run"
     config = small_config(corpus, epochs=1, vocabulary_size=70, batch_tokens=60, jit_compile="auto")
     assert TranslatorConfig().jit_compile == "auto"
@@ -42,12 +45,11 @@ def test_the_choice_is_stored_and_kept(tmp_path, monkeypatch):
 
 
 def test_a_short_training_says_why_not(tmp_path, capsys):
-    corpus, run = write_words(tmp_path), tmp_path / "run"
-    config = small_config(corpus, epochs=1, vocabulary_size=70, batch_tokens=60, jit_compile="auto")
-    with two_layers():
-        train(config, run)
+    run = tmp_path / "run"
+    options = dict(epochs=1, batch_size=32, jit_compile="auto")
+    train(small_classifier(write_data(tmp_path), **options), run)
     out = capsys.readouterr().out
-    assert "XLA: no, 4 steps are too few for compiling 3 shapes.\n" in out
+    assert "XLA: no, 5 steps are too few for compiling 2 shapes.\n" in out
     assert read_config(run)["jit_compile"] is False
 
 

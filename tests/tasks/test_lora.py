@@ -91,7 +91,15 @@ def run(data, once):
     return once("lora classifier", make) / "run"
 
 
-@pytest.mark.parametrize("kind", ["classifier", "masked-lm", "embedding", "translator"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "classifier",
+        pytest.param("masked-lm", marks=pytest.mark.slow),
+        pytest.param("embedding", marks=pytest.mark.slow),
+        "translator",
+    ],
+)
 def test_a_run_holds_base_and_adapters(kind, data, tmp_path, capsys):
     config = config_of(kind, data)
     user = train(config, tmp_path / "run")
@@ -185,7 +193,11 @@ def every_layer(x, padding_mask):
     return layers.GatedFeedForward(9)(layers.FeedForward(9)(x))
 
 
-def test_an_artifact_of_every_layer_is_the_adapted_model(tmp_path):
+# Every format merges adapters in the test of a run's artifact.
+@pytest.mark.parametrize(
+    "formats", [("onnx",), pytest.param(("tf_saved_model", "tflite"), marks=pytest.mark.slow)]
+)
+def test_an_artifact_of_every_layer_is_the_adapted_model(formats, tmp_path):
     keras.utils.set_random_seed(6)
     model, tokenizer = functional_classifier(every_layer), word_piece()
     user = keras_classifier(model, tokenizer, LABELS, LENGTH, False)
@@ -204,10 +216,9 @@ def test_an_artifact_of_every_layer_is_the_adapted_model(tmp_path):
     )
     assert np.abs(expected - before).max() > 0.01 and expected.std(axis=0).max() > 1e-3
     config = dict(kind="classifier", labels=LABELS, config=dict(max_sequence_length=LENGTH))
-    keras_attention.export(
-        model, tmp_path / "artifact", tokenizer, examples=TEXTS_OF_WORDS, **config
-    )
-    for runtime in ("tf_saved_model", "tflite", "onnx"):
+    options = dict(examples=TEXTS_OF_WORDS, formats=formats, **config)
+    keras_attention.export(model, tmp_path / "artifact", tokenizer, **options)
+    for runtime in formats:
         answers = load(tmp_path / "artifact", runtime).probabilities(TEXTS_OF_WORDS)
         np.testing.assert_allclose(answers, expected, atol=1e-5)
 
@@ -269,6 +280,7 @@ def test_a_further_training_begins_with_the_sums(rank, run, data, tmp_path):
     np.testing.assert_allclose(attention.query_key_value_kernel.numpy(), kernel, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_student_learns_by_its_adapters(data, tmp_path):
     config = config_of("classifier", data, teacher=str(data / "teacher"))
     train(config, tmp_path / "run", quiet=True)

@@ -50,14 +50,10 @@ def history(run):
         return [{n: float(v) for n, v in row.items()} for row in csv.DictReader(file)]
 
 
+# Sentence vectors are trained so every time: embedding/test_train_embedding.py.
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("translator", marks=pytest.mark.slow),
-        pytest.param("translator compiled by XLA", marks=pytest.mark.slow),
-        "classifier",
-        pytest.param("masked-lm", marks=pytest.mark.slow),
-    ],
+    "kind", ["translator", "translator compiled by XLA", "classifier", "masked-lm"]
 )
 def test_two_replicas_are_as_one(kind, data, tmp_path):
     kind, _, by_xla = kind.partition(" ")

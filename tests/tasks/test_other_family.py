@@ -116,10 +116,15 @@ def test_a_classifier_begins_with_it_and_runs_everywhere(pretrained, data, succe
         np.testing.assert_allclose(other.probabilities(TEXTS), expected, atol=1e-5)
 
 
-def test_a_classifier_of_a_preset(data, fails, succeeds, tmp_path):
+def test_a_preset_that_the_family_has_not(data, fails, tmp_path):
     options = (*data, *TRAINING, "--output", tmp_path / "run", "--family", "letters")
     said = fails("train", "classifier", *options, "--preset", "lesson")
     assert said == "Unknown --preset 'lesson'; expected one of narrow, tiny."
+
+
+@pytest.mark.slow
+def test_a_classifier_of_a_preset(data, succeeds, tmp_path):
+    options = (*data, *TRAINING, "--output", tmp_path / "run", "--family", "letters")
     succeeds("train", "classifier", *options, "--pooling", "mean")  # its first preset
     config = config_of(tmp_path / "run")
     assert (config["family"], config["preset"]) == ("letters", "narrow")

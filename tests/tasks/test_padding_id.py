@@ -1,5 +1,7 @@
 """A vocabulary whose padding has the last id and whose id 0 is a word: padding is never read."""
 
+import functools
+import itertools
 import json
 
 import keras
@@ -8,7 +10,7 @@ import pytest
 
 from keras_attention import export, load, save_run
 from keras_attention._validation import InputError
-from keras_attention.artifacts.formats import RUNTIMES
+from keras_attention.artifacts.formats import FORMATS, RUNTIMES
 from keras_attention.models import BertEncoder, Classifier, MaskedLM
 from keras_attention.tasks.classification.training import make_batches as labelled_batches
 from keras_attention.tasks.masked_lm.masked_lm_scores import masked_lm_scores
@@ -50,18 +52,38 @@ def encoder():
     return BertEncoder(len(VOCABULARY), max_sequence_length=LENGTH, **sizes)
 
 
+# Those formats of the classifier that are exported in `make test-slow` alone.
+SLOW = {("classifier", "tf_saved_model"), ("classifier", "tflite")}
+
+
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """`paths[kind, runtime]`: a run for "keras", an artifact for the others."""
-    found, folder = {}, tmp_path_factory.mktemp("models")
+    """`paths(kind, runtime)`: a run for "keras", an artifact for the others."""
+    folder = tmp_path_factory.mktemp("models")
     keras.utils.set_random_seed(3)
     models = {"masked-lm": MaskedLM(encoder()), "classifier": Classifier(encoder(), 3)}
-    for kind, model in models.items():
-        labels = LABELS if kind == "classifier" else None
-        run = save_run(varied(model), tokenizer(), folder / kind, labels=labels)
-        artifact = export(run, folder / f"{kind}-artifact", examples=TEXTS)
-        found |= {(kind, name): run if name == "keras" else artifact for name in RUNTIMES}
-    return found
+    runs = {
+        kind: save_run(
+            varied(model),
+            tokenizer(),
+            folder / kind,
+            labels=LABELS if kind == "classifier" else None,
+        )
+        for kind, model in models.items()
+    }
+
+    @functools.cache
+    def artifact(kind, formats):
+        name = "-".join((kind, *formats))
+        return export(runs[kind], folder / name, formats=formats, examples=TEXTS)
+
+    def find(kind, runtime):
+        if runtime == "keras":
+            return runs[kind]
+        is_quick = (kind, runtime) not in SLOW
+        return artifact(kind, tuple(f for f in FORMATS if ((kind, f) not in SLOW) == is_quick))
+
+    return find
 
 
 def test_the_vocabulary_is_what_is_said():
@@ -90,20 +112,25 @@ def scores_without_padding(model, texts, seed, **options):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_masked_lm_is_evaluated_without_padding(paths, runtime):
-    model = load(paths["masked-lm", "keras"]).model
+    model = load(paths("masked-lm", "keras")).model
     texts = TEXTS * 3
     expected = scores_without_padding(model, texts, seed=4, rate=0.4)
     assert expected["masked_tokens"] > 20
-    user = load(paths["masked-lm", runtime], runtime)
+    user = load(paths("masked-lm", runtime), runtime)
     found = masked_lm_scores(user, texts, masked_share=0.4, seed=4)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-4), name
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("kind", ["masked-lm", "classifier"])
+@pytest.mark.parametrize(
+    ("kind", "runtime"),
+    [
+        pytest.param(*pair, marks=pytest.mark.slow if pair in SLOW else ())
+        for pair in itertools.product(("masked-lm", "classifier"), RUNTIMES)
+    ],
+)
 def test_a_text_in_a_batch_is_answered_as_alone(paths, kind, runtime):
-    user = load(paths[kind, runtime], runtime)
+    user = load(paths(kind, runtime), runtime)
     answer = user.outputs if kind == "masked-lm" else user.probabilities
     for text, together in zip(TEXTS, answer(TEXTS), strict=True):
         np.testing.assert_allclose(together, answer([text])[0], atol=1e-5)
@@ -113,7 +140,7 @@ def test_classifiers_are_trained_on_what_they_are_asked_for(paths):
     class Config:
         max_sequence_length, batch_size, max_buckets = LENGTH, 8, 1
 
-    classifier = load(paths["classifier", "keras"])
+    classifier = load(paths("classifier", "keras"))
     data = LabelledTexts(TEXTS, None, ["bad"] * len(TEXTS))
     batches, _ = labelled_batches(Config, tokenizer(), data, np.zeros(len(TEXTS), int))
     ((_, indices),) = batches.order(0)
@@ -126,7 +153,7 @@ def test_classifiers_are_trained_on_what_they_are_asked_for(paths):
 
 
 def test_training_counts_a_word_of_id_0(paths, tmp_path):
-    model = load(paths["masked-lm", "keras"]).model
+    model = load(paths("masked-lm", "keras")).model
     config = small_masked_lm(tmp_path, masked_share=0.4, jit_compile=False)
     compile_masked_lm(model, config, 10)
     batches, _ = make_batches(config, tokenizer(), ["three three three", "three"] * 6, seed=1)
@@ -151,7 +178,7 @@ def test_training_counts_a_word_of_id_0(paths, tmp_path):
 def test_texts_without_a_token_that_can_be_masked(paths, runtime, tmp_path, capfd):
     data = tmp_path / "texts.txt"
     data.write_text("mondays\n[SEP] [CLS]\n")  # a word of two pieces, and no word
-    command = ("evaluate", "masked-lm", "--model", paths["masked-lm", runtime], "--data", data)
+    command = ("evaluate", "masked-lm", "--model", paths("masked-lm", runtime), "--data", data)
     status, out, err = run_here(capfd, *command)
     assert (status, out) == (2, "")
     assert err == (
@@ -169,7 +196,7 @@ def test_training_on_texts_without_a_token_that_can_be_masked(paths, part, tmp_p
         text = "mondays" if name == part else "three hundred"
         (tmp_path / f"{name}.txt").write_text(f"{text}\n{text}\n")
     files = {name: str(tmp_path / f"{name}.txt") for name in ("train", "valid")}
-    begin = str(paths["masked-lm", "keras"])
+    begin = str(paths("masked-lm", "keras"))
     config = small_masked_lm(tmp_path, initial_weights=begin, max_sequence_length=8, **files)
     with pytest.raises(InputError, match=f"No token of the {part}.* texts can be masked"):
         train(config, tmp_path / "run", quiet=True)

@@ -64,11 +64,14 @@ def test_it_loads_and_answers_as_the_model_in_memory(name, saved_run):
         np.testing.assert_array_equal(found, weights)
 
 
-# Recurrent translators export in test_rnn_export.py too.
+# Recurrent translators export in test_rnn_export.py too, stock models in test_export.py.
+EXPORTED_ELSEWHERE = ("rnn translator", "functional classifier")
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name == "rnn translator" else ())
+        pytest.param(name, marks=pytest.mark.slow if name in EXPORTED_ELSEWHERE else ())
         for name in MAKERS
     ],
 )

@@ -1,5 +1,6 @@
 """What `load` returns may be used from several threads: each text gets its own answer."""
 
+import itertools
 import logging
 import shutil
 import threading
@@ -75,14 +76,19 @@ def assert_alike(found, expected):
         np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
+# Every runtime with strings and with arrays, every kind in one runtime.
+QUICK = {(runtime, name) for runtime in RUNTIMES for name in ("translator", "classifier")}
+QUICK |= {("keras", name) for name in ("masked-lm", "language-model")}
+QUICK |= {("tflite", "encoder"), ("onnx", "embedding"), ("tf_saved_model", "token-classifier")}
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("runtime", "name"),
     [
-        pytest.param(name, marks=pytest.mark.slow if name == "rnn translator" else ())
-        for name in MAKERS
+        pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
+        for pair in itertools.product(RUNTIMES, MAKERS)
     ],
 )
-@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_each_text_gets_its_own_answer(runtime, name, once):
     path = saved(once, name) if runtime == "keras" else exported(once, name)
     alone = answer_of(keras_attention.load(path, runtime), name)

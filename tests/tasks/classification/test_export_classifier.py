@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import warnings
 
 import keras
 import numpy as np
@@ -33,40 +32,41 @@ LONG = "The film was gripping, and the plot was as well. " * 30
 
 
 @pytest.fixture(scope="module")
-def reference(classifier_run_directory):
-    return load_run(classifier_run_directory).probabilities(TEXTS)
+def by_keras(classifier_run_directory):
+    """The classifier of the run."""
+    return load(classifier_run_directory)
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.fixture(scope="module")
+def reference(by_keras):
+    return by_keras.probabilities(TEXTS)
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def exported(request, classifier_artifact_directory):
+    """The classifier of its artifact in one of the formats."""
+    return load(classifier_artifact_directory, request.param, kind="classifier")
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 32])
-def test_every_form_gives_what_keras_gives(
-    classifier_artifact_directory, reference, format_name, batch_size
-):
-    classifier = load(classifier_artifact_directory, format_name, kind="classifier")
-    classifier.batch_size = batch_size
-    found = classifier.probabilities(TEXTS)
+def test_every_form_gives_what_keras_gives(exported, reference, batch_size, monkeypatch):
+    monkeypatch.setattr(exported, "batch_size", batch_size)
+    found = exported.probabilities(TEXTS)
     np.testing.assert_allclose(found, reference, atol=1e-5)
-    assert classifier.classify(TEXTS) == [LABELS[i] for i in reference.argmax(axis=1)]
+    assert exported.classify(TEXTS) == [LABELS[i] for i in reference.argmax(axis=1)]
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_half_a_surrogate_pair_is_no_letter(
-    classifier_run_directory, classifier_artifact_directory, format_name
-):
+def test_half_a_surrogate_pair_is_no_letter(exported, by_keras):
     texts = ["a lo\ud83dvely film", "\udc4d", "dull \ud83d\udc4d."]
-    expected = load_run(classifier_run_directory).probabilities(["a lovely film", "", "dull ."])
-    found = load(classifier_artifact_directory, format_name).probabilities(texts)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    expected = by_keras.probabilities(["a lovely film", "", "dull ."])
+    np.testing.assert_allclose(exported.probabilities(texts), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_texts_that_are_too_long_are_cut_alike(
-    classifier_run_directory, classifier_artifact_directory, format_name
-):
+def test_texts_that_are_too_long_are_cut_alike(exported, by_keras):
     with pytest.warns(UserWarning, match=r"1 of 1 texts are longer .* \(the first in line 1\)"):
-        expected = load(classifier_run_directory).probabilities([LONG])
+        expected = by_keras.probabilities([LONG])
     with pytest.warns(UserWarning, match="only their beginnings are read"):
-        found = load(classifier_artifact_directory, format_name).probabilities([LONG])
+        found = exported.probabilities([LONG])
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -137,25 +137,24 @@ def test_the_signature_of_ids(classifier_artifact_directory, reference):
     np.testing.assert_allclose(found, reference[2:3], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def float16_artifact(classifier_run_directory, artifact_of):
+    options = dict(precision="float16", allow_loss=50, formats=("tflite", "onnx"))
+    return artifact_of(classifier_run_directory, "float16_classifier", **options)
+
+
 @pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
-def test_lower_precision(classifier_run_directory, tmp_path, precision):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrecisionWarning)
-        export(
-            classifier_run_directory,
-            tmp_path / "artifact",
-            formats=("tflite", "onnx"),
-            precision=precision,
-            allow_loss=50,
-        )
-    manifest = read_manifest(tmp_path / "artifact")
+def test_lower_precision(precision, request):
+    made = {"float16": "float16_artifact", "int8": "int8_classifier_artifact_directory"}
+    artifact = request.getfixturevalue(made[precision])
+    manifest = read_manifest(artifact)
     for format_name in ("tflite", "onnx"):
         report = manifest["lower_precision"][format_name]
-        assert report["measure"] == "points of accuracy"
+        assert report["measure"] == "points of accuracy" and report["loss"] <= 50
         assert report["loss"] == pytest.approx(report["float32_score"] - report["score"])
         assert report["loss_bound"] == {"float16": 0.1, "int8": 0.5}[precision]
         assert report["size_ratio"] < {"float16": 0.65, "int8": 0.5}[precision]
-        assert len(load(tmp_path / "artifact", format_name).classify(TEXTS)) == len(TEXTS)
+        assert len(load(artifact, format_name).classify(TEXTS)) == len(TEXTS)
 
 
 def test_a_missed_bound_leaves_nothing(classifier_run_directory, tmp_path, monkeypatch):

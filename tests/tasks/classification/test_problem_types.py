@@ -211,6 +211,9 @@ def test_labels_of_another_kind(case, tmp_path):
     assert not (tmp_path / "artifact").exists()
 
 
+@pytest.mark.parametrize(
+    "case", ["several labels", pytest.param("regression", marks=pytest.mark.slow)], indirect=True
+)
 def test_export_on_labelled_texts(case, tmp_path):
     rows, targets = labels_of(case)
     table = write_table(tmp_path / "data.jsonl", text=TEXTS, label=rows)
@@ -224,6 +227,10 @@ def test_export_on_labelled_texts(case, tmp_path):
     assert f"{scores.get('micro_f1', scores.get('mse')):.2f}" in describe(tmp_path / "artifact")
 
 
+# The export on labelled texts is of the same precision.
+@pytest.mark.parametrize(
+    "case", [pytest.param("several labels", marks=pytest.mark.slow), "regression"], indirect=True
+)
 def test_lower_precision(case, tmp_path):
     export(case.run, tmp_path / "artifact", formats=("onnx",), precision="int8")
     found = load(tmp_path / "artifact", "onnx").scores(TEXTS)

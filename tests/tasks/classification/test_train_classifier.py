@@ -8,23 +8,30 @@ import pytest
 
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.models import BertEncoder
+from keras_attention.models import BertEncoder, Classifier
 from keras_attention.runs.run_directory import read_config, write_digests
+from keras_attention.tasks import train as module
 from keras_attention.tasks.classification.classifier_config import ClassifierConfig
 from keras_attention.tasks.classification.labelled_examples import load_examples
 from keras_attention.tasks.load import load, load_run
 from keras_attention.tasks.save_run import save_run
 from keras_attention.tasks.train import train
-from keras_attention.text import WordPieceTokenizer, read_labelled
+from keras_attention.text import WordPieceTokenizer, read_labelled, read_texts
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
 from tests.labelled_sentences import LABELS, PAIR_LABELS, labelled_sentences, write_table
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_classifier import small_classifier, write_data
+from tests.tasks.small_classifier import one_layer, small_classifier, write_data
 
 
 def names(directory):
     return {path.name for path in directory.iterdir()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_preset():
+    with one_layer():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +50,11 @@ def whole(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bert(data, tmp_path_factory):
     """A run of BERT, to begin with."""
-    run = tmp_path_factory.mktemp("bert") / "run"
-    train(small_classifier(data, preset="tiny", learning_rate=1e-3), run, quiet=True)
-    return run
+    tokenizer = WordPieceTokenizer.train(read_texts(data / "train.jsonl", "text"), 200, True)
+    sizes = dict(vocabulary_size=tokenizer.vocabulary_size, max_sequence_length=32)
+    keras.utils.set_random_seed(3)
+    model = Classifier(BertEncoder.from_preset("tiny", **sizes), len(LABELS), labels=LABELS)
+    return save_run(model, tokenizer, tmp_path_factory.mktemp("bert") / "run")
 
 
 def test_what_a_run_directory_holds(whole, data):
@@ -176,24 +185,46 @@ def test_initial_weights_of_a_run(data, bert, tmp_path, freeze):
     )
 
 
-def test_weights_without_a_pooler_are_read_by_their_mean(data, whole, tmp_path):
+def test_weights_without_a_pooler_are_read_by_their_mean(data, whole, tmp_path, monkeypatch):
     assert not load_run(whole).model.encoder.has_pooler
     config = small_classifier(data, initial_weights=str(whole), epochs=1)
     train(config, tmp_path / "run", quiet=True)
     assert read_config(tmp_path / "run")["pooling"] == "mean"
+    # A training that goes on has the same model before its first update.
+    monkeypatch.setattr(module, "fit", lambda *arguments, **options: None)
     again = small_classifier(data, initial_weights=str(whole), epochs=2)
     classifier = train(again, tmp_path / "run", resume=True, quiet=True)
     assert classifier.model.pooling == "mean"
 
 
-def test_balanced_class_weights_change_what_is_learned(data, tmp_path):
+def skewed_texts(path):
+    """A table with few texts of the first label."""
     texts, labels = labelled_sentences(90, 7)
     kept = [i for i, label in enumerate(labels) if label != LABELS[0] or i % 5 == 0]
-    file = write_table(
-        tmp_path / "skewed.jsonl",
-        text=[texts[i] for i in kept],
-        label=[labels[i] for i in kept],
-    )
+    return write_table(path, text=[texts[i] for i in kept], label=[labels[i] for i in kept])
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_balanced_classes_count_alike_in_the_batches_of_a_training(
+    weights, data, tmp_path, monkeypatch
+):
+    found = []
+    fit = lambda run, model, batches, *others, **options: found.append(batches)  # noqa: E731
+    monkeypatch.setattr(module, "fit", fit)
+    file = skewed_texts(tmp_path / "skewed.jsonl")
+    config = small_classifier(data, train=file, class_weights=weights, max_sequence_length=48)
+    train(config, tmp_path / "run", quiet=True)
+    (batches,) = found
+    sums = np.zeros(3)
+    for _, targets, counted in batches.dataset().take(len(batches)).as_numpy_iterator():
+        np.add.at(sums, targets, counted)
+    assert (sums.max() < 1.001 * sums.min()) == (weights == "balanced")
+
+
+@pytest.mark.slow
+def test_balanced_class_weights_change_what_is_learned(data, tmp_path):
+    texts = labelled_sentences(90, 7)[0]
+    file = skewed_texts(tmp_path / "skewed.jsonl")
     found = []
     for weights in ("none", "balanced"):
         config = small_classifier(data, train=file, class_weights=weights, max_sequence_length=48)

@@ -99,6 +99,10 @@ def targets_of(lines, labels):
     return np.array([[name in line["label"] for name in labels] for line in lines], "float32")
 
 
+# A regression is exported in test_problem_types.py too.
+@pytest.mark.parametrize(
+    "case", ["several", pytest.param("numbers", marks=pytest.mark.slow)], indirect=True
+)
 def test_export(case, tmp_path):
     kind, folder = case
     export(folder / "run", tmp_path / "artifact", formats=("tf_saved_model", "tflite"))
@@ -112,6 +116,9 @@ def test_export(case, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "case", [pytest.param("several", marks=pytest.mark.slow), "numbers"], indirect=True
+)
 def test_the_command(case, tmp_path, capfd):
     """A tenth of the training texts is set aside; the options of a run stay."""
     kind, folder = case

@@ -51,12 +51,16 @@ def reference(model_of):
     return np.asarray(small_model("embedding")(inputs))
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_vectors(runtime, model_of, reference):
-    embedder = keras_attention.load(model_of(runtime), runtime, kind="embedding")
+@pytest.fixture(scope="module", params=RUNTIMES)
+def embedder(request, model_of):
+    """What `load` gives for one of the runtimes."""
+    return keras_attention.load(model_of(request.param), request.param, kind="embedding")
+
+
+def test_vectors(embedder, reference, monkeypatch):
     assert isinstance(embedder, TextEmbedder) and embedder.dimension == 8
     for batch_size in (1, 3, 32):
-        embedder.batch_size = batch_size
+        monkeypatch.setattr(embedder, "batch_size", batch_size)
         found = embedder.embed(ALL)
         assert (found.shape, found.dtype) == ((len(ALL), 8), np.float32)
         np.testing.assert_allclose(found, reference, atol=1e-5)
@@ -68,9 +72,7 @@ def test_vectors(runtime, model_of, reference):
         embedder.embed("one")
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_texts_that_are_too_long(runtime, model_of):
-    embedder = keras_attention.load(model_of(runtime), runtime)
+def test_texts_that_are_too_long(embedder):
     with pytest.warns(UserWarning, match=rf"1 of 2 texts are longer .* maximum of {LENGTH} tokens"):
         found = embedder.embed(["three", LONG])
     inputs = word_piece().pack([LONG], max_length=LENGTH)
@@ -192,7 +194,7 @@ print(json.dumps(out["sentence_embedding"].numpy().tolist()))
     np.testing.assert_allclose(found, reference[: len(TEXTS)], atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
 def test_lower_precision(precision, once, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
@@ -213,7 +215,13 @@ def test_lower_precision(precision, once, tmp_path):
         assert manifest["parity"][name][0]["cosine"] > 0.9
 
 
-@pytest.mark.parametrize("options", [dict(pooling="cls"), dict(pooling="max", normalize=False)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(dict(pooling="cls"), marks=pytest.mark.slow),
+        dict(pooling="max", normalize=False),
+    ],
+)
 def test_other_poolings_export(options, tmp_path):
     from keras_attention.models import SentenceEncoder
 

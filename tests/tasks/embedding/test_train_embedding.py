@@ -128,7 +128,15 @@ def test_two_replicas_are_as_one(run, data, tmp_path):
         assert row == pytest.approx(expected, rel=2e-3, abs=2e-3)
 
 
-def test_initial_weights(data, tmp_path):
+@pytest.mark.parametrize(
+    ("source", "told", "expected"),
+    [
+        ("published", {}, ("max", False, 1)),
+        pytest.param("published", {"pooling": "cls"}, ("cls", False, 1), marks=pytest.mark.slow),
+        ("classifier", {}, ("mean", True, 0)),
+    ],
+)
+def test_initial_weights(source, told, expected, data, tmp_path):
     """Pooling, dense layers and normalisation come from the directory, unless they are given."""
     model = SentenceEncoder(
         small_encoder(), "max", normalize=False, dense=[{"units": 3, "activation": "tanh"}]
@@ -137,19 +145,14 @@ def test_initial_weights(data, tmp_path):
     keras_attention.save_run(small_model("classifier"), word_piece(), tmp_path / "classifier")
     options = dict(train=str(data / "valid.tsv"), max_sequence_length=24, epochs=1, batch_size=8)
     options |= dict(jit_compile=False, learning_rate=1e-9)
-    for source, told, expected in (
-        ("published", {}, ("max", False, 1)),
-        ("published", dict(pooling="cls"), ("cls", False, 1)),
-        ("classifier", {}, ("mean", True, 0)),
-    ):
-        weights = str(tmp_path / source)
-        config = EmbeddingConfig.for_preset(initial_weights=weights, **options, **told)
-        found = train(config, tmp_path / "run", quiet=True, force=True).model
-        assert (found.pooling, found.normalize, len(found.dense)) == expected
-        assert config_of(tmp_path / "run")["pooling"] == expected[0]
-        if source == "published":
-            for one, other in zip(found.get_weights(), model.get_weights(), strict=True):
-                np.testing.assert_allclose(one, other, atol=1e-5)
+    weights = str(tmp_path / source)
+    config = EmbeddingConfig.for_preset(initial_weights=weights, **options, **told)
+    found = train(config, tmp_path / "run", quiet=True).model
+    assert (found.pooling, found.normalize, len(found.dense)) == expected
+    assert config_of(tmp_path / "run")["pooling"] == expected[0]
+    if source == "published":
+        for one, other in zip(found.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_the_run_is_exported_on_its_own_texts(run, data, tmp_path):

@@ -8,7 +8,13 @@ from keras_attention._validation import InputError
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.train import train
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_classifier import small_masked_lm, write_data
+from tests.tasks.small_classifier import one_layer, small_masked_lm, write_data
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_preset():
+    with one_layer():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,31 @@ import pytest
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import save_hugging_face
 from keras_attention.checkpoints.bert import Bert
+from keras_attention.models import Classifier
 from keras_attention.runs.run_directory import read_model
 from keras_attention.tasks.load import load
 from keras_attention.tasks.masked_lm.masked_lm_config import MaskedLMConfig
 from keras_attention.tasks.masked_lm.pretraining_texts import load_texts
 from keras_attention.tasks.masked_lm.training import most_frequent_rate
+from keras_attention.tasks.save_run import save_run
 from keras_attention.tasks.train import train
 from keras_attention.text import WordPieceTokenizer
 from keras_attention.training.snapshot_file import read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
+from tests.labelled_sentences import LABELS
 from tests.tasks.kill import kill_in_first_epoch
-from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
+from tests.tasks.small_classifier import (
+    one_layer,
+    small_classifier,
+    small_masked_lm,
+    write_data,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_preset():
+    with one_layer():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +96,7 @@ def test_a_killed_training_resumes_to_the_same_weights_bit_for_bit(data, whole, 
 
 
 def test_the_weights_are_those_of_the_last_epoch(data, tmp_path):
-    config = small_masked_lm(data, epochs=3, learning_rate=1.0, warmup_share=1.0)
+    config = small_masked_lm(data, epochs=2, learning_rate=1.0, warmup_share=1.0)
     train(config, tmp_path / "run", quiet=True)
     losses = [float(row["val_loss"]) for row in history(tmp_path / "run")]
     assert losses[-1] > losses[0]  # its rate grows until it breaks what was learned
@@ -104,7 +118,12 @@ def test_a_classifier_begins_with_it(data, whole, tmp_path):
 
 @pytest.mark.parametrize(
     "source",
-    [pytest.param("run", marks=pytest.mark.slow), "HuggingFace", "run with another dropout"],
+    [
+        pytest.param("run", marks=pytest.mark.slow),
+        # That of a published DistilBERT goes on every time: test_distilbert.py.
+        pytest.param("HuggingFace", marks=pytest.mark.slow),
+        "run with another dropout",
+    ],
 )
 def test_pretraining_goes_on_from_it_head_included(data, whole, tmp_path, source):
     begin, options = whole, {}
@@ -138,8 +157,11 @@ def test_more_tokens_than_positions(data, whole, tmp_path):
 
 
 def test_an_encoder_that_was_frozen_is_pretrained(data, whole, tmp_path):
-    config = small_classifier(data, initial_weights=str(whole), freeze_encoder=True, epochs=1)
-    train(config, tmp_path / "classifier", quiet=True)
+    encoder = read_model(whole).encoder
+    encoder.trainable = False
+    frozen = Classifier(encoder, len(LABELS), labels=LABELS)
+    save_run(frozen, WordPieceTokenizer.load(whole / "tokenizer"), tmp_path / "classifier")
+    assert not read_model(tmp_path / "classifier").encoder.trainable
     config = small_masked_lm(data, initial_weights=str(tmp_path / "classifier"), epochs=1)
     train(config, tmp_path / "run", quiet=True)
     before, after = (
