@@ -189,16 +189,30 @@ def fit(model, steps=1, seed=0):
     return {v.path: to_numpy(v.value) - before[v.path] for v in model.trainable_variables}
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+def bare(optimizer):
+    return optimizer
+
+
+scaled = keras.optimizers.LossScaleOptimizer
+
+
+@pytest.mark.parametrize(
+    "wrap, jit_compile",
+    [
+        (bare, False),
+        (scaled, True),
+        pytest.param(bare, True, marks=pytest.mark.slow),
+        pytest.param(scaled, False, marks=pytest.mark.slow),
+    ],
+)
 def test_in_fit_every_layer_moves_by_its_rate(jit_compile, wrap):
     options = dict(learning_rate=0.1, weight_decay=0.4)
     plain = fit(small_model(LayerwiseAdamW(**options), jit_compile))
-    scaled = fit(small_model(wrap(LayerwiseAdamW(**options, rate_scales=SCALES)), jit_compile))
+    found = fit(small_model(wrap(LayerwiseAdamW(**options, rate_scales=SCALES)), jit_compile))
     assert len(plain) == 7
     for path, change in plain.items():
         scale = SCALES.get(path.split("/")[0], 1.0)
-        np.testing.assert_allclose(scaled[path], scale * change, atol=2e-6)
+        np.testing.assert_allclose(found[path], scale * change, atol=2e-6)
         assert np.abs(change).max() > 1e-3
 
 
@@ -211,7 +225,7 @@ def test_half_precision_with_loss_scaling():
     assert np.abs(changes["head/kernel"]).max() > 0.05
 
 
-@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+@pytest.mark.parametrize("wrap", [scaled, pytest.param(bare, marks=pytest.mark.slow)])
 def test_a_saved_model_trains_on_as_before(tmp_path, wrap):
     schedule = WarmupLinearSchedule(0.1, warmup_steps=2, total_steps=10)
     optimizer = wrap(LayerwiseAdamW(schedule, weight_decay=0.4, rate_scales=SCALES))
