@@ -84,6 +84,7 @@ def test_every_beam_has_every_penalty_and_greedy_search_none():
     assert list(translate_speed.searches(options)) == [(1, 0.0), (4, 0.0), (4, 0.6)]
 
 
+@pytest.mark.slow  # it trains a tokenizer and a shortlist, for the benchmark alone
 def test_a_translator_of_random_weights_has_a_shortlist(tmp_path):
     sentences = write_random_translator(tmp_path / "run", 400)
     translator = load(tmp_path / "run")

@@ -142,8 +142,17 @@ class Squared(AdditiveAttention):
         return super().score(query, key) + ops.einsum("btu,bsu,u->bts", query, key, self.power)
 
 
-@pytest.mark.parametrize("constructor", [AdditiveAttention, Squared])
-@pytest.mark.parametrize("jit", [None, False, True], ids=["eager", "graph", "jit"])
+@pytest.mark.parametrize(
+    ("jit", "constructor"),
+    [
+        pytest.param(None, AdditiveAttention, id="eager"),
+        pytest.param(False, Squared, id="graph, another score"),
+        pytest.param(True, AdditiveAttention, id="jit"),
+        pytest.param(None, Squared, id="eager, another score"),
+        pytest.param(False, AdditiveAttention, id="graph", marks=pytest.mark.slow),
+        pytest.param(True, Squared, id="jit, another score", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_in_chunks_are_those_of_the_plain_formula(constructor, jit):
     if BACKEND == "jax" and jit is not None:
         pytest.skip("jax.grad of the eager call is compiled already")

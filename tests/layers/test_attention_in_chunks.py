@@ -73,8 +73,17 @@ def test_every_mask(cross, causal, window, values, queries, pairs, chunk_size, t
     assert found[1].shape == (B, H, T, length)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("jit", [None, False, True], ids=["eager", "graph", "jit"])
+@pytest.mark.parametrize(
+    ("jit", "training"),
+    [
+        pytest.param(None, False, id="eager"),
+        pytest.param(None, True, id="eager, training"),
+        pytest.param(False, False, id="graph"),
+        pytest.param(True, True, id="jit, training"),
+        pytest.param(False, True, id="graph, training", marks=pytest.mark.slow),
+        pytest.param(True, False, id="jit", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_those_of_the_plain_layer(training, jit):
     if BACKEND == "jax" and jit is not None:
         pytest.skip("jax.grad of the eager call is compiled already")

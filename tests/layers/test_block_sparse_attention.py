@@ -67,8 +67,17 @@ def test_it_is_dense_attention_with_the_logarithm_of_how_often_each_pair_is_name
     np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["kept", "gathered again"])
-@pytest.mark.parametrize("jit", [None, False, True], ids=["eager", "graph", "jit"])
+@pytest.mark.parametrize(
+    ("jit", "training"),
+    [
+        pytest.param(None, False, id="eager"),
+        pytest.param(None, True, id="eager, training"),
+        pytest.param(False, False, id="graph"),
+        pytest.param(True, True, id="jit, training"),
+        pytest.param(False, True, id="graph, training", marks=pytest.mark.slow),
+        pytest.param(True, False, id="jit", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_those_of_dense_attention(training, jit):
     if BACKEND == "jax" and jit is not None:
         pytest.skip("jax.grad of the eager call is compiled already")

@@ -1,6 +1,8 @@
 """What the three formats make of ids out of range, of rows of padding, of no rows at all, and of
 inputs of different sizes."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -68,31 +70,58 @@ def signature(folder, name):
     return module.signature(folder / name, "ids")
 
 
-@pytest.fixture(scope="module", params=[classifier, rnn])
-def files(request, tmp_path_factory):
-    """The three formats of a model with random weights, and the name of their input."""
-    keras.utils.set_random_seed(1)
-    model, ids, name = request.param()
-    folder = tmp_path_factory.mktemp("files")
-    write(folder, model, ids)
-    return folder, name
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """`written(make)`: the three formats of a model with random weights, and good inputs."""
+
+    @functools.cache
+    def give(make):
+        keras.utils.set_random_seed(1)
+        model, ids, inputs = make()
+        folder = tmp_path_factory.mktemp("files")
+        write(folder, model, ids)
+        return folder, inputs
+
+    return give
+
+
+# All but one model are slow: each is written in three formats.
+@pytest.fixture(
+    params=[
+        pair_classifier,
+        pytest.param(classifier, marks=pytest.mark.slow),
+        pytest.param(rnn, marks=pytest.mark.slow),
+    ]
+)
+def files(request, written):
+    """The three formats of a model, and what calls one with ids alone."""
+    folder, inputs = written(request.param)
+
+    def arguments(ids):
+        if isinstance(inputs, str):
+            return {inputs: ids}
+        return {"token_ids": ids, "segment_ids": np.zeros_like(ids)}
+
+    return folder, arguments
 
 
 @pytest.fixture(params=FORMATS)
 def run(request, files):
-    folder, name = files
+    folder, arguments = files
     call = signature(folder, request.param)
-    return lambda ids: call(**{name: ids})
+    return lambda ids: call(**arguments(ids))
 
 
-@pytest.fixture(scope="module", params=[pair_classifier, encoder, sampling])
-def files_of_two(request, tmp_path_factory):
+@pytest.fixture(
+    params=[
+        pair_classifier,
+        pytest.param(encoder, marks=pytest.mark.slow),
+        pytest.param(sampling, marks=pytest.mark.slow),
+    ]
+)
+def files_of_two(request, written):
     """The three formats of a model of two inputs, and good ones."""
-    keras.utils.set_random_seed(1)
-    model, ids, inputs = request.param()
-    folder = tmp_path_factory.mktemp("files")
-    write(folder, model, ids)
-    return folder, inputs
+    return written(request.param)
 
 
 def test_an_id_out_of_range_is_an_error(run):

@@ -55,9 +55,16 @@ def test_every_character_of_the_corpus_is_known():
         assert SPECIAL.unknown not in processor.encode(character)
 
 
-@pytest.mark.parametrize("model_type", TYPES)
-def test_a_long_line_is_not_lost(model_type):
-    line = "wörter " * 15_000  # 100,000 characters, and more bytes
+@pytest.mark.parametrize(
+    ("model_type", "words"),
+    [
+        ("bpe", 15_000),  # 100,000 characters, and more bytes
+        ("unigram", 1_000),  # more than the 4,192 bytes that SentencePiece takes by itself
+        pytest.param("unigram", 15_000, marks=pytest.mark.slow),
+    ],
+)
+def test_a_long_line_is_not_lost(model_type, words):
+    line = "wörter " * words
     processor = SentencePieceProcessor(train_sentencepiece([*SMALL, line], 60, model_type))
     assert SPECIAL.unknown not in processor.encode("wörter")
 
