@@ -2,8 +2,15 @@ import shutil
 
 import pytest
 
-from tests.runs.small_artifacts import export_small
+from tests.runs import kept_trainings
 from tests.runs.small_runs import make_classifier_run, make_translator_run
+from tests.tasks.small_models import exported
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folder_of_trainings(tmp_path_factory):
+    """Where the trainings are kept that many tests begin with."""
+    kept_trainings.FOLDER = tmp_path_factory.mktemp("trainings")
 
 
 @pytest.fixture(scope="session")
@@ -20,17 +27,15 @@ def small_classifier_run(once):
 
 
 @pytest.fixture(scope="session")
-def small_artifact(small_run, once):
-    """Its artifact. Not to be changed: copy it."""
-    make = lambda folder: export_small(small_run, folder / "artifact")  # noqa: E731
-    return once("small_artifact", make) / "artifact"
+def small_artifact(once):
+    """An artifact of a tiny translator, in all formats. Not to be changed: copy it."""
+    return exported(once, "translator")
 
 
 @pytest.fixture(scope="session")
-def small_classifier_artifact(small_classifier_run, once):
-    """The artifact of the tiny classifier. Not to be changed: copy it."""
-    make = lambda folder: export_small(small_classifier_run, folder / "artifact")  # noqa: E731
-    return once("small_classifier_artifact", make) / "artifact"
+def small_classifier_artifact(once):
+    """An artifact of a tiny classifier, in all formats. Not to be changed: copy it."""
+    return exported(once, "classifier")
 
 
 @pytest.fixture

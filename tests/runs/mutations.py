@@ -4,9 +4,19 @@ import copy
 import json
 from contextlib import contextmanager
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from keras_attention._validation import InputError
+
+
+def examples(few, many):
+    """How many examples a property is tried on that makes a model of each.
+
+    There are more where other ones are drawn each time, as by `make test-slow`.
+    """
+    return many if settings.get_current_profile_name() == "search" else few
+
 
 HUGE = [(1 << bits).to_bytes(8, "little") for bits in (16, 31, 32, 40, 62, 63)]
 PATCHES = [*HUGE, b"\xff" * 8, b"\x00" * 8, b"\xff", b"\x00", b"\x80"]

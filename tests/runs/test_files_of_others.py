@@ -1,6 +1,7 @@
 """What trainings do with files that they have not written, and with a run where none can be."""
 
 import os
+import shutil
 
 import pytest
 
@@ -9,8 +10,9 @@ from keras_attention._validation import InputError
 from keras_attention.files import temporary_name
 from keras_attention.output_lock import output_lock
 from keras_attention.runs.run_directory import read_config
+from tests.runs.kept_trainings import begun, stop, whole
 from tests.runs.mutations import contents
-from tests.runs.tiny_training import STEPS, At, tiny_train
+from tests.runs.tiny_training import At, tiny_train
 
 # Hidden files beside our own, and such whose names begin as ours do.
 MINE = (
@@ -24,21 +26,6 @@ MINE = (
     "snapshots/{0}/{1}-of-mine.safetensors",
     "snapshots/{0}/{1}-0009.safetensors.bak",
 )
-
-
-class Stop(Exception):
-    """In the place of a signal."""
-
-
-def stop(model):
-    raise Stop
-
-
-def begun(run, **options):
-    """A run that was interrupted in its second epoch."""
-    with pytest.raises(Stop):
-        tiny_train(run, snapshot_every=1, callbacks=[At(STEPS + 2, stop)], **options)
-    return run
 
 
 @pytest.mark.parametrize(("selection", "prefix"), [("average", "epoch"), ("best", "best")])
@@ -61,8 +48,7 @@ def test_a_training_that_goes_on_keeps_the_files_of_others(tmp_path, selection, 
 
 
 def test_what_is_written_into_a_run_while_it_is_saved_is_kept(tmp_path, monkeypatch):
-    run = tmp_path / "run"
-    tiny_train(run)
+    run = shutil.copytree(whole(), tmp_path / "run")
 
     def finish(directory, data):
         (run / "notes.txt").write_text("mine")
@@ -77,7 +63,7 @@ def test_what_is_written_into_a_run_while_it_is_saved_is_kept(tmp_path, monkeypa
 def test_a_training_that_could_not_be_saved_at_its_end_does_not_begin(tmp_path, monkeypatch):
     """In a volume of a container, whose root no other directory can replace."""
     run, new = tmp_path / "run", tmp_path / "new"
-    tiny_train(run, selection="best")
+    shutil.copytree(whole(selection="best"), run)
     new.mkdir()
     lines = [f"37 35 98:0 / {path} rw - ext4 /dev/a rw" for path in (run, new)]
     (tmp_path / "mountinfo").write_text("\n".join(lines))

@@ -18,23 +18,9 @@ from keras_attention._validation import InputError
 from keras_attention.runs.run_directory import read_config, read_model, verify_digests
 from keras_attention.training.snapshot_file import pack, read_snapshot
 from keras_attention.training.snapshots import snapshot_paths
+from tests.runs.kept_trainings import Stop, begun, stop, whole
 from tests.runs.mutations import contents
 from tests.runs.tiny_training import DATA, STEPS, At, tiny_train
-
-
-class Stop(Exception):
-    """In the place of a signal."""
-
-
-def stop(model):
-    raise Stop
-
-
-def begun(run, step=STEPS + 2, **options):
-    """A run that was interrupted after `step` updates, with a snapshot of each."""
-    with pytest.raises(Stop):
-        tiny_train(run, snapshot_every=1, callbacks=[At(step, stop)], **options)
-    return run
 
 
 def warned(function):
@@ -54,17 +40,10 @@ def history(run):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A run of two epochs. Not to be changed: copy it."""
-    run = tmp_path_factory.mktemp("finished") / "run"
-    tiny_train(run)
-    return run
-
-
 @pytest.fixture
-def copied(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "run")
+def copied(tmp_path):
+    """A run of two epochs."""
+    return shutil.copytree(whole(), tmp_path / "run")
 
 
 # Options
@@ -73,14 +52,13 @@ def copied(finished, tmp_path):
 def test_more_epochs_are_trained_of_a_finished_run(copied, tmp_path):
     before = weights(copied)
     assert tiny_train(copied, resume=True, epochs=4) is not None
-    tiny_train(tmp_path / "whole", epochs=4)
-    assert weights(copied) == weights(tmp_path / "whole") != before
-    assert history(copied) == history(tmp_path / "whole")
+    assert weights(copied) == weights(whole(epochs=4)) != before
+    assert history(copied) == history(whole(epochs=4))
     assert read_config(copied)["epochs"] == 4
-    assert sorted(os.listdir(copied)) == sorted(os.listdir(tmp_path / "whole"))
+    assert sorted(os.listdir(copied)) == sorted(os.listdir(whole(epochs=4)))
     assert not (copied / "snapshots" / "config.json").exists()
     assert tiny_train(copied, resume=True, epochs=4) is None
-    assert sorted(os.listdir(tmp_path)) == ["run", "whole"]
+    assert sorted(os.listdir(tmp_path)) == ["run"]
 
 
 def test_a_finished_run_serves_until_it_has_more_epochs(copied):
@@ -132,15 +110,13 @@ def test_a_mean_of_more_epochs_than_were_kept(tmp_path):
     two = shutil.copytree(run, tmp_path / "two")
     tiny_train(two, resume=True, epochs=4, average_checkpoints=2)
     tiny_train(run, resume=True, epochs=5, average_checkpoints=3)
-    for path, epochs, last in ((two, 4, 2), (run, 5, 3)):
-        tiny_train(tmp_path / f"whole{last}", epochs=epochs, average_checkpoints=last)
-        assert weights(path) == weights(tmp_path / f"whole{last}")
+    assert weights(two) == weights(whole(epochs=4))  # two are the default
+    assert weights(run) == weights(whole(epochs=5, average_checkpoints=3))
 
 
-def test_a_finished_run_takes_another_mean_of_what_it_kept(copied, tmp_path):
+def test_a_finished_run_takes_another_mean_of_what_it_kept(copied):
     tiny_train(copied, resume=True, average_checkpoints=1)
-    tiny_train(tmp_path / "whole", average_checkpoints=1)
-    assert weights(copied) == weights(tmp_path / "whole")
+    assert weights(copied) == weights(whole(average_checkpoints=1))
     assert read_config(copied)["average_checkpoints"] == 1
 
 
@@ -264,8 +240,7 @@ def test_without_a_snapshot_the_advice_works_too(tmp_path):
     with pytest.raises(InputError, match="There is no good snapshot: begin with a lower learning"):
         tiny_train(run, learning_rate=1e38)
     tiny_train(run, resume=True, learning_rate=0.001)
-    tiny_train(tmp_path / "whole", learning_rate=0.001)
-    assert weights(run) == weights(tmp_path / "whole")
+    assert weights(run) == weights(whole())  # it is the default
 
 
 def test_a_snapshot_of_a_former_version_that_is_not_finite(tmp_path):
@@ -305,8 +280,7 @@ def test_a_torn_history_is_written_anew(tmp_path, spoil):
     text = (run / "history.csv").read_text()
     (run / "history.csv").write_text(spoil(text))
     tiny_train(run, resume=True)
-    tiny_train(tmp_path / "whole")
-    assert (run / "history.csv").read_text() == (tmp_path / "whole" / "history.csv").read_text()
+    assert (run / "history.csv").read_text() == (whole() / "history.csv").read_text()
 
 
 @pytest.mark.parametrize("name", ["config.json", "data.json", "tokenizer/vocab.txt"])
@@ -392,17 +366,16 @@ def test_two_trainings_of_one_run(tmp_path):
         process.communicate()
     assert sorted(os.listdir(tmp_path)) == [".run.lock", "run"]
     tiny_train(run, resume=True)  # the lock has died with its process
-    tiny_train(tmp_path / "whole")
-    assert weights(run) == weights(tmp_path / "whole")
-    assert sorted(os.listdir(tmp_path)) == ["run", "whole"]
+    assert weights(run) == weights(whole())
+    assert sorted(os.listdir(tmp_path)) == ["run"]
 
 
 def test_model_config_and_digests_change_together(copied, monkeypatch):
     """Killed at any moment while a finished run is saved anew, it is the old one or the new one."""
     from keras_attention.runs import run_directory
 
-    whole = shutil.copytree(copied, copied.parent / "whole")
-    tiny_train(whole, resume=True, epochs=3)
+    longer = shutil.copytree(copied, copied.parent / "longer")
+    tiny_train(longer, resume=True, epochs=3)
     for name in ("write_config", "write_digests"):
         run = shutil.copytree(copied, copied.parent / name)
         module = sys.modules["keras_attention.runs.training_run"]
@@ -418,5 +391,5 @@ def test_model_config_and_digests_change_together(copied, monkeypatch):
         assert weights(run) == weights(copied)
         assert read_config(run) == read_config(copied)
         tiny_train(run, resume=True)
-        assert weights(run) == weights(whole)
-        assert read_config(run) == read_config(whole)
+        assert weights(run) == weights(longer)
+        assert read_config(run) == read_config(longer)
