@@ -6,6 +6,7 @@ A loaded model traces its graph when its first text comes, which takes most of t
 import copy
 from pathlib import Path
 
+from keras_attention.search_options import int32_seeds
 from keras_attention.tasks.load import load, load_run
 from keras_attention.tasks.unknown_tokens import UnknownTokens
 
@@ -29,6 +30,10 @@ def loaded_run(path, custom_objects=None, **options):
 def _once(function, arguments, options):
     options = {name: value for name, value in options.items() if value is not None}
     path, *others = arguments
+    seed = None
+    if options.get("sample"):  # of which the seed is no part of the graph
+        seed = options.pop("seed", None)
+        int32_seeds(0 if seed is None else seed)
     files = [(file, file.stat()) for file in sorted(Path(path).rglob("*")) if file.is_file()]
     stamps = [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in files]
     key = repr((function.__name__, others, sorted(options.items()), stamps))
@@ -37,4 +42,6 @@ def _once(function, arguments, options):
     found = copy.copy(_kept[key])
     if hasattr(found, "unknown"):
         found.unknown = UnknownTokens()
+    if seed is not None:
+        found.seed = seed
     return found

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from keras_attention import load
 from tests.labelled_sentences import labelled_pairs, labelled_sentences
+from tests.loaded_once import loaded
 
 LONG = "A gripping plot, " * 30  # over the maximum of 48 tokens
 DIFFICULT = ["", " ", "Straße, naïve 👍", "x" * 300, "a [MASK]", "e\u0301 \u00e9 日本語", LONG]
@@ -38,7 +38,7 @@ def answers(classifier, texts):
 
 def expected(run_directory, texts):
     """Keras' answers, which must be of every label."""
-    classifier = load(run_directory)
+    classifier = loaded(run_directory)
     labels, probabilities = answers(classifier, texts)
     assert set(labels) == set(classifier.labels)
     return labels, probabilities

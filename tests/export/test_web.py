@@ -6,13 +6,13 @@ import onnxruntime
 import pytest
 import sentencepiece
 
-from keras_attention import load
 from keras_attention.models import RNNTranslator
 from keras_attention.tasks.export import export
 from keras_attention.text import TranslationTokenizer, phrase_corpus, train_sentencepiece
-from tests.conftest import BEAM, SAMPLING
+from tests.conftest import SAMPLING
 from tests.export.test_python_consumers import TEXTS
 from tests.export.web_page import WEB, cells, opened, settle, translations
+from tests.loaded_once import loaded
 from tests.text.tokenizers import tokenizer_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
@@ -21,7 +21,7 @@ LONG = " ".join(["Straße, two hundred and thirty-one thousand"] * 6)
 
 def test_it_gives_keras_translations(browser, address, run_directory):
     texts = [*TEXTS, "\u3000", "\x1f\x85", "\ufeff"]  # Python strips all but the last
-    expected = load(run_directory).translate(texts)
+    expected = loaded(run_directory).translate(texts)
     with opened(browser, address) as page:
         assert translations(page, texts) == expected
         assert translations(page, [""]) == [""]
@@ -64,23 +64,23 @@ def test_only_the_last_text_counts(browser, address, run_directory):
             settle(page)
         seen, asked = page.evaluate("[seen, asked]")
     typed, shown = zip(*seen, strict=True)
-    assert list(shown) == load(run_directory).translate(list(typed))
+    assert list(shown) == loaded(run_directory).translate(list(typed))
     assert set(replacements.values()) == {*typed} - {first}
     assert asked == texts
 
 
-def test_it_gives_the_best_of_a_beam(
-    browser, address, beside, run_directory, beam_artifact_directory
-):
+def test_it_gives_the_best_of_a_beam(browser, address, beside, beam_artifact_directory):
+    """That of ONNX Runtime, which `test_python_consumers` compares with Keras."""
     with opened(browser, address, beside(beam_artifact_directory)) as page:
-        assert translations(page, TEXTS) == load(run_directory, **BEAM).translate(TEXTS)
+        expected = loaded(beam_artifact_directory, "onnx").translate(TEXTS)
+        assert translations(page, TEXTS) == expected
         assert "beam of 4" in page.inner_text("#facts")
 
 
 def test_it_samples_each_line_with_the_seed_0(
     browser, address, beside, run_directory, sampling_artifact_directory
 ):
-    translator = load(run_directory, sample=True, **SAMPLING)
+    translator = loaded(run_directory, sample=True, **SAMPLING)
     with opened(browser, address, beside(sampling_artifact_directory)) as page:
         expected = [translator.translate([text])[0] for text in TEXTS]
         assert translations(page, TEXTS) == expected
@@ -90,7 +90,7 @@ def test_it_samples_each_line_with_the_seed_0(
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_it_runs_lower_precision_without_alignments(browser, address, beside, request, precision):
     artifact = request.getfixturevalue(f"{precision}_artifact_directory")
-    translator = load(artifact, "onnx")
+    translator = loaded(artifact, "onnx")
     translator.batch_size = 1
     with opened(browser, address, beside(artifact)) as page:
         assert translations(page, TEXTS) == translator.translate(TEXTS)
@@ -109,7 +109,7 @@ def test_it_runs_a_recurrent_model_of_two_vocabularies(browser, address, beside,
     artifact = tmp_path / "artifact"
     options = dict(formats=("onnx",), with_alignments=True)
     export(model, artifact, tokenizer, examples=TEXTS, **options)
-    expected = load(artifact, "onnx").translate(TEXTS)
+    expected = loaded(artifact, "onnx").translate(TEXTS)
     with opened(browser, address, beside(artifact)) as page:
         assert translations(page, TEXTS) == expected
         translations(page, TEXTS[:1])
@@ -184,15 +184,19 @@ TOKENIZERS = [
 ]
 
 
-@pytest.mark.parametrize("options", TOKENIZERS, ids=str)
-def test_the_tokenizer_is_sentencepiece(browser, address, site, options):
-    model = tokenizer_texts.model(*options, size=700)
-    (site / "tokenizer.model").write_bytes(model)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+def test_the_tokenizer_is_sentencepiece(browser, address, site):
+    with opened(browser, address, wait="#source") as page:
+        for options in TOKENIZERS:
+            model = tokenizer_texts.model(*options, size=700)
+            (site / "tokenizer.model").write_bytes(model)
+            require_sentencepiece(page, sentencepiece.SentencePieceProcessor(model_proto=model))
+
+
+def require_sentencepiece(page, processor):
+    """The page's tokenizer of tokenizer.model must do what SentencePiece does."""
     texts = tokenizer_texts.DIFFICULT_TEXTS
-    with opened(browser, address) as page:
-        ids, decoded, pieces = page.evaluate(
-            """async (texts) => {
+    ids, decoded, pieces = page.evaluate(
+        """async (texts) => {
                 await import("./node_modules/@mlc-ai/web-tokenizers/lib/index.js");
                 const response = await fetch("tokenizer.model", { cache: "no-store" });
                 const model = await response.arrayBuffer();
@@ -202,8 +206,8 @@ def test_the_tokenizer_is_sentencepiece(browser, address, site, options):
                 const pieces = Array.from({ length: size }, (_, id) => tokenizer.idToToken(id));
                 return [ids, ids.map((each) => tokenizer.decode(each)), pieces];
             }""",
-            texts,
-        )
+        texts,
+    )
     assert ids == processor.encode(texts)
     assert decoded == processor.decode(ids)
     assert pieces == processor.id_to_piece(list(range(processor.vocab_size())))

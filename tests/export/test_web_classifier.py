@@ -4,15 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import load
 from keras_attention.models import BertEncoder, Classifier
 from keras_attention.tasks.export import export
-from keras_attention.tasks.import_checkpoint import import_checkpoint
 from keras_attention.text import WordPieceTokenizer, train_wordpiece
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, LONG, PAIRS, SENTENCES
+from tests.export.heads import head_artifact, head_run
 from tests.export.web_page import bars, fill_texts, opened, settle
-from tests.tasks.small_heads import write_checkpoint
+from tests.loaded_once import loaded
 from tests.tasks.small_models import TEXTS as SMALL_TEXTS
 from tests.text.tokenizers.wordpiece_references import BERT_TEXTS, published, trained
 
@@ -66,7 +65,7 @@ def test_lines_are_one_text(browser, address, beside, classifier_artifact_direct
 
 def test_it_runs_lower_precision(browser, address, beside, int8_classifier_artifact_directory):
     artifact = int8_classifier_artifact_directory
-    classifier = load(artifact, "onnx")
+    classifier = loaded(artifact, "onnx")
     classifier.batch_size = 1
     labels, probabilities = classified.answers(classifier, SENTENCES[:6])
     with opened(browser, address, beside(artifact)) as page:
@@ -116,7 +115,7 @@ def test_only_the_last_text_counts(
             fill_texts(page, text)
         seen, asked = page.evaluate("[seen, asked]")
     typed, verdicts, shares = zip(*seen, strict=True)
-    labels, probabilities = classified.answers(load(classifier_run_directory), list(typed))
+    labels, probabilities = classified.answers(loaded(classifier_run_directory), list(typed))
     assert list(verdicts) == labels
     np.testing.assert_allclose(shares, probabilities, atol=1e-4)
     assert set(replacements.values()) == {*typed} - {first}
@@ -126,7 +125,7 @@ def test_only_the_last_text_counts(
 def test_a_pair_waits_for_both(
     browser, address, beside, pair_classifier_run_directory, pair_classifier_artifact_directory
 ):
-    classifier = load(pair_classifier_run_directory)
+    classifier = loaded(pair_classifier_run_directory)
     for pair in PAIRS:
         labels, _ = classified.answers(classifier, [pair, pair[::-1]])
         if labels[0] != labels[1]:  # the segments matter
@@ -179,7 +178,7 @@ def test_of_many_labels_the_most_probable_are_shown(
     artifact = export(
         model, tmp_path / "artifact", tokenizer, labels, formats=("onnx",), examples=texts
     )
-    expected = load(artifact, "onnx").probabilities(texts)
+    expected = loaded(artifact, "onnx").probabilities(texts)
     with opened(browser, address, beside(artifact)) as page:
         for text, row in zip(texts, expected, strict=True):
             fill_texts(page, text)
@@ -194,11 +193,12 @@ def test_of_many_labels_the_most_probable_are_shown(
             np.testing.assert_allclose([share for _, share, _ in found], shares, atol=1e-4)
 
 
-@pytest.mark.parametrize("head", ["regression", "two numbers"])
-def test_it_shows_what_a_head_means(browser, address, beside, tmp_path, head):
-    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
-    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=("onnx",))
-    scores = load(tmp_path / "run").scores(SMALL_TEXTS)
+@pytest.mark.parametrize(
+    "head", [pytest.param("regression", marks=pytest.mark.slow), "two numbers"]
+)
+def test_it_shows_what_a_head_means(browser, address, beside, once, head):
+    artifact = head_artifact(once, head)
+    scores = loaded(head_run(once, head)).scores(SMALL_TEXTS)
     with opened(browser, address, beside(artifact)) as page:
         for text, row in zip(SMALL_TEXTS, scores, strict=True):
             fill_texts(page, text)
@@ -213,20 +213,25 @@ def test_it_shows_what_a_head_means(browser, address, beside, tmp_path, head):
 TOKENIZERS = {"uncased": True, "cased": False, "published": None}
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
-def test_the_tokenizer_is_berts(browser, address, site, name):
-    tokenizer = published()[0] if name == "published" else trained(TOKENIZERS[name])[0]
-    tokenizer.save(site / "wordpiece")
+def test_the_tokenizer_is_berts(browser, address, site):
     with opened(browser, address, wait="#source") as page:
-        ids = page.evaluate(
-            """async (texts) => {
+        for name, lowercase in TOKENIZERS.items():
+            tokenizer = published()[0] if name == "published" else trained(lowercase)[0]
+            tokenizer.save(site / "wordpiece")
+            require_word_piece(page, tokenizer)
+
+
+def require_word_piece(page, tokenizer):
+    """The page's tokenizer of the folder wordpiece must do what this one does."""
+    ids = page.evaluate(
+        """async (texts) => {
                 await import("./node_modules/@mlc-ai/web-tokenizers/lib/index.js");
                 const response = await fetch("wordpiece/tokenizer.json", { cache: "no-store" });
                 const tokenizer = await tokenizers.Tokenizer.fromJSON(await response.arrayBuffer());
                 return texts.map((text) => [...tokenizer.encode(text)]);
             }""",
-            BERT_TEXTS,
-        )
+        BERT_TEXTS,
+    )
     expected = tokenizer.encode(BERT_TEXTS, max_length=1_000_000).token_ids
     assert ids == [row[1:-1] for row in expected]
 

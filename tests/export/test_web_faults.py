@@ -70,8 +70,20 @@ def break_artifact(fault, artifact):
     return said
 
 
-@pytest.mark.parametrize("kind", ["", "classifier_"])
-@pytest.mark.parametrize("fault", FAULTS)
+# Of both kinds those in which they differ.
+OF_TOKENIZERS = ("another tokenizer", "no tokenizer")
+CASES = [
+    *(("", fault) for fault in FAULTS),
+    *(("classifier_", fault) for fault in OF_TOKENIZERS),
+    *(
+        pytest.param("classifier_", fault, marks=pytest.mark.slow)
+        for fault in FAULTS
+        if fault not in OF_TOKENIZERS
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "fault"), CASES)
 def test_faults_are_sentences(browser, address, beside, request, tmp_path, fault, kind):
     ignored = shutil.ignore_patterns("saved_model", "model.tflite")
     artifact = request.getfixturevalue(f"{kind}artifact_directory")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keras_attention import load
 from tests.export.web_page import opened, settle
+from tests.loaded_once import loaded
 from tests.tasks.language_model.exported import (
     CONTEXT,
     PROMPTS,
@@ -24,7 +24,7 @@ def continuation(page, text):
 
 def test_it_writes_what_keras_writes(browser, address, beside, once):
     artifact = greedy_artifact(once)
-    expected = load(artifact, "onnx").generate(PROMPTS, COUNT)
+    expected = loaded(artifact, "onnx").generate(PROMPTS, COUNT)
     with opened(browser, address, beside(artifact)) as page:
         assert page.title() == page.inner_text("h1") == "Language model"
         for prompt, text in zip(PROMPTS, expected, strict=True):
@@ -50,7 +50,7 @@ def test_it_shows_parts_and_turns_to_what_is_typed_next(browser, address, beside
         page.wait_for_function("window.seen.length > 2")
         page.fill("#source", PROMPTS[1])  # before the end of the first
         settle(page)
-        expected = load(artifact, "onnx").generate(PROMPTS[:2], COUNT)
+        expected = loaded(artifact, "onnx").generate(PROMPTS[:2], COUNT)
         assert page.text_content("#target p") == expected[1].rstrip("\ufffd")
         first = page.evaluate("window.seen.slice(0, 3)")
         assert all(expected[0].startswith(part) for part in first)
@@ -58,7 +58,7 @@ def test_it_shows_parts_and_turns_to_what_is_typed_next(browser, address, beside
 
 def test_a_prompt_over_the_context_loses_its_beginning(browser, address, beside, once):
     artifact = greedy_artifact(once)
-    [expected] = load(artifact, "onnx").generate([LONG], COUNT)
+    [expected] = loaded(artifact, "onnx").generate([LONG], COUNT)
     with opened(browser, address, beside(artifact)) as page:
         assert continuation(page, LONG) == expected.rstrip("\ufffd")
         assert page.inner_text("#note") == (
