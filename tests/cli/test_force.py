@@ -224,7 +224,7 @@ def test_a_run_takes_the_place_of_a_run_and_of_a_link(capfd, checkpoint, tmp_pat
 
 def test_an_interrupted_run_is_overwritten_or_resumed(capfd, run, table):
     (run / "model.keras").unlink()
-    data = ("--preset", "tiny", "--train", table, "--valid", table, "--output", run)
+    data = ("--preset", "lesson", "--train", table, "--valid", table, "--output", run)
     sizes = ("--vocabulary-size", 200, "--max-length", 24)
     status, _, err = run_here(capfd, *CLASSIFIER, *data, *sizes)
     assert status == 0, err
@@ -247,15 +247,25 @@ def test_a_file_of_translations_may_be_overwritten(capfd, run, tmp_path):
     assert err == f"keras-attention: {run} is a directory; the output needs the name of a file.\n"
 
 
-@pytest.mark.parametrize("kind", ["file", "pipe"])
-@pytest.mark.parametrize("make", [make_classifier_run, make_translator_run])
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("file", make_classifier_run),
+        pytest.param("pipe", make_classifier_run, marks=pytest.mark.slow),
+        pytest.param("file", make_translator_run, marks=pytest.mark.slow),
+        ("pipe", make_translator_run),
+    ],
+)
 def test_what_appears_while_a_command_computes(capfd, tmp_path, monkeypatch, kind, make):
     """Minutes after the command has looked: a file without --force, a pipe with it."""
-    name = "classify" if make is make_classifier_run else "translate"
+    name, reader = {
+        make_classifier_run: ("classify", "read_lines"),
+        make_translator_run: ("translate", "read_input"),
+    }[make]
     command = importlib.import_module(f"keras_attention.cli.{name}")
     lines, output = tmp_path / "in.txt", tmp_path / "out"
     lines.write_text("three\n")
-    read = command.read_input
+    read = getattr(command, reader)
 
     def slowly(path):
         if kind == "file":
@@ -264,7 +274,7 @@ def test_what_appears_while_a_command_computes(capfd, tmp_path, monkeypatch, kin
             os.mkfifo(output)
         return read(path)
 
-    monkeypatch.setattr(command, "read_input", slowly)
+    monkeypatch.setattr(command, reader, slowly)
     force = ["--force"] if kind == "pipe" else []
     arguments = ("--model", make(tmp_path / "run"), "--input", lines, "--output", output, *force)
     status, out, err = run_here(capfd, name, *arguments)

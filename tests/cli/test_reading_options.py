@@ -17,6 +17,8 @@ from keras_attention.text.corpora.reading_options import reading_as
 from tests.cli.command import run_here
 from tests.tasks.small_models import saved
 
+pytestmark = pytest.mark.usefixtures("loads_once")
+
 
 @contextlib.contextmanager
 def as_standard_input(path):

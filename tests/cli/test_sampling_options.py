@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from keras_attention import load
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here
 from tests.conftest import SAMPLING
+from tests.loaded_once import loaded
 
+pytestmark = pytest.mark.usefixtures("loads_once")
 TEXTS = [phrase_corpus(1, split="test")[0][0]] * 3 + phrase_corpus(3, split="test")[0] + [" "]
 OPTIONS = [
     part for name, value in SAMPLING.items() for part in (f"--{name.replace('_', '-')}", value)
@@ -25,7 +26,8 @@ def lines(tmp_path):
 @pytest.fixture(scope="module")
 def samples(run_directory):
     """The translations of the texts with the seed 7, and their scores."""
-    return load(run_directory, seed=7, sample=True, **SAMPLING).translate_with_scores(TEXTS)
+    options = dict(seed=7, kind="translator", sample=True, **SAMPLING)
+    return loaded(run_directory, **options).translate_with_scores(TEXTS)
 
 
 def test_a_run_samples(capfd, lines, run_directory, samples):
