@@ -1,13 +1,22 @@
 """The checkpoints and outputs in `golden`, which `golden/make_golden.py` made."""
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
 
+from keras_attention.checkpoints import load_hugging_face
+
 GOLDEN = Path(__file__).parent / "golden"
 TINY = dict(np.load(GOLDEN / "tiny.npz"))
 HEADS = ("pretraining", "masked_lm", "sequence_classification", "token_classification")
+
+
+@functools.cache
+def loaded(directory, task=None):
+    """The model of a published directory, read once in a process. Not to be changed."""
+    return load_hugging_face(directory, task)
 
 
 def model_inputs(arrays, prefix=""):

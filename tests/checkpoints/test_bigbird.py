@@ -11,6 +11,7 @@ from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.layers.random_block_plan import random_block_plan
 from keras_attention.models import BigBirdEncoder, Classifier, MaskedLM, TokenClassifier
 from tests.backend import to_numpy
+from tests.checkpoints.golden_models import loaded
 
 GOLDEN = Path(__file__).parent / "golden" / "bigbird"
 TINY = dict(np.load(GOLDEN / "tiny.npz"))
@@ -45,7 +46,7 @@ def assert_close(found, expected):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_the_encoder_of_every_head(head):
-    encoder = load_hugging_face(GOLDEN / head, task="encoder")
+    encoder = loaded(GOLDEN / head, "encoder")
     assert type(encoder) is BigBirdEncoder
     assert encoder.random_blocks == "hugging_face"
     batch = to_numpy(encoder(together()))
@@ -62,7 +63,7 @@ def test_the_encoder_of_every_head(head):
     ("head", "output"), [("masked_lm", "logits"), ("pretraining", "prediction_logits")]
 )
 def test_masked_lm(head, output):
-    model = load_hugging_face(GOLDEN / head)
+    model = loaded(GOLDEN / head)
     found = model(together())
     if head == "pretraining":
         for index, length in enumerate(LENGTHS):
@@ -74,7 +75,7 @@ def test_masked_lm(head, output):
 
 
 def test_classifier_of_texts():
-    model = load_hugging_face(GOLDEN / "sequence_classification")
+    model = loaded(GOLDEN / "sequence_classification")
     assert model.labels == ["bad", "so-so", "good"]
     assert (model.pooling, model.classifier_dim, model.classifier_dropout) == ("cls", 16, 0.25)
     found = model(together())
@@ -83,7 +84,7 @@ def test_classifier_of_texts():
 
 
 def test_classifier_of_tokens():
-    model = load_hugging_face(GOLDEN / "token_classification")
+    model = loaded(GOLDEN / "token_classification")
     assert model.encoder.attention_type == "original_full"
     found = model(together())
     for index, length in enumerate(LENGTHS):
@@ -93,7 +94,7 @@ def test_classifier_of_tokens():
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_written_is_what_huggingface_wrote(head, tmp_path):
     """The same tensors, but for a pooler that nothing reads, and a config that says the same."""
-    model = load_hugging_face(GOLDEN / head)
+    model = loaded(GOLDEN / head)
     assert type(model) is HEADS[head]
     save_hugging_face(model, None, tmp_path / "saved")
     theirs = load_file(GOLDEN / head / "model.safetensors")
@@ -142,7 +143,7 @@ def test_what_huggingface_cannot_compute_is_not_written(tmp_path):
     encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder", random_blocks="original")
     with pytest.raises(ValueError, match="`model` must be a BigBird with `random_blocks` 'hugging"):
         save_hugging_face(encoder, None, tmp_path / "saved")
-    model = Classifier(load_hugging_face(GOLDEN / "masked_lm", "encoder"), 2, pooling="mean")
+    model = Classifier(loaded(GOLDEN / "masked_lm", "encoder"), 2, pooling="mean")
     with pytest.raises(
         ValueError, match="`model` must be a classifier with the `classifier_options"
     ):

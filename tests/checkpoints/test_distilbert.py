@@ -16,8 +16,14 @@ from keras_attention.checkpoints.hugging_face import has_head
 from keras_attention.models import Classifier, DistilBertEncoder, MaskedLM, TokenClassifier
 from tests.backend import to_numpy
 from tests.checkpoints.distilbert_models import DISTILBERT, HEADS, INPUTS, MASK, TINY
-from tests.checkpoints.golden_models import GOLDEN, POSITIONS
-from tests.runs.mutations import answers_or_sentence, json_bytes, replaced, spoiled_json
+from tests.checkpoints.golden_models import GOLDEN, POSITIONS, loaded
+from tests.runs.mutations import (
+    answers_or_sentence,
+    examples,
+    json_bytes,
+    replaced,
+    spoiled_json,
+)
 
 CLASSES = {
     "encoder": (DistilBertEncoder, "encoder"),
@@ -49,7 +55,7 @@ def without_prefix(tensors):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_the_encoder_of_every_head(head):
-    encoder = load_hugging_face(DISTILBERT / head, task="encoder")
+    encoder = loaded(DISTILBERT / head, "encoder")
     assert type(encoder) is DistilBertEncoder
     found = encoder(INPUTS)["sequence_output"]
     assert_close(found[MASK], TINY[f"{head}_last_hidden_state"][MASK])
@@ -75,11 +81,11 @@ def test_what_the_config_says_becomes_the_encoder():
     angle = position / 10000 ** (2 * pair / 16)
     assert_close(table.value[:, ::2], np.sin(angle), 1e-6)
     assert_close(table.value[:, 1::2], np.cos(angle), 1e-6)
-    assert load_hugging_face(DISTILBERT / "encoder").attention_dropout == 0.3
+    assert loaded(DISTILBERT / "encoder").attention_dropout == 0.3
 
 
 def test_masked_lm():
-    model = load_hugging_face(DISTILBERT / "masked_lm")
+    model = loaded(DISTILBERT / "masked_lm")
     assert type(model) is MaskedLM
     assert_close(model(INPUTS)[MASK], TINY["masked_lm_logits"][MASK])
     expected = np.take_along_axis(TINY["masked_lm_logits"], POSITIONS[..., None], axis=1)
@@ -87,7 +93,7 @@ def test_masked_lm():
 
 
 def test_classifier_of_texts():
-    model = load_hugging_face(DISTILBERT / "sequence_classification")
+    model = loaded(DISTILBERT / "sequence_classification")
     assert type(model) is Classifier
     assert model.labels == ["bad", "so-so", "good"]
     assert (model.classifier_dropout, model.pooled_dropout) == (0.25, 0.0)
@@ -95,7 +101,7 @@ def test_classifier_of_texts():
 
 
 def test_classifier_of_tokens():
-    model = load_hugging_face(DISTILBERT / "token_classification")
+    model = loaded(DISTILBERT / "token_classification")
     assert type(model) is TokenClassifier
     assert model.labels == [f"LABEL_{index}" for index in range(5)]
     assert_close(model(INPUTS)[MASK], TINY["token_classification_logits"][MASK])
@@ -104,7 +110,7 @@ def test_classifier_of_tokens():
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_written_is_what_huggingface_wrote(head, tmp_path):
     """The same tensors under the same names, and a config that says the same."""
-    save_hugging_face(load_hugging_face(DISTILBERT / head), None, tmp_path / "saved")
+    save_hugging_face(loaded(DISTILBERT / head), None, tmp_path / "saved")
     theirs = load_file(DISTILBERT / head / "model.safetensors")
     ours = load_file(tmp_path / "saved" / "model.safetensors")
     assert ours.keys() == theirs.keys()
@@ -126,7 +132,7 @@ def test_what_is_written_is_what_huggingface_wrote(head, tmp_path):
 def test_a_checkpoint_without_the_prefix(head, tmp_path):
     directory = copy_of(head, tmp_path / "bare", without_prefix)
     cls, task = CLASSES[head]
-    model, expected = load_hugging_face(directory), load_hugging_face(DISTILBERT / head)
+    model, expected = load_hugging_face(directory), loaded(DISTILBERT / head)
     assert type(model) is cls
     for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -285,7 +291,7 @@ def directory(tmp_path_factory):
     return copy_of("sequence_classification", tmp_path_factory.mktemp("spoiled") / "directory")
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(10, 40))
 @given(data=st.data())
 def test_any_config_gives_a_model_or_a_sentence(directory, data):
     path = directory / "config.json"
@@ -297,7 +303,7 @@ def test_any_config_gives_a_model_or_a_sentence(directory, data):
 
 
 def test_what_huggingface_has_no_model_for(tmp_path):
-    encoder = load_hugging_face(DISTILBERT / "encoder")
+    encoder = loaded(DISTILBERT / "encoder")
     for options in (
         dict(pooling="mean"),
         dict(pooling="mean", classifier_dim=16),

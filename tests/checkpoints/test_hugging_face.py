@@ -19,7 +19,15 @@ from keras_attention.models import (
 )
 from keras_attention.token_ids import SpecialIds
 from tests.backend import to_numpy
-from tests.checkpoints.golden_models import GOLDEN, HEADS, INPUTS, MASK, POSITIONS, TINY
+from tests.checkpoints.golden_models import (
+    GOLDEN,
+    HEADS,
+    INPUTS,
+    MASK,
+    POSITIONS,
+    TINY,
+    loaded,
+)
 
 
 def assert_close(found, expected, atol=1e-5):
@@ -28,7 +36,7 @@ def assert_close(found, expected, atol=1e-5):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_the_encoder_of_every_head(head):
-    encoder = load_hugging_face(GOLDEN / head, task="encoder")
+    encoder = loaded(GOLDEN / head, "encoder")
     assert type(encoder) is BertEncoder
     outputs = encoder(INPUTS)
     assert_close(outputs["sequence_output"][MASK], TINY[f"{head}_last_hidden_state"][MASK])
@@ -57,12 +65,12 @@ def test_what_the_config_says_becomes_the_encoder():
     )
     assert {name: config[name] for name in expected} == expected
     assert encoder(INPUTS)["sequence_output"].dtype == "bfloat16"
-    assert load_hugging_face(GOLDEN / "masked_lm", "encoder").layer_norm_epsilon == 1e-3
+    assert loaded(GOLDEN / "masked_lm", "encoder").layer_norm_epsilon == 1e-3
 
 
 @pytest.mark.parametrize(("head", "name"), [("pretraining", "prediction_"), ("masked_lm", "")])
 def test_masked_lm(head, name):
-    model = load_hugging_face(GOLDEN / head)
+    model = loaded(GOLDEN / head)
     assert type(model) is MaskedLM
     outputs = model({**INPUTS, "mask_positions": POSITIONS})
     if head == "pretraining":
@@ -73,7 +81,7 @@ def test_masked_lm(head, name):
 
 
 def test_classifier_of_texts():
-    model = load_hugging_face(GOLDEN / "sequence_classification")
+    model = loaded(GOLDEN / "sequence_classification")
     assert type(model) is Classifier
     assert model.labels == ["bad", "so-so", "good"]
     assert model.classifier_dropout == 0.25
@@ -81,7 +89,7 @@ def test_classifier_of_texts():
 
 
 def test_classifier_of_tokens():
-    model = load_hugging_face(GOLDEN / "token_classification")
+    model = loaded(GOLDEN / "token_classification")
     assert type(model) is TokenClassifier
     assert model.labels == [f"LABEL_{index}" for index in range(5)]
     assert_close(model(INPUTS)[MASK], TINY["token_classification_logits"][MASK])
@@ -90,7 +98,7 @@ def test_classifier_of_tokens():
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_written_is_what_huggingface_wrote(head, tmp_path):
     """The same tensors under the same names, and a config that says the same."""
-    save_hugging_face(load_hugging_face(GOLDEN / head), None, tmp_path / "saved")
+    save_hugging_face(loaded(GOLDEN / head), None, tmp_path / "saved")
     theirs = load_file(GOLDEN / head / "model.safetensors")
     ours = load_file(tmp_path / "saved" / "model.safetensors")
     assert ours.keys() == theirs.keys()
@@ -106,7 +114,7 @@ def test_what_is_written_is_what_huggingface_wrote(head, tmp_path):
 
 
 def test_an_encoder_is_written_as_bert_model(tmp_path):
-    encoder = load_hugging_face(GOLDEN / "pretraining", "encoder")
+    encoder = loaded(GOLDEN / "pretraining", "encoder")
     save_hugging_face(encoder, None, tmp_path / "saved")
     assert json.loads((tmp_path / "saved/config.json").read_text())["architectures"] == [
         "BertModel"
@@ -186,7 +194,7 @@ def test_a_task_that_the_config_does_not_name(head, tmp_path):
         "sequence_classification": ("classifier", "token-classifier"),
         "token_classification": ("token-classifier",),
     }
-    expected = load_hugging_face(GOLDEN / head)
+    expected = loaded(GOLDEN / head)
     for task in tasks[head]:
         found = load_hugging_face(tmp_path, task)
         assert isinstance(found.encoder, BertEncoder)
@@ -197,7 +205,7 @@ def test_a_task_that_the_config_does_not_name(head, tmp_path):
 
 
 def test_every_position_is_predicted_without_mask_positions():
-    model = load_hugging_face(GOLDEN / "masked_lm")
+    model = loaded(GOLDEN / "masked_lm")
     assert_close(model(INPUTS)[MASK], TINY["masked_lm_logits"][MASK])
 
 
@@ -222,7 +230,7 @@ class RecordingTokenizer:
 
 
 def test_the_tokenizer_writes_its_own_files(tmp_path):
-    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    encoder = loaded(GOLDEN / "masked_lm", "encoder")
     save_hugging_face(encoder, RecordingTokenizer(), tmp_path / "saved")
     names = sorted(path.name for path in (tmp_path / "saved").iterdir())
     assert names == ["config.json", "model.safetensors", "vocab.txt"]
@@ -234,7 +242,7 @@ def test_the_tokenizer_comes_back(tmp_path):
     from tests.runs.small_runs import word_piece
 
     tokenizer = word_piece()
-    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    encoder = loaded(GOLDEN / "masked_lm", "encoder")
     save_hugging_face(encoder, tokenizer, tmp_path / "saved")
     again = load_tokenizer(tmp_path / "saved")
     texts = ["the old house", "a house"]
@@ -250,7 +258,7 @@ def test_complete_or_not_at_all(tmp_path):
         def save(self, directory):
             raise RuntimeError("disk full")
 
-    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    encoder = loaded(GOLDEN / "masked_lm", "encoder")
     with pytest.raises(RuntimeError, match="disk full"):
         save_hugging_face(encoder, Failing(), tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
@@ -262,7 +270,7 @@ def test_complete_or_not_at_all(tmp_path):
 
 
 def test_force_replaces_a_directory_of_a_model_alone(tmp_path):
-    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    encoder = loaded(GOLDEN / "masked_lm", "encoder")
     path = tmp_path / "saved"
     for config in ("{}", '{"kind": "encoder"}', '{"model_type": 3}', "not JSON"):
         path.mkdir()
@@ -290,7 +298,7 @@ def test_a_tokenizer_may_have_files_of_its_own(tmp_path):
         def save(self, directory):
             (directory / "own.model").write_text("pieces")
 
-    encoder = load_hugging_face(GOLDEN / "masked_lm", "encoder")
+    encoder = loaded(GOLDEN / "masked_lm", "encoder")
     for _ in range(2):
         save_hugging_face(encoder, Own(), tmp_path / "saved", force=True)
     with pytest.raises(ValueError, match=r"\(own\.model\)"):

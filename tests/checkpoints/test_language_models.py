@@ -12,6 +12,7 @@ from keras_attention._validation import InputError
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.models import GPT, Llama
 from tests.backend import to_numpy
+from tests.checkpoints.golden_models import loaded
 from tests.models.language_models import make, prompts
 
 GOLDEN = Path(__file__).parent / "golden" / "language_models"
@@ -30,7 +31,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_are_those_of_pytorch(name):
-    model = load_hugging_face(GOLDEN / name)
+    model = loaded(GOLDEN / name)
     assert type(model) is (Llama if name.startswith("llama") else GPT)
     found = to_numpy(model({"token_ids": IDS}))
     np.testing.assert_allclose(found, VALUES[f"{name}_logits"], atol=1e-4, rtol=1e-4)
@@ -38,7 +39,7 @@ def test_logits_are_those_of_pytorch(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_continuations_are_those_of_pytorch(name):
-    model = load_hugging_face(GOLDEN / name)
+    model = loaded(GOLDEN / name)
     rows = [IDS[0, :1].tolist(), IDS[0, :6].tolist()]
     found = to_numpy(model.generate(prompts(rows), max_length=12))["token_ids"]
     for row, length in zip(found, (1, 6), strict=True):
@@ -48,7 +49,7 @@ def test_continuations_are_those_of_pytorch(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_is_what_was_read(name, tmp_path):
-    save_hugging_face(load_hugging_face(GOLDEN / name), None, tmp_path / "again")
+    save_hugging_face(loaded(GOLDEN / name), None, tmp_path / "again")
     one, other = (
         load_file(GOLDEN / name / "model.safetensors"),
         load_file(tmp_path / "again" / "model.safetensors"),
@@ -67,7 +68,7 @@ def test_what_is_written_is_what_was_read(name, tmp_path):
     again = load_hugging_face(tmp_path / "again")
     np.testing.assert_array_equal(
         to_numpy(again({"token_ids": IDS})),
-        to_numpy(load_hugging_face(GOLDEN / name)({"token_ids": IDS})),
+        to_numpy(loaded(GOLDEN / name)({"token_ids": IDS})),
     )
 
 
@@ -122,7 +123,7 @@ def test_both_ways_to_write_rotary_settings(tmp_path):
 
 
 def test_ends_of_the_generation_config_count(tmp_path):
-    model = load_hugging_face(GOLDEN / "llama_linear")
+    model = loaded(GOLDEN / "llama_linear")
     assert model.special_ids.ends == (7, 3)
     folder = changed(tmp_path, "gpt2")
     (folder / "generation_config.json").write_text('{"eos_token_id": [2, 4, 7]}')

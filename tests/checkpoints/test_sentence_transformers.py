@@ -36,11 +36,18 @@ def make(name):
     return model
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A directory with two dense layers. Not to be changed: copy it."""
+    directory = tmp_path_factory.mktemp("sentence_transformers") / "published"
+    save_hugging_face(make("max"), word_piece(), directory)
+    return directory
+
+
 @pytest.fixture
-def directory(tmp_path):
-    """A directory with two dense layers, to be spoiled."""
-    save_hugging_face(make("max"), word_piece(), tmp_path / "published")
-    return tmp_path / "published"
+def directory(published, tmp_path):
+    """A copy of it, to be spoiled."""
+    return shutil.copytree(published, tmp_path / "published")
 
 
 def read(path):
@@ -96,9 +103,7 @@ def test_another_family(tmp_path):
     assert type(load_hugging_face(tmp_path / "published")) is DistilBertEncoder
 
 
-def test_what_is_written(tmp_path):
-    directory = tmp_path / "published"
-    save_hugging_face(make("max"), word_piece(), directory)
+def test_what_is_written(directory):
     modules = read(directory / "modules.json")
     assert [(module["type"].split(".")[-1], module["path"]) for module in modules] == [
         ("Transformer", ""),

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from keras_attention._validation import InputError
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
 from keras_attention.checkpoints.hugging_face import has_head
-from tests.checkpoints.golden_models import GOLDEN
+from tests.checkpoints.golden_models import GOLDEN, loaded
 
 INDEX = "model.safetensors.index.json"
 
@@ -40,7 +40,7 @@ def read_index(directory):
 
 
 def test_the_weights_are_those_of_one_file(sharded):
-    expected = load_hugging_face(GOLDEN / "sequence_classification")
+    expected = loaded(GOLDEN / "sequence_classification")
     found = load_hugging_face(sharded)
     assert type(found) is type(expected) and found.labels == expected.labels
     for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):

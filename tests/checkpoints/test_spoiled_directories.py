@@ -14,6 +14,7 @@ from keras_attention.models import BertEncoder, Classifier
 from keras_attention.text import WordPieceTokenizer
 from tests.runs.mutations import (
     answers_or_sentence,
+    examples,
     json_bytes,
     replaced,
     spoiled_bytes,
@@ -51,7 +52,7 @@ def read(directory):
     return [answers_or_sentence(directory, load) for load in loaders]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15, 60))
 @given(data=st.data())
 def test_bytes_of_weights(directory, weights, data):
     path = directory / "model.safetensors"
@@ -62,7 +63,7 @@ def test_bytes_of_weights(directory, weights, data):
         assert all(v.shape == w.shape and np.isfinite(v).all() for v, w in pairs)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15, 60))
 @given(data=st.data())
 def test_headers_of_weights(directory, weights, data):
     path = directory / "model.safetensors"
@@ -77,7 +78,7 @@ def test_headers_of_weights(directory, weights, data):
         assert all(np.isfinite(w).all() for w in found.get_weights())
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15, 60))
 @given(data=st.data())
 @example(data=None)
 def test_configs(directory, weights, data):
@@ -95,7 +96,7 @@ def test_configs(directory, weights, data):
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json", "tokenizer.json"])
-@settings(max_examples=30)
+@settings(max_examples=examples(15, 30))
 @given(data=st.data())
 def test_tokenizers(name, directory, data):
     path = directory / name

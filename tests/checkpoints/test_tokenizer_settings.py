@@ -1,6 +1,7 @@
 """The longest text and the lower-casing that a published directory speaks of."""
 
 import json
+import shutil
 
 import pytest
 
@@ -19,9 +20,15 @@ SETTINGS, SENTENCE = "tokenizer_config.json", "sentence_bert_config.json"
 ENDLESS = 1000000000000000019884624838656  # what HuggingFace writes where nothing is known
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A directory that says nothing of it. Not to be changed: copy it."""
+    return write_checkpoint(tmp_path_factory.mktemp("written") / "checkpoint", "one label")
+
+
 @pytest.fixture
-def directory(tmp_path):
-    return write_checkpoint(tmp_path / "checkpoint", "one label")
+def directory(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "checkpoint")
 
 
 def change(path, **values):
@@ -60,19 +67,19 @@ def test_the_published_model():
     assert read_max_length(PUBLISHED) == 256
 
 
-def test_longer_texts_are_cut_in_every_program(directory, tmp_path):
+@pytest.mark.parametrize(
+    "runtimes", [("tf_saved_model",), pytest.param(("onnx",), marks=pytest.mark.slow)]
+)
+def test_longer_texts_are_cut_in_every_program(directory, tmp_path, runtimes):
     change(directory / SETTINGS, model_max_length=4)
     run = import_checkpoint(directory, tmp_path / "run")
-    keras_attention.export(run, tmp_path / "artifact", formats=("tf_saved_model", "onnx"))
+    keras_attention.export(run, tmp_path / "artifact", formats=runtimes)
     assert read_manifest(tmp_path / "artifact")["max_length"] == 4
     long, short = [f"{text} {text} {text}" for text in TEXTS], TEXTS
     tokenizer = load_tokenizer(directory)
     assert min(len(row) for row in tokenizer.encode(long).token_ids) > 4
-    for path, runtime in (
-        (run, "keras"),
-        (tmp_path / "artifact", "tf_saved_model"),
-        (tmp_path / "artifact", "onnx"),
-    ):
+    for runtime in ("keras", *runtimes):
+        path = run if runtime == "keras" else tmp_path / "artifact"
         user = keras_attention.load(path, runtime)
         assert user.max_length == 4
         with pytest.warns(UserWarning, match="longer than the model's maximum of 4 tokens"):
