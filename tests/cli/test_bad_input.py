@@ -11,6 +11,8 @@ from keras_attention.runs.run_directory import write_digests
 from keras_attention.text import TranslationTokenizer
 from tests.cli.command import run_here, run_process
 
+pytestmark = pytest.mark.usefixtures("loads_once")
+
 
 @pytest.fixture
 def fails(capfd):

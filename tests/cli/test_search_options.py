@@ -5,13 +5,14 @@ import shutil
 
 import pytest
 
-from keras_attention import load
 from keras_attention.runs.run_directory import write_config, write_digests
 from keras_attention.tasks.translation.translator_config import TranslatorConfig
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here
 from tests.conftest import BEAM
+from tests.loaded_once import loaded
 
+pytestmark = pytest.mark.usefixtures("loads_once")
 TEXTS = [*phrase_corpus(3, split="test")[0], " "]
 
 
@@ -25,7 +26,7 @@ def lines(tmp_path):
 @pytest.fixture(scope="module")
 def expected(run_directory):
     """The three best of each text, and their scores."""
-    return load(run_directory, **BEAM).translate_n_best(TEXTS)
+    return loaded(run_directory, kind="translator", **BEAM).translate_n_best(TEXTS)
 
 
 @pytest.mark.parametrize("runtime", ["keras", "onnx"])
@@ -55,13 +56,14 @@ def test_the_defaults_of_a_run_are_in_its_config(capfd, lines, run_directory, tm
     config["decoding"] = dict(BEAM)
     write_config(run, config)
     write_digests(run, run / "model.keras")
-    expected = load(run_directory, **BEAM).translate(TEXTS)
-    assert load(run).translate(TEXTS) == expected
+    expected = loaded(run_directory, kind="translator", **BEAM).translate(TEXTS)
+    assert loaded(run, kind="translator").translate(TEXTS) == expected
     _, out, _ = run_here(capfd, "translate", "--model", run, "--input", lines)
     assert out.split("\n")[:-1] == expected
     # What is given goes before them.
-    greedy = load(run, beam_size=1, n_best=1, length_penalty=0, coverage_penalty=0)
-    assert greedy.translate(TEXTS) == load(run_directory).translate(TEXTS)
+    greedy = loaded(run, beam_size=1, n_best=1, length_penalty=0, coverage_penalty=0)
+    plain = loaded(run_directory, kind="translator")
+    assert greedy.translate(TEXTS) == plain.translate(TEXTS)
     config["decoding"] = {"beams": 3}
     write_config(run, config)
     write_digests(run, run / "model.keras")

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +38,24 @@ def ended(process, number, after=3.0):
     return err
 
 
+def wait_for_reading(process):
+    """Waits until a process reads a pipe, for half a minute at most.
+
+    A machine that is shared may take seconds to begin a process at all.
+    """
+    place = Path(f"/proc/{process.pid}/wchan")  # of Linux: where in the kernel it waits
+    deadline = time.monotonic() + 30
+    while place.exists() and time.monotonic() < deadline:
+        if "pipe" in place.read_text():
+            return
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_waits_for_its_input(number):
-    err = ended(begun("translate", "--model", "none"), number, after=1.0)
+    process = begun("translate", "--model", "none")
+    wait_for_reading(process)
+    err = ended(process, number, after=1.0)
     assert err == f"keras-attention: stopped by {signal.Signals(number).name}.\n"
 
 

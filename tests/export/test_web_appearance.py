@@ -14,8 +14,15 @@ PHONE = dict(width=390, height=844)
 DESKTOP = dict(width=1280, height=800)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+WINDOWS = [
+    pytest.param(DESKTOP, "light", id="desktop-light"),
+    pytest.param(PHONE, "dark", id="phone-dark"),
+    pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.slow),
+    pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("size", "scheme"), WINDOWS)
 def test_it_fits_the_window(browser, address, size, scheme, tmp_path):
     with opened(browser, address, viewport=size, color_scheme=scheme) as page:
         translations(page, [LONG])
@@ -38,8 +45,7 @@ def test_it_fits_the_window(browser, address, size, scheme, tmp_path):
     check_picture(tmp_path / "page.png", size, scheme)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), WINDOWS)
 def test_labels_fit_the_window(
     browser, address, beside, pair_classifier_artifact_directory, size, scheme, tmp_path
 ):
