@@ -81,113 +81,118 @@ print(json.dumps([found, keras_attention.__file__, keras_attention.__version__])
     assert version == keras_attention.__version__
 
 
-ANSWER = """
+# What an artifact answers in both runtimes: one process, which is most of what a test costs.
+RUNTIMES = ("tflite", "onnx")
+ANSWER = f"""
 import json, sys
 import keras_attention
-artifact, runtime, texts, pairs = json.loads(sys.argv[1])
-model = keras_attention.load(artifact, runtime)
-if hasattr(model, "translate"):
-    answers, scores = model.translate_with_scores(texts)
-else:
-    answers = model.classify(texts, pairs)
-    scores = model.probabilities(texts, pairs).tolist()
-heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
-print(json.dumps([answers, scores, heavy]))
-"""
-
-
-def answers_there(python, folder, artifact, runtime, texts, pairs=None):
-    argument = json.dumps([str(artifact), runtime, texts, pairs])
-    answers, scores, heavy = json.loads(run(python, "-c", ANSWER, argument, cwd=folder))
-    assert heavy == []
-    return answers, scores
-
-
-@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
-def test_translating(python, runtime, run_directory, artifact_directory, tmp_path):
-    expected = keras_attention.load(run_directory).translate_with_scores(TRANSLATED)
-    found = answers_there(python, tmp_path, artifact_directory, runtime, TRANSLATED)
-    assert found[0] == expected[0]
-    assert found[1] == pytest.approx(expected[1], abs=1e-3)
-    assert len(set(found[0])) > 2
-
-
-@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
-def test_classifying(
-    python, runtime, classifier_run_directory, classifier_artifact_directory, tmp_path
-):
-    texts = labelled_sentences(12, seed=9)[0]
-    classifier = keras_attention.load(classifier_run_directory)
-    found = answers_there(python, tmp_path, classifier_artifact_directory, runtime, texts)
-    assert found[0] == classifier.classify(texts)
-    for one, other in zip(found[1], classifier.probabilities(texts).tolist(), strict=True):
-        assert one == pytest.approx(other, abs=1e-4)
-    assert len(set(found[0])) > 1
-
-
-@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
-def test_classifying_pairs(
-    python, runtime, pair_classifier_run_directory, pair_classifier_artifact_directory, tmp_path
-):
-    texts, others, _ = labelled_pairs(12, seed=9)
-    classifier = keras_attention.load(pair_classifier_run_directory)
-    found = answers_there(
-        python, tmp_path, pair_classifier_artifact_directory, runtime, texts, others
-    )
-    assert found[0] == classifier.classify(texts, others)
-
-
-GENERATED = """
-import json, sys
-import keras_attention
-artifact, runtime, texts = json.loads(sys.argv[1])
-model = keras_attention.load(artifact, runtime)
-found = [row[0] for row in model.continuations(texts, 20, token_scores=True)]
-heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
-streamed = ["".join(model.stream(text, 20)) for text in texts]
-scores = [row.log_probabilities for row in found]
-print(json.dumps([[row.text for row in found], streamed, scores, heavy]))
-"""
-
-
-@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
-def test_generating(python, runtime, once, tmp_path):
-    artifact = greedy_artifact(once)
-    argument = json.dumps([str(artifact), runtime, PROMPTS])
-    texts, streamed, scores, heavy = json.loads(
-        run(python, "-c", GENERATED, argument, cwd=tmp_path)
-    )
-    assert heavy == []
-    model = keras_generator(small_gpt(), tokenizer())
-    expected = [row[0] for row in model.continuations(PROMPTS, 20, token_scores=True)]
-    assert texts == streamed == [row.text for row in expected]
-    for found, row in zip(scores, expected, strict=True):
-        assert found == pytest.approx(row.log_probabilities, abs=2e-3)
-
-
-OUTPUTS = """
-import json, sys
-import keras_attention
-artifact, runtime, texts = json.loads(sys.argv[1])
-model = keras_attention.load(artifact, runtime)
-if hasattr(model, "generate"):
-    found = model.generate(texts, max_new_tokens=8)
-else:
-    names = [name for name in ("probabilities", "embed", "outputs") if hasattr(model, name)]
-    found = [array.tolist() for array in getattr(model, names[0])(texts)]
+artifact, texts, pairs = json.loads(sys.argv[1])
+found = []
+for runtime in {RUNTIMES}:
+    model = keras_attention.load(artifact, runtime)
+    if hasattr(model, "translate"):
+        answers, scores = model.translate_with_scores(texts)
+    else:
+        answers = model.classify(texts, pairs)
+        scores = model.probabilities(texts, pairs).tolist()
+    found.append((answers, scores))
 heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
 print(json.dumps([found, heavy]))
 """
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "onnx"])
+def answers_there(python, folder, artifact, texts, pairs=None):
+    """`(answers, scores)` of each of `RUNTIMES`."""
+    argument = json.dumps([str(artifact), texts, pairs])
+    found, heavy = json.loads(run(python, "-c", ANSWER, argument, cwd=folder))
+    assert heavy == [] and len(found) == len(RUNTIMES)
+    return found
+
+
+def test_translating(python, run_directory, artifact_directory, tmp_path):
+    expected = keras_attention.load(run_directory).translate_with_scores(TRANSLATED)
+    for found, scores in answers_there(python, tmp_path, artifact_directory, TRANSLATED):
+        assert found == expected[0]
+        assert scores == pytest.approx(expected[1], abs=1e-3)
+        assert len(set(found)) > 2
+
+
+def test_classifying(python, classifier_run_directory, classifier_artifact_directory, tmp_path):
+    texts = labelled_sentences(12, seed=9)[0]
+    classifier = keras_attention.load(classifier_run_directory)
+    expected = classifier.classify(texts)
+    probabilities = classifier.probabilities(texts).tolist()
+    for found, scores in answers_there(python, tmp_path, classifier_artifact_directory, texts):
+        assert found == expected
+        for one, other in zip(scores, probabilities, strict=True):
+            assert one == pytest.approx(other, abs=1e-4)
+        assert len(set(found)) > 1
+
+
+def test_classifying_pairs(
+    python, pair_classifier_run_directory, pair_classifier_artifact_directory, tmp_path
+):
+    texts, others, _ = labelled_pairs(12, seed=9)
+    expected = keras_attention.load(pair_classifier_run_directory).classify(texts, others)
+    artifact = pair_classifier_artifact_directory
+    for found, _ in answers_there(python, tmp_path, artifact, texts, others):
+        assert found == expected
+
+
+GENERATED = f"""
+import json, sys
+import keras_attention
+artifact, texts = json.loads(sys.argv[1])
+runtimes = []
+for runtime in {RUNTIMES}:
+    model = keras_attention.load(artifact, runtime)
+    found = [row[0] for row in model.continuations(texts, 20, token_scores=True)]
+    streamed = ["".join(model.stream(text, 20)) for text in texts]
+    scores = [row.log_probabilities for row in found]
+    runtimes.append([[row.text for row in found], streamed, scores])
+heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
+print(json.dumps([runtimes, heavy]))
+"""
+
+
+def test_generating(python, once, tmp_path):
+    argument = json.dumps([str(greedy_artifact(once)), PROMPTS])
+    runtimes, heavy = json.loads(run(python, "-c", GENERATED, argument, cwd=tmp_path))
+    assert heavy == [] and len(runtimes) == len(RUNTIMES)
+    model = keras_generator(small_gpt(), tokenizer())
+    expected = [row[0] for row in model.continuations(PROMPTS, 20, token_scores=True)]
+    for texts, streamed, scores in runtimes:
+        assert texts == streamed == [row.text for row in expected]
+        for found, row in zip(scores, expected, strict=True):
+            assert found == pytest.approx(row.log_probabilities, abs=2e-3)
+
+
+OUTPUTS = f"""
+import json, sys
+import keras_attention
+artifact, texts = json.loads(sys.argv[1])
+runtimes = []
+for runtime in {RUNTIMES}:
+    model = keras_attention.load(artifact, runtime)
+    if hasattr(model, "generate"):
+        found = model.generate(texts, max_new_tokens=8)
+    else:
+        names = [name for name in ("probabilities", "embed", "outputs") if hasattr(model, name)]
+        found = [array.tolist() for array in getattr(model, names[0])(texts)]
+    runtimes.append(found)
+heavy = [n for n in ("tensorflow", "keras", "jax") if n in sys.modules]
+print(json.dumps([runtimes, heavy]))
+"""
+
+
 @pytest.mark.parametrize("name", [name for name in MAKERS if KINDS[name] != "translator"])
-def test_every_kind_of_encoder(python, runtime, name, once, tmp_path):
-    argument = json.dumps([str(exported(once, name)), runtime, texts_of(name)])
-    found, heavy = json.loads(run(python, "-c", OUTPUTS, argument, cwd=tmp_path))
-    assert heavy == []
+def test_every_kind_of_encoder(python, name, once, tmp_path):
+    argument = json.dumps([str(exported(once, name)), texts_of(name)])
+    runtimes, heavy = json.loads(run(python, "-c", OUTPUTS, argument, cwd=tmp_path))
+    assert heavy == [] and len(runtimes) == len(RUNTIMES)
     expected = answers(keras_attention.load(saved(once, name)), name)
-    assert_same_answers(found, expected, tolerance=1e-4)
+    for found in runtimes:
+        assert_same_answers(found, expected, tolerance=1e-4)
 
 
 def test_the_command_line(python, run_directory, artifact_directory, tmp_path):
