@@ -9,8 +9,10 @@ from keras_attention import export, load
 from keras_attention._validation import InputError
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.artifacts.parity import ParityError
+from keras_attention.search_options import SearchOptions
 from keras_attention.tasks.describe import describe
 from keras_attention.tasks.language_model import step_functions
+from keras_attention.tasks.language_model.keras_generator import keras_generator
 from tests.tasks.language_model.exported import (
     PROMPTS,
     TEXTS,
@@ -79,12 +81,15 @@ def test_a_model_over_two_gigabytes_is_refused_before_any_work(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_beam_gives_its_best(tmp_path):
-    search = dict(beam_size=3, n_best=2, length_penalty=0.6)
-    options = dict(examples=TEXTS[:3], formats=["onnx", "tf_saved_model"], search=search)
+# Of SavedModels `test_texts_in_the_graph.py` has the signature of strings with a beam.
+@pytest.mark.parametrize("name", ["onnx", pytest.param("tf_saved_model", marks=pytest.mark.slow)])
+def test_a_beam_gives_its_best(name, tmp_path):
+    search = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
+    options = dict(examples=TEXTS[:3], formats=[name], search=search.to_dict())
     export(short_gpt(), tmp_path / "out", tokenizer(), **options)
+    users = load(tmp_path / "out", name), keras_generator(short_gpt(), tokenizer(), search)
     prompts = PROMPTS[:4]  # those that the context has room for
-    found = [load(tmp_path / "out", name).continuations(prompts, 8) for name in options["formats"]]
+    found = [user.continuations(prompts, 8) for user in users]
     texts = [[[each.text for each in row] for row in rows] for rows in found]
     assert texts[0] == texts[1] and {len(row) for row in texts[0]} == {2}
 
