@@ -1,5 +1,7 @@
 """Ids that a vocabulary does not have, rows of padding alone, and inputs of different shapes."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,13 @@ MODELS = {
 }
 
 
+@functools.cache
+def made(name):
+    """A model of `MODELS`, made once, and what gives its inputs."""
+    make, inputs_of = MODELS[name]
+    return make(), inputs_of
+
+
 def is_read(name, argument):
     """Whether a model looks up what an input holds in a table."""
     return argument != "padding_mask" and (name, argument) != ("distilbert", "segment_ids")
@@ -64,8 +73,8 @@ def arrays(outputs):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_ids_out_of_range_have_no_answer(name):
-    make, inputs_of = MODELS[name]
-    model, inputs = make(), inputs_of(IDS)
+    model, inputs_of = made(name)
+    inputs = inputs_of(IDS)
     for argument in inputs:
         if not is_read(name, argument):
             continue
@@ -82,8 +91,7 @@ def test_ids_out_of_range_have_no_answer(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_of_padding_alone_have_finite_answers_and_change_no_other(name):
-    make, inputs_of = MODELS[name]
-    model = make()
+    model, inputs_of = made(name)
     expected = arrays(model(inputs_of(IDS)))
     found = arrays(model(inputs_of(np.concatenate([IDS, np.zeros((1, 4), "int32")]))))
     for one, other in zip(found, expected, strict=True):
@@ -93,8 +101,7 @@ def test_rows_of_padding_alone_have_finite_answers_and_change_no_other(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_batch_of_no_rows(name):
-    make, inputs_of = MODELS[name]
-    model = make()
+    model, inputs_of = made(name)
     full, empty = (arrays(model(inputs_of(ids))) for ids in (IDS, IDS[:0]))
     for one, other in zip(empty, full, strict=True):
         assert one.shape == (0, *other.shape[1:])
@@ -103,8 +110,7 @@ def test_a_batch_of_no_rows(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_of_no_tokens(name):
     """A text of nothing has the pooled output of a vector of zeros, in a graph too."""
-    make, inputs_of = MODELS[name]
-    model = make()
+    model, inputs_of = made(name)
     full, empty = arrays(model(inputs_of(IDS))), arrays(model(inputs_of(IDS[:, :0])))
     for one, other in zip(empty, full, strict=True):
         sizes = [0 if size == 4 else size for size in other.shape]  # T
@@ -117,15 +123,18 @@ def test_rows_of_no_tokens(name):
         pooled = to_numpy(model(inputs_of(IDS))["pooled_output"])
         np.testing.assert_allclose(pooled, to_numpy(model.pooler(sequence[:, 0])), atol=1e-6)
     if BACKEND == "tensorflow":
-        graph = in_a_graph(model, inputs_of(IDS))
+        graph = in_a_graph(name)
         for one, other in zip(arrays(graph(inputs_of(IDS[:, :0]))), empty, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def in_a_graph(model, inputs):
-    """`model` as a graph that does not know the sizes of its inputs."""
+@functools.cache
+def in_a_graph(name):
+    """The model as a graph that does not know the sizes of its inputs; traced once."""
     import tensorflow as tf
 
+    model, inputs_of = made(name)
+    inputs = inputs_of(IDS)
     signature = [{name: tf.TensorSpec((None, None), x.dtype) for name, x in inputs.items()}]
     return tf.function(lambda given: model(given), input_signature=signature, autograph=False)
 
@@ -135,9 +144,9 @@ def in_a_graph(model, inputs):
 def test_a_graph_compares_the_sizes_of_inputs(name):
     import tensorflow as tf
 
-    make, inputs_of = MODELS[name]
-    model, inputs = make(), inputs_of(IDS)
-    graph = in_a_graph(model, inputs)
+    model, inputs_of = made(name)
+    inputs = inputs_of(IDS)
+    graph = in_a_graph(name)
     for one, other in zip(arrays(graph(inputs)), arrays(model(inputs)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     first, *others = inputs
@@ -157,8 +166,8 @@ def test_a_graph_compares_the_sizes_of_inputs(name):
 def test_ids_that_int32_cannot_hold_have_no_answer(name):
     import tensorflow as tf
 
-    make, inputs_of = MODELS[name]
-    model, inputs = make(), inputs_of(IDS.astype("int64"))
+    model, inputs_of = made(name)
+    inputs = inputs_of(IDS.astype("int64"))
     for one, other in zip(arrays(model(inputs)), arrays(model(inputs_of(IDS))), strict=True):
         np.testing.assert_array_equal(one, other)
     for argument in inputs:
@@ -189,8 +198,8 @@ def test_generation_for_no_rows_and_for_empty_rows(make):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_inputs_of_one_row_are_not_broadcast(name):
-    make, inputs_of = MODELS[name]
-    model, inputs = make(), inputs_of(IDS)
+    model, inputs_of = made(name)
+    inputs = inputs_of(IDS)
     for argument in list(inputs)[1:]:
         with pytest.raises(ValueError, match=f"`{argument}` must be of shape"):
             model({**inputs, argument: inputs[argument][:1]})
@@ -203,7 +212,13 @@ def test_too_long_an_input_is_refused_where_positions_are_learned():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TextVectorization needs TensorFlow")
-@pytest.mark.parametrize("make", [models.TransformerTranslator, models.RNNTranslator])
+@pytest.mark.parametrize(
+    "make",
+    [
+        models.TransformerTranslator,
+        pytest.param(models.RNNTranslator, marks=pytest.mark.slow),
+    ],
+)
 def test_a_vocabulary_of_text_vectorization_trains(make):
     """Its padding is 0, its unknown 1, and start and end are words of the data."""
     from keras_attention.token_ids import SpecialIds

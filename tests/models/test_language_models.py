@@ -45,6 +45,15 @@ def made(name):
 SOME = ["GPT, alternating", "Llama"]
 some_models = pytest.mark.parametrize("name", SOME)
 every_model = pytest.mark.parametrize("name", MODELS if BACKEND == "tensorflow" else SOME)
+# For the dearest, with the local bands of Llama and a user's own score; the others are slow.
+DECODED = [*SOME, "Llama, window", "ALiBi"]
+decoded_models = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in DECODED else pytest.mark.slow)
+        for name in (MODELS if BACKEND == "tensorflow" else SOME)
+    ],
+)
 ids_of = st.lists(st.integers(0, V - 1), min_size=1, max_size=CONTEXT)
 
 
@@ -113,7 +122,7 @@ def test_banded_layers_see_w_tokens_further_each(place, other):
     assert found.min() == place and found.max() <= place + 3 * (3 - 1)
 
 
-@every_model
+@decoded_models
 @settings(max_examples=examples(6))
 @given(data=st.data())
 def test_packed_documents_give_what_they_give_alone(name, data):
@@ -142,7 +151,7 @@ def test_segments_may_be_left_out(name):
         model({"token_ids": ids, "segment_ids": np.zeros((2, 5), "int32")})
 
 
-@every_model
+@decoded_models
 @settings(max_examples=examples(4))
 @given(
     rows=st.lists(st.lists(st.integers(0, V - 1), min_size=1, max_size=8), min_size=1, max_size=4)
@@ -182,7 +191,7 @@ def test_banded_layers_keep_w_positions():
     assert wide.start(inputs, 4)[0]["cache"][0]["key"].shape[2] == 8 + 4
 
 
-@every_model
+@decoded_models
 @settings(max_examples=examples(4))
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
@@ -212,7 +221,7 @@ def test_reading_into_a_cache_of_fixed_size(name, sizes, seed, capacity):
     np.testing.assert_allclose(found, expected[:, : found.shape[1]], atol=1e-5, rtol=2e-5)
 
 
-@every_model
+@decoded_models
 @settings(max_examples=examples(3))
 @given(
     rows=st.lists(st.lists(st.integers(0, V - 1), min_size=1, max_size=8), min_size=1, max_size=4),
@@ -299,7 +308,7 @@ def test_prompt_tokens():
     assert to_numpy(token_ids)[2].tolist() == [2, 2, 0, 0, 0]
 
 
-@every_model
+@decoded_models
 def test_files(name, tmp_path):
     model = made(name)
     model.save(tmp_path / "model.keras")
@@ -328,7 +337,7 @@ def test_half_precision(name):
     np.testing.assert_allclose(to_numpy(step) / scale, np.stack(last) / scale, atol=0.06)
 
 
-@every_model
+@decoded_models
 def test_every_weight_has_a_gradient(name):
     model = make(name)
     ids = np.random.default_rng(0).integers(0, V, (3, CONTEXT))

@@ -1,3 +1,5 @@
+import functools
+import itertools
 import json
 
 import keras
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention.models import RNNTranslator
-from tests.backend import to_numpy
+from tests.backend import BACKEND, to_numpy
 
 V = 40
 SIZES = {
@@ -16,6 +18,8 @@ SIZES = {
     "gnmt": dict(units=8, num_layers=3),
 }
 JIT = ("small",)  # what XLA compiles in seconds
+# XLA compiles for 20 seconds: one step of `small` is compared below. On JAX all is compiled.
+QUICK_FITS = [("small", BACKEND == "jax"), ("rnnsearch", False), ("gnmt", False)]
 SOURCE = np.array([[5, 6, 7, 8, 3], [9, 4, 3, 0, 0]], "int32")
 TARGET = np.array([[2, 11, 12, 13], [2, 14, 0, 0]], "int32")
 
@@ -24,6 +28,20 @@ def make(preset, seed=0, **options):
     keras.utils.set_random_seed(seed)
     options = {**SIZES[preset], **options}
     return RNNTranslator.from_preset(preset, vocabulary_size=V, max_sequence_length=30, **options)
+
+
+@functools.cache
+def made(preset):
+    """The same, made once: for tests that leave its weights as they are."""
+    return make(preset)
+
+
+def presets(*quick):
+    """All of them, of which these are quick and stand for the others."""
+    return pytest.mark.parametrize(
+        "preset",
+        [pytest.param(p, marks=() if p in quick else pytest.mark.slow) for p in SIZES],
+    )
 
 
 def logits(model, source=SOURCE, target=TARGET):
@@ -45,8 +63,8 @@ def rnnsearch_count(k, m, n, length, na):
 
 def test_rnnsearch_has_the_papers_number_of_weights():
     assert rnnsearch_count(30_000, 620, 1000, 500, 1000) == 80_401_000
-    model = RNNTranslator.from_preset("rnnsearch", vocabulary_size=30_000)
-    assert without_biases(model) == 80_401_000
+    model = RNNTranslator.from_preset("rnnsearch", vocabulary_size=300)
+    assert without_biases(model) == rnnsearch_count(300, 620, 1000, 500, 1000)
 
 
 def test_the_other_presets_have_the_weights_of_their_formulas():
@@ -74,7 +92,7 @@ def test_the_other_presets_have_the_weights_of_their_formulas():
 
 @pytest.mark.parametrize("preset", SIZES)
 def test_padding_and_the_other_sentences_change_nothing(preset):
-    model = make(preset)
+    model = made(preset)
     together = logits(model)
     alone = logits(model, SOURCE[1:, :3], TARGET[1:, :2])
     np.testing.assert_allclose(together[1:, :2], alone, atol=1e-5)
@@ -82,7 +100,7 @@ def test_padding_and_the_other_sentences_change_nothing(preset):
 
 @pytest.mark.parametrize("preset", SIZES)
 def test_decoding_step_by_step_gives_the_logits_of_teacher_forcing(preset):
-    model = make(preset)
+    model = made(preset)
     expected = logits(model)
     state, constants = model.start(SOURCE, TARGET.shape[1])
     for position in range(TARGET.shape[1]):
@@ -91,9 +109,9 @@ def test_decoding_step_by_step_gives_the_logits_of_teacher_forcing(preset):
         np.testing.assert_allclose(to_numpy(found), expected[:, position], atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", SIZES)
+@presets("small", "rnnencdec", "gnmt")
 def test_a_file_gives_the_same_answers(preset, tmp_path):
-    model = make(preset)
+    model = made(preset)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(logits(loaded), logits(model), atol=1e-6)
@@ -104,7 +122,7 @@ def test_a_file_gives_the_same_answers(preset, tmp_path):
 
 @pytest.mark.parametrize("preset", ["small", "rnnsearch", "gnmt"])
 def test_the_alignment_of_generation_is_that_of_reading(preset):
-    model = make(preset)
+    model = made(preset)
     output = to_numpy(model.generate(SOURCE, 6, return_alignment=True))
     target = output["token_ids"]
     read = np.concatenate([np.full((2, 1), 2, "int32"), target[:, :-1]], axis=1)
@@ -117,7 +135,7 @@ def test_the_alignment_of_generation_is_that_of_reading(preset):
 
 @pytest.mark.parametrize("preset", ["small-fixed", "rnnencdec"])
 def test_without_attention_there_is_no_alignment(preset):
-    model = make(preset)
+    model = made(preset)
     assert model.attention_scores(SOURCE, TARGET) == {}
     with pytest.raises(ValueError, match="`return_alignment` must be False for a model without"):
         model.generate(SOURCE, 6, return_alignment=True)
@@ -142,10 +160,20 @@ def test_the_papers_initialisation():
     np.testing.assert_allclose(uniform[0], 1 / 5, atol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("preset", SIZES)
+QUICK_PRECISIONS = [
+    *(("small", "mixed_float16"), ("gnmt", "mixed_float16"), ("rnnsearch", "mixed_bfloat16")),
+]
+
+
+@pytest.mark.parametrize(
+    ("preset", "policy"),
+    [
+        pytest.param(*case, marks=() if case in QUICK_PRECISIONS else pytest.mark.slow)
+        for case in itertools.product(SIZES, ("mixed_float16", "mixed_bfloat16"))
+    ],
+)
 def test_in_reduced_precision(preset, policy):
-    expected, found = logits(make(preset)), logits(make(preset, dtype=policy))
+    expected, found = logits(made(preset)), logits(make(preset, dtype=policy))
     np.testing.assert_allclose(found, expected, atol=0.02 if policy == "mixed_float16" else 0.1)
 
 
@@ -174,15 +202,12 @@ def copying(preset, jit, optimizer):
 @pytest.mark.parametrize(
     "preset, jit",
     [
-        *((preset, False) for preset in SIZES),
-        *(
-            pytest.param(preset, True, marks=() if preset in JIT else pytest.mark.slow)
-            for preset in SIZES
-        ),
+        pytest.param(*case, marks=() if case in QUICK_FITS else pytest.mark.slow)
+        for case in itertools.product(SIZES, (False, True))
     ],
 )
 def test_fit_learns_a_copy(preset, jit):
-    if not jit and keras.backend.backend() == "jax":
+    if not jit and BACKEND == "jax":
         pytest.skip("JAX compiles the loops of an uncompiled step anew each time: 9 s a step")
     model, x, source = copying(preset, jit, keras.optimizers.Adam(0.02))
     history = model.fit(x, source, epochs=25, batch_size=16, verbose=0).history["loss"]

@@ -58,7 +58,14 @@ def test_the_word_of_the_head_is_named(name):
         MODELS[name](dropout=0.0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# Of these another encoder, classifier or head is quick.
+SLOW = ("DistilBertEncoder", "TokenClassifier", "MaskedLM", "LessonClassifier")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in MODELS],
+)
 def test_those_of_keras_are_taken_and_loaded(name, tmp_path):
     model = MODELS[name](name="a_name", trainable=False)
     assert (model.name, model.trainable) == ("a_name", False)
