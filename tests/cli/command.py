@@ -30,5 +30,5 @@ def run_process(*arguments, input=None, **environment):
         input=input,
         capture_output=True,
         env={**os.environ, **environment},
-        timeout=300,
+        timeout=600,  # machines are shared
     )

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from keras_attention.training.snapshots import snapshot_paths
-from tests.cli.command import run_process
+from tests.cli.command import run_here, run_process
 from tests.cli.test_launch import wait_for_snapshot
 from tests.tasks.small_classifier import write_data
 
@@ -38,7 +38,7 @@ def test_a_signal_ends_training_with_a_snapshot(training, tmp_path, number):
     )
     wait_for_snapshot(run, 4, process)
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 128 + number
     newest = snapshot_paths(run / "snapshots")[-1]
     step = int(newest.stem.split("-")[1])
@@ -54,11 +54,11 @@ def test_a_signal_ends_training_with_a_snapshot(training, tmp_path, number):
     assert (run / "model.keras").exists()
 
 
-def test_a_loss_that_is_no_number(training, tmp_path):
+def test_a_loss_that_is_no_number(capfd, training, tmp_path):
     run = tmp_path / "run"
-    done = run_process(*training, run, "--learning-rate", 1e30)
-    assert done.returncode == 2
-    (said,) = [line for line in done.stderr.decode().splitlines() if "keras-attention:" in line]
+    status, _, err = run_here(capfd, *training, run, "--learning-rate", 1e30)
+    assert status == 2
+    (said,) = [line for line in err.splitlines() if "keras-attention:" in line]
     assert "The loss is not a number after batch " in said
     assert " of epoch 1 (rows " in said
     assert "lower learning rate" in said
@@ -83,6 +83,6 @@ def test_a_signal_ends_the_demo_in_a_sentence(tmp_path):
     assert re.fullmatch(r"This takes about \d+ minutes? here\.\n", said)
     assert process.stdout.readline().startswith("Training an English-to-German translator on ")
     os.kill(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM
     assert err == "demo: stopped by SIGTERM. Run it again: it begins anew.\n"

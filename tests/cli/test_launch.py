@@ -73,14 +73,14 @@ def uninterrupted(training, run):
 
 
 def wait_for_snapshot(run, step, process):
-    deadline = time.time() + 240
+    deadline = time.time() + 600  # machines are shared
     while time.time() < deadline:
         assert process.poll() is None
         paths = snapshot_paths(run / "snapshots")
         if paths and int(paths[-1].stem.split("-")[1]) >= step:
             return
         time.sleep(0.005)
-    raise AssertionError(f"no snapshot of step {step} after 240 s")
+    raise AssertionError(f"no snapshot of step {step} after ten minutes")
 
 
 def launched(training, run):
@@ -112,16 +112,35 @@ def test_a_killed_worker_of_a_corpus_that_is_streamed(streamed_training, tmp_pat
 def state_after_a_kill(training, run):
     launcher = launched(training, run)
     os.kill(children(launcher)[1], signal.SIGKILL)
-    _, err = launcher.communicate(timeout=240)
-    assert launcher.returncode == 0, err
+    killed, err = time.time(), ""
+    while "Another worker has ended or cannot be reached" not in err:  # the survivor says so
+        line = launcher.stderr.readline()
+        assert line, err
+        err += line
+    assert time.time() - killed < 30
+    err += launcher.stderr.read()
+    assert launcher.wait(timeout=240) == 0, err
     assert "worker 1 was ended by SIGKILL." in err
     assert "all workers are started again." in err
-    assert "Another worker has ended or cannot be reached" in err  # the survivor said so
     return state(run)
 
 
-def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, whole, tmp_path):
+def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, tmp_path):
+    stop_launcher(training, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_what_a_signal_stopped_is_resumed(training, whole, tmp_path):
+    """By a launcher, as it resumes by itself what a worker's end has stopped."""
     run = tmp_path / "run"
+    stop_launcher(training, run)
+    done = run_process("launch", "--workers", 2, "--", *training, run, "--resume")
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert state(run) == whole
+
+
+def stop_launcher(training, run):
+    """Begins a run with two workers, and ends it by a signal to the launcher."""
     launcher = launched(training, run)
     launcher.send_signal(signal.SIGTERM)
     _, err = launcher.communicate(timeout=240)
@@ -129,11 +148,9 @@ def test_a_signal_to_the_launcher_stops_all_with_a_snapshot(training, whole, tmp
     _, position = state(run)
     assert f"stopped at step {position['step']}; the snapshot is" in err
     assert not (run / "model.keras").exists()
-    done = run_process("launch", "--workers", 2, "--", *training, run, "--resume")
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    assert state(run) == whole
 
 
+@pytest.mark.slow  # of a launched one: `state_after_a_kill`
 def test_a_survivor_ends_within_thirty_seconds(training, tmp_path):
     run = tmp_path / "run"
     arguments = command(*training, run, "--distribute", "multi-worker")

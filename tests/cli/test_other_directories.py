@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 import keras_attention
 from tests.cli.command import run_here
 from tests.tasks.small_models import TEXTS, save_small_run, saved
+
+pytestmark = pytest.mark.usefixtures("loads_once")
 
 
 def refused(capfd, *arguments):

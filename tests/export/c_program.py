@@ -21,11 +21,10 @@ WORDPIECE_LIBRARY = OPERATORS / "_fast_wordpiece_tokenizer.so"
 def build(directory):
     """Compiles them in a copy of their folder; the path of the copy."""
     shutil.copytree(EXPORT / "c", Path(directory) / "c")
-    made = subprocess.run(
-        ["make", "-C", Path(directory) / "c", f"TENSORFLOW={package('tensorflow')}"],
-        capture_output=True,
-        text=True,
-    )
+    command = ["make", "-C", Path(directory) / "c", f"TENSORFLOW={package('tensorflow')}"]
+    if shutil.which("ld.gold"):  # binds a gigabyte of TensorFlow in a fifth of the other's time
+        command.append("CFLAGS=-O2 -fuse-ld=gold")
+    made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return Path(directory) / "c"
 

@@ -1,5 +1,6 @@
 """Language models in `export/`: Python, C, the clients of TensorFlow Serving, and LiteRT-LM."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -7,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from keras_attention import load
 from tests.export.c_program import EXPORT, OP_LIBRARY, run
 from tests.export.environment import make_environment
 from tests.export.python_consumer import PythonConsumer, make_consumer
 from tests.export.servers import rest_server, rpc_server
+from tests.loaded_once import loaded
 from tests.tasks.language_model.exported import (
     CONTEXT,
     PROMPTS,
@@ -34,7 +35,7 @@ def artifact(once):
 
 @pytest.fixture(scope="module")
 def expected(artifact):
-    return load(artifact, "tf_saved_model").generate(LINES, COUNT)
+    return loaded(artifact, "tf_saved_model").generate(LINES, COUNT)
 
 
 def texts(lines):
@@ -49,7 +50,7 @@ def test_programs_in_python(consumer, artifact, expected):
 def test_a_prompt_over_the_context_loses_its_beginning(consumer, artifact):
     long = "0123456789" * 30
     status, found, error = consumer.run("generate.py", artifact, [long], *OPTIONS)
-    assert status == 0 and texts(found) == load(artifact, "onnx").generate([long], COUNT)
+    assert status == 0 and texts(found) == loaded(artifact, "onnx").generate([long], COUNT)
     said = [line for line in error.splitlines() if not line.startswith("INFO: ")]  # LiteRT's own
     assert said == [
         f"300 tokens are more than the model's context of {CONTEXT}; the first "
@@ -67,7 +68,7 @@ def test_samples(consumer, once):
     """In one piece: the graph draws."""
     artifact = sampling_artifact(once)
     found = texts(consumer("generate.py", artifact, LINES, *OPTIONS))
-    assert found == load(artifact, "onnx").generate(LINES, COUNT)
+    assert found == loaded(artifact, "onnx").generate(LINES, COUNT)
 
 
 FAULTS = [("", "the prompt is empty."), (b"caf\xe9", "it is not UTF-8 text.")]
@@ -104,6 +105,12 @@ def test_another_kind_is_refused(consumer, classifier_artifact_directory):
 
 
 def in_c(programs, artifact, lines, count=COUNT):
+    """What the program writes; asked the same again, what it wrote."""
+    return list(_in_c(programs, artifact, tuple(lines), count))
+
+
+@functools.cache
+def _in_c(programs, artifact, lines, count):
     text = "".join(f"{line}\n" for line in lines).encode()
     status, out, error = run(programs / "generate", artifact, OP_LIBRARY, str(count), stdin=text)
     assert status == 0, error
@@ -113,7 +120,7 @@ def in_c(programs, artifact, lines, count=COUNT):
 def test_the_program_in_c(programs, artifact, expected, once):
     assert in_c(programs, artifact, LINES * 6) == expected * 6  # more than one batch
     samples = sampling_artifact(once)
-    assert in_c(programs, samples, LINES) == load(samples, "onnx").generate(LINES, COUNT)
+    assert in_c(programs, samples, LINES) == loaded(samples, "onnx").generate(LINES, COUNT)
     for arguments in ((), (artifact, OP_LIBRARY, "none"), (artifact, OP_LIBRARY, "0")):
         status, out, error = run(programs / "generate", *arguments)
         assert (status, out) == (2, "")
@@ -138,6 +145,7 @@ def test_clients_of_the_server(interface, programs, artifact, expected, tmp_path
     with server({"language-model": model}) as address:
         command = [*python, SERVING / f"generate_{interface}.py", option, address]
         command += ["--max-new-tokens", str(COUNT)]
+        command += ["--timeout", "300"]  # the server begins a process for each request
         done = subprocess.run(command, input=text, capture_output=True, timeout=300)
         seeded = [*command, "--seed", "7"]
         drawn = subprocess.run(seeded, input=text, capture_output=True, timeout=300)
@@ -153,7 +161,7 @@ def test_litert_lm(once):
     artifact = bundle_artifact(once)
     directory = once("litertlm", lambda folder: make_consumer("litertlm", folder))
     consumer = PythonConsumer("litertlm", directory)
-    expected = load(artifact, "tflite").generate(PROMPTS, COUNT)
+    expected = loaded(artifact, "tflite").generate(PROMPTS, COUNT)
     assert texts(consumer("generate.py", artifact, PROMPTS, *OPTIONS)) == expected
     lines = ["", PROMPTS[0], FAULTS[1][0]]
     status, found, error = consumer.run("generate.py", artifact, lines, *OPTIONS)

@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from keras_attention import export, load
-from keras_attention.tasks.import_checkpoint import import_checkpoint
 from tests.export import classified
 from tests.export.classified import CLASSIFIERS, SENTENCES, line_of
-from tests.tasks.small_heads import write_checkpoint
+from tests.export.heads import head_artifact, head_run
+from tests.loaded_once import loaded
 from tests.tasks.small_models import TEXTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
@@ -29,19 +28,19 @@ def test_it_gives_keras_answers(consumer, request, kind):
 def test_it_runs_lower_precision(consumer, int8_classifier_artifact_directory):
     """Line by line it gives what our own runtime gives with one sentence in a batch."""
     artifact = int8_classifier_artifact_directory
-    classifier = load(artifact, {"onnxruntime": "onnx", "litert": "tflite"}[consumer.name])
+    classifier = loaded(artifact, {"onnxruntime": "onnx", "litert": "tflite"}[consumer.name])
     classifier.batch_size = 1
     found = consumer("classify.py", artifact, SENTENCES)
     expected = classified.answers(classifier, SENTENCES)
     classified.require_answers(found, expected, classifier.labels)
 
 
-@pytest.mark.parametrize("head", ["several labels", "two numbers", "regression"])
-def test_it_gives_what_a_head_means(consumer, tmp_path, head):
-    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
-    formats = ({"onnxruntime": "onnx", "litert": "tflite"}[consumer.name],)
-    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=formats)
-    scores, labels = load(tmp_path / "run").scores(TEXTS), classified.labels_of(artifact)
+@pytest.mark.parametrize(
+    "head", ["several labels", "two numbers", pytest.param("regression", marks=pytest.mark.slow)]
+)
+def test_it_gives_what_a_head_means(consumer, once, head):
+    artifact = head_artifact(once, head)
+    scores, labels = loaded(head_run(once, head)).scores(TEXTS), classified.labels_of(artifact)
     rows = [json.loads(line) for line in consumer("classify.py", artifact, TEXTS)]
     assert [list(row["scores"]) for row in rows] == [labels] * len(TEXTS)
     found = [list(row["scores"].values()) for row in rows]
