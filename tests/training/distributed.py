@@ -58,7 +58,7 @@ def flat(weights):
     return np.concatenate([np.ravel(array) for array in weights])
 
 
-def run_workers(module, arguments, count=2, timeout=240, environment=None):
+def run_workers(module, arguments, count=2, timeout=600, environment=None):
     """Runs `python -m module arguments` as so many workers; their standard outputs."""
     from keras_attention.cli.launch import worker_environments
 

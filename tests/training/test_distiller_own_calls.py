@@ -41,7 +41,7 @@ def losses(student, teacher, weights):
     return distiller.fit(x, y, batch_size=len(y), verbose=0, shuffle=False).history
 
 
-@pytest.mark.parametrize("who", ["student", "teacher"])
+@pytest.mark.parametrize("who", ["student", pytest.param("teacher", marks=pytest.mark.slow)])
 def test_a_call_of_its_own_counts_with_hidden_states_as_without(who):
     models = {"student": made(Classifier, 1), "teacher": made(Classifier, 2)}
     plain = losses(**models, weights=(1, 1, 1))

@@ -24,18 +24,27 @@ def sgd(**options):
 BATCHES = [skewed_rows(5, seed=1), skewed_rows(5, seed=2)]
 
 
+def sparse(**options):
+    """A function that makes the stock loss."""
+    return lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, **options)
+
+
+slow = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "loss",
+    "loss, weighted",
     [
-        LabelSmoothedCrossEntropy,
-        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        lambda: keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
-        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
+        (LabelSmoothedCrossEntropy, True),
+        (sparse(), False),
+        (sparse(reduction="mean_with_sample_weight"), True),
+        pytest.param(LabelSmoothedCrossEntropy, False, marks=slow),
+        pytest.param(sparse(), True, marks=slow),
+        pytest.param(sparse(reduction="mean_with_sample_weight"), False, marks=slow),
+        pytest.param(sparse(reduction="sum"), False, marks=slow),
+        pytest.param(sparse(reduction="sum"), True, marks=slow),
     ],
 )
-@pytest.mark.parametrize("weighted", [False, True])
 def test_one_part_equals_the_stock_step(loss, weighted):
     batches = BATCHES
     if weighted:
@@ -48,7 +57,7 @@ def test_one_part_equals_the_stock_step(loss, weighted):
     assert exact[1] == pytest.approx(stock[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("micro_batches", [1, 3])
+@pytest.mark.parametrize("micro_batches", [1, pytest.param(3, marks=slow)])
 def test_weights_of_the_batch_are_as_good_as_an_ignored_class(micro_batches):
     """Padding that could be a class: weights of 0 leave it out, of the loss and of the metrics."""
 
@@ -78,8 +87,18 @@ def test_weights_of_the_batch_are_as_good_as_an_ignored_class(micro_batches):
     assert train(BATCHES, None)[1] != expected_logs  # it does make a difference
 
 
-@pytest.mark.parametrize("loss", ["mse", "MeanSquaredError", keras.losses.mean_absolute_error])
-@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4)])
+NAMED = ["mse", "MeanSquaredError", keras.losses.mean_absolute_error]
+SHAPES = [(6,), (6, 1), (6, 4)]
+
+
+@pytest.mark.parametrize(
+    "loss, shape",
+    [
+        pytest.param(loss, shape, marks=[slow] if i != j else [])
+        for i, loss in enumerate(NAMED)
+        for j, shape in enumerate(SHAPES)
+    ],
+)
 def test_losses_by_name_or_function(loss, shape):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(6, 3)).astype("f"), random.normal(size=shape).astype("f")
@@ -104,10 +123,22 @@ def test_losses_by_name_or_function(loss, shape):
         assert exact[1]["loss"] == pytest.approx(logs["loss"], rel=1e-5)
 
 
+EACH, ALL = {"clipnorm": 0.03}, {"global_clipnorm": 0.05}
+QUICK = [(3, ALL), (6, EACH)]  # of 5 rows, so that one of 6 parts has none
+
+
 @pytest.mark.parametrize(
-    "micro_batches", [3, 7, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5))]
+    "micro_batches, clip",
+    [
+        *QUICK,
+        *(
+            pytest.param(parts, clip, marks=slow)
+            for parts in (2, 3, 5, 7)
+            for clip in ({}, ALL, EACH)
+            if (parts, clip) not in QUICK
+        ),
+    ],
 )
-@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.05}, {"clipnorm": 0.03}])
 def test_micro_batches_change_nothing(micro_batches, clip):
     def train(parts):
         return trained_weights(
@@ -165,7 +196,7 @@ def test_loss_of_an_epoch_is_the_average_over_its_tokens():
     assert history["val_perplexity"] == pytest.approx(history["perplexity"], rel=1e-5)
 
 
-@pytest.mark.parametrize("micro_batches", [1, 2])
+@pytest.mark.parametrize("micro_batches", [1, pytest.param(2, marks=slow)])
 def test_xla_agrees(micro_batches):
     def train(jit_compile):
         return trained_weights(
@@ -183,7 +214,7 @@ def test_xla_agrees(micro_batches):
     assert compiled[1] == pytest.approx(plain[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("micro_batches", [1, 3])
+@pytest.mark.parametrize("micro_batches", [2, *(pytest.param(n, marks=slow) for n in (1, 3))])
 def test_overflow_in_half_precision_skips_the_update(micro_batches):
     model = token_model(dtype="mixed_float16")
     before = model.get_weights()
@@ -201,7 +232,7 @@ def test_overflow_in_half_precision_skips_the_update(micro_batches):
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
-@pytest.mark.parametrize("micro_batches", [1, 3, 8])
+@pytest.mark.parametrize("micro_batches", [2, *(pytest.param(n, marks=slow) for n in (1, 3, 8))])
 def test_half_precision_is_near_single(micro_batches):
     options = dict(loss=LabelSmoothedCrossEntropy(), optimizer="sgd")
     model = token_model(dtype="mixed_float16")
@@ -212,8 +243,18 @@ def test_half_precision_is_near_single(micro_batches):
     assert float(model.optimizer.dynamic_scale) == 2.0**15  # nothing overflowed
 
 
-@pytest.mark.parametrize("micro_batches", [1, 2])
-@pytest.mark.parametrize("loss_weights", [None, {"kind": 3.0, "amount": 0.25}])
+FACTORS = {"kind": 3.0, "amount": 0.25}
+
+
+@pytest.mark.parametrize(
+    "micro_batches, loss_weights",
+    [
+        (1, None),
+        (2, FACTORS),
+        pytest.param(1, FACTORS, marks=slow),
+        pytest.param(2, None, marks=slow),
+    ],
+)
 def test_several_outputs(micro_batches, loss_weights):
     random = np.random.default_rng(0)
     x = random.normal(size=(6, 3)).astype("f")

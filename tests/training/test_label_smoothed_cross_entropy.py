@@ -74,8 +74,15 @@ def test_per_token_values_match_the_definition(label_smoothing):
     np.testing.assert_allclose(values, plain_loss(targets, logits, label_smoothing), atol=1e-5)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(
+    "label_smoothing, compiled",
+    [
+        (0.0, False),
+        (0.1, True),
+        pytest.param(0.0, True, marks=pytest.mark.slow),
+        pytest.param(0.1, False, marks=pytest.mark.slow),
+    ],
+)
 def test_gradient_matches_the_definition(label_smoothing, compiled):
     targets, logits = batch(1)
     sample_weight = np.array([1.0, 2.5, 0.5], "float32")
@@ -123,8 +130,16 @@ def test_sample_weight_of_tokens():
     np.testing.assert_allclose(ops.convert_to_numpy(loss.token_weights(targets, weight)), weights)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("ignore_class", [-100, -1, 7, 10, 255])
+@pytest.mark.parametrize(
+    "ignore_class, compiled",
+    [
+        *((each, each in (-100, 7)) for each in (-100, -1, 7, 10, 255)),
+        *(
+            pytest.param(each, each not in (-100, 7), marks=pytest.mark.slow)
+            for each in (-100, -1, 7, 10, 255)
+        ),
+    ],
+)
 def test_another_class_is_ignored(ignore_class, compiled):
     """Wherever it lies: the loss and its gradient are those of the other tokens."""
     targets, logits = batch(5)

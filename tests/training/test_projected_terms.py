@@ -74,8 +74,8 @@ def assert_same(found, atol=2e-6):
     "make, options",
     [
         (transformer, {}),
-        (transformer, {"jit_compile": True}),
-        (transformer, {"micro_batches": 3}),
+        pytest.param(transformer, {"jit_compile": True}, marks=pytest.mark.slow),
+        pytest.param(transformer, {"micro_batches": 3}, marks=pytest.mark.slow),
         (recurrent, {"micro_batches": 2, "jit_gradients": True}),
     ],
 )
@@ -83,7 +83,9 @@ def test_translators(both, make, options):
     assert_same(both(make, [pairs(1), pairs(2)], **options))
 
 
-@pytest.mark.parametrize("ignore_class", [None, 0, -100])
+@pytest.mark.parametrize(
+    "ignore_class", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (None, -100))]
+)
 def test_weights_and_ignored_classes(both, ignore_class):
     weight = np.array([2.0, 0.0, 1.0, 0.5, 3.0], "float32")
     batches = [

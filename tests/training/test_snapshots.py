@@ -1,8 +1,10 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -29,6 +31,12 @@ def trained(updates=3):
     model = build()
     fit(model, 0, STEPS - updates)
     return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A trained model. Not to be trained on."""
+    return trained()
 
 
 def state(model):
@@ -83,8 +91,7 @@ def test_nothing_to_restore(tmp_path):
     assert restore_latest(tmp_path / "missing", build()) is None
 
 
-def test_keeps_the_last_and_sweeps_what_was_half_written(tmp_path):
-    model = trained()
+def test_keeps_the_last_and_sweeps_what_was_half_written(tmp_path, model):
     temporary_name(tmp_path / "step-000000001.safetensors").write_bytes(b"half")
     for step in (1, 2, 30):
         save_snapshot(tmp_path, model, {"step": step}, keep=2)
@@ -92,7 +99,7 @@ def test_keeps_the_last_and_sweeps_what_was_half_written(tmp_path):
     assert names == ["step-000000002.safetensors", "step-000000030.safetensors"]
 
 
-def test_files_of_other_people_beside_snapshots_are_kept(tmp_path):
+def test_files_of_other_people_beside_snapshots_are_kept(tmp_path, model):
     own = {
         ".step-by-step.md",
         ".step-000000001.safetensors.mybackup",
@@ -100,7 +107,7 @@ def test_files_of_other_people_beside_snapshots_are_kept(tmp_path):
     }
     for name in own:
         (tmp_path / name).write_text("mine")
-    save_snapshot(tmp_path, trained(), {"step": 1})
+    save_snapshot(tmp_path, model, {"step": 1})
     assert {path.name for path in tmp_path.iterdir()} - own == {"step-000000001.safetensors"}
     assert all((tmp_path / name).read_text() == "mine" for name in own)
 
@@ -122,22 +129,31 @@ def flipped_position(data):
     return data.replace(b'\\"step\\": 9', b'\\"step\\": 8')
 
 
-@pytest.mark.parametrize("damage", [torn, empty, flipped_value, flipped_position])
-def test_falls_back_past_a_damaged_file_and_says_so(tmp_path, damage):
-    model = trained()
-    save_snapshot(tmp_path, model, {"step": 3})
+@pytest.fixture(scope="module")
+def two_snapshots(tmp_path_factory):
+    """A folder with snapshots of the steps 3 and 9, and the state at step 3."""
+    folder, model = tmp_path_factory.mktemp("two"), trained()
+    save_snapshot(folder, model, {"step": 3})
     kept = state(model)
     fit(model, 1)
-    path = save_snapshot(tmp_path, model, {"step": 9})
+    save_snapshot(folder, model, {"step": 9})
+    return folder, kept
+
+
+@pytest.mark.parametrize("damage", [torn, empty, flipped_value, flipped_position])
+def test_falls_back_past_a_damaged_file_and_says_so(tmp_path, two_snapshots, damage):
+    whole, kept = two_snapshots
+    folder = shutil.copytree(whole, tmp_path / "damaged")
+    path = snapshot_paths(folder)[-1]
     path.write_bytes(damage(path.read_bytes()))
     again = build()
     with pytest.warns(UserWarning, match=r"step-000000009\.safetensors: .* Falling back"):
-        assert restore_latest(tmp_path, again) == ({"step": 3}, {})
+        assert restore_latest(folder, again) == ({"step": 3}, {})
     assert_same(state(again), kept)
 
 
-def test_snapshot_of_another_model(tmp_path):
-    save_snapshot(tmp_path, trained(), {"step": 3})
+def test_snapshot_of_another_model(tmp_path, model):
+    save_snapshot(tmp_path, model, {"step": 3})
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     other.compile(optimizer="sgd", loss="mse")
     before = state(other)
@@ -146,12 +162,18 @@ def test_snapshot_of_another_model(tmp_path):
     assert_same({name: state(other)[name] for name in before}, before)
 
 
-def test_callback_positions(tmp_path):
-    model = build()
-    snapshots = Snapshots(tmp_path, steps_per_epoch=STEPS, every_steps=3, keep=9)
-    fit(model, 0, callbacks=[snapshots])
+@pytest.fixture(scope="module")
+def of_an_epoch(tmp_path_factory):
+    """The files of snapshots that a callback writes in an epoch. Not to be changed."""
+    folder = tmp_path_factory.mktemp("epoch")
+    snapshots = Snapshots(folder, steps_per_epoch=STEPS, every_steps=3, keep=9)
+    fit(build(), 0, callbacks=[snapshots])
+    return snapshot_paths(folder)
+
+
+def test_callback_positions(of_an_epoch):
     rest = {"callbacks": [], "stopped": False}
-    positions = [read_snapshot(path)[1] for path in snapshot_paths(tmp_path)]
+    positions = [read_snapshot(path)[1] for path in of_an_epoch]
     assert positions == [
         {"step": 3, "epoch": 0, "step_in_epoch": 3, **rest},
         {"step": 6, "epoch": 0, "step_in_epoch": 6, **rest},
@@ -160,14 +182,14 @@ def test_callback_positions(tmp_path):
 
 
 def wait_for_step(directory, step, process):
-    deadline = time.time() + 120
+    deadline = time.time() + 400
     while time.time() < deadline:
         assert process.poll() is None, process.stderr.read()[-3000:]
         paths = snapshot_paths(directory)
         if paths and int(paths[-1].stem.split("-")[1]) >= step:
             return
         time.sleep(0.005)
-    raise AssertionError(f"no snapshot of step {step} after 120 s")
+    raise AssertionError(f"no snapshot of step {step} after 400 s")
 
 
 def start(directory, seconds, epochs=EPOCHS):
@@ -185,7 +207,7 @@ def whole_run(directory, epochs=EPOCHS):
 def assert_ends_like(directory, expected, epochs=EPOCHS):
     """A last process in `directory` leaves what a whole run leaves, bit by bit; its output."""
     process = start(directory, 0, epochs)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err[-3000:]
     with np.load(directory / "final.npz") as final:
         assert_same(dict(final), expected[0])
@@ -196,16 +218,47 @@ def assert_ends_like(directory, expected, epochs=EPOCHS):
 
 
 def kill_at(directory, step, number):
-    process = start(directory, 0.05)
+    process = start(directory, 0.2)
     wait_for_step(directory, step, process)
     os.kill(process.pid, number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=400)
     return process.returncode, out
 
 
-def test_killed_twice_ends_bit_identical(tmp_path):
-    expected = whole_run(tmp_path / "whole")
-    assert len(expected[1].splitlines()) == 1 + EPOCHS  # early stopping ended it
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What a run ends with that nothing interrupts, and its rows of losses."""
+    found = whole_run(tmp_path_factory.mktemp("expected") / "whole")
+    assert len(found[1].splitlines()) == 1 + EPOCHS  # early stopping ended it
+    return found
+
+
+def newest_step(directory):
+    return int(snapshot_paths(directory)[-1].stem.split("-")[1])
+
+
+def stopped_at(directory, step, number):
+    """A signal ends a process of training, with a snapshot: the step of it."""
+    status, out = kill_at(directory, step, number)
+    assert status == 128 + number
+    newest, step = snapshot_paths(directory)[-1], newest_step(directory)
+    assert f"stopped at step {step}; the snapshot is {newest}. Go on with `resume`." in out
+    return step
+
+
+def test_killed_torn_and_stopped_by_a_signal_ends_bit_identical(tmp_path, expected):
+    status, _ = kill_at(tmp_path, 4, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert restore_latest(tmp_path, build())[0]["step"] >= 4
+    newest, reached = snapshot_paths(tmp_path)[-1], newest_step(tmp_path)
+    newest.write_bytes(torn(newest.read_bytes()))  # by the machine
+    step = stopped_at(tmp_path, reached + 2, signal.SIGTERM)
+    out, _ = assert_ends_like(tmp_path, expected)
+    assert f"starting at step {step}\n" in out and step < EPOCHS * STEPS
+
+
+@pytest.mark.slow
+def test_killed_twice_ends_bit_identical(tmp_path, expected):
     directory = tmp_path / "killed"
     directory.mkdir()
     for step in (4, 10):  # both within an epoch
@@ -218,17 +271,11 @@ def test_killed_twice_ends_bit_identical(tmp_path):
     assert 4 <= int(out.split("starting at step ")[1].split()[0]) < EPOCHS * STEPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_training_at_a_step_with_a_snapshot(tmp_path, number):
-    expected = whole_run(tmp_path / "whole")
-    directory = tmp_path / "stopped"
-    directory.mkdir()
-    status, out = kill_at(directory, 2, number)
-    assert status == 128 + number
-    newest = snapshot_paths(directory)[-1]
-    step = int(newest.stem.split("-")[1])
-    assert f"stopped at step {step}; the snapshot is {newest}. Go on with `resume`." in out
-    out, _ = assert_ends_like(directory, expected)
+def test_a_signal_ends_training_at_a_step_with_a_snapshot(tmp_path, expected, number):
+    step = stopped_at(tmp_path, 2, number)
+    out, _ = assert_ends_like(tmp_path, expected)
     assert f"starting at step {step}\n" in out
 
 
@@ -251,7 +298,7 @@ def test_killed_at_twenty_random_steps_torn_and_flipped(tmp_path):
             newest = snapshot_paths(directory)[-1]
             newest.write_bytes([torn, flipped_value][kill % 2](newest.read_bytes()))
         else:
-            reached = int(snapshot_paths(directory)[-1].stem.split("-")[1])
+            reached = newest_step(directory)
     assert reached < STEPS * epochs
     out, _ = assert_ends_like(directory, expected, epochs)
     assert int(out.split("starting at step ")[1].split()[0]) >= 20
@@ -294,12 +341,8 @@ def test_a_second_signal_acts_at_once():
         signal.signal(signal.SIGINT, before)
 
 
-def test_metrics_cannot_be_restored_without_a_batch(tmp_path):
-    model = build()
-    snapshots = Snapshots(tmp_path, STEPS, every_steps=3)
-    fit(model, 0, callbacks=[snapshots])
-    for path in snapshot_paths(tmp_path)[1:]:
-        path.unlink()
+def test_metrics_cannot_be_restored_without_a_batch(tmp_path, of_an_epoch):
+    shutil.copy(of_an_epoch[0], tmp_path)
     again, resumed = build(), Snapshots(tmp_path, STEPS)
     assert resumed.restore(again) == (0, 3)
     with pytest.raises(ValueError, match="`batch` must be one of training"):
@@ -307,12 +350,9 @@ def test_metrics_cannot_be_restored_without_a_batch(tmp_path):
 
 
 @pytest.mark.parametrize("left", [slice(0), slice(1), slice(1, None)])
-def test_a_snapshot_within_an_epoch_that_lacks_state(tmp_path, left):
+def test_a_snapshot_within_an_epoch_that_lacks_state(tmp_path, of_an_epoch, left):
     """One sentence, which names the file."""
-    fit(build(), 0, callbacks=[Snapshots(tmp_path, STEPS, every_steps=3)])
-    first, *others = snapshot_paths(tmp_path)
-    for path in others:
-        path.unlink()
+    first = Path(shutil.copy(of_an_epoch[0], tmp_path))
     arrays, position = read_snapshot(first)
     metrics = sorted(name for name in arrays if name.startswith("metric/"))
     assert len(metrics) > 2
