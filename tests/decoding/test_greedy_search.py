@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from keras import ops
@@ -6,9 +8,16 @@ from keras_attention.decoding import greedy_search
 from keras_attention.token_ids import SpecialIds
 from tests.backend import compiled, to_numpy
 from tests.decoding.source_contract import SourceContract
-from tests.models.test_transformer_translator import SOURCE, V, make
+from tests.models.test_transformer_translator import SOURCE, V
+from tests.models.test_transformer_translator import make as make_transformer
 
 SPECIAL = SpecialIds()
+
+
+@functools.cache
+def make():
+    """A translator. Not to be changed."""
+    return make_transformer()
 
 
 class Chain(SourceContract):

@@ -37,8 +37,12 @@ OPTIONS = [
     dict(beam_size=3, n_best=2, length_penalty=0.8, coverage_penalty=0.3),
     dict(beam_size=2, max_length=ROOM),
 ]
-# A minimum without a beam, and a maximum, are in the others' graphs too.
-SLOW = (dict(min_length=ROOM + 1), dict(beam_size=2, max_length=ROOM))
+# Of each model the options whose graphs are not in the others' too.
+FAST = {
+    "table": (2, 3),
+    "transformer": (0,),
+    "rnn": (3,),
+}
 
 
 def dynamic(function):
@@ -74,10 +78,18 @@ def rnn():
 
 
 @pytest.mark.parametrize(
-    "options",
-    [pytest.param(o, marks=pytest.mark.slow if o in SLOW else (), id=str(o)) for o in OPTIONS],
+    ("build", "options"),
+    [
+        pytest.param(
+            build,
+            options,
+            marks=() if index in FAST[build.__name__] else pytest.mark.slow,
+            id=f"{build.__name__}-{options}",
+        )
+        for build in (table, transformer, rnn)
+        for index, options in enumerate(OPTIONS)
+    ],
 )
-@pytest.mark.parametrize("build", [table, transformer, rnn])
 def test_rounds_change_nothing(build, options):
     model, options = build(), SearchOptions(**options)
 
