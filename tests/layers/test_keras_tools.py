@@ -141,9 +141,17 @@ def test_numbers_of_numpy(model, data):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel")
-def test_export(model, data, tmp_path):
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("additive", "block_sparse", "encoder", "llama", "recurrent"),
+        pytest.param(None, marks=pytest.mark.slow),  # all of them take half a minute
+    ],
+)
+def test_export(model, data, tmp_path, names):
     import tensorflow as tf
 
+    model = keras.Model(model.inputs, {name: model.output[name] for name in names or model.output})
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
     assert_equal(exported.serve(list(data)), model(data))

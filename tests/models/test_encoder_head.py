@@ -54,8 +54,15 @@ TASKS = {
 
 
 def make(task, **options):
+    """A new model, and inputs for it."""
     constructor, arguments, inputs = TASKS[task]
     return constructor(make_encoder(**options), **arguments), inputs
+
+
+@functools.cache
+def made(task):
+    """The same, made once: for tests that leave its weights as they are."""
+    return make(task)
 
 
 def outputs_of(task, model, inputs):
@@ -72,9 +79,17 @@ def assert_same(found, expected, atol=1e-5):
         np.testing.assert_allclose(found[name], value, atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("task", TASKS)
+def tasks(*slow):
+    """Every task; these are slow, as another one of `Classifier` is quick."""
+    return pytest.mark.parametrize(
+        "task",
+        [pytest.param(task, marks=pytest.mark.slow if task in slow else ()) for task in TASKS],
+    )
+
+
+@tasks("cls")
 def test_padding_changes_nothing(task):
-    model, inputs = make(task)
+    model, inputs = made(task)
     expected = outputs_of(task, model, inputs)
     assert_same(outputs_of(task, model, with_other_padding(inputs)), expected)
     if task in ("pooled", "mean", "cls", "gelu"):
@@ -83,7 +98,7 @@ def test_padding_changes_nothing(task):
             np.testing.assert_allclose(alone[0], expected["logits"][row], atol=1e-5)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@tasks("mean", "gelu")
 def test_a_keras_file_holds_it_all(task, tmp_path):
     model, inputs = make(task, activation="gelu_new")
     expected = outputs_of(task, model, inputs)
@@ -101,7 +116,7 @@ def reads_pooler(model):
 
 
 def test_a_pooler_is_a_part_only_of_what_reads_it():
-    assert {task: reads_pooler(make(task)[0]) for task in TASKS} == {
+    assert {task: reads_pooler(made(task)[0]) for task in TASKS} == {
         "masked_lm": False,
         "next_sentence": True,
         "pooled": True,
@@ -125,7 +140,7 @@ def test_parameters():
         "gelu": encoder - pooler + 6 * D + 6 + C * 6 + C,
         "tokens": encoder - pooler + C * D + C,
     }
-    assert {task: make(task)[0].count_params() for task in TASKS} == expected
+    assert {task: made(task)[0].count_params() for task in TASKS} == expected
 
 
 def test_shapes_and_scores():
@@ -139,17 +154,17 @@ def test_shapes_and_scores():
         "gelu": (B, C),
         "tokens": (B, T, C),
     }
-    model, inputs = make("pooled")
+    model, inputs = made("pooled")
     assert len(model.attention_scores(inputs)) == LAYERS
 
 
 def make_outputs(task):
-    model, inputs = make(task)
+    model, inputs = made(task)
     return to_numpy(model(inputs))
 
 
 def test_heads_in_numpy():
-    model, inputs = make("pooled")
+    model, inputs = made("pooled")
     kernel, bias = model.classifier.get_weights()
     encoded = to_numpy(model.encoder(INPUTS))
     expected = encoded["pooled_output"] @ kernel + bias
@@ -158,25 +173,25 @@ def test_heads_in_numpy():
     sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
     mean = (sequence * MASK[..., None]).sum(1) / MASK.sum(1, keepdims=True)
     for task, pooled in (("mean", mean), ("cls", sequence[:, 0])):
-        model, inputs = make(task)
+        model, inputs = made(task)
         (dense, dense_bias), (kernel, bias) = (
             layer.get_weights() for layer in (model.dense, model.classifier)
         )
         expected = np.maximum(pooled @ dense + dense_bias, 0) @ kernel + bias
         np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-6)
 
-    model, inputs = make("gelu")
+    model, inputs = made("gelu")
     first = to_numpy(model.encoder(INPUTS))["sequence_output"][:, 0]
     (dense, dense_bias), (kernel, bias) = model.dense.get_weights(), model.classifier.get_weights()
     hidden = to_numpy(keras.activations.gelu(first @ dense + dense_bias, approximate=True))
     np.testing.assert_allclose(to_numpy(model(inputs)), hidden @ kernel + bias, atol=1e-6)
 
-    model, inputs = make("tokens")
+    model, inputs = made("tokens")
     kernel, bias = model.classifier.get_weights()
     sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
     np.testing.assert_allclose(to_numpy(model(inputs)), sequence @ kernel + bias, atol=1e-6)
 
-    model, inputs = make("next_sentence")
+    model, inputs = made("next_sentence")
     kernel, bias = model.next_sentence_classifier.get_weights()
     expected = to_numpy(model.encoder(INPUTS))["pooled_output"] @ kernel + bias
     np.testing.assert_allclose(to_numpy(model(inputs))["next_sentence"], expected, atol=1e-6)
@@ -199,7 +214,7 @@ def test_where_a_classifier_drops(pooled_dropout):
 
 
 def test_a_classifier_from_before_there_was_a_rate_of_its_own():
-    model, _ = make("mean")
+    model, _ = made("mean")
     config = {name: x for name, x in model.get_config().items() if name != "pooled_dropout"}
     again = Classifier.from_config(config)
     assert again.pooled_dropout is None
@@ -208,7 +223,7 @@ def test_a_classifier_from_before_there_was_a_rate_of_its_own():
 
 @pytest.mark.parametrize("task", ["masked_lm", "next_sentence"])
 def test_every_position_is_predicted_without_mask_positions(task):
-    model, inputs = make(task)
+    model, inputs = made(task)
     everywhere = outputs_of(task, model, INPUTS)
     assert everywhere["logits"].shape == (B, T, V)
     no_positions = {**INPUTS, "mask_positions": None}
@@ -221,15 +236,22 @@ def test_every_position_is_predicted_without_mask_positions(task):
 
 
 def test_a_masked_lm_is_a_part_of_other_models():
-    model, _ = make("masked_lm")
+    model, _ = made("masked_lm")
     symbolic = model.encoder.new_inputs()
     outer = keras.Model(symbolic, keras.layers.Softmax()(model(symbolic)))
     expected = to_numpy(keras.ops.softmax(model(INPUTS)))
     np.testing.assert_allclose(to_numpy(outer(INPUTS)), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("task", ["masked_lm", "next_sentence"])
+@pytest.mark.parametrize(
+    ("task", "jit"),
+    [
+        ("masked_lm", True),
+        ("next_sentence", False),
+        pytest.param("masked_lm", False, marks=pytest.mark.slow),
+        pytest.param("next_sentence", True, marks=pytest.mark.slow),
+    ],
+)
 def test_training_without_mask_positions(task, jit):
     model, _ = make(task, num_layers=1, dropout=0.0)
     y, weights = INPUTS["token_ids"], MASK.astype("float32")
@@ -254,7 +276,7 @@ def test_training_without_mask_positions(task, jit):
     ],
 )
 def test_names_of_outputs(task, names):
-    assert make(task)[0].output_names == names
+    assert made(task)[0].output_names == names
 
 
 def lesson_encoder():
@@ -262,7 +284,9 @@ def lesson_encoder():
     return LessonEncoder(V, max_sequence_length=20, num_heads=2, hidden_dim=D, intermediate_dim=12)
 
 
-@pytest.mark.parametrize("task", ["masked_lm", "mean", "cls", "tokens"])
+@pytest.mark.parametrize(
+    "task", ["masked_lm", "mean", pytest.param("cls", marks=pytest.mark.slow), "tokens"]
+)
 def test_heads_fit_other_encoders(task, tmp_path):
     constructor, arguments, inputs = TASKS[task]
     model = constructor(lesson_encoder(), **arguments)
@@ -277,7 +301,7 @@ def test_heads_fit_other_encoders(task, tmp_path):
 
 @pytest.mark.parametrize("task", ["pooled", "mean", "tokens"])
 def test_labels_are_kept(task, tmp_path):
-    model, inputs = make(task)
+    model, inputs = made(task)
     assert model.labels is None
     names = ["a", "b", "c", "d", "e"]
     constructor, arguments, _ = TASKS[task]
@@ -291,7 +315,7 @@ def test_labels_are_kept(task, tmp_path):
 
 @pytest.mark.parametrize("task", ["pooled", "mean", "tokens"])
 def test_probabilities_from_ids_alone(task):
-    model, _ = make(task)
+    model, _ = made(task)
     ids = np.where(MASK, np.maximum(INPUTS["token_ids"], 1), 0).astype("int32")
     segments = INPUTS["segment_ids"] * MASK
     inputs = {"token_ids": ids, "segment_ids": segments, "padding_mask": MASK.astype("int32")}
@@ -328,7 +352,12 @@ LOSSES = {
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="the exact step is TensorFlow's")
 @pytest.mark.parametrize(
-    ("loss", "jit"), [("sparse", False), ("smoothed", False), ("sparse", True)]
+    ("loss", "jit"),
+    [
+        pytest.param("sparse", False, marks=pytest.mark.slow),
+        ("smoothed", False),
+        ("sparse", True),
+    ],
 )
 def test_the_loss_of_masked_tokens_counts_no_empty_slot(loss, jit):
     """sum(w * ce) / sum(w), whatever the split into micro-batches."""
@@ -367,12 +396,12 @@ def test_both_pretraining_losses():
 @pytest.mark.parametrize(
     ("task", "policy"),
     [
-        ("pooled", "float32"),
-        ("mean", "float32"),
         ("cls", "float32"),
         ("tokens", "float32"),
         ("pooled", "mixed_float16"),
-        ("mean", "mixed_bfloat16"),
+        pytest.param("pooled", "float32", marks=pytest.mark.slow),
+        pytest.param("mean", "float32", marks=pytest.mark.slow),
+        pytest.param("mean", "mixed_bfloat16", marks=pytest.mark.slow),
     ],
 )
 def test_classifiers_train(task, policy):
@@ -491,7 +520,7 @@ def test_a_head_is_put_on_an_encoder_alone(make_head):
 @pytest.mark.parametrize("make_list", [list, tuple])
 def test_a_list_of_inputs_is_refused(task, make_list):
     """Keras would take them in the order of the names: the mask for the ids."""
-    model, _ = make(task)
+    model, _ = made(task)
     for reader in (model, model.encoder):
         names = ", ".join(reader.input)
         with pytest.raises(ValueError, match=f"`inputs` must be a dict of {names}. Received: a "):
@@ -500,7 +529,7 @@ def test_a_list_of_inputs_is_refused(task, make_list):
 
 def test_a_masked_lm_is_made_anew_from_its_config():
     """As its docstring says in the place of `clone_model`, of whose inputs none is optional."""
-    model, inputs = make("masked_lm")
+    model, inputs = made("masked_lm")
     again = MaskedLM.from_config(model.get_config())
     again.set_weights(model.get_weights())
     for given in (INPUTS, WITH_POSITIONS):

@@ -162,7 +162,8 @@ def test_inputs_of_another_rank_are_refused(name, shape, encoder):
             way()
 
 
-@pytest.fixture  # a new one each: on JAX a failed `predict` of Keras leaves no weights
+# A new one each on JAX, where a failed `predict` of Keras leaves no weights.
+@pytest.fixture(scope="module" if BACKEND == "tensorflow" else "function")
 def encoder():
     return BertEncoder(
         9, num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=12, max_sequence_length=6

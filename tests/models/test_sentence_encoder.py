@@ -1,5 +1,7 @@
 """One vector for each text: poolings, dense layers, unit length."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -34,6 +36,12 @@ def make(name, **options):
     return SentenceEncoder(make_encoder(**options), **MODELS[name])
 
 
+@functools.cache
+def made(name):
+    """The same, made once: for tests that leave its weights as they are."""
+    return make(name)
+
+
 def pooled(pooling, sequence):
     """The pooling of (B, T, D) in NumPy, a row at a time without its padding."""
     rows = [row[:length] for row, length in zip(sequence, LENGTHS, strict=True)]
@@ -43,7 +51,7 @@ def pooled(pooling, sequence):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_what_numpy_computes(name):
-    model = make(name)
+    model = made(name)
     sequence = to_numpy(model.encoder(INPUTS))["sequence_output"]
     expected = pooled(MODELS[name]["pooling"], sequence)
     if name == "dense":
@@ -57,7 +65,7 @@ def test_it_is_what_numpy_computes(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_padding_changes_nothing(name):
-    model = make(name)
+    model = made(name)
     expected = to_numpy(model(INPUTS))
     found = to_numpy(model(with_other_padding(INPUTS)))
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -68,7 +76,7 @@ def test_padding_changes_nothing(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_row_without_tokens(name):
-    model = make(name)
+    model = made(name)
     inputs = {**INPUTS, "padding_mask": INPUTS["padding_mask"].copy()}
     inputs["padding_mask"][1] = 0
     found = to_numpy(model(inputs))
@@ -98,7 +106,7 @@ def test_its_config_has_all_defaults():
 
 
 def test_a_pooler_is_no_part_of_it():
-    model = make("cls")
+    model = made("cls")
     assert not any(weight is model.encoder.pooler.kernel for weight in model.weights)
     assert model.count_params() == model.encoder.count_params() - D * D - D
 

@@ -43,7 +43,7 @@ def export(tokenizer, directory, max_length):
     return directory
 
 
-@pytest.fixture(scope="module", params=["published", "cased"])
+@pytest.fixture(scope="module", params=["published", pytest.param("cased", marks=pytest.mark.slow)])
 def exported(request, tmp_path_factory):
     tokenizer, _ = published() if request.param == "published" else trained(False)
     return tokenizer, export(tokenizer, tmp_path_factory.mktemp("export") / "1", max_length=48)
