@@ -5,15 +5,16 @@ import shutil
 
 import pytest
 
-from keras_attention import load
 from keras_attention.cli.plot import model_names
 from keras_attention.tasks.translation.text_translator import TextTranslator
 from keras_attention.text import phrase_corpus
 from keras_attention.visualization import bleu_by_length
 from tests.cli.command import run_here
+from tests.loaded_once import loaded
 
 SOURCES, REFERENCES = phrase_corpus(12, split="test")
 PNG = b"\x89PNG"
+pytestmark = pytest.mark.usefixtures("loads_once")
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_length_of_a_run_and_an_artifact(capfd, tmp_path, texts, run_directory, 
     assert status == 0, err
     curves = json.loads(out)  # nothing but JSON on standard output
     assert list(curves) == [run_directory.name, artifact_directory.name]
-    translations = load(run_directory).translate(SOURCES)
+    translations = loaded(run_directory, kind="translator").translate(SOURCES)
     expected = bleu_by_length(translations, SOURCES, REFERENCES, 3, "none", True)
     assert curves[run_directory.name] == expected
     assert sum(row["sentences"] for row in expected) == 12
@@ -120,9 +121,8 @@ def test_length_by_a_beam(capfd, tmp_path, texts, run_directory):
     search = ("--beam-size", 3, "--length-penalty", 1.5, "--max-length", 20)
     status, out, err = run_here(capfd, *command, tmp_path / "length.png", *search)
     assert status == 0, err
-    translations = load(run_directory, beam_size=3, length_penalty=1.5, max_length=20).translate(
-        SOURCES
-    )
+    options = dict(kind="translator", beam_size=3, length_penalty=1.5, max_length=20)
+    translations = loaded(run_directory, **options).translate(SOURCES)
     expected = bleu_by_length(translations, SOURCES, REFERENCES)
     assert json.loads(out)[run_directory.name] == json.loads(json.dumps(expected))
 
