@@ -84,7 +84,7 @@ def test_a_full_disk(action, disk):
     ("fmt", "step", "name"),
     [
         ("onnx", "writing the SavedModel", "saved_model/1"),
-        ("tflite", "converting to tflite", "model.tflite"),
+        pytest.param(*("tflite", "converting to tflite", "model.tflite"), marks=pytest.mark.slow),
         ("tf_saved_model", "comparing tf_saved_model with Keras on 6 sentences", "README.md"),
     ],
 )
@@ -111,7 +111,10 @@ def test_the_command_line_on_a_full_disk(disk, tmp_path, capfd):
 
 @pytest.mark.parametrize(
     ("limit", "actions"),
-    [(1000, tuple(ACTIONS)), (20_000, ("snapshot", "save_model", "export"))],
+    [
+        (1000, tuple(ACTIONS)),
+        pytest.param(20_000, ("snapshot", "save_model", "export"), marks=pytest.mark.slow),
+    ],
 )
 def test_files_that_may_not_grow(limit, actions, written, tmp_path):
     """The same without a disk of its own: in a process whose files have a limit."""
