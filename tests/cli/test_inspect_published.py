@@ -36,11 +36,32 @@ def test_what_it_holds(capfd, tmp_path, head):
     assert f"tokenizer: WordPiece, uncased, {size} tokens" in lines
     assert re.fullmatch(r"texts of at most \d+ tokens", lines[-3])
     assert re.fullmatch(r"weights: \d\.\d MB", lines[-2])
+    assert head in named_tasks(directory, lines)
+
+
+def named_tasks(directory, lines):
+    """As what a directory can be imported, by the last of the lines that `inspect` prints."""
     last = f"`keras-attention import {directory}` makes a run of it, as one of "
     assert lines[-1].startswith(last)
-    for task in lines[-1].removeprefix(last).split(", "):
+    return lines[-1].removeprefix(last).split(", ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param("classifier", marks=pytest.mark.slow),
+        pytest.param("masked-lm", marks=pytest.mark.slow),
+        pytest.param("token-classifier", marks=pytest.mark.slow),
+        pytest.param("encoder", marks=pytest.mark.slow),
+        "embedding",
+    ],
+)
+def test_it_can_be_imported_as_what_is_named(capfd, tmp_path, head):
+    directory = tmp_path / "published"
+    save_hugging_face(small_model(head), word_piece(), directory)
+    for task in named_tasks(directory, inspected(capfd, directory)):
         import_checkpoint(directory, tmp_path / task, task)
-    assert (tmp_path / head / "model.keras").exists()
+        assert (tmp_path / task / "model.keras").exists()
 
 
 @pytest.mark.parametrize("head", HEADS)
