@@ -38,20 +38,25 @@ def function():
     return ids
 
 
-def check(function, run):
+@pytest.fixture(scope="module")
+def answers(function):
+    """What Keras itself gives for each of the shapes."""
+    return [search(function.model, inputs, OPTIONS) for inputs in SHAPES]
+
+
+def check(answers, run):
     """`run(prompt_ids=, lengths=)` gives the ids of Keras itself, for several shapes."""
-    for inputs in SHAPES:
-        expected = search(function.model, inputs, OPTIONS)
+    for inputs, expected in zip(SHAPES, answers, strict=True):
         found = run(prompt_ids=inputs["token_ids"], lengths=inputs["lengths"])
         np.testing.assert_array_equal(found["token_ids"], expected["token_ids"])
         np.testing.assert_allclose(found["score"], expected["score"], atol=1e-4)
 
 
-def test_in_rounds(function):
-    check(function, function)
+def test_in_rounds(function, answers):
+    check(answers, function)
 
 
-def test_tflite(function, tmp_path):
+def test_tflite(function, answers, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     from keras_attention.artifacts import tflite
@@ -65,10 +70,10 @@ def test_tflite(function, tmp_path):
     tflite.write(tmp_path / "model.tflite", function.model, graph, saved_model=saved_model)
     operators = tflite.operators(tmp_path / "model.tflite")
     assert not [op for op in operators if op.startswith("custom:")]
-    check(function, Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("ids"))
+    check(answers, Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("ids"))
 
 
-def test_onnx(function, tmp_path):
+def test_onnx(function, answers, tmp_path):
     import onnxruntime
 
     from keras_attention.artifacts import onnx
@@ -83,4 +88,4 @@ def test_onnx(function, tmp_path):
     def run(**inputs):
         return dict(zip(names, session.run(None, inputs), strict=True))
 
-    check(function, run)
+    check(answers, run)

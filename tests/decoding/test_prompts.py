@@ -36,7 +36,7 @@ def test_a_prompt_gives_what_it_gives_alone(options):
     model = language_model()
     together = run(model, ROWS, options)
     assert len({tuple(row.ravel().tolist()) for row in together["token_ids"]}) > 2
-    for index in (1, 3) if BACKEND == "jax" else range(len(ROWS)):  # JAX compiles each anew
+    for index in (1, 3):  # the shortest and the longest
         alone = run(model, ROWS[index : index + 1], options, SEEDS[index : index + 1])
         same_results(
             {name: value[index] for name, value in together.items()},
@@ -117,11 +117,18 @@ def test_what_is_forbidden_is_never_emitted():
         assert not np.isin(found, forbidden).any()
 
 
-@pytest.mark.parametrize("name", ["greedy", "beam"])
-def test_compiled_as_eager(name):
+@pytest.mark.parametrize(
+    ("name", "jit"),
+    [
+        ("greedy", True),
+        pytest.param("greedy", False, marks=pytest.mark.slow),
+        pytest.param("beam", True, marks=pytest.mark.slow),
+        ("beam", False),
+    ],
+)
+def test_compiled_as_eager(name, jit):
     model, options = language_model(), OPTIONS[name]
     expected = run(model, ROWS, options)
-    for jit in (True, False):
-        function = compiled(lambda inputs: search(model, inputs, options), jit)
-        inputs = {name: ops.convert_to_tensor(value) for name, value in prompts(ROWS).items()}
-        same_results(to_numpy(function(inputs)), expected)
+    function = compiled(lambda inputs: search(model, inputs, options), jit)
+    inputs = {name: ops.convert_to_tensor(value) for name, value in prompts(ROWS).items()}
+    same_results(to_numpy(function(inputs)), expected)

@@ -1,5 +1,7 @@
 """Sequences of tokens after which a row ends, in every search."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -17,10 +19,15 @@ OPTIONS = {
 }
 
 
+@functools.cache
+def model():
+    """Not to be changed."""
+    return language_model(special_ids=SPECIAL)
+
+
 def run(options, stops=(), rows=ROWS, seeds=(5, 6, 7, 8)):
     seeded = {"seed": np.array(seeds)} if options.is_sampling else {}
-    model = language_model(special_ids=SPECIAL)
-    return to_numpy(search(model, prompts(rows), options, stops=stops, **seeded))["token_ids"]
+    return to_numpy(search(model(), prompts(rows), options, stops=stops, **seeded))["token_ids"]
 
 
 def cut(row, stops):
