@@ -6,20 +6,22 @@ import json
 import numpy as np
 import pytest
 
-from keras_attention import load
+from keras_attention import save_run
 from keras_attention.checkpoints import save_hugging_face
-from keras_attention.tasks.train import train
+from keras_attention.models import LessonClassifier
 from tests.cli.command import run_here, run_process
 from tests.labelled_sentences import LABELS, labelled_sentences, write_table
-from tests.tasks.small_classifier import small_classifier, small_masked_lm, write_data
+from tests.loaded_once import loaded
+from tests.tasks.small_models import save_small_run
 
 TEXTS, EXPECTED = labelled_sentences(20, 31)
 RUNTIMES = ("keras", "tf_saved_model", "tflite", "onnx")
+pytestmark = pytest.mark.usefixtures("loads_once")
 
 
 @pytest.fixture(scope="module")
 def probabilities(classifier_run_directory):
-    return load(classifier_run_directory).probabilities(TEXTS)
+    return loaded(classifier_run_directory, "keras", kind="classifier").probabilities(TEXTS)
 
 
 @pytest.fixture
@@ -45,9 +47,8 @@ def test_classify(capfd, tmp_path, probabilities, model_of, runtime):
 
 
 def test_classify_from_standard_input_to_standard_output(model_of, probabilities):
-    process = run_process(
-        "classify", "--model", model_of("onnx"), input="\n".join([*TEXTS[:3], ""]).encode()
-    )
+    command = ("classify", "--model", model_of("onnx"), "--runtime", "onnx")
+    process = run_process(*command, input="\n".join([*TEXTS[:3], ""]).encode())
     assert process.returncode == 0, process.stderr
     rows = [json.loads(line) for line in process.stdout.decode().splitlines()]
     assert [row["label"] for row in rows] == [LABELS[i] for i in probabilities[:3].argmax(axis=1)]
@@ -95,7 +96,7 @@ def test_evaluate_refuses_pairs_of_which_it_knows_nothing(
     assert status == 2
     assert err.endswith("name the column of the second texts by --pair-column.\n")
     with pytest.raises(ValueError, match="`pairs` must be None.* Received: pairs='20 texts'"):
-        load(model_of("keras")).probabilities(TEXTS, TEXTS)
+        loaded(model_of("keras"), "keras", kind="classifier").probabilities(TEXTS, TEXTS)
 
 
 def test_inspect(capfd, model_of):
@@ -136,11 +137,12 @@ def test_plot_attention_of_an_encoder(capfd, tmp_path, model_of):
 
 
 def test_plot_attention_of_other_encoders(capfd, tmp_path, model_of):
-    """Published weights, a pretrained model and the lesson's."""
-    data = write_data(tmp_path)
-    train(small_masked_lm(data, epochs=1), tmp_path / "masked-lm", quiet=True)
-    train(small_classifier(data, epochs=1), tmp_path / "lesson", quiet=True)
-    run = load(model_of("keras"))
+    """Published weights, a masked LM and the lesson's classifier."""
+    save_small_run("masked-lm", tmp_path / "masked-lm")
+    run = loaded(model_of("keras"), "keras", kind="classifier")
+    size = run.tokenizer.vocabulary_size
+    lesson = LessonClassifier(3, vocabulary_size=size, max_sequence_length=48, labels=LABELS)
+    save_run(lesson, run.tokenizer, tmp_path / "lesson")
     save_hugging_face(run.model.encoder, run.tokenizer, tmp_path / "published")
     for name in ("published", "masked-lm", "lesson"):
         command = ("plot", "attention", "--model", tmp_path / name, "--text", TEXTS[0])

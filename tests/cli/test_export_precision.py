@@ -6,6 +6,7 @@ import pytest
 
 from keras_attention.artifacts.manifest import read_manifest
 from tests.cli.command import run_here
+from tests.tasks.small_models import saved
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def test_export_evaluate_and_inspect(capfd, tmp_path, run_directory, valid_files
     assert status == 0 and out.startswith("translator, transformer tiny, int8\n")
 
 
-def test_without_references_it_warns_even_when_quiet(capfd, tmp_path, run_directory, valid_files):
-    artifact = tmp_path / "artifact"
-    command = ("export", "--model", run_directory, "--output", artifact, "--formats", "tflite")
+def test_without_references_it_warns_even_when_quiet(capfd, tmp_path, once, valid_files):
+    artifact, run = tmp_path / "artifact", saved(once, "translator")
+    command = ("export", "--model", run, "--output", artifact, "--formats", "tflite")
     status, out, err = run_here(
         capfd, *command, "--precision", "float16", *valid_files["right"], "--quiet"
     )
