@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from keras import ops
@@ -7,13 +9,20 @@ from keras_attention.decoding.noise import gumbel_noise, random_words, unit_inte
 from keras_attention.token_ids import SpecialIds
 from tests.backend import compiled, to_numpy
 from tests.decoding.table import WORDS, Table
-from tests.models.test_transformer_translator import SOURCE, make
+from tests.models.test_transformer_translator import SOURCE
+from tests.models.test_transformer_translator import make as make_transformer
 
 SPECIAL = SpecialIds()
 
 ROWS = 8000
 SOURCES = np.repeat(np.array([[1, 4], [2, 4]], "int32"), ROWS, axis=0)
 SEEDS = np.arange(2 * ROWS)
+
+
+@functools.cache
+def make():
+    """A translator of one layer. Not to be changed."""
+    return make_transformer(num_layers=1)
 
 
 def shares(table, **options):
@@ -114,12 +123,13 @@ def test_any_integer_is_a_seed(seed):
     np.testing.assert_array_equal(found, wrapped["token_ids"])
 
 
-def test_compiled_as_eager():
+# Without XLA in test_search_loop.py too.
+@pytest.mark.parametrize("jit", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_compiled_as_eager(jit):
     model, source = make(), ops.convert_to_tensor(SOURCE)
     expected = to_numpy(model.sample(source, seed=3, max_length=7, top_p=0.9))
-    for jit in (True, False):
-        found = compiled(lambda ids: model.sample(ids, seed=3, max_length=7, top_p=0.9), jit)
-        np.testing.assert_array_equal(to_numpy(found(source))["token_ids"], expected["token_ids"])
+    found = compiled(lambda ids: model.sample(ids, seed=3, max_length=7, top_p=0.9), jit)
+    np.testing.assert_array_equal(to_numpy(found(source))["token_ids"], expected["token_ids"])
 
 
 def words(seeds=2000, positions=8, tokens=8):
