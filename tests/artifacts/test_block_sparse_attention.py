@@ -17,7 +17,7 @@ def function():
     keras.utils.set_random_seed(0)
     model = BigBirdEncoder(
         vocabulary_size=V,
-        num_layers=2,
+        num_layers=1,
         num_heads=2,
         hidden_dim=8,
         intermediate_dim=12,
