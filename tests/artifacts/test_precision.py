@@ -197,11 +197,11 @@ def test_what_cannot_be_asked_for(options, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture(params=["float16", "int8"])
-def lower_artifact(request, float16_artifact_directory, int8_artifact_directory):
+# Half precision is exported in test_export_precision.py of the command line too.
+@pytest.fixture(params=[pytest.param("float16", marks=pytest.mark.slow), "int8"])
+def lower_artifact(request):
     """The precision and the artifact."""
-    artifacts = {"float16": float16_artifact_directory, "int8": int8_artifact_directory}
-    return request.param, artifacts[request.param]
+    return request.param, request.getfixturevalue(f"{request.param}_artifact_directory")
 
 
 def test_the_manifest(lower_artifact, artifact_directory, run_directory, corpus_files):
@@ -250,6 +250,7 @@ def test_it_translates(lower_artifact, run_directory, format_name):
     np.testing.assert_allclose(np.median(np.abs(np.subtract(scores, alone_scores))), 0, atol=1e-3)
 
 
+@pytest.mark.slow  # products of integers in a loop are compared in test_onnx_precision.py
 def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, monkeypatch):
     """With a beam and alignments; a translator of this size would otherwise have none."""
     monkeypatch.setattr(onnx_precision, "MIN_INTEGER_ELEMENTS", 0)
@@ -271,8 +272,15 @@ def test_products_of_integers_in_a_whole_translator(run_directory, tmp_path, mon
     assert together["agreement"] >= 10 / 16
 
 
-@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "int8"])
-def test_recurrent_translators(tmp_path, precision):
+@pytest.mark.parametrize(
+    ("precision", "formats"),
+    [
+        ("int8", ("onnx",)),
+        pytest.param("int8", ("tflite",), marks=pytest.mark.slow),
+        pytest.param("float16", LOWER, marks=pytest.mark.slow),
+    ],
+)
+def test_recurrent_translators(tmp_path, precision, formats):
     keras.utils.set_random_seed(1)
     model = RNNTranslator.from_preset(
         "small",
@@ -287,18 +295,20 @@ def test_recurrent_translators(tmp_path, precision):
             tmp_path / "artifact",
             tokenizer(),
             examples=TEXTS,
-            formats=LOWER,
+            formats=formats,
             precision=precision,
         )
     manifest = read_manifest(tmp_path / "artifact")
+    assert tuple(manifest["lower_precision"]) == formats
     for format_name, report in manifest["lower_precision"].items():
         assert report["tensors"] > 5
         assert report["loss"] is None and "score" not in report
         assert len(load(tmp_path / "artifact", format_name).translate(TEXTS)) == len(TEXTS)
 
 
-def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):
-    """By a translator that forgets all it is asked in TFLite."""
+@pytest.fixture
+def forgetful(monkeypatch):
+    """In TFLite a translator that forgets all it is asked."""
     translate = TextTranslator.translate_n_best
 
     def forgetful(self, texts):
@@ -315,10 +325,18 @@ def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, monkeypatch):
         return translator
 
     monkeypatch.setattr(TASK, "open", open)
+
+
+def test_a_missed_bound_leaves_nothing(run_directory, tmp_path, forgetful):
     options = dict(formats=("tflite",), precision="int8")
     with pytest.raises(PrecisionError, match="int8 loses more than its bound .* tflite"):
         export(run_directory, tmp_path / "artifact", **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow  # other artifacts of int8 are exported with `allow_loss` too
+def test_a_missed_bound_that_is_allowed(run_directory, tmp_path, forgetful):
+    options = dict(formats=("tflite",), precision="int8")
     with pytest.warns(PrecisionWarning, match="allowed by `allow_loss` 100"):
         export(run_directory, tmp_path / "artifact", **options, allow_loss=100)
     assert read_manifest(tmp_path / "artifact")["lower_precision"]["tflite"]["loss"] > 0.3
