@@ -37,6 +37,10 @@ def rnn(**options):
 
 
 BUILDS = pytest.mark.parametrize("build", [transformer, rnn])
+# Where both kinds of models go the same way, one is quick.
+ONE_QUICK = pytest.mark.parametrize(
+    "build", [transformer, pytest.param(rnn, marks=pytest.mark.slow)]
+)
 
 
 def sources(count, seed):
@@ -86,7 +90,7 @@ def test_it_learns_to_copy_words_of_any_id(build):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="batches come from tf.data")
-@BUILDS
+@ONE_QUICK
 def test_weights_of_the_batches_train_as_an_ignored_class_does(build):
     rows = sources(60, seed=1)
 
@@ -110,10 +114,17 @@ def test_weights_of_the_batches_train_as_an_ignored_class_does(build):
     assert history == expected_history
 
 
-@BUILDS
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_padding_changes_nothing(build, options):
-    model = build()
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        *((transformer, name) for name in OPTIONS),
+        (rnn, "greedy"),
+        pytest.param(rnn, "beam", marks=pytest.mark.slow),
+        pytest.param(rnn, "sample", marks=pytest.mark.slow),
+    ],
+)
+def test_padding_changes_nothing(build, name):
+    model, options = build(), OPTIONS[name]
     rows = [[0, 1, 2, 5], [2, 5], [6, 0, 4, 1, 3, 5]]
     together = run(model, padded(rows, 6), options)
     wider = run(model, padded(rows, 9), options)
@@ -185,10 +196,18 @@ OVERLAPPING = {
 }
 
 
-@BUILDS
-@pytest.mark.parametrize("special", OVERLAPPING.values(), ids=OVERLAPPING)
-def test_ids_that_overlap_are_trained_as_they_are_generated(build, special):
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (transformer, "start is padding"),
+        (rnn, "start is end"),
+        pytest.param(transformer, "start is end", marks=pytest.mark.slow),
+        pytest.param(rnn, "start is padding", marks=pytest.mark.slow),
+    ],
+)
+def test_ids_that_overlap_are_trained_as_they_are_generated(build, name):
     """The logits of teacher forcing are those of the steps, and the search can end."""
+    special = OVERLAPPING[name]
     model = build(special_ids=special)
     assert list(model.forbidden_ids) == [special.padding]
     random = np.random.default_rng(0)
@@ -213,8 +232,11 @@ def test_ids_that_overlap_are_trained_as_they_are_generated(build, special):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="the step that it compares is TensorFlow's")
-@pytest.mark.parametrize("special", OVERLAPPING.values(), ids=OVERLAPPING)
-def test_ids_that_overlap_learn_to_end(special, tmp_path):
+@pytest.mark.parametrize(
+    "name", ["start is padding", pytest.param("start is end", marks=pytest.mark.slow)]
+)
+def test_ids_that_overlap_learn_to_end(name, tmp_path):
+    special = OVERLAPPING[name]
     model = transformer(special_ids=special)
     targets = padded([[1, 2, 5], [3, 4, 0, 5]], 4)
     decoder = np.where(targets == 7, 7, np.roll(targets, 1, axis=1))
