@@ -2,13 +2,15 @@
 
 import importlib.util
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.checkpoints import load_hugging_face, save_hugging_face
-from keras_attention.models import GPT, BertEncoder
+from keras_attention.models import GPT, BertEncoder, bert_presets
+from keras_attention.models.transformer_presets import PRESETS
 from keras_attention.tasks.describe import describe
 from keras_attention.tasks.load import load_run
 from keras_attention.text import (
@@ -19,7 +21,6 @@ from keras_attention.text import (
 )
 from tests.import_order import is_set_here, variables_at_import
 from tests.labelled_sentences import labelled_sentences, write_table
-from tests.tasks.small_run import two_layers
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -44,8 +45,8 @@ def test_a_custom_attention_learns_what_the_plain_one_cannot(capsys):
 
 
 def test_the_translator_trains_exports_and_agrees(tmp_path, capsys):
-    with two_layers():
-        matches = example("translator").main(tmp_path, epochs=1, pairs=3000, sentences=32)
+    with mock.patch.dict(PRESETS["tiny"], num_layers=1):
+        matches = example("translator").main(tmp_path, epochs=1, pairs=1000, sentences=16)
     assert set(matches) == {"keras", "tf_saved_model", "tflite", "onnx"}
     assert len(set(matches.values())) == 1
     assert (tmp_path / "artifact" / "manifest.json").exists()
@@ -82,7 +83,7 @@ def labelled(tmp_path_factory):
     tokenizer = WordPieceTokenizer(train_wordpiece(texts, 200))
     encoder = BertEncoder(
         tokenizer.vocabulary_size,
-        num_layers=2,
+        num_layers=1,
         num_heads=2,
         hidden_dim=32,
         intermediate_dim=48,
@@ -92,6 +93,7 @@ def labelled(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow  # of trainings on labels: the next two
 def test_the_lesson_compares_three_classifiers(labelled, tmp_path, capsys):
     files = [str(labelled / name) for name in ("train.jsonl", "valid.jsonl", "bert")]
     options = dict(epochs=4, max_sequence_length=32, max_buckets=1)
@@ -119,7 +121,8 @@ def test_sentiment_trains_exports_and_agrees(labelled, tmp_path, capsys):
 def test_pretraining_is_followed_by_learning_from_labels(labelled, tmp_path, capsys):
     files = [str(labelled / name) for name in ("texts.txt", "valid.jsonl", "train.jsonl")]
     options = dict(max_sequence_length=48, vocabulary_size=200, max_buckets=1)
-    accuracies = example("pretraining").main(*files, tmp_path, epochs=1, seeds=1, **options)
+    with mock.patch.dict(bert_presets.PRESETS["mini"], num_layers=1):
+        accuracies = example("pretraining").main(*files, tmp_path, epochs=1, seeds=1, **options)
     assert {name: len(found) for name, found in accuracies.items()} == {
         "random weights": 1,
         "pretrained weights": 1,
@@ -183,6 +186,7 @@ def test_a_published_language_model_is_trained_on(lines, tmp_path, capsys):
     assert bits["run"] < bits["published"] - 0.3
 
 
+@pytest.mark.slow  # of an attention of one's own, and of a language model: those above
 def test_an_attention_of_ones_own_in_a_language_model(lines, tmp_path, capsys):
     alibi = example("alibi_attention")
     losses, written = alibi.main(lines, tmp_path, epochs=1)

@@ -11,6 +11,7 @@ from keras_attention.tasks.export import export
 from keras_attention.text import phrase_corpus
 from keras_attention.token_ids import pad
 from tests.export.classified import CLASSIFIERS, columns_of
+from tests.tasks.small_models import saved
 
 TEXTS = phrase_corpus(6, split="test")[0]
 
@@ -26,8 +27,8 @@ def token_ids(model, source_ids):
 
 
 @pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_it_gives_keras_translations(run_directory, tmp_path, beam_size):
-    translator = load(run_directory)
+def test_it_gives_keras_translations(once, tmp_path, beam_size):
+    translator = load(saved(once, "translator"))
     artifact = export(
         translator.model,
         tmp_path / "artifact",
