@@ -17,7 +17,7 @@ from keras_attention.artifacts.write_labels import write_labels
 from keras_attention.artifacts.write_model_card import write_model_card
 from keras_attention.tasks import TASKS, task_of
 from keras_attention.tasks.export import export
-from tests.tasks.small_models import KINDS, save_small_run, texts_of
+from tests.tasks.small_models import KINDS, exported, save_small_run, saved
 
 ROOT = Path(keras_attention.__file__).parent
 NAMES = [name for name in KINDS if name not in ("rnn translator", "functional classifier")]
@@ -25,16 +25,8 @@ NAMES = [name for name in KINDS if name not in ("rnn translator", "functional cl
 
 @pytest.fixture(params=NAMES)
 def artifact(request, once):
-    """An artifact of every task, with two formats. Not to be changed."""
-    name = request.param
-
-    def make(folder):
-        run = save_small_run(name, folder / "run")
-        export(
-            run, folder / "artifact", formats=("tf_saved_model", "onnx"), examples=texts_of(name)
-        )
-
-    return once(f"described {name}", make) / "artifact"
+    """An artifact of every task, with all formats. Not to be changed."""
+    return exported(once, request.param)
 
 
 def card_of(directory):
@@ -87,7 +79,7 @@ def test_a_card_has_one_command_a_format(artifact):
     assert words[0] == "docker" and "$PWD/saved_model:/models/model" in words
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", range(len(FORMATS)))
 def test_the_commands_of_a_card_run(place, artifact, monkeypatch, capfd, tmp_path):
     from keras_attention.cli.main import main
 
@@ -102,10 +94,12 @@ def test_the_commands_of_a_card_run(place, artifact, monkeypatch, capfd, tmp_pat
         assert len(capfd.readouterr().out.splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", ["translator", "classifier", "encoder"])
+@pytest.mark.parametrize(
+    "name",
+    [*(pytest.param(n, marks=pytest.mark.slow) for n in ("translator", "classifier")), "encoder"],
+)
 def test_a_card_says_on_what_it_was_compared(once, tmp_path, name):
-    run = save_small_run(name, tmp_path / "run")
-    export(run, tmp_path / "artifact", formats=("onnx",))
+    export(saved(once, name), tmp_path / "artifact", formats=("onnx",))
     said = "Compared with Keras, and scored, on phrases of the built-in corpus."
     assert said in card_of(tmp_path / "artifact")
     manifest = read_manifest(tmp_path / "artifact")
