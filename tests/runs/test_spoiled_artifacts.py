@@ -20,6 +20,7 @@ from tests.runs.mutations import (
     VALUES,
     answers_or_sentence,
     contents,
+    examples,
     json_bytes,
     replaced,
     spoiled_bytes,
@@ -70,7 +71,7 @@ def files_of(artifact, runtime):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@settings(max_examples=30)
+@settings(max_examples=examples(15, 30))
 @given(data=st.data())
 def test_bytes_of_files(kind, runtime, artifacts, data):
     artifact = artifacts[kind]
@@ -83,7 +84,7 @@ def test_bytes_of_files(kind, runtime, artifacts, data):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=30)
+@settings(max_examples=examples(15, 30))
 @given(data=st.data())
 def test_files_in_the_place_of_others(kind, artifacts, data):
     artifact = artifacts[kind]
@@ -98,7 +99,7 @@ def test_files_in_the_place_of_others(kind, artifacts, data):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60)
+@settings(max_examples=examples(20, 60))
 @given(data=st.data())
 def test_manifests(kind, artifacts, data):
     artifact = artifacts[kind]
@@ -116,7 +117,7 @@ def test_manifests(kind, artifacts, data):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60)
+@settings(max_examples=examples(20, 60))
 @given(data=st.data())
 def test_manifests_that_are_signed_anew(kind, artifacts, expected, data):
     artifact = artifacts[kind]

@@ -17,7 +17,14 @@ from keras_attention.tasks.describe import describe
 from keras_attention.tasks.load import load, load_run
 from tests.cli.command import run_here
 from tests.runs.archives import signed_config
-from tests.runs.mutations import VALUES, answers_or_sentence, json_bytes, replaced, spoiled_json
+from tests.runs.mutations import (
+    VALUES,
+    answers_or_sentence,
+    examples,
+    json_bytes,
+    replaced,
+    spoiled_json,
+)
 
 KINDS = ("translator", "classifier")
 ALL_KINDS = (*KINDS, "token-classifier", "masked-lm", "encoder", "embedding")
@@ -103,8 +110,19 @@ def test_they_are_described_as_they_are(kind, artifacts, runs):
     assert described_run(runs[kind], lambda config: config).startswith(f"run, {kind}\n")
 
 
-@pytest.mark.parametrize("name", [*DESCRIBED, "labels", "takes_pairs", "max_length", "decoding"])
-@pytest.mark.parametrize("kind", KINDS)
+# What is said of each alone; the others are those of the first kind, or slow.
+OWN = {"translator": ("decoding",), "classifier": ("labels", "takes_pairs", "max_length")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(kind, name, marks=() if fast else pytest.mark.slow)
+        for kind in KINDS
+        for name in (*DESCRIBED, *OWN["classifier"], *OWN["translator"])
+        for fast in [name in OWN[kind] or (kind == KINDS[0] and name in DESCRIBED)]
+    ],
+)
 def test_fields_of_other_types(kind, name, artifacts):
     artifact = artifacts[kind]
     for value in WRONG:
@@ -113,7 +131,7 @@ def test_fields_of_other_types(kind, name, artifacts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=100)
+@settings(max_examples=examples(30, 100))
 @given(data=st.data())
 def test_fields_that_are_spoiled_within(kind, artifacts, data):
     name = data.draw(st.sampled_from(DESCRIBED))
@@ -150,7 +168,7 @@ def test_one_sentence_names_the_field(name, value, artifacts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=50)
+@settings(max_examples=examples(20, 50))
 @given(data=st.data())
 def test_configs(kind, runs, data):
     described_run(runs[kind], lambda config: data.draw(spoiled_json(config)))

@@ -14,6 +14,7 @@ from tests.cli.command import run_here
 from tests.runs.archives import forge, members_of, signed_config
 from tests.runs.mutations import (
     answers_or_sentence,
+    examples,
     json_bytes,
     replaced,
     spoiled_bytes,
@@ -53,7 +54,7 @@ def same(weights, others):
     ("kind", "name"),
     [("translator", n) for n in TRANSLATOR] + [("classifier", n) for n in CLASSIFIER],
 )
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(data=st.data())
 def test_bytes_of_files(kind, name, runs, weights, data):
     run = runs[kind]
@@ -64,7 +65,7 @@ def test_bytes_of_files(kind, name, runs, weights, data):
 
 
 @pytest.mark.parametrize("kind", ["translator", "classifier"])
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(data=st.data())
 def test_files_in_the_place_of_others(kind, runs, weights, data):
     everything = [path for run in runs.values() for path in run.rglob("*") if path.is_file()]
@@ -77,7 +78,7 @@ def test_files_in_the_place_of_others(kind, runs, weights, data):
 
 
 @pytest.mark.parametrize("kind", ["translator", "classifier"])
-@settings(max_examples=60)
+@settings(max_examples=examples(20, 60))
 @given(data=st.data())
 def test_configs(kind, runs, weights, data):
     path = runs[kind] / "config.json"
@@ -102,7 +103,7 @@ def test_configs(kind, runs, weights, data):
 
 
 @pytest.mark.parametrize("kind", ["translator", "classifier"])
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(data=st.data())
 @example(data=None)
 def test_bytes_of_configs(kind, runs, weights, data):
@@ -122,7 +123,7 @@ def forged(run, member, spoiled):
 
 
 @pytest.mark.parametrize("kind", ["translator", "classifier"])
-@settings(max_examples=60)
+@settings(max_examples=examples(20, 60))
 @given(data=st.data())
 def test_forged_configs_of_models(kind, runs, weights, data):
     config = json.loads(members_of(runs[kind])["config.json"])
@@ -131,7 +132,7 @@ def test_forged_configs_of_models(kind, runs, weights, data):
     assert found is None or same(found.get_weights(), weights[kind])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(20, 60))
 @given(data=st.data())
 def test_forged_weights(runs, weights, data):
     run = runs["translator"]
