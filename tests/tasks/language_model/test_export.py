@@ -84,11 +84,12 @@ def test_a_model_over_two_gigabytes_is_refused_before_any_work(tmp_path):
 # Of SavedModels `test_texts_in_the_graph.py` has the signature of strings with a beam.
 @pytest.mark.parametrize("name", ["onnx", pytest.param("tf_saved_model", marks=pytest.mark.slow)])
 def test_a_beam_gives_its_best(name, tmp_path):
-    search = SearchOptions(beam_size=3, n_best=2, length_penalty=0.6)
-    options = dict(examples=TEXTS[:3], formats=[name], search=search.to_dict())
+    search = dict(beam_size=3, n_best=2, length_penalty=0.6)
+    options = dict(examples=TEXTS[:3], formats=[name], search=search)
     export(short_gpt(), tmp_path / "out", tokenizer(), **options)
-    users = load(tmp_path / "out", name), keras_generator(short_gpt(), tokenizer(), search)
+    own = keras_generator(short_gpt(), tokenizer(), SearchOptions(**search))
     prompts = PROMPTS[:4]  # those that the context has room for
+    users = own, load(tmp_path / "out", name)
     found = [user.continuations(prompts, 8) for user in users]
     texts = [[[each.text for each in row] for row in rows] for rows in found]
     assert texts[0] == texts[1] and {len(row) for row in texts[0]} == {2}
