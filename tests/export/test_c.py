@@ -6,12 +6,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from keras_attention import export, load
-from keras_attention.tasks.import_checkpoint import import_checkpoint
 from tests.export.c_program import OP_LIBRARY, WORDPIECE_LIBRARY, run
 from tests.export.classified import CLASSIFIERS, PAIRS, answers, line_of
+from tests.export.heads import head_artifact, head_run
 from tests.export.test_python_consumers import TEXTS
-from tests.tasks.small_heads import write_checkpoint
+from tests.loaded_once import loaded
 from tests.tasks.small_models import TEXTS as SMALL_TEXTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
@@ -23,7 +22,7 @@ def lines_of(texts):
 
 def test_it_gives_the_saved_models_translations(program, artifact_directory):
     texts = TEXTS * 3  # more than one batch
-    expected = load(artifact_directory, runtime="tf_saved_model").translate(texts)
+    expected = loaded(artifact_directory, runtime="tf_saved_model").translate(texts)
     status, out, error = run(program, artifact_directory, OP_LIBRARY, stdin=lines_of(texts))
     assert status == 0, error
     assert out.split("\n")[:-1] == expected
@@ -31,7 +30,7 @@ def test_it_gives_the_saved_models_translations(program, artifact_directory):
 
 
 def test_it_gives_the_best_of_a_beam(program, beam_artifact_directory):
-    expected = load(beam_artifact_directory, runtime="tf_saved_model").translate(TEXTS)
+    expected = loaded(beam_artifact_directory, runtime="tf_saved_model").translate(TEXTS)
     status, out, error = run(program, beam_artifact_directory, OP_LIBRARY, stdin=lines_of(TEXTS))
     assert status == 0, error
     assert out.split("\n")[:-1] == expected
@@ -39,7 +38,7 @@ def test_it_gives_the_best_of_a_beam(program, beam_artifact_directory):
 
 def test_it_samples_each_line_with_its_number(program, sampling_artifact_directory):
     texts = TEXTS * 2  # more than one batch
-    translator = load(sampling_artifact_directory, runtime="tf_saved_model")
+    translator = loaded(sampling_artifact_directory, runtime="tf_saved_model")
     expected = translator.translate(texts)
     artifact = sampling_artifact_directory
     status, out, error = run(program, artifact, OP_LIBRARY, stdin=lines_of(texts))
@@ -61,7 +60,7 @@ def test_the_last_line_needs_no_newline(program, artifact_directory):
 def test_it_gives_the_saved_models_labels(classify_program, request, kind):
     artifact = request.getfixturevalue(f"{kind}_artifact_directory")
     texts = CLASSIFIERS[kind] * 3  # more than one batch
-    classifier = load(artifact, runtime="tf_saved_model")
+    classifier = loaded(artifact, runtime="tf_saved_model")
     labels, probabilities = answers(classifier, texts)
     lines = lines_of(map(line_of, texts))
     status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
@@ -74,10 +73,9 @@ def test_it_gives_the_saved_models_labels(classify_program, request, kind):
 
 
 @pytest.mark.parametrize("head", ["several labels", "two numbers"])
-def test_it_gives_what_a_head_means(classify_program, tmp_path, head):
-    import_checkpoint(write_checkpoint(tmp_path / "checkpoint", head), tmp_path / "run")
-    artifact = export(tmp_path / "run", tmp_path / "artifact", formats=("tf_saved_model",))
-    scores = load(tmp_path / "run").scores(SMALL_TEXTS)
+def test_it_gives_what_a_head_means(classify_program, once, head):
+    artifact = head_artifact(once, head)
+    scores = loaded(head_run(once, head)).scores(SMALL_TEXTS)
     lines = lines_of(SMALL_TEXTS)
     status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
     assert status == 0, error
@@ -104,11 +102,11 @@ def test_a_line_may_hold_any_byte(kind, program, classify_program, request):
     lines = lines_of(texts).removesuffix(b"\n")
     if kind == "translator":
         artifact = request.getfixturevalue("artifact_directory")
-        expected = load(artifact, runtime="tf_saved_model").translate(texts)
+        expected = loaded(artifact, runtime="tf_saved_model").translate(texts)
         status, out, error = run(program, artifact, OP_LIBRARY, stdin=lines)
     else:
         artifact = request.getfixturevalue("classifier_artifact_directory")
-        expected = answers(load(artifact, runtime="tf_saved_model"), texts)
+        expected = answers(loaded(artifact, runtime="tf_saved_model"), texts)
         status, out, error = run(classify_program, artifact, WORDPIECE_LIBRARY, stdin=lines)
     assert status == 0, error
     rows = [line.split("\t") for line in out.split("\n")[:-1]]

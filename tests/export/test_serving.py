@@ -3,6 +3,7 @@
 Behind them the C++ loader that TensorFlow Serving has runs the SavedModel: `export/c`.
 """
 
+import functools
 import json
 import re
 import subprocess
@@ -14,28 +15,33 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from keras_attention import load
 from tests.export import classified
 from tests.export.c_program import EXPORT, OP_LIBRARY, WORDPIECE_LIBRARY, run
 from tests.export.classified import CLASSIFIERS, line_of
 from tests.export.environment import make_environment
 from tests.export.servers import rest_server, rpc_server
 from tests.export.test_python_consumers import TEXTS
+from tests.loaded_once import loaded as loaded_model
 
 SERVING = EXPORT / "serving"
+PATIENT = ("--timeout", "300")  # the server begins a process for each request
 pytestmark = pytest.mark.filterwarnings("ignore::keras_attention._validation.TruncationWarning")
 
 
 def loaded(program, artifact, library):
-    """A function of lines: those that a program of `export/c` writes."""
+    """A function of lines: those that a program of `export/c` writes.
 
+    What both interfaces ask, and several tests, it is asked once.
+    """
+
+    @functools.cache
     def predict(lines):
         text = "".join(f"{line}\n" for line in lines).encode()
         status, out, error = run(program, artifact, library, stdin=text)
         assert status == 0, error
         return out.split("\n")[:-1]
 
-    return predict
+    return lambda lines: predict(tuple(lines))
 
 
 def translator(predict):
@@ -118,7 +124,7 @@ def answered(client, name, address, lines, *arguments):
     """Status, lines and errors of a client, `name` being "translate" or "classify"."""
     python, end, option = client
     found = subprocess.run(
-        [*python, SERVING / f"{name}_{end}", option, address, *arguments],
+        [*python, SERVING / f"{name}_{end}", option, address, *PATIENT, *arguments],
         input="".join(f"{line}\n" for line in lines).encode(),
         capture_output=True,
         timeout=300,
@@ -130,7 +136,7 @@ def answered(client, name, address, lines, *arguments):
 def test_it_gives_keras_translations(kind, clients, request, run_directory):
     address = request.getfixturevalue(kind)
     texts = TEXTS + TEXTS[:20]  # more than one request
-    expected = load(run_directory).translate(texts)
+    expected = loaded_model(run_directory).translate(texts)
     status, found, error = answered(clients[kind], "translate", address, texts)
     assert status == 0, error
     assert found == expected
