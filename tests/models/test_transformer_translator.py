@@ -272,7 +272,7 @@ def test_a_subclass_may_override_the_step(tmp_path):
 def test_half_precision_trains_and_generates(policy):
     from keras_attention.training import LabelSmoothedCrossEntropy
 
-    model = make(dtype=policy)
+    model = make(dtype=policy, num_layers=1)
     model.compile("adam", LabelSmoothedCrossEntropy(0.1), jit_compile=BACKEND == "jax")
     x = {"encoder_token_ids": SOURCE, "decoder_token_ids": TARGET}
     history = model.fit(x, np.roll(TARGET, -1, 1), epochs=2, verbose=0)
