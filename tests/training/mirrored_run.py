@@ -21,7 +21,10 @@ from tests.training.exact_models import (
 )
 
 # Those that differ in the update alone: nothing of it is in an evaluation or a prediction.
-UPDATES = ("clipped", "clipped_each", "clipped_values", "micro_batches", "jit_gradients", "adam")
+UPDATES = (
+    *("clipped", "clipped_each", "clipped_values"),
+    *("micro_batches", "jit_gradients", "adam", "overflow"),
+)
 
 # Of batches of 8 rows: 8, then 5 (3 + 2 on two replicas) or 1 (1 + 0).
 CASES = {
@@ -113,14 +116,9 @@ def train(
     return weights, np.array(logs + scale), predicted
 
 
-def main(replicas, output, cases):
+def results_of(strategy, cases):
+    """What these cases train under a strategy: arrays by name."""
     results = {}
-    strategy = tf.distribute.get_strategy()
-    devices = use_cpus(1 if replicas == "one" else int(replicas))
-    if replicas == "one":
-        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
-    elif len(devices) > 1:
-        strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
         for name in cases:
             results[name], results[f"{name}_logs"], predicted = train(
@@ -130,7 +128,17 @@ def main(replicas, output, cases):
         model = dropout_model()
         kept = strategy.run(lambda: model(np.ones((4, 1), "int32"), training=True))
         results["kept"] = np.stack([x.numpy() for x in strategy.experimental_local_results(kept)])
-    np.savez(output, **results)
+    return results
+
+
+def main(replicas, output, cases):
+    strategy = tf.distribute.get_strategy()
+    devices = use_cpus(1 if replicas == "one" else int(replicas))
+    if replicas == "one":
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    elif len(devices) > 1:
+        strategy = tf.distribute.MirroredStrategy(devices)
+    np.savez(output, **results_of(strategy, cases))
 
 
 if __name__ == "__main__":
