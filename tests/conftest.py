@@ -260,7 +260,7 @@ def text_folder(once):
 
 @pytest.fixture(scope="session")
 def language_model_run(once, text_folder):
-    """A finished run of a GPT of two layers of width 16, of characters. Not to be changed."""
+    """A finished run of a GPT of one layer of width 16, of characters. Not to be changed."""
     from tests.tasks.language_model.small_language_model import small_run
 
     def make(folder):
