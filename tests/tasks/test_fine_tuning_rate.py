@@ -140,7 +140,8 @@ def test_a_training_that_goes_on_keeps_it(data, tmp_path, monkeypatch, capsys):
     )
     assert more.learning_rate == 1e-4
     monkeypatch.setattr("keras_attention.tasks.train.fit", lambda *args, **kwargs: None)
-    train(more, tmp_path / "run", resume=True, quiet=True)
+    user = train(more, tmp_path / "run", resume=True, quiet=True)
+    assert peak_of(user.model) == 1e-4
     assert config_rate(tmp_path / "run") == 1e-4
 
 
