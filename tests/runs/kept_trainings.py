@@ -19,7 +19,7 @@ def stop(model):
     raise Stop
 
 
-def _once(train, **options):
+def _once(train, /, **options):
     """The run that `train(run, **options)` makes, once for equal options."""
     name = hashlib.sha256(repr((train.__name__, sorted(options.items()))).encode()).hexdigest()
     run = Path(FOLDER) / name / "run"
@@ -28,7 +28,7 @@ def _once(train, **options):
     return run
 
 
-def _interrupt(run, step, **options):
+def _interrupt(run, /, step, **options):
     with pytest.raises(Stop):
         tiny_train(run, snapshot_every=1, callbacks=[At(step, stop)], **options)
 
