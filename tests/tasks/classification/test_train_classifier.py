@@ -97,8 +97,9 @@ def test_it_learns_and_says_how_well(whole, data):
 
 
 def test_the_best_epoch_is_what_is_left(data, tmp_path):
-    """With a rate that does harm, the last epoch is not the best."""
-    config = small_classifier(data, epochs=4, learning_rate=0.3, clip_norm=None)
+    """The rate grows until it does harm, and the last epoch is not the best."""
+    options = dict(learning_rate=0.1, warmup_share=1.0, clip_norm=None)
+    config = small_classifier(data, epochs=4, **options)
     train(config, tmp_path / "run", quiet=True)
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         accuracies = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
