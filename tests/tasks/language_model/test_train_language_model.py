@@ -88,7 +88,8 @@ def test_the_weights_are_those_of_the_best_epoch(tmp_path):
     # The more it knows of the text, the less it expects this one.
     (tmp_path / "valid.txt").write_text("q" * 60)
     valid = str(tmp_path / "valid.txt")
-    user = small_run(tmp_path, tmp_path / "run", valid=valid)
+    options = dict(valid=valid, learning_rate=3e-2, steps=20)
+    user = small_run(tmp_path, tmp_path / "run", **options)
     rows = history(tmp_path / "run")
     best = min(range(len(rows)), key=lambda n: rows[n]["val_loss"])
     assert best < len(rows) - 1
