@@ -122,10 +122,11 @@ def test_one_string_is_no_list(translators):
         ("ai_edge_litert.interpreter", tflite, "litert"),
     ],
 )
-def test_a_missing_package_names_the_extra(monkeypatch, module, runtime, extra):
+def test_a_missing_package_names_the_extra(monkeypatch, module, runtime, extra, tmp_path):
     monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "model").touch()
     with pytest.raises(ImportError, match=rf"pip install 'keras_attention\[{extra}\]'"):
-        runtime.signature("model")
+        runtime.signature(tmp_path / "model")
 
 
 @pytest.mark.parametrize(
