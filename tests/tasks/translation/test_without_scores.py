@@ -10,23 +10,16 @@ from keras_attention.artifacts.manifest import read_manifest
 from keras_attention.decoding import SearchOptions, search
 from keras_attention.text import phrase_corpus
 from tests.cli.command import run_here
-from tests.tasks.small_models import SENTENCES, exported, saved
 
 
 @pytest.fixture(scope="module")
-def run(once):
-    return saved(once, "translator")
+def artifact(artifact_of, run_directory):
+    return artifact_of(run_directory, "without_scores", without_scores=True)
 
 
-@pytest.fixture(scope="module")
-def artifact(artifact_of, run):
-    options = dict(without_scores=True, examples=SENTENCES)
-    return artifact_of(run, "without_scores", **options)
-
-
-def test_every_runtime_translates_the_same(run, artifact):
+def test_every_runtime_translates_the_same(run_directory, artifact):
     texts = [*phrase_corpus(40, split="test")[0], "", "Zebra?"]
-    expected = load(run).translate(texts)
+    expected = load(run_directory).translate(texts)
     assert len(set(expected)) > 20
     for name in FORMATS:
         translator = load(artifact, name)
@@ -38,7 +31,7 @@ def test_every_runtime_translates_the_same(run, artifact):
             translator.translate_with_scores(texts)
 
 
-def test_what_the_artifact_says(artifact, once):
+def test_what_the_artifact_says(artifact, artifact_directory):
     manifest = read_manifest(artifact)
     assert manifest["decoding"]["without_scores"] is True
     for signature in manifest["signatures"].values():
@@ -47,7 +40,7 @@ def test_what_the_artifact_says(artifact, once):
         found = fmt.signature(artifact, "ids")(source_ids=np.array([[5, 6, 3]], np.int32))
         assert set(found) == {"token_ids"}, name
     logarithms = {"tf_saved_model": "Log", "tflite": "LOG", "onnx": "ai.onnx:Log"}
-    with_scores = read_manifest(exported(once, "translator"))["ops"]
+    with_scores = read_manifest(artifact_directory)["ops"]
     for name, operator in logarithms.items():  # of the sum over the vocabulary
         assert operator in with_scores[name] and operator not in manifest["ops"][name]
 
@@ -62,14 +55,14 @@ def test_the_command_line(capfd, tmp_path, artifact):
     assert status == 2 and "gives no scores: it was exported without them" in said
 
 
-def test_a_beam_needs_scores(capfd, tmp_path, run):
-    export_it = ("export", "--model", run, "--output", tmp_path / "a", "--without-scores")
+def test_a_beam_needs_scores(capfd, tmp_path, run_directory):
+    export_it = ("export", "--model", run_directory, "--output", tmp_path / "a", "--without-scores")
     for options in (("--beam-size", 4), ("--sample",)):
         status, _, said = run_here(capfd, *export_it, *options)
         assert status == 2
         assert "--without-scores must be False for a beam, which compares scores" in said
     with pytest.raises(ValueError, match="`without_scores` must be False for a beam"):
-        export(run, tmp_path / "a", without_scores=True, search={"beam_size": 2})
-    model = load(run).model
+        export(run_directory, tmp_path / "a", without_scores=True, search={"beam_size": 2})
+    model = load(run_directory).model
     with pytest.raises(ValueError, match="`return_score` must be True for a beam"):
         search(model, [[5, 3]], SearchOptions(beam_size=2), return_score=False)
