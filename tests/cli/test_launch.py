@@ -113,12 +113,13 @@ def state_after_a_kill(training, run):
     launcher = launched(training, run)
     os.kill(children(launcher)[1], signal.SIGKILL)
     killed, err = time.time(), ""
-    while "Another worker has ended or cannot be reached" not in err:  # the survivor says so
-        line = launcher.stderr.readline()
-        assert line, err
-        err += line
-    assert time.time() - killed < 30
-    err += launcher.stderr.read()
+    with launcher.stderr as said:
+        while "Another worker has ended or cannot be reached" not in err:  # the survivor says so
+            line = said.readline()
+            assert line, err
+            err += line
+        assert time.time() - killed < 30
+        err += said.read()
     assert launcher.wait(timeout=240) == 0, err
     assert "worker 1 was ended by SIGKILL." in err
     assert "all workers are started again." in err

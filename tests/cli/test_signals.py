@@ -94,7 +94,7 @@ def test_other_programs_keep_their_handlers():
 
 @pytest.mark.parametrize(
     "run",
-    ["signals.time.sleep(60)", "0", "1"]
+    ['(print("ending", flush=True), signals.time.sleep(60))', "0", "1"]
     + ["signals.os.kill(signals.os.getpid(), signals.signal.SIGTERM)"],
     ids=["running", "done", "failed", "stopping"],
 )
@@ -107,8 +107,6 @@ def end():
     print("ending", flush=True)
     signals.time.sleep(60)
 signals.leave_at_signals()
-if {run!r}.startswith("signals.time"):
-    print("ending", flush=True)
 atexit.register(end)
 sys.exit(signals.run_until_signal(lambda: {run}))
 """
