@@ -1,6 +1,5 @@
 """What TFLite cannot hold, and the threads of its interpreters."""
 
-import os
 import threading
 
 import keras
@@ -70,7 +69,7 @@ def made(monkeypatch):
         return real(**options)
 
     monkeypatch.setattr(interpreter, "Interpreter", make)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(tflite, "processors", lambda: 4)
     return threads
 
 
