@@ -142,6 +142,8 @@ def require_limits(layer, known, limits, lacking):
             **{option: name_of(held)},
         )
     for option, value in layer.get_config().items():
+        if option == "frozen":  # whole layers alone: `require_all_moved`
+            continue
         allowed = limits.get(option, (None, False))
         if option not in known and allowed is not ANY:
             values = " or ".join(map(repr, allowed))

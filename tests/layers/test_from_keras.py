@@ -204,7 +204,14 @@ def test_what_only_keras_does_is_refused(option):
     assert "\n" not in str(error.value)
 
 
+def partly_frozen_of_ours():
+    layer = built(MultiHeadAttention(2, 4), X)
+    layer.weights[0].trainable = False
+    return layer
+
+
 OURS_ALONE = {
+    "frozen": partly_frozen_of_ours,
     "activity_regularizer": lambda: built(MultiHeadAttention(2, 4, activity_regularizer="l2"), X),
     "score_mode": lambda: built(MultiplicativeAttention("general"), X, X),
     "window": lambda: built(MultiplicativeAttention("dot", window=2), X, X),

@@ -282,7 +282,7 @@ def test_the_arguments_of_a_decoder_call_are_listed_once():
     block = TransformerDecoder(F, H)
     block(X, MEMORY)
     noting = Noting(decoder_sequence=X, encoder_sequence=MEMORY)
-    require_decoder_arguments(H, True, noting)
+    require_decoder_arguments(block, noting)
     parameters = set(inspect.signature(block.call).parameters)
     # `mask` is what Keras hands over of the target's mask: it is checked as decoder_padding_mask.
     options = {"use_causal_mask", "return_attention_scores", "training", "mask"}
