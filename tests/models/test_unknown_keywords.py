@@ -104,6 +104,6 @@ def test_a_subclass_loads_from_the_config_of_keras():
     assert {"name", "trainable", "dtype", "units"} <= set(config)
     again = Own.from_config(config)
     assert (again.name, again.units) == ("own", 3)
-    taken = "Derived takes no `other`; it takes units, extra, lora, name,"
+    taken = "Derived takes no `other`; it takes units, extra, lora, frozen, name,"
     with pytest.raises(ValueError, match=taken):
         Derived(other=1)
